@@ -1,0 +1,53 @@
+// Compiles each firmware/src/main-*.ts to dist/firmware/*.devs with the DeviceScript compiler.
+// The compiler writes to one fixed place, so the programs are built one after the other.
+
+import { execFileSync } from "node:child_process"
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs"
+import { createRequire } from "node:module"
+import path from "node:path"
+import { fileURLToPath } from "node:url"
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+const cli = path.join(
+  path.dirname(createRequire(import.meta.url).resolve("@devicescript/cli/package.json")),
+  "built/devicescript-cli.cjs",
+)
+const sourceRoots = ["firmware/src", "firmware/services", "shared-protocol/src"]
+
+/** Compiles `source`, a file in firmware/, to `output`, unless that is newer than every source. */
+export function buildFirmware(source, output) {
+  if (isFresh(output, [source])) return
+  execFileSync(process.execPath, [cli, "build", "--quiet", source], {
+    cwd: path.join(root, "firmware"),
+    stdio: ["ignore", "inherit", "inherit"],
+  })
+  mkdirSync(path.dirname(output), { recursive: true })
+  copyFileSync(path.join(root, "firmware/.devicescript/bin/bytecode.devs"), output)
+}
+
+function isFresh(output, more) {
+  let built
+  try {
+    built = statSync(output).mtimeMs
+  } catch {
+    return false
+  }
+  const sources = sourceRoots.flatMap((folder) =>
+    readdirSync(path.join(root, folder), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => path.join(entry.parentPath, entry.name)),
+  )
+  for (const file of [...sources, ...more.map((name) => path.join(root, "firmware", name))])
+    if (statSync(file).mtimeMs > built) return false
+  return true
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const name of readdirSync(path.join(root, "firmware/src"))) {
+    const match = /^main-(.*)\.ts$/.exec(name)
+    if (!match) continue
+    const output = path.join(root, `dist/firmware/${match[1]}.devs`)
+    buildFirmware(`src/${name}`, output)
+    console.log(`${path.relative(root, output)} ${readFileSync(output).length} bytes`)
+  }
+}

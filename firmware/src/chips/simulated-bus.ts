@@ -1,0 +1,73 @@
+// An I2C bus of simulated chips, which the virtio-i2c device drives where there is no hardware bus.
+
+import type { Allocator, ByteBuf, OwnedBytes } from "../../../shared-protocol/src/bytes.js"
+import {
+  I2C_DONE,
+  I2C_READ_FAILED,
+  I2C_WRITE_FAILED,
+  type I2cController,
+} from "../../../shared-protocol/src/device/i2c-controller.js"
+import { Bme280 } from "./bme280.js"
+import type { Chip } from "./chip.js"
+import { Eeprom24c02 } from "./eeprom24c02.js"
+import { Lm75 } from "./lm75.js"
+import { Ram } from "./ram.js"
+
+/** The most that one transfer moves in either direction. */
+const MAX_TRANSFER_BYTES = 4096
+
+/** An I2C controller whose targets are simulated. */
+export class SimulatedBus implements I2cController {
+  /** The bytes of the last read, from index 0; replaced by a longer one when a read needs it. */
+  data: OwnedBytes
+  private readonly chips: readonly Chip[]
+  private readonly allocate: Allocator
+
+  /** Of two `chips` with one address, the first answers. */
+  constructor(chips: readonly Chip[], allocate: Allocator) {
+    this.chips = chips
+    this.allocate = allocate
+    this.data = allocate(256)
+  }
+
+  /**
+   * Writes `writeLength` bytes of `write` from `writeOffset` to the chip at the 7-bit `address`, then, after a repeated
+   * start, reads `readLength` into `data`; both 0 only asks whether the address is acknowledged. Each length is
+   * 0..4096: a longer write or read fails, as if a byte had not been acknowledged.
+   */
+  async transfer(
+    address: number,
+    write: ByteBuf,
+    writeOffset: number,
+    writeLength: number,
+    readLength: number,
+  ): Promise<number> {
+    const chips = this.chips
+    let index = 0
+    while (index < chips.length && chips[index].address !== address) index++
+    if (index === chips.length || writeLength > MAX_TRANSFER_BYTES) return I2C_WRITE_FAILED
+    const chip = chips[index]
+    if (writeLength > 0) {
+      if (!chip.write(write, writeOffset, writeLength)) return I2C_WRITE_FAILED
+    } else if (readLength === 0) {
+      return chip.ready() ? I2C_DONE : I2C_WRITE_FAILED
+    }
+    if (readLength > 0) {
+      if (readLength > MAX_TRANSFER_BYTES) return I2C_READ_FAILED
+      if (readLength > this.data.length) this.data = this.allocate(readLength)
+      if (!chip.read(this.data, 0, readLength)) return I2C_READ_FAILED
+    }
+    return I2C_DONE
+  }
+}
+
+/** The chips of the demonstration: LM75 at 0x48, EEPROM at 0x50, RAM at 0x54 and 0x56, BME280 at 0x76. */
+export function demoChips(now: () => number, allocate: Allocator): Chip[] {
+  return [
+    new Lm75(0x48, now),
+    new Eeprom24c02(0x50, "virtio-msg on a $4 board", now, allocate),
+    new Ram(0x54, "123456789abcdefghij", allocate),
+    new Ram(0x56, "klmnopqrstuvwxyz!:;", allocate),
+    new Bme280(0x76, now, allocate),
+  ]
+}

@@ -1,0 +1,66 @@
+// The firmware's end of the link: a Jacdac service whose commands and reports are mailbox packets.
+// Received synchronously, sent by one fiber (docs/bus.md "On Jacdac").
+
+import * as ds from "@devicescript/core"
+import type { DeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
+
+/** What the runtime calls and offers for servers written by hand; not in its public declarations. */
+type DsServer = typeof ds & {
+  _onServerPacket(packet: ds.Packet): void
+  _serverSend(serviceIndex: number, packet: ds.Packet): Promise<void>
+}
+
+/** Index 0 is Jacdac's control service. */
+const SERVICE_INDEX = 1
+const SERVICE_CLASS = 0x1a7f6d53
+const PACKET_COMMAND = 0x80
+/** Jacdac wants to hear of a device every 500 ms while it looks for it. */
+const ANNOUNCE_MS = 500
+/**
+ * Announcements cost packets of the same budget as data (50 a second), so they stop while a host talks to us,
+ * and begin again when it has been quiet this long.
+ */
+const QUIET_MS = 2000
+
+/** Runs `endpoint` behind the Jacdac service; does not return. */
+export async function runMailboxService(endpoint: DeviceEndpoint): Promise<void> {
+  const server = ds as DsServer
+  const report = ds.VirtioMsg.spec.lookup("packet").response
+  let lastHeardMs = -QUIET_MS
+  let isIdle = false
+  const fiber = ds.Fiber.self()
+
+  // the runtime starts a fiber for every packet; this one never waits, so packets stay in order and few
+  server._onServerPacket = (packet) => {
+    if (packet.serviceIndex !== SERVICE_INDEX || packet.serviceCommand !== PACKET_COMMAND) return
+    lastHeardMs = ds.millis()
+    endpoint.receive(packet.payload)
+    if (isIdle) {
+      isIdle = false
+      fiber.resume(1)
+    }
+  }
+
+  announceWhenQuiet.start()
+
+  while (true) {
+    await endpoint.work()
+    const packet = endpoint.nextPacket()
+    if (packet === undefined) {
+      isIdle = true
+      await ds.suspend<number>()
+    } else await server._serverSend(SERVICE_INDEX, report.encode(packet as unknown as Buffer))
+  }
+
+  async function announceWhenQuiet(): Promise<void> {
+    const announce = ds.Control.spec.lookup("announce").response
+    let restarts = 1
+    while (true) {
+      if (ds.millis() - lastHeardMs >= QUIET_MS) {
+        if (restarts < 15) restarts++
+        await server._serverSend(0, announce.encode([restarts | 0x100, 0, 0, SERVICE_CLASS]))
+      }
+      await ds.sleep(ANNOUNCE_MS)
+    }
+  }
+}

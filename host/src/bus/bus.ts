@@ -1,0 +1,327 @@
+// The driver side of the bus: tokens, bounded waiting, discovery, events, and a new epoch when the device starts
+// again (virtio-msg "Bus Operation", B1 to B53; docs/bus.md).
+
+import {
+  type DeviceEvent,
+  decodeEventDevice,
+  decodeGetDevicesResponse,
+  decodePingResponse,
+  encodeGetDevicesRequest,
+  encodePingRequest,
+  GET_DEVICES_REQUEST_SIZE,
+  PING_SIZE,
+} from "../../../shared-protocol/src/messages/bus.js"
+import {
+  decodeHeader,
+  EVENT_BIT,
+  getToken,
+  type Header,
+  putToken,
+  TYPE_BUS,
+  TYPE_RESPONSE,
+} from "../../../shared-protocol/src/messages/header.js"
+import type { HelloResponse } from "../../../shared-protocol/src/messages/hello.js"
+import { EVENT_DEVICE } from "../../../shared-protocol/src/messages/ids.js"
+import { allocateBytes } from "../bytes.js"
+import { type Clock, delay, systemClock, type Timer } from "../clock.js"
+import { Emitter } from "../emitter.js"
+import { VirtioMsgError } from "../errors.js"
+import type { Link } from "../link/link.js"
+import { RangeAllocator } from "./range-allocator.js"
+import { Session } from "./session.js"
+
+/** Every request is answered or given up within this time (B16, B18, D11). */
+export const REQUEST_TIMEOUT_MS = 1000
+/** How many numbers GET_DEVICES asks for at once: as many as fit a response of 52 bytes. */
+const DISCOVERY_COUNT = 304
+/** A device bitmap has 65536 places; asking more often than this is going round in circles. */
+const DISCOVERY_REQUESTS = 1 + Math.ceil(65536 / DISCOVERY_COUNT)
+/** Between two attempts to start a new epoch after one was lost. */
+const RECONNECT_MS = 250
+/** How many attempts in a row; the next call after them begins anew. */
+const RECONNECT_TRIES = 4
+
+export interface BusOptions {
+  readonly clock?: Clock
+  /** 0 <= x < 1; only epochs and ping data are made of it. */
+  readonly random?: () => number
+}
+
+interface Pending {
+  readonly header: Header
+  readonly resolve: (frame: Uint8Array) => void
+  readonly reject: (error: VirtioMsgError) => void
+  readonly timer: Timer
+}
+
+export class Bus {
+  /** A transport event of a device. */
+  readonly onEvent = new Emitter<[devNum: number, msgId: number, frame: Uint8Array]>()
+  /** A device came or went (EVENT_DEVICE). */
+  readonly onDevice = new Emitter<[event: DeviceEvent]>()
+  /** The epoch ended: every device must be initialised again. */
+  readonly onLost = new Emitter<[error: VirtioMsgError]>()
+  /** A line that the device logged. */
+  readonly onLog = new Emitter<[line: string]>()
+  /** A message, with its header, as it leaves or arrives. */
+  readonly onMessage = new Emitter<[direction: "out" | "in", frame: Uint8Array]>()
+
+  readonly clock: Clock
+  readonly link: Link
+  readonly session: Session
+  /** Places in the two areas of the window; new with every epoch. */
+  driverSpace = new RangeAllocator(0, 0)
+  deviceSpace = new RangeAllocator(0, 0)
+  /** Counts epochs. */
+  generation = 0
+  /** Messages that no one waits for, or that are malformed: discarded (D10). */
+  discardedCount = 0
+
+  readonly #random: () => number
+  readonly #pending = new Map<number, Pending>()
+  #nextToken = 1
+  #hello: HelloResponse | undefined
+  /** Settles when the connecting that is under way does; undefined while connected. */
+  #connecting: Promise<void> | undefined
+  #isUp = false
+  #closedBy: VirtioMsgError | undefined
+
+  private constructor(link: Link, options: BusOptions) {
+    this.link = link
+    this.clock = options.clock ?? systemClock
+    this.#random = options.random ?? Math.random
+    this.session = new Session(link, this.clock, this.#random)
+    this.session.onMessage.on((frame) => this.#takeMessage(frame))
+    this.session.onLost.on((error) => this.#lost(error))
+  }
+
+  /**
+   * Opens the link and starts an epoch. Rejects with CONNECT_FAILED, NOT_FOUND, PROTOCOL or VERSION_MISMATCH.
+   */
+  static async open(link: Link, options: BusOptions = {}): Promise<Bus> {
+    const bus = new Bus(link, options)
+    await link.open({
+      onPacket: (packet) => bus.session.receive(packet),
+      onClose: (reason) => bus.#linkClosed(reason),
+      onLog: (line) => bus.onLog.emit(line),
+    })
+    try {
+      await bus.#connect()
+    } catch (error) {
+      await bus.close()
+      throw error
+    }
+    return bus
+  }
+
+  /** What the device said in HELLO: the bus parameters, among others (B5). */
+  get hello(): HelloResponse {
+    if (!this.#hello) throw new Error("the bus has not connected yet")
+    return this.#hello
+  }
+
+  /**
+   * Settles when the bus is connected, which it tries to be if it is not; rejects with why it cannot be:
+   * LINK_CLOSED for good, CONNECT_FAILED until the next call.
+   */
+  async whenUp(): Promise<void> {
+    if (this.#isUp) return
+    if (this.#closedBy) throw this.#closedBy
+    this.#connecting ??= this.#reconnect().finally(() => {
+      this.#connecting = undefined
+    })
+    await this.#connecting
+  }
+
+  /**
+   * Sends a request and resolves with its response. Rejects, and does so exactly once (B17), with TIMEOUT,
+   * DEVICE_RESTARTED or LINK_CLOSED. The token of `frame` is overwritten.
+   */
+  async request(frame: Uint8Array, timeoutMs = REQUEST_TIMEOUT_MS): Promise<Uint8Array> {
+    await this.whenUp()
+    return this.#request(frame, timeoutMs)
+  }
+
+  /** Sends an event. It has no answer and is not confirmed. */
+  event(frame: Uint8Array): void {
+    this.onMessage.emit("out", frame)
+    this.session.post(frame)
+  }
+
+  /** The numbers of all devices on the bus, ascending (B15, D-side of GET_DEVICES). */
+  async devices(): Promise<number[]> {
+    await this.whenUp()
+    return this.#discover()
+  }
+
+  /** Sends a PING and resolves with the round-trip time in milliseconds. */
+  async ping(): Promise<number> {
+    await this.whenUp()
+    const startMs = this.clock.now()
+    const data = Math.floor(this.#random() * 0x100000000)
+    const frame = allocateBytes(PING_SIZE)
+    encodePingRequest(frame, data)
+    const response = decodePingResponse(await this.#request(frame, REQUEST_TIMEOUT_MS))
+    if (!response.ok || response.value !== data)
+      throw new VirtioMsgError("PROTOCOL", "PING came back with other data than it took.")
+    return this.clock.now() - startMs
+  }
+
+  /** Closes the bus and its link: calls in flight reject with LINK_CLOSED, and nothing is left behind. */
+  async close(): Promise<void> {
+    if (this.#closedBy) return
+    this.#end(new VirtioMsgError("LINK_CLOSED", "The bus was closed.", { maybeExecuted: true }))
+    this.session.stop()
+    await this.link.close()
+  }
+
+  async #connect(): Promise<void> {
+    const hello = await this.session.connect()
+    if (this.#closedBy) throw this.#closedBy
+    this.#hello = hello
+    this.#isUp = true
+    this.generation++
+    // no ring at offset 0 of an area: Linux refuses a ring whose address looks like none
+    this.driverSpace = new RangeAllocator(16, hello.driverAreaSize - 16)
+    this.deviceSpace = new RangeAllocator(16, hello.deviceAreaSize - 16)
+  }
+
+  #request(frame: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      const token = this.#takeToken()
+      putToken(frame, token)
+      const header = decodeHeader(frame)
+      if (!header.ok) throw new Error(header.reason)
+      const timer = this.clock.schedule(timeoutMs, () => {
+        this.#finish(token)?.reject(
+          new VirtioMsgError(
+            "TIMEOUT",
+            `No response to message 0x${header.value.msgId.toString(16)} of device ${header.value.devNum} ` +
+              `within ${timeoutMs} ms.`,
+            {
+              hint: "The device discards what it does not understand; is its firmware ours?",
+              maybeExecuted: true,
+            },
+          ),
+        )
+      })
+      this.#pending.set(token, { header: header.value, resolve, reject, timer })
+      this.session.await()
+      this.onMessage.emit("out", frame)
+      this.session.post(frame)
+    })
+  }
+
+  /** A token that no request in flight has; 0 is left to events. */
+  #takeToken(): number {
+    let token = this.#nextToken
+    while (this.#pending.has(token)) token = (token % 0xffff) + 1
+    this.#nextToken = (token % 0xffff) + 1
+    return token
+  }
+
+  #finish(token: number): Pending | undefined {
+    const pending = this.#pending.get(token)
+    if (!pending) return undefined
+    this.#pending.delete(token)
+    pending.timer.cancel()
+    this.session.settle()
+    return pending
+  }
+
+  #failPending(error: VirtioMsgError): void {
+    for (const token of [...this.#pending.keys()]) this.#finish(token)?.reject(error)
+  }
+
+  #takeMessage(frame: Uint8Array): void {
+    this.onMessage.emit("in", frame)
+    const header = decodeHeader(frame)
+    if (!header.ok) {
+      this.discardedCount++
+      return
+    }
+    const { type, msgId, devNum } = header.value
+    if (type & TYPE_RESPONSE) {
+      const token = getToken(frame)
+      const asked = this.#pending.get(token)?.header
+      const isAnswer =
+        asked && asked.msgId === msgId && asked.devNum === devNum && (asked.type | TYPE_RESPONSE) === type
+      if (isAnswer) this.#finish(token)?.resolve(frame)
+      else this.discardedCount++ // late, or nobody asked (F9)
+    } else if (type & TYPE_BUS) {
+      const event = msgId === EVENT_DEVICE ? decodeEventDevice(frame) : undefined
+      if (event?.ok) this.onDevice.emit(event.value)
+      else this.discardedCount++
+    } else if (msgId & EVENT_BIT) this.onEvent.emit(devNum, msgId, frame)
+    else this.discardedCount++
+  }
+
+  async #discover(): Promise<number[]> {
+    const found: number[] = []
+    let offset = 0
+    for (let round = 0; round < DISCOVERY_REQUESTS; round++) {
+      const count = Math.min(DISCOVERY_COUNT, 0x10000 - offset)
+      const frame = allocateBytes(GET_DEVICES_REQUEST_SIZE)
+      encodeGetDevicesRequest(frame, { offset, count })
+      const response = decodeGetDevicesResponse(await this.#request(frame, REQUEST_TIMEOUT_MS))
+      if (!response.ok) throw discoveryError(response.reason)
+      const bitmap = response.value
+      if (bitmap.offset !== offset || bitmap.count > count)
+        throw discoveryError(
+          `asked for ${count} numbers from ${offset}, got ${bitmap.count} from ${bitmap.offset}`,
+        )
+      found.push(...bitmap.deviceNumbers)
+      if (bitmap.nextOffset === 0) return found
+      if (bitmap.nextOffset <= offset)
+        throw discoveryError(`next_offset ${bitmap.nextOffset} after ${offset}`)
+      offset = bitmap.nextOffset
+    }
+    throw discoveryError(`it has not ended after ${DISCOVERY_REQUESTS} requests`)
+  }
+
+  #linkClosed(reason: Error | undefined): void {
+    if (this.#closedBy) return
+    const error = new VirtioMsgError("LINK_CLOSED", `${this.link.name} is gone.`, {
+      hint: "Plug the board in again.",
+      cause: reason,
+      maybeExecuted: true,
+    })
+    this.#end(error)
+    this.session.closed(error)
+  }
+
+  /** Ends the bus for good. */
+  #end(error: VirtioMsgError): void {
+    this.#closedBy = error
+    const wasUp = this.#isUp
+    this.#isUp = false
+    this.#failPending(error)
+    if (wasUp) this.onLost.emit(error)
+  }
+
+  /** The session's epoch is over: everything in flight fails, and a new epoch is started at once. */
+  #lost(error: VirtioMsgError): void {
+    if (!this.#isUp) return // still connecting, which rejects by itself; or closed
+    this.#isUp = false
+    this.#failPending(error)
+    this.onLost.emit(error)
+    this.whenUp().catch(() => {}) // whoever calls next hears of it
+  }
+
+  async #reconnect(): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#connect()
+        return
+      } catch (error) {
+        if (this.#closedBy || tries === RECONNECT_TRIES) throw this.#closedBy ?? error
+        await delay(this.clock, RECONNECT_MS)
+        if (this.#closedBy) throw this.#closedBy
+      }
+    }
+  }
+}
+
+function discoveryError(what: string): VirtioMsgError {
+  return new VirtioMsgError("PROTOCOL", `GET_DEVICES: ${what}.`, { hint: "Reinstall the firmware." })
+}

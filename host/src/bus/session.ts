@@ -1,0 +1,299 @@
+// One link's mailbox with time added: connecting, sending what is queued, heartbeat, sending again
+// (docs/bus.md "Time"). Above it, everything arrives once and in order, or the session is lost.
+
+import { PROTOCOL_HASH } from "../../../shared-protocol/src/device/bus-responder.js"
+import { Mailbox, RECEIVED_GAP, RECEIVED_MALFORMED } from "../../../shared-protocol/src/mailbox/mailbox.js"
+import {
+  DEVICE_CREDIT,
+  MAX_AREA_SIZE,
+  PACKET_HEADER_SIZE,
+  PACKET_NO_EPOCH,
+  PACKET_RESEND,
+} from "../../../shared-protocol/src/mailbox/packet.js"
+import { MIN_MAX_MESSAGE_SIZE } from "../../../shared-protocol/src/messages/header.js"
+import {
+  BUS_VERSION,
+  decodeHelloResponse,
+  encodeHelloRequest,
+  HELLO_REQUEST_SIZE,
+  HELLO_RESPONSE_SIZE,
+  type HelloResponse,
+} from "../../../shared-protocol/src/messages/hello.js"
+import { allocateBytes } from "../bytes.js"
+import type { Clock, Timer } from "../clock.js"
+import { Emitter } from "../emitter.js"
+import { VirtioMsgError } from "../errors.js"
+import type { Link } from "../link/link.js"
+
+/** While anything is under way the device hears from us this often; stock firmware can doze off otherwise. */
+export const HEARTBEAT_MS = 25
+/** Without an acknowledgement for so long, packets are sent again; the wait grows by half each time. */
+const FIRST_RESEND_MS = 100
+const LONGEST_RESEND_MS = 400
+/** After so many times without an acknowledgement the device is taken for dead: 2.7 s in all. */
+const RESEND_TRIES = 8
+/** How long to wait for an answer before asking the device to send again what may be lost. */
+const ASK_AGAIN_MS = 100
+
+export class Session {
+  /** A message from the device. The bytes are the receiver's to keep. */
+  readonly onMessage = new Emitter<[frame: Uint8Array]>()
+  /** The epoch is over: the device started again, fell silent or broke the protocol, or the link closed. */
+  readonly onLost = new Emitter<[error: VirtioMsgError]>()
+  /** A packet went out or came in; for traces and counters. */
+  readonly onPacket = new Emitter<[direction: "out" | "in", packet: Uint8Array]>()
+
+  readonly mailbox: Mailbox
+  readonly #link: Link
+  readonly #clock: Clock
+  readonly #random: () => number
+  #isUp = false
+  #onHello: ((hello: HelloResponse) => void) | undefined
+  #isFlushScheduled = false
+  #tick: Timer | undefined
+  /** How many answers are awaited by those above. */
+  #awaited = 0
+  #unacknowledgedSinceMs = 0
+  #resendAfterMs = FIRST_RESEND_MS
+  #resendTries = 0
+  #heardMs = 0
+  #askedAgainMs = 0
+
+  constructor(link: Link, clock: Clock, random: () => number) {
+    this.#link = link
+    this.#clock = clock
+    this.#random = random
+    this.mailbox = new Mailbox({
+      alloc: allocateBytes,
+      outgoingSize: 0,
+      incomingSize: 0,
+      credit: DEVICE_CREDIT,
+    })
+    this.mailbox.onMessage = (packet, offset, length) =>
+      this.#takeMessage((packet as Uint8Array).slice(offset, offset + length))
+  }
+
+  /**
+   * Starts a new epoch and returns what the device says of itself. Rejects with CONNECT_FAILED, PROTOCOL or
+   * VERSION_MISMATCH, within 3 s.
+   */
+  async connect(): Promise<HelloResponse> {
+    let epoch = this.mailbox.epoch
+    while (epoch === this.mailbox.epoch) epoch = 1 + Math.floor(this.#random() * 0xffff)
+    this.mailbox.connect(epoch)
+    this.#resetTimes()
+    const request = allocateBytes(HELLO_REQUEST_SIZE)
+    encodeHelloRequest(request, { protocolHash: PROTOCOL_HASH, busVersion: BUS_VERSION })
+    let offLost = () => {}
+    try {
+      const hello = await new Promise<HelloResponse>((resolve, reject) => {
+        offLost = this.onLost.on((cause) =>
+          reject(
+            cause.code === "TIMEOUT"
+              ? new VirtioMsgError("CONNECT_FAILED", `Nothing answered HELLO on ${this.#link.name}.`, {
+                  hint: "Unplug the board, plug it in again, and make sure that it runs our firmware.",
+                })
+              : cause,
+          ),
+        )
+        this.#onHello = resolve
+        this.#isUp = true
+        this.post(request)
+      })
+      checkHello(hello, this.#link.name)
+      this.mailbox.resize(hello.driverAreaSize, hello.deviceAreaSize)
+      return hello
+    } catch (error) {
+      this.#down()
+      throw error
+    } finally {
+      offLost()
+      this.#onHello = undefined
+    }
+  }
+
+  /** Sends a message soon: all that is queued in one turn of the event loop shares packets. */
+  post(frame: Uint8Array): void {
+    this.mailbox.post(frame)
+    this.scheduleFlush()
+  }
+
+  /** Sends what changed in the window soon, with the messages queued meanwhile. */
+  scheduleFlush(): void {
+    if (this.#isFlushScheduled) return
+    this.#isFlushScheduled = true
+    queueMicrotask(() => {
+      this.#isFlushScheduled = false
+      this.#flush()
+    })
+  }
+
+  /** Says that an answer is awaited: the heartbeat runs until as many calls to `settle` followed. */
+  await(): void {
+    this.#awaited++
+    if (this.#awaited === 1) this.#heardMs = this.#clock.now()
+    this.#keepTicking()
+  }
+
+  settle(): void {
+    this.#awaited--
+  }
+
+  /** Takes a packet from the link. Never throws on its bytes. */
+  receive(packet: Uint8Array): void {
+    this.onPacket.emit("in", packet)
+    if (!this.#isUp) return
+    const isNoEpoch = packet.length >= PACKET_HEADER_SIZE && ((packet[0] as number) & PACKET_NO_EPOCH) !== 0
+    const epoch = (packet[1] as number) | ((packet[2] as number) << 8)
+    if (isNoEpoch) {
+      if (epoch === this.mailbox.epoch && !this.#onHello)
+        this.#lose(
+          new VirtioMsgError("DEVICE_RESTARTED", `The device on ${this.#link.name} started again.`, {
+            maybeExecuted: true,
+          }),
+        )
+      return
+    }
+    const before = this.mailbox.unacknowledgedOut()
+    const result = this.mailbox.receive(packet)
+    if (!this.#isUp) return // a message in it ended the session
+    this.#heardMs = this.#clock.now()
+    if (this.mailbox.unacknowledgedOut() < before) this.#noteProgress()
+    if (result === RECEIVED_MALFORMED) {
+      this.#lose(
+        new VirtioMsgError("PROTOCOL", `The device on ${this.#link.name} sent a malformed packet.`, {
+          hint: "Reinstall the firmware if it happens again; the two sides may be of different versions.",
+          maybeExecuted: true,
+        }),
+      )
+      return
+    }
+    if (result === RECEIVED_GAP) this.#askAgain()
+    this.#flush()
+    this.#keepTicking()
+  }
+
+  /** The link is gone. */
+  closed(error: VirtioMsgError): void {
+    this.#lose(error)
+  }
+
+  /** Stops everything without a word to anybody. */
+  stop(): void {
+    this.#down()
+  }
+
+  #takeMessage(frame: Uint8Array): void {
+    if (this.#onHello && frame.length >= HELLO_RESPONSE_SIZE) {
+      const hello = decodeHelloResponse(frame)
+      if (hello.ok) this.#onHello(hello.value)
+      return
+    }
+    this.onMessage.emit(frame)
+  }
+
+  #flush(): void {
+    if (!this.#isUp) return
+    for (;;) {
+      const isFirst = this.mailbox.unacknowledgedOut() === 0
+      const packet = this.mailbox.nextPacket()
+      if (!packet) break
+      if (isFirst) this.#noteProgress()
+      this.#send(packet as unknown as Uint8Array)
+    }
+    this.#keepTicking()
+  }
+
+  #send(packet: Uint8Array): void {
+    this.onPacket.emit("out", packet)
+    this.#link.send(packet)
+  }
+
+  #sendBare(flags: number): void {
+    this.#send(this.mailbox.barePacket(flags) as unknown as Uint8Array)
+  }
+
+  #isBusy(): boolean {
+    return this.#awaited > 0 || this.mailbox.unacknowledgedOut() > 0 || this.mailbox.unacknowledgedIn > 0
+  }
+
+  #keepTicking(): void {
+    if (this.#tick || !this.#isUp || !this.#isBusy()) return
+    this.#tick = this.#clock.schedule(HEARTBEAT_MS, () => {
+      this.#tick = undefined
+      if (!this.#isUp || !this.#isBusy()) return
+      this.#beat()
+      this.#keepTicking()
+    })
+  }
+
+  #beat(): void {
+    const now = this.#clock.now()
+    if (this.mailbox.unacknowledgedOut() > 0 && now - this.#unacknowledgedSinceMs >= this.#resendAfterMs) {
+      if (++this.#resendTries > RESEND_TRIES) {
+        this.#lose(
+          new VirtioMsgError("TIMEOUT", `The device on ${this.#link.name} does not answer any more.`, {
+            hint: "Reset the board; if its I2C bus is stuck, switch its power off and on.",
+            maybeExecuted: true,
+          }),
+        )
+        return
+      }
+      this.#unacknowledgedSinceMs = now
+      this.#resendAfterMs = Math.min(this.#resendAfterMs * 1.5, LONGEST_RESEND_MS)
+      this.mailbox.requestResend()
+      this.#flush()
+    } else if (this.#awaited > 0 && now - this.#heardMs >= ASK_AGAIN_MS) this.#askAgain()
+    else this.#sendBare(0)
+  }
+
+  /** Asks the device to send again what we have not acknowledged; not more often than it could. */
+  #askAgain(): void {
+    const now = this.#clock.now()
+    const isDue = now - this.#askedAgainMs >= ASK_AGAIN_MS
+    if (isDue) this.#askedAgainMs = now
+    this.#sendBare(isDue ? PACKET_RESEND : 0)
+  }
+
+  #noteProgress(): void {
+    this.#unacknowledgedSinceMs = this.#clock.now()
+    this.#resendAfterMs = FIRST_RESEND_MS
+    this.#resendTries = 0
+  }
+
+  #resetTimes(): void {
+    this.#noteProgress()
+    this.#heardMs = this.#clock.now()
+    this.#askedAgainMs = this.#clock.now()
+  }
+
+  #lose(error: VirtioMsgError): void {
+    if (!this.#isUp) return
+    this.#down()
+    this.onLost.emit(error)
+  }
+
+  #down(): void {
+    this.#isUp = false
+    this.#tick?.cancel()
+    this.#tick = undefined
+  }
+}
+
+function checkHello(hello: HelloResponse, name: string): void {
+  if (hello.busVersion !== BUS_VERSION || hello.protocolHash !== PROTOCOL_HASH)
+    throw new VirtioMsgError(
+      "VERSION_MISMATCH",
+      `The firmware on ${name} speaks bus version ${hello.busVersion} (protocol ${hello.protocolHash.toString(16)}), ` +
+        `this host ${BUS_VERSION} (${PROTOCOL_HASH.toString(16)}).`,
+      { hint: "Install the firmware that belongs to this version of virtio-msg." },
+    )
+  const wrong = (what: string) =>
+    new VirtioMsgError("PROTOCOL", `The firmware on ${name} ${what}.`, { hint: "Reinstall the firmware." })
+  if (hello.maxMessageSize < MIN_MAX_MESSAGE_SIZE)
+    throw wrong(
+      `allows messages of ${hello.maxMessageSize} bytes, the specification wants ${MIN_MAX_MESSAGE_SIZE}`,
+    )
+  for (const size of [hello.driverAreaSize, hello.deviceAreaSize])
+    if (size === 0 || size > MAX_AREA_SIZE) throw wrong(`offers a window area of ${size} bytes`)
+}

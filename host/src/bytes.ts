@@ -1,0 +1,25 @@
+// Owned bytes for Node and the browser: a Uint8Array with the two native copies that DeviceScript's Buffer has.
+
+import type { ByteBuf, OwnedBytes } from "../../shared-protocol/src/bytes.js"
+
+/** A Uint8Array that shared-protocol code may own. */
+export class HostBytes extends Uint8Array implements OwnedBytes {
+  blitAt(targetOffset: number, source: ByteBuf, sourceOffset: number, length: number): void {
+    const bytes = source as Uint8Array
+    this.set(bytes.subarray(sourceOffset, sourceOffset + length), targetOffset)
+  }
+
+  fillAt(offset: number, length: number, value: number): void {
+    this.fill(value, offset, offset + length)
+  }
+}
+
+/** Makes `length` zero bytes. */
+export function allocateBytes(length: number): HostBytes {
+  return new HostBytes(length)
+}
+
+/** The bytes as two hexadecimal digits each, without separators. */
+export function toHex(bytes: ArrayLike<number>): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
+}

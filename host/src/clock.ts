@@ -1,0 +1,122 @@
+// Time, injected everywhere, so that tests run in virtual time and nothing in them sleeps.
+
+/** A pending timer. */
+export interface Timer {
+  /** Makes sure that the callback is not called any more. */
+  cancel(): void
+}
+
+export interface Clock {
+  /** Milliseconds since some moment; never goes back. */
+  now(): number
+  /** Calls back once after `delayMs`. */
+  schedule(delayMs: number, callback: () => void): Timer
+}
+
+/** The machine's own time. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  schedule(delayMs, callback) {
+    const handle = setTimeout(callback, delayMs)
+    return { cancel: () => clearTimeout(handle) }
+  },
+}
+
+/** Settles after `delayMs` of the given clock. */
+export function delay(clock: Clock, delayMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.schedule(delayMs, resolve)
+  })
+}
+
+/** How long `VirtualClock.run` waits for what is no timer. */
+const OUTSIDE_WORK_MS = 5000
+
+interface VirtualTimer {
+  readonly dueMs: number
+  readonly order: number
+  readonly callback: () => void
+}
+
+/**
+ * Virtual time: stands still until somebody advances it, then calls the timers in the order in which they are
+ * due. Promise callbacks run between two timers, as they do in real time.
+ */
+export class VirtualClock implements Clock {
+  #nowMs: number
+  #order = 0
+  #timers: VirtualTimer[] = []
+
+  constructor(startMs = 0) {
+    this.#nowMs = startMs
+  }
+
+  now(): number {
+    return this.#nowMs
+  }
+
+  schedule(delayMs: number, callback: () => void): Timer {
+    const timer = { dueMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, callback }
+    this.#timers.push(timer)
+    return {
+      cancel: () => {
+        const at = this.#timers.indexOf(timer)
+        if (at >= 0) this.#timers.splice(at, 1)
+      },
+    }
+  }
+
+  /** How many timers wait. */
+  get pendingCount(): number {
+    return this.#timers.length
+  }
+
+  /** Lets `durationMs` pass. */
+  async advance(durationMs: number): Promise<void> {
+    const endMs = this.#nowMs + durationMs
+    await settlePromises()
+    while (this.#runNext(endMs)) await settlePromises()
+    this.#nowMs = Math.max(this.#nowMs, endMs)
+  }
+
+  /**
+   * Lets time pass until `promise` settles, and returns what it settled with. Throws if that takes more than
+   * `limitMs`. While no timer is left, real work outside (WebAssembly being compiled) gets 5 real seconds.
+   */
+  async run<T>(promise: Promise<T>, limitMs = 60_000): Promise<T> {
+    const endMs = this.#nowMs + limitMs
+    let isSettled = false
+    const settled = () => {
+      isSettled = true
+    }
+    promise.then(settled, settled)
+    await settlePromises()
+    let giveUpMs = performance.now() + OUTSIDE_WORK_MS
+    while (!isSettled) {
+      if (this.#runNext(endMs)) giveUpMs = performance.now() + OUTSIDE_WORK_MS
+      else if (this.#timers.length > 0) throw new Error(`the promise has not settled in ${limitMs} virtual ms`)
+      else if (performance.now() > giveUpMs)
+        throw new Error("the promise has not settled, and no timer is left")
+      await settlePromises()
+    }
+    return promise
+  }
+
+  /** Runs the next timer if it is due by `endMs`. */
+  #runNext(endMs: number): boolean {
+    let next: VirtualTimer | undefined
+    for (const timer of this.#timers)
+      if (!next || timer.dueMs < next.dueMs || (timer.dueMs === next.dueMs && timer.order < next.order))
+        next = timer
+    if (!next || next.dueMs > endMs) return false
+    this.#timers.splice(this.#timers.indexOf(next), 1)
+    this.#nowMs = Math.max(this.#nowMs, next.dueMs)
+    next.callback()
+    return true
+  }
+}
+
+/** Lets every promise callback run that is ready, and those that they make ready. */
+function settlePromises(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}

@@ -1,0 +1,318 @@
+// An I2C adapter whose bus is the microcontroller's: the driver of the virtio-i2c device (virtio 1.4 5.21).
+
+import { FEATURE_RING_RESET_BLOCK1 } from "../../../shared-protocol/src/device/device-type.js"
+import {
+  I2C_FEATURE_ZERO_LENGTH_REQUEST,
+  I2C_QUEUE_SIZE,
+  I2C_STATUS_OK,
+} from "../../../shared-protocol/src/device/i2c.js"
+import { NOTHING_USED, USED_BROKEN } from "../../../shared-protocol/src/ring/driver-ring.js"
+import type { Timer } from "../clock.js"
+import { VirtioMsgError } from "../errors.js"
+import { I2cSlots } from "./i2c-slots.js"
+import type { DriverNeeds, VirtioDevice } from "./virtio-device.js"
+import type { Virtqueue } from "./virtqueue.js"
+
+/** One virtio-i2c request: a write, a read, or, without bytes, a probe of the address. */
+export interface I2cRequest {
+  /** 7 bits. */
+  readonly address: number
+  readonly write?: Uint8Array
+  /** Bytes to read; only without `write`. */
+  readonly readLength?: number
+  /** The next request belongs to the same group: if this one fails, it fails unexecuted. */
+  readonly failNext: boolean
+}
+
+/** How a request ended: whether the chip acknowledged it, and what was read. */
+export interface I2cOutcome {
+  readonly ok: boolean
+  readonly data?: Uint8Array
+}
+
+/** One message of a transfer, as Linux's struct i2c_msg without the address. */
+export type I2cMessage = { readonly write: ArrayLike<number> } | { readonly read: number }
+
+export interface I2cAdapterOptions {
+  /** A transfer is given up when the device completes nothing for so long; 1500 ms when absent. */
+  readonly timeoutMs?: number
+}
+
+const NEEDS: DriverNeeds = {
+  wanted: [I2C_FEATURE_ZERO_LENGTH_REQUEST, FEATURE_RING_RESET_BLOCK1],
+  required: [I2C_FEATURE_ZERO_LENGTH_REQUEST],
+  queueSizes: [I2C_QUEUE_SIZE],
+}
+
+const DEFAULT_TIMEOUT_MS = 1500
+/** As Linux's I2C_RDWR takes them. */
+const MAX_MESSAGES = 42
+
+interface Call {
+  readonly request: I2cRequest
+  readonly resolve: (outcome: I2cOutcome) => void
+  readonly reject: (error: VirtioMsgError) => void
+}
+
+export class I2cAdapter {
+  readonly device: VirtioDevice
+
+  readonly #timeoutMs: number
+  /** Groups not yet with the device, oldest first: a group is offered as a whole. */
+  #waiting: Call[][] = []
+  /** Calls with the device, by slot. */
+  readonly #inFlight = new Map<number, Call>()
+  #queue: Virtqueue | undefined
+  #slots: I2cSlots | undefined
+  #starting: Promise<void> | undefined
+  #watchdog: Timer | undefined
+  #isClosed = false
+
+  constructor(device: VirtioDevice, options: I2cAdapterOptions = {}) {
+    this.device = device
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
+    device.onUsed.on(() => this.#takeUsed())
+    device.onBroken.on((error) => this.#abandon(error))
+    device.onReset.on(() => {
+      this.#slots?.dispose()
+      this.#slots = undefined
+    })
+  }
+
+  /** Initialises the device now instead of at the first transfer. Rejects as `VirtioDevice.initialise`. */
+  async start(): Promise<void> {
+    if (this.device.isLive) return
+    this.#starting ??= this.#initialise().finally(() => {
+      this.#starting = undefined
+    })
+    await this.#starting
+  }
+
+  /**
+   * Carries out the messages, one after another, on the chip at `address`; a write and the read behind it are
+   * one bus transaction with a repeated start. Resolves with the bytes of each read message.
+   * Rejects with NACK, INVALID_ARGUMENT, TIMEOUT, DEVICE_RESTARTED, LINK_CLOSED or DEVICE_FAILED.
+   */
+  async transfer(address: number, messages: readonly I2cMessage[]): Promise<Uint8Array[]> {
+    const requests = messages.map((message, at): I2cRequest => {
+      const failNext = at < messages.length - 1
+      return "write" in message
+        ? { address, write: Uint8Array.from(message.write), failNext }
+        : { address, readLength: message.read, failNext }
+    })
+    const outcomes = await Promise.all(this.submit(requests))
+    const failed = outcomes.findIndex((outcome) => !outcome.ok)
+    if (failed >= 0) throw nack(address, failed, requests)
+    return outcomes.flatMap((outcome) => (outcome.data ? [outcome.data] : []))
+  }
+
+  /** Whether a chip acknowledges `address` (a zero-length request). Rejects as `transfer`, but for NACK. */
+  async probe(address: number): Promise<boolean> {
+    const [outcome] = await Promise.all(this.submit([{ address, failNext: false }]))
+    return outcome?.ok ?? false
+  }
+
+  /** Reads one byte of `register`. */
+  async readByte(address: number, register: number): Promise<number> {
+    const data = await this.readBlock(address, register, 1)
+    return data[0] as number
+  }
+
+  /** Writes one byte to `register`. */
+  async writeByte(address: number, register: number, value: number): Promise<void> {
+    await this.transfer(address, [{ write: [register, value] }])
+  }
+
+  /** Reads `length` bytes from `register` on. */
+  async readBlock(address: number, register: number, length: number): Promise<Uint8Array> {
+    const [data] = await this.transfer(address, [{ write: [register] }, { read: length }])
+    return data as Uint8Array
+  }
+
+  /** Writes `data` from `register` on. */
+  async writeBlock(address: number, register: number, data: ArrayLike<number>): Promise<void> {
+    await this.transfer(address, [{ write: [register, ...Array.from(data)] }])
+  }
+
+  /**
+   * Queues requests as they are, and returns a promise for each. What is queued in one turn of the event loop
+   * reaches the device in as few packets as it fits. A promise resolves also for a chip that did not
+   * acknowledge; it rejects when there is no telling. Throws INVALID_ARGUMENT.
+   */
+  submit(requests: readonly I2cRequest[]): Promise<I2cOutcome>[] {
+    for (const request of requests) checkRequest(request)
+    let group: Call[] = []
+    const groups: Call[][] = []
+    const outcomes = requests.map(
+      (request, at) =>
+        new Promise<I2cOutcome>((resolve, reject) => {
+          group.push({ request, resolve, reject })
+          if (request.failNext && at < requests.length - 1) return
+          groups.push(group)
+          group = []
+        }),
+    )
+    const longest = groups.find((calls) => calls.length > MAX_MESSAGES)
+    if (longest)
+      throw new VirtioMsgError(
+        "INVALID_ARGUMENT",
+        `A transfer has at most ${MAX_MESSAGES} messages, not ${longest.length}.`,
+      )
+    this.#waiting.push(...groups)
+    this.#pump()
+    return outcomes
+  }
+
+  /** Fails what is in flight with LINK_CLOSED; the adapter takes nothing more. */
+  close(): void {
+    this.#isClosed = true
+    this.#abandon(new VirtioMsgError("LINK_CLOSED", "The I2C adapter was closed.", { maybeExecuted: true }))
+    this.device.detach()
+  }
+
+  async #initialise(): Promise<void> {
+    await this.device.bus.whenUp()
+    await this.device.initialise(NEEDS)
+    this.#queue = this.device.queues[0]
+    if (this.#queue) this.#slots = new I2cSlots(this.device.bus, this.#queue)
+  }
+
+  /** Offers waiting groups as long as there is room, and tells the device. */
+  #pump(): void {
+    if (this.#waiting.length === 0) return
+    if (this.#isClosed) {
+      this.#abandon(new VirtioMsgError("LINK_CLOSED", "The I2C adapter is closed."))
+      return
+    }
+    if (!this.device.isLive || !this.#slots || !this.#queue) {
+      this.start().then(
+        () => this.#pump(),
+        (error) => this.#failWaiting(error),
+      )
+      return
+    }
+    for (let group = this.#waiting[0]; group; group = this.#waiting[0]) {
+      if (!this.#offer(group)) break
+      this.#waiting.shift()
+    }
+    if (!this.#queue.ring.publish()) return
+    this.device.notifyAvailable(this.#queue.index)
+    this.#watch()
+  }
+
+  /** Puts a group into slots; false when it has to wait for room. */
+  #offer(group: Call[]): boolean {
+    const slots = this.#slots as I2cSlots
+    if (!slots.hasRoom(group.map((call) => call.request))) {
+      if (this.#inFlight.size > 0) return false
+      this.#waiting.shift()
+      const error = new VirtioMsgError(
+        "INVALID_ARGUMENT",
+        `A transfer of ${group.length} messages does not fit the window: its longest free run is ${slots.longestBuffer} bytes.`,
+        { hint: "Split the transfer into shorter ones." },
+      )
+      for (const call of group) call.reject(error)
+      return this.#waiting[0] ? this.#offer(this.#waiting[0]) : true
+    }
+    for (const call of group) {
+      this.#inFlight.set(slots.offer(call.request), call)
+      this.device.bus.session.await()
+    }
+    return true
+  }
+
+  /** Completes what the device gave back. */
+  #takeUsed(): void {
+    const { device } = this
+    const ring = this.#queue?.ring
+    const slots = this.#slots
+    if (!ring || !slots || !device.isLive) return
+    for (let head = ring.take(); head !== NOTHING_USED; head = ring.take()) {
+      if (head === USED_BROKEN) {
+        device.fail(
+          new VirtioMsgError(
+            "BROKEN_QUEUE",
+            `Device ${device.devNum} broke its queue: ${ring.brokenReason}.`,
+            {
+              hint: "The next call initialises the device again.",
+              maybeExecuted: true,
+            },
+          ),
+        )
+        return
+      }
+      const slot = slots.slotOf(head)
+      const call = this.#inFlight.get(slot)
+      this.#inFlight.delete(slot)
+      device.bus.session.settle()
+      const ok = slots.status(slot) === I2C_STATUS_OK
+      const readLength = call?.request.readLength ?? 0
+      call?.resolve(ok && readLength > 0 ? { ok, data: slots.data(slot, readLength) } : { ok })
+      slots.release(slot)
+    }
+    this.#watch()
+    this.#pump()
+  }
+
+  /** Gives the device `timeoutMs` from now to complete anything. */
+  #watch(): void {
+    this.#watchdog?.cancel()
+    this.#watchdog = undefined
+    if (this.#inFlight.size === 0) return
+    this.#watchdog = this.device.bus.clock.schedule(this.#timeoutMs, () => {
+      this.device.fail(
+        new VirtioMsgError("TIMEOUT", `The I2C bus completed nothing for ${this.#timeoutMs} ms.`, {
+          hint: "A chip may hold the bus: switch its power off and on. The next call resets the device.",
+          maybeExecuted: true,
+        }),
+      )
+    })
+  }
+
+  /** Fails everything: the device has to be initialised again. */
+  #abandon(error: VirtioMsgError): void {
+    this.#watchdog?.cancel()
+    this.#watchdog = undefined
+    const lost = [...this.#inFlight.values()]
+    this.#inFlight.clear()
+    for (const call of lost) {
+      this.device.bus.session.settle()
+      call.reject(error)
+    }
+    this.#queue = undefined
+    this.#failWaiting(error)
+  }
+
+  #failWaiting(error: VirtioMsgError): void {
+    const waiting = this.#waiting.flat()
+    this.#waiting = []
+    for (const call of waiting)
+      call.reject(
+        new VirtioMsgError(error.code, error.message, {
+          ...(error.hint === undefined ? {} : { hint: error.hint }),
+          cause: error,
+          maybeExecuted: false,
+        }),
+      )
+  }
+}
+
+function checkRequest(request: I2cRequest): void {
+  const wrong = (what: string) => new VirtioMsgError("INVALID_ARGUMENT", what)
+  if (!Number.isInteger(request.address) || request.address < 0 || request.address > 0x7f)
+    throw wrong(`An I2C address has 7 bits, 0x00 to 0x7f, not ${request.address}.`)
+  const { readLength, write } = request
+  if (readLength !== undefined && (!Number.isInteger(readLength) || readLength < 0 || write))
+    throw wrong(`An I2C message cannot read ${readLength} bytes${write ? " and write" : ""}.`)
+}
+
+function nack(address: number, at: number, requests: readonly I2cRequest[]): VirtioMsgError {
+  const where = requests.length > 1 ? ` in message ${at + 1} of ${requests.length}` : ""
+  return new VirtioMsgError("NACK", `No chip acknowledged at address 0x${hex2(address)}${where}.`, {
+    hint: "List the chips on the bus: virtio-msg i2c detect",
+  })
+}
+
+function hex2(value: number): string {
+  return value.toString(16).padStart(2, "0")
+}

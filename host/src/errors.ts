@@ -1,0 +1,51 @@
+// The one error type of the host: a code to branch on, a sentence to read, and what to do next.
+
+/** What went wrong, for programs. Stable: a code is never renamed. */
+export type ErrorCode =
+  /** A caller passed something that the interface does not allow. */
+  | "INVALID_ARGUMENT"
+  /** No board, chip, device or file of that name. */
+  | "NOT_FOUND"
+  /** The link could not be opened, or nothing answered on it. */
+  | "CONNECT_FAILED"
+  /** The link was closed or unplugged while the call was in flight. */
+  | "LINK_CLOSED"
+  /** No answer within the bounded time. The device may have acted all the same. */
+  | "TIMEOUT"
+  /** The device started again while the call was in flight. The device may have acted all the same. */
+  | "DEVICE_RESTARTED"
+  /** The peer broke the protocol; the message says how. */
+  | "PROTOCOL"
+  /** The device wrote nonsense into its used ring; the queue is unusable until the device is reset. */
+  | "BROKEN_QUEUE"
+  /** The device asks for a reset (DEVICE_NEEDS_RESET) or refused the driver's features. */
+  | "DEVICE_FAILED"
+  /** An I2C chip did not acknowledge its address or a byte. */
+  | "NACK"
+  /** Host and device speak different versions. */
+  | "VERSION_MISMATCH"
+  /** A library or tool that this call needs is not installed. */
+  | "MISSING_DEPENDENCY"
+
+export interface ErrorDetails {
+  /** What to do next, as a sentence. */
+  readonly hint?: string
+  readonly cause?: unknown
+  /** For a call that ended without an answer: whether the device may have carried it out. */
+  readonly maybeExecuted?: boolean
+}
+
+/** Every error that this package raises on purpose. */
+export class VirtioMsgError extends Error {
+  override readonly name = "VirtioMsgError"
+  readonly code: ErrorCode
+  readonly hint: string | undefined
+  readonly maybeExecuted: boolean
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.code = code
+    this.hint = details.hint
+    this.maybeExecuted = details.maybeExecuted ?? false
+  }
+}

@@ -1,0 +1,141 @@
+// Mailbox packets as commands and reports of the firmware's Jacdac service (docs/bus.md "On Jacdac").
+// What carries the frames is a FramePort: the VM in this process, or a byte stream to a board.
+
+import { getU32 } from "../../../shared-protocol/src/bytes.js"
+import { type Clock, systemClock } from "../clock.js"
+import { VirtioMsgError } from "../errors.js"
+import { ANNOUNCE_REPORT, CONTROL_SERVICE_INDEX, decodeFrame, encodeCommand } from "./jacdac-frame.js"
+import type { CloseReason, Link, LinkEvents } from "./link.js"
+
+/** The firmware's service class (firmware/services/virtiomsg.md). */
+export const SERVICE_CLASS = 0x1a7f6d53
+/** Command and report that carry a packet. */
+export const PACKET_COMMAND = 0x80
+
+/** How long to look for the service: a board announces it twice a second, and boots in about a second. */
+const DISCOVERY_MS = 4000
+
+export interface FramePortEvents {
+  onFrame(frame: Uint8Array): void
+  onClose(reason: CloseReason): void
+  onLog(line: string): void
+}
+
+/** Moves Jacdac frames. */
+export interface FramePort {
+  readonly name: string
+  readonly isSimulated: boolean
+  open(events: FramePortEvents): Promise<void>
+  sendFrame(frame: Uint8Array): void
+  close(): Promise<void>
+}
+
+interface Service {
+  readonly deviceId: string
+  readonly serviceIndex: number
+}
+
+export class JacdacLink implements Link {
+  readonly name: string
+  readonly isSimulated: boolean
+  /** Frames with a wrong checksum or size. */
+  damagedCount = 0
+
+  readonly #port: FramePort
+  readonly #clock: Clock
+  #events: LinkEvents | undefined
+  #service: Service | undefined
+  #onService: ((service: Service) => void) | undefined
+
+  constructor(port: FramePort, clock: Clock = systemClock) {
+    this.name = port.name
+    this.isSimulated = port.isSimulated
+    this.#port = port
+    this.#clock = clock
+  }
+
+  async open(events: LinkEvents): Promise<void> {
+    this.#events = events
+    let onClosed: (error: Error) => void = () => {}
+    const closed = new Promise<never>((_, reject) => {
+      onClosed = reject
+    })
+    closed.catch(() => {})
+    await this.#port.open({
+      onFrame: (frame) => this.#takeFrame(frame),
+      onClose: (reason) => {
+        const isOpening = this.#service === undefined
+        this.#service = undefined
+        onClosed(
+          new VirtioMsgError("CONNECT_FAILED", `${this.name} closed while it was being opened.`, {
+            cause: reason,
+          }),
+        )
+        if (!isOpening) events.onClose(reason)
+      },
+      onLog: (line) => events.onLog?.(line),
+    })
+    try {
+      this.#service = await Promise.race([this.#discover(), closed])
+    } catch (error) {
+      await this.#port.close()
+      throw error
+    }
+  }
+
+  send(packet: Uint8Array): void {
+    if (!this.#service) return
+    this.#port.sendFrame(
+      encodeCommand(this.#service.deviceId, this.#service.serviceIndex, PACKET_COMMAND, packet),
+    )
+  }
+
+  async close(): Promise<void> {
+    this.#service = undefined
+    await this.#port.close()
+  }
+
+  #discover(): Promise<Service> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.schedule(DISCOVERY_MS, () => {
+        this.#onService = undefined
+        reject(
+          new VirtioMsgError(
+            "NOT_FOUND",
+            `No virtio-msg firmware announced itself on ${this.name} within ${DISCOVERY_MS / 1000} s.`,
+            { hint: "Is it a board with DeviceScript and our firmware? Unplug it, plug it in, try again." },
+          ),
+        )
+      })
+      this.#onService = (service) => {
+        timer.cancel()
+        this.#onService = undefined
+        resolve(service)
+      }
+    })
+  }
+
+  #takeFrame(frame: Uint8Array): void {
+    const packets = decodeFrame(frame)
+    if (packets.length === 0) this.damagedCount++
+    for (const packet of packets) {
+      if (packet.isCommand) continue
+      if (packet.serviceIndex === CONTROL_SERVICE_INDEX && packet.command === ANNOUNCE_REPORT) {
+        const serviceIndex = findService(packet.payload)
+        if (serviceIndex > 0) this.#onService?.({ deviceId: packet.deviceId, serviceIndex })
+      } else if (
+        packet.deviceId === this.#service?.deviceId &&
+        packet.serviceIndex === this.#service.serviceIndex &&
+        packet.command === PACKET_COMMAND
+      )
+        this.#events?.onPacket(packet.payload)
+    }
+  }
+}
+
+/** An announcement is a list of service classes; the first word holds flags instead. 0: not among them. */
+function findService(announcement: Uint8Array): number {
+  for (let index = 1; 4 * index + 4 <= announcement.length; index++)
+    if (getU32(announcement, 4 * index) === SERVICE_CLASS) return index
+  return 0
+}

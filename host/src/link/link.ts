@@ -1,0 +1,30 @@
+// A link moves mailbox packets between the host and one microcontroller. It may lose, double or damage none,
+// some or all of them: the mailbox above it repairs that. It knows nothing of what is in them.
+
+/** Why a link closed; undefined when somebody asked for it. */
+export type CloseReason = Error | undefined
+
+export interface LinkEvents {
+  /** A packet arrived, 5 to 236 bytes. The bytes are the receiver's to keep. */
+  onPacket(packet: Uint8Array): void
+  /** The link is gone; it never comes back. Called once. */
+  onClose(reason: CloseReason): void
+  /** A line of text that the device logged beside its packets. */
+  onLog?(line: string): void
+}
+
+export interface Link {
+  /** What the user calls it: `sim`, `/dev/ttyACM0`, `tcp://...`. */
+  readonly name: string
+  /** Whether what it reaches runs on this computer, as a simulation. */
+  readonly isSimulated: boolean
+  /**
+   * Opens the link and finds the virtio-msg service behind it.
+   * Rejects with CONNECT_FAILED or NOT_FOUND within a bounded time.
+   */
+  open(events: LinkEvents): Promise<void>
+  /** Sends one packet of at most 236 bytes. What is sent to a closed link is dropped. */
+  send(packet: Uint8Array): void
+  /** Closes the link and leaves no timer, handle or listener behind. */
+  close(): Promise<void>
+}

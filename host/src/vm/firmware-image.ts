@@ -1,0 +1,26 @@
+// Where the compiled firmware lies in this package.
+
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { VirtioMsgError } from "../errors.js"
+
+/** The builds of the firmware: with simulated chips, or with the board's own I2C bus. */
+export type FirmwareBuild = "simulated" | "hardware"
+
+/** Reads the DeviceScript bytecode of a build. Throws NOT_FOUND when it was not compiled. */
+export function readFirmware(build: FirmwareBuild): Uint8Array {
+  // from host/src/vm in the sources and from dist/host/src/vm when compiled, the image is in dist/firmware
+  const candidates = ["../../../firmware", "../../../dist/firmware"].map((folder) =>
+    fileURLToPath(new URL(`${folder}/${build}.devs`, import.meta.url)),
+  )
+  for (const file of candidates) {
+    try {
+      return readFileSync(file)
+    } catch {
+      // the next place
+    }
+  }
+  throw new VirtioMsgError("NOT_FOUND", `The compiled firmware ${build}.devs is missing.`, {
+    hint: "In a checkout, build it: npm run build",
+  })
+}

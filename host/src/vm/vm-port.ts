@@ -1,0 +1,33 @@
+// The simulated board in this process, as something that Jacdac frames can be sent to.
+
+import type { FramePort, FramePortEvents } from "../link/jacdac-link.js"
+import type { VirtualMachine } from "./virtual-machine.js"
+
+export class VmPort implements FramePort {
+  readonly name: string
+  readonly isSimulated = true
+  readonly #machine: VirtualMachine
+  #off: (() => void)[] = []
+
+  constructor(machine: VirtualMachine, name = "sim") {
+    this.#machine = machine
+    this.name = name
+  }
+
+  async open(events: FramePortEvents): Promise<void> {
+    this.#off = [
+      this.#machine.onFrame.on((frame) => events.onFrame(frame)),
+      this.#machine.onLog.on((line) => events.onLog(line)),
+    ]
+    await this.#machine.start()
+  }
+
+  sendFrame(frame: Uint8Array): void {
+    this.#machine.sendFrame(frame)
+  }
+
+  async close(): Promise<void> {
+    for (const off of this.#off) off()
+    this.#machine.stop()
+  }
+}

@@ -1,0 +1,43 @@
+// What a device type (I2C, GPIO, entropy, ...) is to the transport that carries it.
+
+import type { ByteBuf } from "../bytes.js"
+import type { DeviceRing } from "../ring/device-ring.js"
+
+/** Feature bits that every device of ours has an opinion on, by block and bit (virtio 1.4 6). */
+export const FEATURE_INDIRECT_DESC = 1 << 28
+export const FEATURE_EVENT_IDX = 1 << 29
+/** In block 1: bits 32 and up. */
+export const FEATURE_VERSION_1_BLOCK1 = 1 << 0
+/** VIRTIO_F_NOTIF_CONFIG_DATA, bit 39: must not be offered over this transport (V31, D26). */
+export const FEATURE_NOTIF_CONFIG_DATA_BLOCK1 = 1 << 7
+/** VIRTIO_F_RING_RESET, bit 40. */
+export const FEATURE_RING_RESET_BLOCK1 = 1 << 8
+
+/** VIRTIO_MSG_VENDOR of our devices: "VMSG" in little-endian ASCII. */
+export const VENDOR_ID = 0x47534d56
+
+export interface DeviceType {
+  /** The virtio device id: 34 is I2C. */
+  readonly deviceId: number
+  /** Offered feature bits in blocks of 32. */
+  readonly features: readonly number[]
+  /** Bits without which the device cannot work; FEATURES_OK is refused when one is missing. */
+  readonly requiredFeatures: readonly number[]
+  /** The largest size of each virtqueue, in descriptors. */
+  readonly queueMaxSizes: readonly number[]
+  /** The configuration space; may be empty. */
+  readonly config: ByteBuf
+  /**
+   * Applies a driver's write of `length` bytes at `offset` of the configuration space, all or nothing (V47).
+   * The range was checked. False: not applied.
+   */
+  writeConfig(offset: number, data: ByteBuf, dataOffset: number, length: number): boolean
+  /**
+   * Serves the chains of queue `queueIndex` until none is available; "" or why the device needs a reset.
+   * After every await it compares `ring.generation` and, if it changed, returns at once: the queue was reset
+   * meanwhile, and the driver has its memory back.
+   */
+  serve(queueIndex: number, ring: DeviceRing): Promise<string>
+  /** Forgets everything that a driver did. */
+  reset(): void
+}

@@ -1,0 +1,70 @@
+// The area of the window that this side writes, and which of its bytes the peer has not seen yet.
+
+import type { OwnedBytes } from "../bytes.js"
+import { SPAN_OVERHEAD } from "./packet.js"
+
+/**
+ * One area, with the runs of bytes that changed since they were last sent, oldest first. The order is
+ * kept because a ring's index is written last and must not overtake what it announces.
+ */
+export class OutgoingArea {
+  readonly bytes: OwnedBytes
+  /** Start and length of each changed run; those from `dirtyFirst` up to `dirtyEnd` wait to be sent. */
+  readonly dirtyOffsets: number[] = []
+  readonly dirtyLengths: number[] = []
+  dirtyFirst = 0
+  dirtyEnd = 0
+
+  constructor(bytes: OwnedBytes) {
+    this.bytes = bytes
+  }
+
+  /** Notes that `length` bytes from `offset` changed. A run close behind the last one is joined to it. */
+  mark(offset: number, length: number): void {
+    const end = this.dirtyEnd
+    if (end > this.dirtyFirst) {
+      const start = this.dirtyOffsets[end - 1]
+      const reach = start + this.dirtyLengths[end - 1]
+      // sending the few bytes between two runs costs no more than a second span's header
+      if (offset >= start && offset <= reach + SPAN_OVERHEAD) {
+        if (offset + length > reach) this.dirtyLengths[end - 1] = offset + length - start
+        return
+      }
+    }
+    // the arrays are reused and never shortened: in DeviceScript, `array.length = 0` breaks an array
+    if (end === this.dirtyOffsets.length) {
+      this.dirtyOffsets.push(offset)
+      this.dirtyLengths.push(length)
+    } else {
+      this.dirtyOffsets[end] = offset
+      this.dirtyLengths[end] = length
+    }
+    this.dirtyEnd = end + 1
+  }
+
+  /** Stores one byte; it travels only when it changes. */
+  put8(offset: number, value: number): void {
+    if (this.bytes[offset] === value) return
+    this.bytes[offset] = value
+    this.mark(offset, 1)
+  }
+
+  /** Stores a 16-bit number; only its changed bytes travel. */
+  put16(offset: number, value: number): void {
+    this.put8(offset, value & 0xff)
+    this.put8(offset + 1, (value >> 8) & 0xff)
+  }
+
+  /** Stores a 32-bit number; only its changed bytes travel. */
+  put32(offset: number, value: number): void {
+    this.put16(offset, value & 0xffff)
+    this.put16(offset + 2, (value >>> 16) & 0xffff)
+  }
+
+  /** Forgets what is to be sent and zeroes the area: a new epoch begins. */
+  clear(): void {
+    this.bytes.fillAt(0, this.bytes.length, 0)
+    this.dirtyFirst = 0
+    this.dirtyEnd = 0
+  }
+}

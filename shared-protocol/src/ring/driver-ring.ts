@@ -1,0 +1,162 @@
+// The driver's half of a split virtqueue (virtio 1.4 2.7): makes chains available, takes them back from the
+// used ring. The device's memory is hostile until checked: what the driver knows about its own chains lives in
+// shadows that the device cannot reach, and every used element is compared with them.
+
+import type { ByteBuf } from "../bytes.js"
+import type { OutgoingArea } from "../mailbox/outgoing-area.js"
+import {
+  DESCRIPTOR_INDIRECT,
+  DESCRIPTOR_NEXT,
+  DESCRIPTOR_SIZE,
+  DESCRIPTOR_WRITE,
+  DEVICE_AREA,
+  DRIVER_AREA,
+  isEventDue,
+  USED_NO_NOTIFY,
+} from "./layout.js"
+
+/** `take` found no used element. */
+export const NOTHING_USED = -1
+/** `take` found one that cannot be; `brokenReason` says why. Only a reset helps. */
+export const USED_BROKEN = -2
+
+export interface DriverRingPlace {
+  /** Descriptors, a power of two. */
+  readonly size: number
+  /** Offsets in the driver-written area. */
+  readonly desc: number
+  readonly avail: number
+  /** Offset in the device-written area. */
+  readonly used: number
+}
+
+export class DriverRing {
+  readonly size: number
+  /** With VIRTIO_F_EVENT_IDX, the device says when it wants to hear of new chains. */
+  readonly hasEventIdx: boolean
+  brokenReason = ""
+  /** Bytes that the device says it wrote, of the chain that `take` returned. */
+  usedLength = 0
+
+  private readonly place: DriverRingPlace
+  private readonly driverArea: OutgoingArea
+  private readonly deviceArea: ByteBuf
+  /** A head's device-writable bytes while the device holds its chain, else -1: the device cannot touch this. */
+  private readonly shadowWritable: number[] = []
+  private shadowInFlight = 0
+  private availIdx = 0
+  private announcedIdx = 0
+  private usedIdx = 0
+
+  constructor(place: DriverRingPlace, driverArea: OutgoingArea, deviceArea: ByteBuf, hasEventIdx: boolean) {
+    this.place = place
+    this.size = place.size
+    this.driverArea = driverArea
+    this.deviceArea = deviceArea
+    this.hasEventIdx = hasEventIdx
+    for (let i = 0; i < place.size; i++) this.shadowWritable.push(-1)
+    driverArea.put32(place.avail, 0)
+    if (hasEventIdx) driverArea.put16(place.avail + 4 + 2 * place.size, 0)
+  }
+
+  /** Writes descriptor `index`: a buffer in the area that its direction asks for. `next` < 0 ends the chain. */
+  describe(index: number, offset: number, length: number, isWritable: boolean, next: number): void {
+    this.describeAt(this.place.desc + DESCRIPTOR_SIZE * index, offset, length, isWritable, next)
+  }
+
+  /** Writes entry `index` of an indirect table at `table` of the driver-written area. */
+  describeIndirect(
+    table: number,
+    index: number,
+    offset: number,
+    length: number,
+    isWritable: boolean,
+    next: number,
+  ): void {
+    this.describeAt(table + DESCRIPTOR_SIZE * index, offset, length, isWritable, next)
+  }
+
+  /** Makes descriptor `index` stand for the `count` entries of the indirect table at `table`. */
+  describeTable(index: number, table: number, count: number): void {
+    const at = this.place.desc + DESCRIPTOR_SIZE * index
+    this.putAddress(at, table, DRIVER_AREA)
+    this.driverArea.put32(at + 8, DESCRIPTOR_SIZE * count)
+    this.driverArea.put16(at + 12, DESCRIPTOR_INDIRECT)
+    this.driverArea.put16(at + 14, 0)
+  }
+
+  /**
+   * Puts the chain that begins at `head` into the available ring; the device sees it after `publish`.
+   * `writable` is the number of bytes that the device may write to it.
+   */
+  offer(head: number, writable: number): void {
+    if (this.shadowWritable[head] >= 0) throw new Error(`descriptor ${head} is already with the device`)
+    this.shadowWritable[head] = writable
+    this.shadowInFlight++
+    this.driverArea.put16(this.place.avail + 4 + 2 * (this.availIdx & (this.size - 1)), head)
+    this.availIdx = (this.availIdx + 1) & 0xffff
+  }
+
+  /** Publishes the offered chains and says whether the device wants an EVENT_AVAIL for them (D31). */
+  publish(): boolean {
+    if (this.availIdx === this.announcedIdx) return false
+    const before = this.announcedIdx
+    this.announcedIdx = this.availIdx
+    this.driverArea.put16(this.place.avail + 2, this.availIdx)
+    const used = this.place.used
+    if (this.hasEventIdx) {
+      const at = used + 4 + 8 * this.size
+      return isEventDue(this.deviceArea[at] | (this.deviceArea[at + 1] << 8), this.availIdx, before)
+    }
+    return (this.deviceArea[used] & USED_NO_NOTIFY) === 0
+  }
+
+  /**
+   * Takes the next chain that the device gave back: returns its head and sets `usedLength`; or NOTHING_USED;
+   * or USED_BROKEN when the index or the element contradicts what the driver knows.
+   */
+  take(): number {
+    if (this.brokenReason !== "") return USED_BROKEN
+    const bytes = this.deviceArea
+    const rawIdx = bytes[this.place.used + 2] | (bytes[this.place.used + 3] << 8)
+    const rawCount = (rawIdx - this.usedIdx) & 0xffff
+    if (rawCount === 0) return NOTHING_USED
+    if (rawCount > this.shadowInFlight)
+      return this.fail(`used.idx says ${rawCount} chains came back, ${this.shadowInFlight} are out`)
+    const at = this.place.used + 4 + 8 * (this.usedIdx & (this.size - 1))
+    const rawId = (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0
+    const rawLength =
+      (bytes[at + 4] | (bytes[at + 5] << 8) | (bytes[at + 6] << 16) | (bytes[at + 7] << 24)) >>> 0
+    if (rawId >= this.size) return this.fail(`used id ${rawId} is outside queue size ${this.size}`)
+    if (this.shadowWritable[rawId] < 0)
+      return this.fail(`used id ${rawId} is not the head of a chain in flight`)
+    if (rawLength > this.shadowWritable[rawId])
+      return this.fail(
+        `used length ${rawLength} of chain ${rawId} exceeds its ${this.shadowWritable[rawId]} writable bytes`,
+      )
+    this.shadowWritable[rawId] = -1
+    this.shadowInFlight--
+    this.usedIdx = (this.usedIdx + 1) & 0xffff
+    if (this.hasEventIdx) this.driverArea.put16(this.place.avail + 4 + 2 * this.size, this.usedIdx)
+    this.usedLength = rawLength
+    return rawId
+  }
+
+  private describeAt(at: number, offset: number, length: number, isWritable: boolean, next: number): void {
+    this.putAddress(at, offset, isWritable ? DEVICE_AREA : DRIVER_AREA)
+    this.driverArea.put32(at + 8, length)
+    this.driverArea.put16(at + 12, (isWritable ? DESCRIPTOR_WRITE : 0) | (next >= 0 ? DESCRIPTOR_NEXT : 0))
+    this.driverArea.put16(at + 14, next >= 0 ? next : 0)
+  }
+
+  private putAddress(at: number, offset: number, area: number): void {
+    this.driverArea.put32(at, offset)
+    this.driverArea.put16(at + 4, 0)
+    this.driverArea.put16(at + 6, area)
+  }
+
+  private fail(reason: string): number {
+    this.brokenReason = reason
+    return USED_BROKEN
+  }
+}
