@@ -1,5 +1,6 @@
 // The virtio devices of this firmware, on whatever I2C controller a build brings.
 
+import * as ds from "@devicescript/core"
 import type { Allocator, OwnedBytes } from "../../shared-protocol/src/bytes.js"
 import { DeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
 import { I2cDevice } from "../../shared-protocol/src/device/i2c.js"
@@ -16,6 +17,11 @@ const AREA_SIZE = 8192
 /** The runtime's Buffer is an OwnedBytes in all but its declared parameter types. */
 export const allocate: Allocator = (length) => Buffer.alloc(length) as unknown as OwnedBytes
 
+/** One tick is the shortest wait: stock firmware can lose a timer without any delay. */
+async function letOthersRun(): Promise<void> {
+  await ds.sleep(1)
+}
+
 /** Makes the device end with one virtio-i2c device, number 0. */
 export function makeEndpoint(
   controller: I2cController,
@@ -24,7 +30,7 @@ export function makeEndpoint(
 ): DeviceEndpoint {
   return new DeviceEndpoint({
     alloc: allocate,
-    types: [new I2cDevice(controller, Buffer.alloc(0))],
+    types: [new I2cDevice(controller, Buffer.alloc(0), letOthersRun)],
     driverAreaSize: AREA_SIZE,
     deviceAreaSize: AREA_SIZE,
     identity: { board, firmwareVersion: FIRMWARE_VERSION, hasSimulatedChips },

@@ -94,7 +94,8 @@ export class VirtualClock implements Clock {
     let giveUpMs = performance.now() + OUTSIDE_WORK_MS
     while (!isSettled) {
       if (this.#runNext(endMs)) giveUpMs = performance.now() + OUTSIDE_WORK_MS
-      else if (this.#timers.length > 0) throw new Error(`the promise has not settled in ${limitMs} virtual ms`)
+      else if (this.#timers.length > 0)
+        throw new Error(`the promise has not settled in ${limitMs} virtual ms`)
       else if (performance.now() > giveUpMs)
         throw new Error("the promise has not settled, and no timer is left")
       await settlePromises()

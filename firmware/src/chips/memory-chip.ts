@@ -43,7 +43,7 @@ export abstract class MemoryChip implements Chip {
       let source = this.memory
       let from = pointer
       let run = size - pointer
-      if (target - lapStart >= size) {
+      if (target > lapStart) {
         // Laps that were shown already are the source of as many more, so that a long read costs few operations.
         source = into
         from = lapStart

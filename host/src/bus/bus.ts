@@ -27,6 +27,7 @@ import { type Clock, delay, systemClock, type Timer } from "../clock.js"
 import { Emitter } from "../emitter.js"
 import { VirtioMsgError } from "../errors.js"
 import type { Link } from "../link/link.js"
+import { Trace } from "../trace/trace.js"
 import { RangeAllocator } from "./range-allocator.js"
 import { Session } from "./session.js"
 
@@ -45,6 +46,8 @@ export interface BusOptions {
   readonly clock?: Clock
   /** 0 <= x < 1; only epochs and ping data are made of it. */
   readonly random?: () => number
+  /** Told of everything that crosses the link, from the first packet on. */
+  readonly trace?: Trace
 }
 
 interface Pending {
@@ -63,12 +66,10 @@ export class Bus {
   readonly onLost = new Emitter<[error: VirtioMsgError]>()
   /** A line that the device logged. */
   readonly onLog = new Emitter<[line: string]>()
-  /** A message, with its header, as it leaves or arrives. */
-  readonly onMessage = new Emitter<[direction: "out" | "in", frame: Uint8Array]>()
-
   readonly clock: Clock
   readonly link: Link
   readonly session: Session
+  readonly trace: Trace
   /** Places in the two areas of the window; new with every epoch. */
   driverSpace = new RangeAllocator(0, 0)
   deviceSpace = new RangeAllocator(0, 0)
@@ -90,7 +91,8 @@ export class Bus {
     this.link = link
     this.clock = options.clock ?? systemClock
     this.#random = options.random ?? Math.random
-    this.session = new Session(link, this.clock, this.#random)
+    this.trace = options.trace ?? new Trace()
+    this.session = new Session(link, this.clock, this.#random, this.trace)
     this.session.onMessage.on((frame) => this.#takeMessage(frame))
     this.session.onLost.on((error) => this.#lost(error))
   }
@@ -144,7 +146,6 @@ export class Bus {
 
   /** Sends an event. It has no answer and is not confirmed. */
   event(frame: Uint8Array): void {
-    this.onMessage.emit("out", frame)
     this.session.post(frame)
   }
 
@@ -207,7 +208,6 @@ export class Bus {
       })
       this.#pending.set(token, { header: header.value, resolve, reject, timer })
       this.session.await()
-      this.onMessage.emit("out", frame)
       this.session.post(frame)
     })
   }
@@ -234,7 +234,6 @@ export class Bus {
   }
 
   #takeMessage(frame: Uint8Array): void {
-    this.onMessage.emit("in", frame)
     const header = decodeHeader(frame)
     if (!header.ok) {
       this.discardedCount++

@@ -23,7 +23,8 @@ import { allocateBytes } from "../bytes.js"
 import type { Clock, Timer } from "../clock.js"
 import { Emitter } from "../emitter.js"
 import { VirtioMsgError } from "../errors.js"
-import type { Link } from "../link/link.js"
+import { type Link, PROBE_EPOCH } from "../link/link.js"
+import type { Trace } from "../trace/trace.js"
 
 /** While anything is under way the device hears from us this often; stock firmware can doze off otherwise. */
 export const HEARTBEAT_MS = 25
@@ -40,10 +41,8 @@ export class Session {
   readonly onMessage = new Emitter<[frame: Uint8Array]>()
   /** The epoch is over: the device started again, fell silent or broke the protocol, or the link closed. */
   readonly onLost = new Emitter<[error: VirtioMsgError]>()
-  /** A packet went out or came in; for traces and counters. */
-  readonly onPacket = new Emitter<[direction: "out" | "in", packet: Uint8Array]>()
-
   readonly mailbox: Mailbox
+  readonly #trace: Trace
   readonly #link: Link
   readonly #clock: Clock
   readonly #random: () => number
@@ -59,7 +58,8 @@ export class Session {
   #heardMs = 0
   #askedAgainMs = 0
 
-  constructor(link: Link, clock: Clock, random: () => number) {
+  constructor(link: Link, clock: Clock, random: () => number, trace: Trace) {
+    this.#trace = trace
     this.#link = link
     this.#clock = clock
     this.#random = random
@@ -79,7 +79,7 @@ export class Session {
    */
   async connect(): Promise<HelloResponse> {
     let epoch = this.mailbox.epoch
-    while (epoch === this.mailbox.epoch) epoch = 1 + Math.floor(this.#random() * 0xffff)
+    while (epoch === this.mailbox.epoch) epoch = 1 + Math.floor(this.#random() * (PROBE_EPOCH - 1))
     this.mailbox.connect(epoch)
     this.#resetTimes()
     const request = allocateBytes(HELLO_REQUEST_SIZE)
@@ -114,6 +114,7 @@ export class Session {
 
   /** Sends a message soon: all that is queued in one turn of the event loop shares packets. */
   post(frame: Uint8Array): void {
+    this.#trace.onMessage.emit("out", frame)
     this.mailbox.post(frame)
     this.scheduleFlush()
   }
@@ -141,7 +142,7 @@ export class Session {
 
   /** Takes a packet from the link. Never throws on its bytes. */
   receive(packet: Uint8Array): void {
-    this.onPacket.emit("in", packet)
+    this.#trace.onPacket.emit("in", packet)
     if (!this.#isUp) return
     const isNoEpoch = packet.length >= PACKET_HEADER_SIZE && ((packet[0] as number) & PACKET_NO_EPOCH) !== 0
     const epoch = (packet[1] as number) | ((packet[2] as number) << 8)
@@ -184,6 +185,7 @@ export class Session {
   }
 
   #takeMessage(frame: Uint8Array): void {
+    this.#trace.onMessage.emit("in", frame)
     if (this.#onHello && frame.length >= HELLO_RESPONSE_SIZE) {
       const hello = decodeHelloResponse(frame)
       if (hello.ok) this.#onHello(hello.value)
@@ -205,7 +207,7 @@ export class Session {
   }
 
   #send(packet: Uint8Array): void {
-    this.onPacket.emit("out", packet)
+    this.#trace.onPacket.emit("out", packet)
     this.#link.send(packet)
   }
 

@@ -308,9 +308,13 @@ function checkRequest(request: I2cRequest): void {
 
 function nack(address: number, at: number, requests: readonly I2cRequest[]): VirtioMsgError {
   const where = requests.length > 1 ? ` in message ${at + 1} of ${requests.length}` : ""
-  return new VirtioMsgError("NACK", `No chip acknowledged at address 0x${hex2(address)}${where}.`, {
-    hint: "List the chips on the bus: virtio-msg i2c detect",
-  })
+  return new VirtioMsgError(
+    "NACK",
+    `No chip acknowledged at address 0x${hex2(address)}${where} (ENXIO: No such device or address).`,
+    {
+      hint: "List the chips on the bus: virtio-msg i2c detect",
+    },
+  )
 }
 
 function hex2(value: number): string {

@@ -1,63 +1,29 @@
-// The driver's side of one device: information, status, features, configuration, virtqueues, in the
-// specification's order (virtio-msg "Driver Operation", D19 to D59; virtio 1.4 3.1.1).
+// The driver's side of one device: status, features, configuration, virtqueues, in the specification's order
+// (virtio-msg "Driver Operation", D19 to D59; virtio 1.4 3.1.1).
 
 import { TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION } from "../../../shared-protocol/src/device/bus-responder.js"
 import {
   FEATURE_NOTIF_CONFIG_DATA_BLOCK1,
   FEATURE_VERSION_1_BLOCK1,
 } from "../../../shared-protocol/src/device/device-type.js"
-import {
-  CONFIG_BASE_SIZE,
-  decodeGetConfigResponse,
-  decodeSetConfigResponse,
-  encodeGetConfigRequest,
-  encodeSetConfigRequest,
-  GET_CONFIG_REQUEST_SIZE,
-} from "../../../shared-protocol/src/messages/config.js"
-import {
-  type DeviceInfo,
-  decodeGetDeviceInfoResponse,
-  encodeGetDeviceInfoRequest,
-  GET_DEVICE_INFO_REQUEST_SIZE,
-  UUID_SIZE,
-} from "../../../shared-protocol/src/messages/device-info.js"
-import {
-  decodeEventConfig,
-  decodeEventUsed,
-  EVENT_AVAIL_SIZE,
-  encodeEventAvail,
-} from "../../../shared-protocol/src/messages/events.js"
-import {
-  decodeGetDeviceFeaturesResponse,
-  encodeGetDeviceFeaturesRequest,
-  encodeSetDriverFeaturesRequest,
-  FEATURES_BASE_SIZE,
-  GET_DEVICE_FEATURES_REQUEST_SIZE,
-  maxFeatureBlocks,
-} from "../../../shared-protocol/src/messages/features.js"
-import { type Decoded, HEADER_SIZE } from "../../../shared-protocol/src/messages/header.js"
+import type { DeviceInfo } from "../../../shared-protocol/src/messages/device-info.js"
+import { decodeEventConfig, decodeEventUsed } from "../../../shared-protocol/src/messages/events.js"
 import { EVENT_CONFIG, EVENT_USED } from "../../../shared-protocol/src/messages/ids.js"
 import {
-  decodeGetDeviceStatusResponse,
-  decodeSetDeviceStatusResponse,
-  encodeGetDeviceStatusRequest,
-  encodeSetDeviceStatusRequest,
-  GET_DEVICE_STATUS_REQUEST_SIZE,
   STATUS_ACKNOWLEDGE,
   STATUS_DEVICE_NEEDS_RESET,
   STATUS_DRIVER,
   STATUS_DRIVER_OK,
   STATUS_FEATURES_OK,
-  STATUS_SIZE,
 } from "../../../shared-protocol/src/messages/status.js"
 import type { Bus } from "../bus/bus.js"
-import { toHex } from "../bytes.js"
 import { delay } from "../clock.js"
 import { Emitter } from "../emitter.js"
 import { VirtioMsgError } from "../errors.js"
+import { Transport } from "./transport.js"
 import { Virtqueue } from "./virtqueue.js"
 
-/** How long a device may take to finish a reset, and how often to ask it. */
+/** How long a device may take to finish a reset, and how often to ask it (D11, D43). */
 const RESET_TIMEOUT_MS = 2000
 const RESET_POLL_MS = 10
 /** More feature blocks than any device has; a device that claims more is not believed. */
@@ -82,12 +48,12 @@ export class VirtioDevice {
   readonly onConfigChange = new Emitter<[]>()
   /** The device cannot go on until it is initialised again. Called at most once after each `initialise`. */
   readonly onBroken = new Emitter<[error: VirtioMsgError]>()
-
   /** The device has finished a reset: what it used of the window is free. */
   readonly onReset = new Emitter<[]>()
 
   readonly bus: Bus
   readonly devNum: number
+  readonly transport: Transport
   /** What GET_DEVICE_INFO said. */
   info: DeviceInfo | undefined
   /** Offered and selected feature bits, in blocks of 32. */
@@ -99,18 +65,22 @@ export class VirtioDevice {
 
   readonly #off: (() => void)[]
   #isLive = false
+  /** The epoch of the bus in which `info` was asked for. */
+  #infoFrom = 0
+  /** Of the configuration, as last seen. */
   #generation = 0
 
   constructor(bus: Bus, devNum: number) {
     this.bus = bus
     this.devNum = devNum
+    this.transport = new Transport(bus, devNum)
     this.#off = [
       bus.onEvent.on((from, msgId, frame) => {
         if (from === devNum) this.#takeEvent(msgId, frame)
       }),
       bus.onLost.on((error) => {
         this.queues = [] // the window they lay in is gone
-        this.#break(error)
+        this.fail(error)
       }),
     ]
   }
@@ -127,10 +97,8 @@ export class VirtioDevice {
 
   /** GET_DEVICE_INFO: allowed at any time, also before initialisation. */
   async getInfo(): Promise<DeviceInfo> {
-    const request = new Uint8Array(GET_DEVICE_INFO_REQUEST_SIZE)
-    encodeGetDeviceInfoRequest(request, this.devNum)
-    const response = await this.bus.request(request)
-    this.info = this.#checked(decodeGetDeviceInfoResponse(response, new Uint8Array(UUID_SIZE)))
+    this.info = await this.transport.getDeviceInfo()
+    this.#infoFrom = this.bus.generation
     return this.info
   }
 
@@ -140,7 +108,8 @@ export class VirtioDevice {
    */
   async initialise(needs: DriverNeeds): Promise<void> {
     this.#isLive = false
-    const info = await this.getInfo() // D20
+    const known = this.#infoFrom === this.bus.generation ? this.info : undefined
+    const info = known ?? (await this.getInfo()) // D20
     await this.reset()
     await this.#addStatus(STATUS_ACKNOWLEDGE)
     await this.#addStatus(STATUS_DRIVER)
@@ -149,41 +118,25 @@ export class VirtioDevice {
     this.queues = queues
     for (const [index, size] of needs.queueSizes.entries())
       queues.push(await Virtqueue.setUp(this, index, size))
-    if (((await this.#addStatus(STATUS_DRIVER_OK)) & STATUS_DRIVER_OK) === 0)
-      // D29
-      throw this.#failure("does not go to DRIVER_OK")
+    const status = await this.#addStatus(STATUS_DRIVER_OK)
+    if ((status & STATUS_DRIVER_OK) === 0) throw this.#failure("does not go to DRIVER_OK") // D29
     this.#isLive = true
   }
 
   /** Writes status 0 and waits until the device reports it (D43 to D45). Releases the queues. */
   async reset(): Promise<void> {
     this.#isLive = false
-    let status = await this.setStatus(0)
+    this.status = await this.transport.setDeviceStatus(0)
     const deadlineMs = this.bus.clock.now() + RESET_TIMEOUT_MS
-    while (status !== 0) {
+    while (this.status !== 0) {
       if (this.bus.clock.now() >= deadlineMs)
         throw this.#failure(`has not finished its reset after ${RESET_TIMEOUT_MS} ms`)
       await delay(this.bus.clock, RESET_POLL_MS)
-      status = await this.getStatus()
+      this.status = await this.transport.getDeviceStatus()
     }
     for (const queue of this.queues) queue.release()
     this.queues = []
     this.onReset.emit()
-  }
-
-  async getStatus(): Promise<number> {
-    const request = new Uint8Array(GET_DEVICE_STATUS_REQUEST_SIZE)
-    encodeGetDeviceStatusRequest(request, this.devNum)
-    this.status = this.#checked(decodeGetDeviceStatusResponse(await this.bus.request(request)))
-    return this.status
-  }
-
-  /** SET_DEVICE_STATUS: resolves with the status that resulted. */
-  async setStatus(status: number): Promise<number> {
-    const request = new Uint8Array(STATUS_SIZE)
-    encodeSetDeviceStatusRequest(request, this.devNum, status)
-    this.status = this.#checked(decodeSetDeviceStatusResponse(await this.bus.request(request)))
-    return this.status
   }
 
   /**
@@ -192,26 +145,19 @@ export class VirtioDevice {
    */
   async readConfig(offset: number, length: number): Promise<Uint8Array> {
     this.#checkConfigRange(offset, length)
-    const most = this.bus.hello.maxMessageSize - CONFIG_BASE_SIZE
+    const most = this.transport.maxConfigLength
     for (let tries = 0; tries < CONFIG_TRIES; tries++) {
       const data = new Uint8Array(length)
       const generations = new Set<number>()
       for (let at = 0; at < length; at += most) {
-        const part = { offset: offset + at, length: Math.min(most, length - at) }
-        const request = new Uint8Array(GET_CONFIG_REQUEST_SIZE)
-        encodeGetConfigRequest(request, this.devNum, part)
-        const config = this.#checked(decodeGetConfigResponse(await this.bus.request(request)))
-        if (config.offset !== part.offset || config.length !== part.length)
-          throw this.#nonsense(
-            `GET_CONFIG answers another range than the ${part.length} bytes at ${part.offset}`,
-          )
-        for (let i = 0; i < part.length; i++) data[at + i] = config.data[config.dataOffset + i] as number
-        generations.add(config.generation)
-        this.#generation = config.generation
+        const part = await this.transport.getConfig(offset + at, Math.min(most, length - at))
+        for (let i = 0; i < part.length; i++) data[at + i] = part.data[part.dataOffset + i] as number
+        generations.add(part.generation)
+        this.#generation = part.generation
       }
       if (generations.size <= 1) return data
     }
-    throw this.#failure(`changes its configuration faster than it can be read`)
+    throw this.#failure("changes its configuration faster than it can be read")
   }
 
   /**
@@ -220,100 +166,55 @@ export class VirtioDevice {
    */
   async writeConfig(offset: number, data: Uint8Array): Promise<boolean> {
     this.#checkConfigRange(offset, data.length)
-    const isStrict = (this.bus.hello.transportFeatures & TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION) !== 0 // D5, D6
-    const size = CONFIG_BASE_SIZE + data.length
-    if (size > this.bus.hello.maxMessageSize)
+    if (data.length > this.transport.maxConfigLength)
       throw new VirtioMsgError(
         "INVALID_ARGUMENT",
-        `A message carries no ${data.length} bytes of configuration.`,
+        `A message carries at most ${this.transport.maxConfigLength} bytes of configuration, not ${data.length}.`,
       )
-    const request = new Uint8Array(size)
-    encodeSetConfigRequest(request, this.devNum, {
-      generation: isStrict ? this.#generation : 0, // D7, D8
-      offset,
-      length: data.length,
-      data,
-      dataOffset: 0,
-    })
-    const response = this.#checked(decodeSetConfigResponse(await this.bus.request(request)))
-    this.#generation = response.generation
-    if (response.length !== 0 && response.length !== data.length)
-      // D42
-      throw this.#nonsense(`SET_CONFIG of ${data.length} bytes applied ${response.length}`)
-    return response.length === data.length && data.length > 0
+    const profile = this.bus.hello.transportFeatures // D5, D6
+    const isStrict = (profile & TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION) !== 0
+    const answer = await this.transport.setConfig(isStrict ? this.#generation : 0, offset, data) // D7, D8
+    this.#generation = answer.generation
+    return answer.length === data.length && data.length > 0
   }
 
-  /** Tells the device that a queue has new chains (D31). */
+  /** Tells the device that a queue has new chains. */
   notifyAvailable(queueIndex: number): void {
-    const frame = new Uint8Array(EVENT_AVAIL_SIZE)
-    encodeEventAvail(frame, this.devNum, { vqIndex: queueIndex, nextOffset: 0 }) // D58, D59
-    this.bus.event(frame)
+    this.transport.eventAvail(queueIndex)
   }
 
   /** Marks the device unusable until it is initialised again, and tells whoever uses it. */
   fail(error: VirtioMsgError): void {
-    this.#break(error)
+    if (!this.#isLive) return
+    this.#isLive = false
+    this.onBroken.emit(error)
   }
 
-  /** A message that decoded, or PROTOCOL with the reason why it did not. */
-  checked<T>(decoded: Decoded<T>): T {
-    return this.#checked(decoded)
-  }
-
+  /** Selects what is offered and wanted, and has it confirmed (D25 to D27). */
   async #negotiate(info: DeviceInfo, needs: DriverNeeds): Promise<void> {
     if (info.numFeatureBlocks > MAX_FEATURE_BLOCKS)
-      throw this.#nonsense(`it claims ${info.numFeatureBlocks} blocks of feature bits`)
-    this.offered = await this.#readFeatures(info.numFeatureBlocks)
+      throw this.transport.nonsense(`it claims ${info.numFeatureBlocks} blocks of feature bits`)
+    this.offered = await this.transport.getDeviceFeatures(info.numFeatureBlocks)
     this.selected = this.offered.map((bits, block) => {
       const wanted = (needs.wanted[block] ?? 0) | (block === 1 ? FEATURE_VERSION_1_BLOCK1 : 0)
-      const banned = block === 1 ? FEATURE_NOTIF_CONFIG_DATA_BLOCK1 : 0 // D26
+      const banned = block === 1 ? FEATURE_NOTIF_CONFIG_DATA_BLOCK1 : 0
       return (bits & wanted & ~banned) >>> 0
     })
-    const required = needs.required.map((bits, block) => bits | (block === 1 ? FEATURE_VERSION_1_BLOCK1 : 0))
-    for (const [block, bits] of required.entries())
-      if ((bits & ~(this.selected[block] ?? 0)) !== 0)
-        throw this.#failure(
-          `lacks feature bits 0x${((bits & ~(this.selected[block] ?? 0)) >>> 0).toString(16)} of block ${block}`,
-        )
-    await this.#writeFeatures(this.selected)
-    if (((await this.#addStatus(STATUS_FEATURES_OK)) & STATUS_FEATURES_OK) === 0)
-      // D27
-      throw this.#failure("refuses the selected features")
-  }
-
-  async #readFeatures(blocks: number): Promise<number[]> {
-    const most = maxFeatureBlocks(this.bus.hello.maxMessageSize)
-    const features: number[] = []
-    while (features.length < blocks) {
-      const range = { blockIndex: features.length, numBlocks: Math.min(most, blocks - features.length) }
-      const request = new Uint8Array(GET_DEVICE_FEATURES_REQUEST_SIZE)
-      encodeGetDeviceFeaturesRequest(request, this.devNum, range)
-      const answer = this.#checked(decodeGetDeviceFeaturesResponse(await this.bus.request(request)))
-      if (answer.blockIndex !== range.blockIndex || answer.numBlocks !== range.numBlocks)
-        throw this.#nonsense(
-          `GET_DEVICE_FEATURES answers other blocks than ${range.numBlocks} from ${range.blockIndex}`,
-        )
-      features.push(...answer.features)
+    for (const block of [0, 1]) {
+      const required = (needs.required[block] ?? 0) | (block === 1 ? FEATURE_VERSION_1_BLOCK1 : 0)
+      const missing = (required & ~(this.selected[block] ?? 0)) >>> 0
+      if (missing !== 0) throw this.#failure(`lacks feature bits 0x${missing.toString(16)} of block ${block}`)
     }
-    return features
-  }
-
-  async #writeFeatures(features: readonly number[]): Promise<void> {
-    const most = maxFeatureBlocks(this.bus.hello.maxMessageSize)
-    for (let blockIndex = 0; blockIndex < features.length; blockIndex += most) {
-      const part = features.slice(blockIndex, blockIndex + most)
-      const request = new Uint8Array(FEATURES_BASE_SIZE + 4 * part.length)
-      const blocks = { blockIndex, numBlocks: part.length, features: part }
-      encodeSetDriverFeaturesRequest(request, this.devNum, blocks)
-      const response = await this.bus.request(request)
-      if (response.length < HEADER_SIZE) throw this.#nonsense("SET_DRIVER_FEATURES has no response")
-    }
+    await this.transport.setDriverFeatures(this.selected)
+    const status = await this.#addStatus(STATUS_FEATURES_OK)
+    if ((status & STATUS_FEATURES_OK) === 0) throw this.#failure("refuses the selected features")
   }
 
   async #addStatus(bit: number): Promise<number> {
-    const status = await this.setStatus(this.status | bit)
-    if (status & STATUS_DEVICE_NEEDS_RESET) throw this.#failure("asks for a reset while it is being set up")
-    return status
+    this.status = await this.transport.setDeviceStatus(this.status | bit)
+    if (this.status & STATUS_DEVICE_NEEDS_RESET)
+      throw this.#failure("asks for a reset while it is being set up")
+    return this.status
   }
 
   #takeEvent(msgId: number, frame: Uint8Array): void {
@@ -325,22 +226,17 @@ export class VirtioDevice {
       else this.bus.discardedCount++
     } else if (msgId === EVENT_CONFIG) {
       const event = decodeEventConfig(frame)
-      if (!event.ok) {
-        this.bus.discardedCount++
-        return
-      }
-      this.#generation = event.value.generation
-      this.status = event.value.deviceStatus
-      if (event.value.deviceStatus & STATUS_DEVICE_NEEDS_RESET)
-        this.#break(this.#failure("asks to be reset (DEVICE_NEEDS_RESET)"))
-      else this.onConfigChange.emit()
+      if (event.ok) this.#takeConfigEvent(event.value.deviceStatus, event.value.generation)
+      else this.bus.discardedCount++
     } else this.bus.discardedCount++
   }
 
-  #break(error: VirtioMsgError): void {
-    if (!this.#isLive) return
-    this.#isLive = false
-    this.onBroken.emit(error)
+  #takeConfigEvent(deviceStatus: number, generation: number): void {
+    this.status = deviceStatus
+    this.#generation = generation
+    if (deviceStatus & STATUS_DEVICE_NEEDS_RESET)
+      this.fail(this.#failure("asks to be reset (DEVICE_NEEDS_RESET)"))
+    else this.onConfigChange.emit()
   }
 
   #checkConfigRange(offset: number, length: number): void {
@@ -352,23 +248,9 @@ export class VirtioDevice {
       )
   }
 
-  #checked<T>(decoded: Decoded<T>): T {
-    if (decoded.ok) return decoded.value
-    throw this.#nonsense(decoded.reason)
-  }
-
   #failure(what: string): VirtioMsgError {
     return new VirtioMsgError("DEVICE_FAILED", `Device ${this.devNum} ${what}.`, {
       hint: "The next call initialises it again; reset the board if that does not help.",
-      maybeExecuted: true,
-    })
-  }
-
-  #nonsense(what: string): VirtioMsgError {
-    const uuid = this.info && toHex(this.info.uuid as unknown as Uint8Array)
-    const which = uuid && !/^0*$/.test(uuid) ? ` (${uuid})` : ""
-    return new VirtioMsgError("PROTOCOL", `Device ${this.devNum}${which}: ${what}.`, {
-      hint: "Its firmware does not follow the specification.",
       maybeExecuted: true,
     })
   }

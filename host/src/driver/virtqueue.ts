@@ -3,13 +3,8 @@
 import { FEATURE_EVENT_IDX } from "../../../shared-protocol/src/device/device-type.js"
 import type { Address } from "../../../shared-protocol/src/messages/vqueue.js"
 import {
-  decodeGetVqueueResponse,
-  encodeGetVqueueRequest,
-  encodeSetVqueueRequest,
-  SET_VQUEUE_REQUEST_SIZE,
   VQUEUE_ENABLE,
   VQUEUE_ENABLED,
-  VQUEUE_INDEX_REQUEST_SIZE,
   type VqueueState,
 } from "../../../shared-protocol/src/messages/vqueue.js"
 import { DriverRing } from "../../../shared-protocol/src/ring/driver-ring.js"
@@ -46,7 +41,7 @@ export class Virtqueue {
    * device or the window allows fewer. Throws DEVICE_FAILED when there is no such queue or no room for one.
    */
   static async setUp(device: VirtioDevice, index: number, wantedSize: number): Promise<Virtqueue> {
-    const offered = await getState(device, index) // D46
+    const offered = await device.transport.getVqueue(index) // D46
     const fail = (what: string) =>
       new VirtioMsgError("DEVICE_FAILED", `Virtqueue ${index} of device ${device.devNum} ${what}.`, {
         hint: "Reinstall the firmware, or give the device fewer other queues.",
@@ -73,8 +68,7 @@ export class Virtqueue {
     const hasEventIdx = ((device.selected[0] ?? 0) & FEATURE_EVENT_IDX) !== 0
     const place = { size, desc, avail: driver, used }
     const ring = new DriverRing(place, session.mailbox.outgoing, session.mailbox.incoming, hasEventIdx)
-    const request = new Uint8Array(SET_VQUEUE_REQUEST_SIZE)
-    encodeSetVqueueRequest(request, device.devNum, {
+    await device.transport.setVqueue({
       index,
       flags: VQUEUE_ENABLE, // every field is given, so no ignore bit is set (D48, D49)
       size,
@@ -83,8 +77,7 @@ export class Virtqueue {
       driver: address(DRIVER_AREA, driver),
       device: address(DEVICE_AREA, used),
     })
-    await device.bus.request(request)
-    const state = await getState(device, index) // D55: the empty response says nothing
+    const state = await device.transport.getVqueue(index) // D55: the empty response says nothing
     const isAsAsked =
       (state.flags & VQUEUE_ENABLED) !== 0 &&
       state.curSize === size &&
@@ -99,12 +92,6 @@ export class Virtqueue {
   release(): void {
     this.#release()
   }
-}
-
-async function getState(device: VirtioDevice, index: number): Promise<VqueueState> {
-  const request = new Uint8Array(VQUEUE_INDEX_REQUEST_SIZE)
-  encodeGetVqueueRequest(request, device.devNum, index)
-  return device.checked(decodeGetVqueueResponse(await device.bus.request(request)))
 }
 
 /** An address on our bus: `area << 48 | offset`. */

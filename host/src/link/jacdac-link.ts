@@ -1,16 +1,37 @@
 // Mailbox packets as commands and reports of the firmware's Jacdac service (docs/bus.md "On Jacdac").
 // What carries the frames is a FramePort: the VM in this process, or a byte stream to a board.
 
-import { getU32 } from "../../../shared-protocol/src/bytes.js"
+import { getU16, getU32 } from "../../../shared-protocol/src/bytes.js"
+import { PACKET_HEADER_SIZE, PACKET_NO_EPOCH } from "../../../shared-protocol/src/mailbox/packet.js"
 import { type Clock, systemClock } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
-import { ANNOUNCE_REPORT, CONTROL_SERVICE_INDEX, decodeFrame, encodeCommand } from "./jacdac-frame.js"
-import type { CloseReason, Link, LinkEvents } from "./link.js"
+import {
+  ANNOUNCE_REPORT,
+  CONTROL_SERVICE_INDEX,
+  decodeFrame,
+  encodeBroadcast,
+  encodeCommand,
+  type JacdacPacket,
+} from "./jacdac-frame.js"
+import { type CloseReason, type Link, type LinkEvents, PROBE_EPOCH } from "./link.js"
 
 /** The firmware's service class (firmware/services/virtiomsg.md). */
 export const SERVICE_CLASS = 0x1a7f6d53
 /** Command and report that carry a packet. */
 export const PACKET_COMMAND = 0x80
+
+/** Control command by which every device announces itself at once. */
+const ANNOUNCE_COMMAND = 0
+const CONTROL_CLASS = 0
+/**
+ * A program's services announce themselves only while nobody talks to them, but under an id that follows from
+ * their board's: this, in the order on the wire, exclusive-or the board's own id. So they can be asked at once.
+ */
+const SERVER_ID_MASK = "f8531b75a74922db"
+/** The service index that our firmware has. */
+const FIRMWARE_SERVICE_INDEX = 1
+/** A packet of an epoch that no host uses: the firmware answers that it knows no such epoch. */
+const PROBE_PACKET = Uint8Array.of(0, PROBE_EPOCH & 0xff, PROBE_EPOCH >> 8, 0, 0)
 
 /** How long to look for the service: a board announces it twice a second, and boots in about a second. */
 const DISCOVERY_MS = 4000
@@ -102,7 +123,7 @@ export class JacdacLink implements Link {
         reject(
           new VirtioMsgError(
             "NOT_FOUND",
-            `No virtio-msg firmware announced itself on ${this.name} within ${DISCOVERY_MS / 1000} s.`,
+            `No virtio-msg firmware answered on ${this.name} within ${DISCOVERY_MS / 1000} s.`,
             { hint: "Is it a board with DeviceScript and our firmware? Unplug it, plug it in, try again." },
           ),
         )
@@ -112,6 +133,7 @@ export class JacdacLink implements Link {
         this.#onService = undefined
         resolve(service)
       }
+      this.#port.sendFrame(encodeBroadcast(CONTROL_CLASS, ANNOUNCE_COMMAND, new Uint8Array(0)))
     })
   }
 
@@ -120,10 +142,8 @@ export class JacdacLink implements Link {
     if (packets.length === 0) this.damagedCount++
     for (const packet of packets) {
       if (packet.isCommand) continue
-      if (packet.serviceIndex === CONTROL_SERVICE_INDEX && packet.command === ANNOUNCE_REPORT) {
-        const serviceIndex = findService(packet.payload)
-        if (serviceIndex > 0) this.#onService?.({ deviceId: packet.deviceId, serviceIndex })
-      } else if (
+      if (this.#onService) this.#lookForService(packet, this.#onService)
+      else if (
         packet.deviceId === this.#service?.deviceId &&
         packet.serviceIndex === this.#service.serviceIndex &&
         packet.command === PACKET_COMMAND
@@ -131,6 +151,42 @@ export class JacdacLink implements Link {
         this.#events?.onPacket(packet.payload)
     }
   }
+
+  /** The service is where it announces itself, or where it answers a probe. */
+  #lookForService(packet: JacdacPacket, found: (service: Service) => void): void {
+    if (packet.serviceIndex === CONTROL_SERVICE_INDEX && packet.command === ANNOUNCE_REPORT) {
+      const serviceIndex = findService(packet.payload)
+      if (serviceIndex > 0) found({ deviceId: packet.deviceId, serviceIndex })
+      else
+        this.#port.sendFrame(
+          encodeCommand(serverIdOf(packet.deviceId), FIRMWARE_SERVICE_INDEX, PACKET_COMMAND, PROBE_PACKET),
+        )
+    } else if (
+      packet.serviceIndex === FIRMWARE_SERVICE_INDEX &&
+      packet.command === PACKET_COMMAND &&
+      isProbeAnswer(packet.payload)
+    )
+      found({ deviceId: packet.deviceId, serviceIndex: FIRMWARE_SERVICE_INDEX })
+  }
+}
+
+/** The id under which the services of a board's program run. */
+function serverIdOf(boardId: string): string {
+  return Array.from({ length: 8 }, (_, i) => {
+    const digits = 2 * i
+    const byte =
+      Number.parseInt(boardId.slice(digits, digits + 2), 16) ^
+      Number.parseInt(SERVER_ID_MASK.slice(digits, digits + 2), 16)
+    return byte.toString(16).padStart(2, "0")
+  }).join("")
+}
+
+function isProbeAnswer(payload: Uint8Array): boolean {
+  return (
+    payload.length === PACKET_HEADER_SIZE &&
+    ((payload[0] as number) & PACKET_NO_EPOCH) !== 0 &&
+    getU16(payload, 1) === PROBE_EPOCH
+  )
 }
 
 /** An announcement is a list of service classes; the first word holds flags instead. 0: not among them. */

@@ -16,8 +16,8 @@ const BEGIN = 0xfc
 const END = 0xfd
 
 /** Boards forward no frames until this was sent to their USB bridge. */
-const USB_BRIDGE_CLASS = 0x18f61a4a
-const ENABLE_PACKETS_COMMAND = 0x81
+export const USB_BRIDGE_CLASS = 0x18f61a4a
+export const ENABLE_PACKETS_COMMAND = 0x81
 
 /** The longest log line that is kept; the rest of a longer one is dropped. */
 const MAX_LOG_LINE = 400

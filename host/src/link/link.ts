@@ -1,6 +1,9 @@
 // A link moves mailbox packets between the host and one microcontroller. It may lose, double or damage none,
 // some or all of them: the mailbox above it repairs that. It knows nothing of what is in them.
 
+/** An epoch that no session takes: a link uses it to find out whether anybody is there. */
+export const PROBE_EPOCH = 0xffff
+
 /** Why a link closed; undefined when somebody asked for it. */
 export type CloseReason = Error | undefined
 

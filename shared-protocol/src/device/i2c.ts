@@ -24,6 +24,9 @@ export const I2C_STATUS_ERROR = 1
 /** Descriptors of the request queue at most: 64 requests of 4. */
 export const I2C_QUEUE_SIZE = 256
 
+/** Transfers between two pauses. */
+const PAUSE_AFTER = 32
+
 /** `checkRequest`: no virtio-i2c request, but it has a status byte to say so. */
 const REFUSED = -1
 /** `checkRequest`: not even that. */
@@ -42,11 +45,17 @@ export class I2cDevice implements DeviceType {
   malformedCount = 0
 
   private readonly controller: I2cController
+  private readonly pause: () => Promise<void>
   /** The group that is being served has failed: its remaining requests fail unexecuted. */
   private isGroupFailed = false
 
-  constructor(controller: I2cController, noConfig: ByteBuf) {
+  /**
+   * `pause` lets others run: a runtime that counts operations between two waits (DeviceScript panics after
+   * 131072) needs it, since a controller may answer without waiting.
+   */
+  constructor(controller: I2cController, noConfig: ByteBuf, pause: () => Promise<void>) {
     this.controller = controller
+    this.pause = pause
     this.config = noConfig
   }
 
@@ -66,6 +75,7 @@ export class I2cDevice implements DeviceType {
     const out = ring.driverArea
     const into = ring.deviceArea
     const generation = ring.generation
+    let served = 0
     let head = ring.pop()
     while (head !== RING_EMPTY) {
       if (head === RING_BROKEN) return ring.brokenReason
@@ -138,6 +148,12 @@ export class I2cDevice implements DeviceType {
         next = -1
       }
       this.isGroupFailed = result !== I2C_DONE && (groupFlags & I2C_FLAG_FAIL_NEXT) !== 0
+      served++
+      if (next === -1 && served >= PAUSE_AFTER) {
+        served = 0
+        await this.pause()
+        if (ring.generation !== generation) return ""
+      }
       head = next === -1 ? ring.pop() : next
     }
     return ""

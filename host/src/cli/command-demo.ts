@@ -1,0 +1,149 @@
+// `virtio-msg demo`: the whole flow, step by step, so that a person sees what the A7 and the M4 do.
+
+import type { Command } from "commander"
+import pc from "picocolors" // colours only where the terminal wants them (NO_COLOR, pipes)
+import { VIRTIO_ID_I2C } from "../../../shared-protocol/src/device/i2c.js"
+import { PACKET_DATA } from "../../../shared-protocol/src/mailbox/packet.js"
+import { VirtioMsgError } from "../errors.js"
+import { type OpenedBus, openBus } from "../open-bus.js"
+import { describeMessage } from "../trace/describe-message.js"
+import { type Direction, Trace } from "../trace/trace.js"
+import { note, portOf, print } from "./context.js"
+import { adapterLine, detect, formatDetected } from "./i2c-detect.js"
+import { formatByte } from "./i2c-numbers.js"
+
+/** ST's RAM chip, and the place in it that the demo reads and writes. */
+const CHIP = 0x54
+const OFFSET = 14
+const NEW_VALUE = 0x25
+
+export function addDemoCommand(program: Command): void {
+  program
+    .command("demo")
+    .description("Show the whole flow between the A7 and the M4, step by step.")
+    .addHelpText("after", "\nExample:\n  $ virtio-msg --port sim demo")
+    .action((_options: object, command: Command) => runDemo(portOf(command)))
+}
+
+async function runDemo(port: string): Promise<void> {
+  print(
+    pc.bold("virtio-msg: Linux's side (the A7) is this computer, the microcontroller (the M4) provides I2C."),
+  )
+  const ladder = new Ladder()
+  step(1, "The A7 finds the M4 on the link, and both start a new epoch: HELLO")
+  explain(
+    "The M4 says what the specification leaves to the bus: limits, and the window of memory they share.",
+  )
+  const bus = await openBus({ port, onChoice: note, trace: ladder.trace })
+  try {
+    explain(`The M4 is ${bus.board.board}, firmware ${bus.board.firmwareVersion.slice(0, 3).join(".")}.`)
+    await enumerate(bus)
+    await initialise(bus, ladder)
+    await runLines(bus, ladder)
+  } finally {
+    await bus.close()
+  }
+}
+
+async function enumerate(bus: OpenedBus): Promise<void> {
+  step(2, "Which devices are there? GET_DEVICES, then GET_DEVICE_INFO of each")
+  await bus.devices()
+}
+
+async function initialise(bus: OpenedBus, ladder: Ladder): Promise<void> {
+  step(3, "The driver sets the I2C device up, in the specification's order")
+  ladder.deviceId = VIRTIO_ID_I2C
+  const { device } = await bus.i2c()
+  const queue = device.queues[0]?.state
+  explain(
+    "Addresses are area:offset in the shared window: the A7 writes area 1, the M4 area 2. " +
+      `The queue has ${queue?.curSize} descriptors.`,
+  )
+}
+
+async function runLines(bus: OpenedBus, ladder: Ladder): Promise<void> {
+  step(4, "ST's five lines: each kick is one packet to the M4, each answer one packet back")
+  const i2c = await bus.i2c()
+  await ladder.line("i2c detect -l", async () => [adapterLine(i2c.device.devNum)])
+  await ladder.line("i2c detect", async () => {
+    const found = await detect(i2c, 0x08, 0x77, "auto")
+    if (!found.has(CHIP))
+      throw new VirtioMsgError("NOT_FOUND", `The demo needs ST's RAM chip at ${formatByte(CHIP)}.`, {
+        hint: "Only the simulated chips have it: --port sim",
+      })
+    return formatDetected(found, 0x08, 0x77)
+  })
+  const get = `i2c get ${formatByte(CHIP)} ${OFFSET}`
+  const read = async () => [formatByte(await i2c.readByte(CHIP, OFFSET))]
+  const before = await ladder.line(get, read)
+  await ladder.line(`i2c set ${formatByte(CHIP)} ${OFFSET} ${formatByte(NEW_VALUE)}`, async () => {
+    await i2c.writeByte(CHIP, OFFSET, NEW_VALUE)
+    return []
+  })
+  const after = await ladder.line(get, read)
+  print()
+  if (after[0] !== formatByte(NEW_VALUE))
+    throw new VirtioMsgError("DEVICE_FAILED", `The M4 returned ${after[0]} for ${formatByte(NEW_VALUE)}.`)
+  print(
+    pc.green(pc.bold(`Done: ${before[0]} was read, ${after[0]} written and read back, `)) +
+      pc.green("all by virtio-i2c over virtio-msg."),
+  )
+  print("Next: virtio-msg --help, and README.md")
+}
+
+/** Prints messages as steps of a ladder between the two processors, and counts what crosses the link. */
+class Ladder {
+  readonly trace = new Trace()
+  /** Whose feature bits the messages speak of. */
+  deviceId = -1
+  #areMessagesShown = true
+  #crossed = { out: 0, outBytes: 0, in: 0, inBytes: 0 }
+
+  constructor() {
+    this.trace.onMessage.on((direction, frame) => {
+      if (this.#areMessagesShown) this.#show(direction, frame)
+    })
+    this.trace.onPacket.on((direction, packet) => {
+      if (((packet[0] ?? 0) & PACKET_DATA) === 0) return // acknowledgements alone cost the M4 nothing
+      this.#crossed[direction]++
+      this.#crossed[`${direction}Bytes`] += packet.length
+    })
+  }
+
+  /** Runs what a user would type, and prints what it prints and what it cost. */
+  async line(typed: string, run: () => Promise<string[]>): Promise<string[]> {
+    this.#areMessagesShown = false
+    this.#crossed = { out: 0, outBytes: 0, in: 0, inBytes: 0 }
+    const output = await run()
+    print()
+    print(`   ${pc.dim("$")} ${pc.bold(`virtio-msg ${typed}`)}`)
+    for (const text of output) print(`   ${text}`)
+    const { out, outBytes, in: back, inBytes } = this.#crossed
+    if (out > 0)
+      print(
+        pc.dim(`   ${packets(out)} to the M4 (${outBytes} bytes), ${packets(back)} back (${inBytes} bytes)`),
+      )
+    return output
+  }
+
+  #show(direction: Direction, frame: Uint8Array): void {
+    const { name, kind, devNum, text } = describeMessage(frame, this.deviceId)
+    const arrow = direction === "out" ? pc.cyan("A7 --> M4") : pc.magenta("A7 <-- M4")
+    const where = devNum === undefined ? "bus     " : `device ${devNum}`
+    const what = text || (kind === "response" ? "done" : "")
+    print(`   ${arrow}  ${pc.dim(where)}  ${name.padEnd(20)} ${what}`.trimEnd())
+  }
+}
+
+function packets(count: number): string {
+  return `${count} packet${count === 1 ? "" : "s"}`
+}
+
+function step(number: number, title: string): void {
+  print()
+  print(pc.bold(`${number}. ${title}`))
+}
+
+function explain(text: string): void {
+  print(pc.dim(`   ${text}`))
+}

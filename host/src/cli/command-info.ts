@@ -1,0 +1,150 @@
+// `virtio-msg info`: what the bus and its devices are.
+
+import type { Command } from "commander"
+import { TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION } from "../../../shared-protocol/src/device/bus-responder.js"
+import { VIRTIO_ID_I2C } from "../../../shared-protocol/src/device/i2c.js"
+import { VQUEUE_ENABLED } from "../../../shared-protocol/src/messages/vqueue.js"
+import { toHex } from "../bytes.js"
+import { deviceTypeName, featureBits, featureName, statusName } from "../driver/names.js"
+import type { VirtioDevice } from "../driver/virtio-device.js"
+import type { OpenedBus } from "../open-bus.js"
+import { print, withBus } from "./context.js"
+
+export function addInfoCommand(program: Command): void {
+  program
+    .command("info")
+    .description("Show the bus parameters and the devices with their features and queues.")
+    .option("--json", "as JSON")
+    .addHelpText("after", "\nExample:\n  $ virtio-msg --port sim info")
+    .action(async (options: { json?: boolean }, command: Command) => {
+      const report = await withBus(command, gather)
+      if (options.json) print(JSON.stringify(report, undefined, 2))
+      else for (const line of format(report)) print(line)
+    })
+}
+
+interface DeviceReport {
+  number: number
+  deviceId: number
+  type: string
+  vendorId: number
+  uuid: string | null
+  configSize: number
+  status: string
+  features: { bit: number; name: string; selected: boolean }[]
+  queues: {
+    index: number
+    maxSize: number
+    size: number
+    enabled: boolean
+    descriptorTable: string
+    availableRing: string
+    usedRing: string
+  }[]
+}
+
+interface Report {
+  port: string
+  board: string
+  firmwareVersion: string
+  simulatedChips: boolean
+  bus: {
+    revision: number
+    maxMessageSize: number
+    transportFeatures: number
+    configProfile: "baseline" | "strict"
+    driverAreaSize: number
+    deviceAreaSize: number
+    epoch: number
+  }
+  devices: DeviceReport[]
+}
+
+async function gather(bus: OpenedBus): Promise<Report> {
+  const hello = bus.board
+  const devices: DeviceReport[] = []
+  for (const found of await bus.devices()) {
+    // features and queues show only once a driver has set the device up
+    const isI2c = found.info?.deviceId === VIRTIO_ID_I2C
+    devices.push(describe(isI2c ? (await bus.i2c(found.devNum)).device : found))
+  }
+  const isStrict = (hello.transportFeatures & TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION) !== 0
+  return {
+    port: bus.bus.link.name,
+    board: hello.board,
+    firmwareVersion: hello.firmwareVersion.slice(0, 3).join("."),
+    simulatedChips: hello.hasSimulatedChips,
+    bus: {
+      revision: hello.revision,
+      maxMessageSize: hello.maxMessageSize,
+      transportFeatures: hello.transportFeatures,
+      configProfile: isStrict ? "strict" : "baseline",
+      driverAreaSize: hello.driverAreaSize,
+      deviceAreaSize: hello.deviceAreaSize,
+      epoch: hello.epoch,
+    },
+    devices,
+  }
+}
+
+function describe(device: VirtioDevice): DeviceReport {
+  const info = device.info
+  const deviceId = info?.deviceId ?? 0
+  const selected = new Set(featureBits(device.selected))
+  const uuid = toHex((info?.uuid ?? []) as Uint8Array)
+  const place = (address: { low: number; high: number }) =>
+    `${address.high >>> 16}:0x${address.low.toString(16).padStart(4, "0")}`
+  return {
+    number: device.devNum,
+    deviceId,
+    type: deviceTypeName(deviceId),
+    vendorId: info?.vendorId ?? 0,
+    uuid: /^0*$/.test(uuid) ? null : uuid,
+    configSize: info?.configSize ?? 0,
+    status: statusName(device.status),
+    features: featureBits(device.offered).map((bit) => ({
+      bit,
+      name: featureName(deviceId, bit),
+      selected: selected.has(bit),
+    })),
+    queues: device.queues.map(({ state }) => ({
+      index: state.index,
+      maxSize: state.maxSize,
+      size: state.curSize,
+      enabled: (state.flags & VQUEUE_ENABLED) !== 0,
+      descriptorTable: place(state.desc),
+      availableRing: place(state.driver),
+      usedRing: place(state.device),
+    })),
+  }
+}
+
+function format(report: Report): string[] {
+  const { bus } = report
+  const lines = [
+    `Board      ${report.board}`,
+    `Firmware   ${report.firmwareVersion}${report.simulatedChips ? ", simulated chips" : ""}`,
+    `Port       ${report.port}`,
+    `Bus        virtio-msg revision ${bus.revision}, messages up to ${bus.maxMessageSize} bytes, ` +
+      `${bus.configProfile} configuration profile`,
+    `Window     ${bus.driverAreaSize} bytes driver-written (area 1), ${bus.deviceAreaSize} device-written (area 2)`,
+    `Epoch      0x${bus.epoch.toString(16).padStart(4, "0")}`,
+  ]
+  for (const device of report.devices) {
+    lines.push("", `Device ${device.number}   ${device.type} (${device.deviceId})`)
+    lines.push(`  Vendor   0x${device.vendorId.toString(16).padStart(8, "0")}`)
+    if (device.uuid) lines.push(`  UUID     ${device.uuid}`)
+    lines.push(`  Status   ${device.status}`)
+    lines.push(`  Config   ${device.configSize} bytes`)
+    for (const feature of device.features)
+      lines.push(
+        `  Feature  ${feature.name} (${feature.bit})${feature.selected ? ", selected" : ", offered"}`,
+      )
+    for (const queue of device.queues)
+      lines.push(
+        `  Queue ${queue.index}  ${queue.size} of at most ${queue.maxSize} descriptors, ` +
+          `table ${queue.descriptorTable}, available ring ${queue.availableRing}, used ring ${queue.usedRing}`,
+      )
+  }
+  return lines
+}

@@ -1,0 +1,65 @@
+// `virtio-msg i2c transfer`: messages in one transfer, with i2ctransfer's descriptions of them.
+
+import type { I2cRequest } from "../driver/i2c-adapter.js"
+import { VirtioMsgError } from "../errors.js"
+import { parseAddress, parseNumber } from "./i2c-numbers.js"
+
+/** The longest message: as i2ctransfer's. */
+const MAX_LENGTH = 0xffff
+
+/**
+ * Takes `{r|w}LENGTH[@ADDRESS] [DATA ...]` descriptions apart, as i2ctransfer does: an address is kept from the
+ * message before; the last byte of data may end in = (repeat), + (count up), - (count down) or p (pseudo-random),
+ * which fills the rest. Throws INVALID_ARGUMENT.
+ */
+export function parseTransfer(words: readonly string[], isAnyAddressAllowed: boolean): I2cRequest[] {
+  const messages: { address: number; write?: Uint8Array; readLength?: number }[] = []
+  let address: number | undefined
+  for (let at = 0; at < words.length; ) {
+    const word = words[at++] as string
+    const description = /^([rw])([^@]+)(?:@(.+))?$/.exec(word)
+    if (!description)
+      throw wrong(`"${word}" is no message.`, "A message is r or w, a length, and @ADDRESS: w1@0x50 0x00 r8")
+    const [, direction, lengthText = "", addressText] = description
+    const length = parseNumber(lengthText, "Message length", 0, MAX_LENGTH)
+    if (addressText !== undefined) address = parseAddress(addressText, isAnyAddressAllowed)
+    if (address === undefined)
+      throw wrong("The first message needs an address.", "For example: w1@0x50 0x00 r8")
+    if (direction === "r") messages.push({ address, readLength: length })
+    else {
+      const data = new Uint8Array(length)
+      for (let filled = 0; filled < length; ) {
+        const text = words[at++]
+        if (text === undefined) throw wrong(`"${word}" lacks ${length - filled} bytes of data.`)
+        filled = fillData(data, filled, text)
+      }
+      messages.push({ address, write: data })
+    }
+  }
+  if (messages.length === 0) throw wrong("There is no message.", "For example: w1@0x50 0x00 r8")
+  return messages.map((message, index) => ({ ...message, failNext: index < messages.length - 1 }))
+}
+
+/** Stores the byte that `text` is at `at`, and what its suffix makes of it behind; returns where to go on. */
+function fillData(data: Uint8Array, at: number, text: string): number {
+  const suffix = /[=+\-p]$/.exec(text)?.[0]
+  let value = parseNumber(suffix ? text.slice(0, -1) : text, "Data byte", 0, 0xff)
+  data[at++] = value
+  if (!suffix) return at
+  for (; at < data.length; at++) {
+    if (suffix === "+") value++
+    else if (suffix === "-") value--
+    else if (suffix === "p") {
+      // i2ctransfer's generator: add, exclusive-or, rotate
+      value = ((value ^ 27) + 13) & 0xff
+      value = (value << 1) | (value >> 7)
+    }
+    value &= 0xff
+    data[at] = value
+  }
+  return at
+}
+
+function wrong(what: string, hint?: string): VirtioMsgError {
+  return new VirtioMsgError("INVALID_ARGUMENT", what, hint === undefined ? {} : { hint })
+}

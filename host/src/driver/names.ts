@@ -1,0 +1,82 @@
+// What numbers of the virtio specification are called, for people.
+
+import { VIRTIO_ID_I2C } from "../../../shared-protocol/src/device/i2c.js"
+
+const DEVICE_TYPES = new Map([
+  [1, "virtio-net"],
+  [2, "virtio-blk"],
+  [3, "virtio-console"],
+  [4, "virtio-rng"],
+  [16, "virtio-gpu"],
+  [19, "virtio-vsock"],
+  [32, "virtio-scmi"],
+  [VIRTIO_ID_I2C, "virtio-i2c"],
+  [41, "virtio-gpio"],
+  [45, "virtio-spi"],
+])
+
+/** Feature bits that mean the same for every device type (virtio 1.4 6). */
+const COMMON_FEATURES = new Map([
+  [24, "VIRTIO_F_NOTIFY_ON_EMPTY"],
+  [28, "VIRTIO_F_INDIRECT_DESC"],
+  [29, "VIRTIO_F_EVENT_IDX"],
+  [32, "VIRTIO_F_VERSION_1"],
+  [33, "VIRTIO_F_ACCESS_PLATFORM"],
+  [34, "VIRTIO_F_RING_PACKED"],
+  [35, "VIRTIO_F_IN_ORDER"],
+  [36, "VIRTIO_F_ORDER_PLATFORM"],
+  [37, "VIRTIO_F_SR_IOV"],
+  [38, "VIRTIO_F_NOTIFICATION_DATA"],
+  [39, "VIRTIO_F_NOTIF_CONFIG_DATA"],
+  [40, "VIRTIO_F_RING_RESET"],
+  [41, "VIRTIO_F_ADMIN_VQ"],
+])
+
+const DEVICE_FEATURES = new Map([
+  [VIRTIO_ID_I2C, new Map([[0, "VIRTIO_I2C_F_ZERO_LENGTH_REQUEST"]])],
+  [41, new Map([[0, "VIRTIO_GPIO_F_IRQ"]])],
+  [
+    3,
+    new Map([
+      [0, "VIRTIO_CONSOLE_F_SIZE"],
+      [1, "VIRTIO_CONSOLE_F_MULTIPORT"],
+    ]),
+  ],
+])
+
+const STATUS_BITS: readonly [number, string][] = [
+  [1, "ACKNOWLEDGE"],
+  [2, "DRIVER"],
+  [4, "DRIVER_OK"],
+  [8, "FEATURES_OK"],
+  [0x40, "DEVICE_NEEDS_RESET"],
+  [0x80, "FAILED"],
+]
+
+/** "virtio-i2c" for 34. */
+export function deviceTypeName(deviceId: number): string {
+  return DEVICE_TYPES.get(deviceId) ?? `virtio device type ${deviceId}`
+}
+
+/** The numbers of the bits that are set in blocks of 32, ascending. */
+export function featureBits(blocks: readonly number[]): number[] {
+  return blocks.flatMap((bits, block) =>
+    Array.from({ length: 32 }, (_, bit) => bit)
+      .filter((bit) => (bits >>> bit) & 1)
+      .map((bit) => 32 * block + bit),
+  )
+}
+
+/** "VIRTIO_F_VERSION_1" for bit 32 of any device; "bit 7" for one without a name. */
+export function featureName(deviceId: number, bit: number): string {
+  return DEVICE_FEATURES.get(deviceId)?.get(bit) ?? COMMON_FEATURES.get(bit) ?? `bit ${bit}`
+}
+
+/** "ACKNOWLEDGE | DRIVER" for 3, "0 (reset)" for 0. */
+export function statusName(status: number): string {
+  if (status === 0) return "0 (reset)"
+  const names = STATUS_BITS.filter(([bit]) => status & bit).map(([, name]) => name)
+  const known = STATUS_BITS.reduce((sum, [bit]) => sum | bit, 0)
+  if (status & ~known) names.push(`0x${((status & ~known) >>> 0).toString(16)}`)
+  return names.join(" | ")
+}

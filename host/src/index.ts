@@ -1,0 +1,25 @@
+// The library: everything that a program needs to use a microcontroller's devices.
+
+// --- for those who build on the parts ---
+export { Bus, type BusOptions } from "./bus/bus.js"
+export { type Clock, systemClock, type Timer, VirtualClock } from "./clock.js"
+
+// --- I2C ---
+export {
+  I2cAdapter,
+  type I2cAdapterOptions,
+  type I2cMessage,
+  type I2cOutcome,
+  type I2cRequest,
+} from "./driver/i2c-adapter.js"
+export { type DriverNeeds, VirtioDevice } from "./driver/virtio-device.js"
+export { type ErrorCode, type ErrorDetails, VirtioMsgError } from "./errors.js"
+export { JacdacLink } from "./link/jacdac-link.js"
+export type { CloseReason, Link, LinkEvents } from "./link/link.js"
+export { makeLink } from "./node/open-link.js"
+// --- front door ---
+export { type OpenBusOptions, OpenedBus, openBus } from "./open-bus.js"
+export { type Direction, Trace } from "./trace/trace.js"
+export { readFirmware } from "./vm/firmware-image.js"
+export { VirtualMachine } from "./vm/virtual-machine.js"
+export { VmPort } from "./vm/vm-port.js"

@@ -1,0 +1,95 @@
+// Jacdac frames over a byte stream: a serial port, a pseudo-terminal, a socket. The stream itself is injected.
+
+import type { Clock } from "../clock.js"
+import type { FramePort, FramePortEvents } from "./jacdac-link.js"
+import { encodeEnablePackets, encodeSerialFrame, SerialDecoder } from "./jacdac-serial.js"
+import type { CloseReason } from "./link.js"
+
+export interface ByteStreamEvents {
+  onData(chunk: Uint8Array): void
+  /** The stream ended by itself. Called at most once, and not after `close`. */
+  onClose(reason: CloseReason): void
+}
+
+/** Bytes, both ways. */
+export interface ByteStream {
+  readonly name: string
+  readonly isSimulated: boolean
+  /**
+   * Between two full frames the sender waits so long, in milliseconds: stock firmware on a board loses
+   * full frames that come closer than 2 ms. 0 where nothing is lost.
+   */
+  readonly paceMs: number
+  open(events: ByteStreamEvents): Promise<void>
+  write(bytes: Uint8Array): void
+  close(): Promise<void>
+}
+
+/** Frames shorter than this need no pause behind them. */
+const SHORT_FRAME_SIZE = 128
+
+export class StreamPort implements FramePort {
+  readonly name: string
+  readonly isSimulated: boolean
+  /** How often the board said that it dropped frames. */
+  gapCount = 0
+
+  readonly #stream: ByteStream
+  readonly #clock: Clock
+  #isOpen = false
+  /** Frames that wait for the pause behind a full one. */
+  #waiting: Uint8Array[] = []
+  #isPausing = false
+
+  constructor(stream: ByteStream, clock: Clock) {
+    this.name = stream.name
+    this.isSimulated = stream.isSimulated
+    this.#stream = stream
+    this.#clock = clock
+  }
+
+  async open(events: FramePortEvents): Promise<void> {
+    const decoder = new SerialDecoder({
+      onFrame: (frame) => events.onFrame(frame),
+      onLog: (line) => events.onLog(line),
+      onGap: () => {
+        this.gapCount++
+      },
+    })
+    await this.#stream.open({
+      onData: (chunk) => decoder.push(chunk),
+      onClose: (reason) => {
+        this.#isOpen = false
+        events.onClose(reason)
+      },
+    })
+    this.#isOpen = true
+    this.#stream.write(encodeEnablePackets())
+  }
+
+  sendFrame(frame: Uint8Array): void {
+    if (!this.#isOpen) return
+    if (this.#isPausing) this.#waiting.push(frame)
+    else this.#write(frame)
+  }
+
+  async close(): Promise<void> {
+    this.#isOpen = false
+    this.#waiting = []
+    await this.#stream.close()
+  }
+
+  #write(frame: Uint8Array): void {
+    this.#stream.write(encodeSerialFrame(frame))
+    if (this.#stream.paceMs === 0 || frame.length < SHORT_FRAME_SIZE) return
+    this.#isPausing = true
+    this.#clock.schedule(this.#stream.paceMs, () => {
+      this.#isPausing = false
+      while (this.#isOpen && !this.#isPausing) {
+        const next = this.#waiting.shift()
+        if (!next) return
+        this.#write(next)
+      }
+    })
+  }
+}

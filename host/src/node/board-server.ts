@@ -1,0 +1,115 @@
+// A simulated board behind a socket or a pseudo-terminal: a second process drives it exactly like a real one.
+
+import { chmod, rm } from "node:fs/promises"
+import net from "node:net"
+import type { Duplex } from "node:stream"
+import { VirtioMsgError } from "../errors.js"
+import { BoardStream } from "../link/board-stream.js"
+import type { VirtualMachine } from "../vm/virtual-machine.js"
+import { openPty } from "./pty.js"
+import { parseSocketAddress } from "./socket-stream.js"
+
+export interface BoardServer {
+  /** What to give to --port. */
+  readonly port: string
+  close(): Promise<void>
+}
+
+/**
+ * Makes `machine`, which is running, reachable: `unix:PATH` (a socket that only its owner may use),
+ * `tcp://HOST:PORT` (port 0 for any free one), or `pty` (a new pseudo-terminal).
+ * Rejects with INVALID_ARGUMENT, CONNECT_FAILED or MISSING_DEPENDENCY.
+ */
+export async function serveBoard(machine: VirtualMachine, listen: string): Promise<BoardServer> {
+  if (listen === "pty") {
+    const pty = await openPty()
+    const detach = attach(machine, pty.stream)
+    return {
+      port: pty.path,
+      async close() {
+        detach()
+        pty.close()
+      },
+    }
+  }
+  const address = parseSocketAddress(listen)
+  if (!address)
+    throw new VirtioMsgError("INVALID_ARGUMENT", `"${listen}" is nothing to listen on.`, {
+      hint: "Use unix:PATH, tcp://127.0.0.1:PORT or pty.",
+    })
+  return serveSocket(machine, listen, address)
+}
+
+async function serveSocket(
+  machine: VirtualMachine,
+  listen: string,
+  address: net.NetConnectOpts,
+): Promise<BoardServer> {
+  let current: net.Socket | undefined
+  const server = net.createServer((socket) => {
+    // like a serial port: whoever opens it last has it
+    current?.destroy()
+    current = socket
+    socket.setNoDelay(true)
+    socket.on("error", () => {})
+    const detach = attach(machine, socket)
+    socket.on("close", detach)
+  })
+  const path = "path" in address ? address.path : undefined
+  if (path !== undefined) await removeStaleSocket(path)
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) =>
+      reject(
+        new VirtioMsgError("CONNECT_FAILED", `Cannot listen on ${listen}: ${error.message}`, {
+          hint: "Is the address in use, or the folder missing?",
+          cause: error,
+        }),
+      ),
+    )
+    server.listen(address, resolve)
+  })
+  if (path !== undefined) await chmod(path, 0o600)
+  const bound = server.address()
+  const port = bound && typeof bound === "object" ? `tcp://${hostOf(address)}:${bound.port}` : listen
+  return {
+    port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        current?.destroy()
+      }),
+  }
+}
+
+/** Connects the two; returns what undoes it. */
+function attach(machine: VirtualMachine, stream: Duplex): () => void {
+  const board = new BoardStream({
+    sendFrame: (frame) => machine.sendFrame(frame),
+    write: (bytes) => stream.write(bytes),
+  })
+  const offs = [
+    machine.onFrame.on((frame) => board.frame(frame)),
+    machine.onLog.on((line) => board.log(line)),
+  ]
+  stream.on("data", (chunk: Uint8Array) => board.receive(chunk))
+  return () => {
+    for (const off of offs) off()
+  }
+}
+
+/** A socket that nobody listens on any more is in the way; any other file is not ours to remove. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const isAlive = await new Promise<boolean>((resolve) => {
+    const probe = net.createConnection({ path })
+    probe.once("connect", () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.once("error", (error: NodeJS.ErrnoException) => resolve(error.code !== "ECONNREFUSED"))
+  })
+  if (!isAlive) await rm(path, { force: true })
+}
+
+function hostOf(address: net.NetConnectOpts): string {
+  return "host" in address && address.host ? address.host : "127.0.0.1"
+}

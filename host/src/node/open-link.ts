@@ -1,0 +1,58 @@
+// From what a user writes behind --port to a link.
+
+import { existsSync } from "node:fs"
+import { type Clock, systemClock } from "../clock.js"
+import { VirtioMsgError } from "../errors.js"
+import { JacdacLink } from "../link/jacdac-link.js"
+import type { Link } from "../link/link.js"
+import { StreamPort } from "../link/stream-port.js"
+import { readFirmware } from "../vm/firmware-image.js"
+import { VirtualMachine } from "../vm/virtual-machine.js"
+import { VmPort } from "../vm/vm-port.js"
+import { findBoards } from "./find-boards.js"
+import { SerialStream } from "./serial-stream.js"
+import { parseSocketAddress, SocketStream } from "./socket-stream.js"
+
+/** The forms that a port takes. */
+export const PORT_FORMS = "sim, auto, a serial port's path, unix:PATH or tcp://HOST:PORT"
+
+export interface OpenLinkOptions {
+  readonly clock?: Clock
+  /** Told what `auto` chose. */
+  readonly onChoice?: (choice: string) => void
+}
+
+/**
+ * Makes the link that `port` names, not yet open: `sim` for the simulated board in this process; `auto` for the
+ * one board that is connected, else the simulated one; or where a board is. Throws INVALID_ARGUMENT, NOT_FOUND.
+ */
+export async function makeLink(port: string, options: OpenLinkOptions = {}): Promise<Link> {
+  const clock = options.clock ?? systemClock
+  if (port === "sim") {
+    const machine = new VirtualMachine({ program: readFirmware("simulated"), clock })
+    return new JacdacLink(new VmPort(machine), clock)
+  }
+  if (port === "auto") return makeLink(await choosePort(options.onChoice), options)
+  const address = parseSocketAddress(port)
+  if (address) return new JacdacLink(new StreamPort(new SocketStream(port, address), clock), clock)
+  const isPath = port.startsWith("/") || port.startsWith("./") || /^COM\d+$/i.test(port) || existsSync(port)
+  if (isPath) return new JacdacLink(new StreamPort(new SerialStream(port), clock), clock)
+  throw new VirtioMsgError("INVALID_ARGUMENT", `"${port}" is no port.`, { hint: `A port is ${PORT_FORMS}.` })
+}
+
+async function choosePort(onChoice?: (choice: string) => void): Promise<string> {
+  const boards = await findBoards()
+  const [board, another] = boards
+  if (!board) {
+    onChoice?.("No board is connected: using the simulated one (--port sim).")
+    return "sim"
+  }
+  if (another)
+    throw new VirtioMsgError(
+      "INVALID_ARGUMENT",
+      `More than one board is connected: ${boards.map((b) => `${b.path} (${b.board})`).join(", ")}.`,
+      { hint: `Say which: --port ${board.path}` },
+    )
+  onChoice?.(`Using ${board.board} on ${board.path}.`)
+  return board.path
+}

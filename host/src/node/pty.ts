@@ -1,0 +1,77 @@
+// A pseudo-terminal of our own: what is written to one end is read at the other, unchanged.
+// Node has no call for it, so libc's is made through koffi (prebuilt, optional). Linux only.
+
+import { closeSync, constants, openSync, write } from "node:fs"
+import { Duplex } from "node:stream"
+import tty from "node:tty"
+import { VirtioMsgError } from "../errors.js"
+
+export interface Pty {
+  /** /dev/pts/N, which the other program opens. */
+  readonly path: string
+  readonly stream: Duplex
+  close(): void
+}
+
+/** sizeof(struct termios) is 60 with glibc; room to spare. */
+const TERMIOS_SIZE = 128
+
+/** Opens a pseudo-terminal in raw mode. Throws MISSING_DEPENDENCY or CONNECT_FAILED. */
+export async function openPty(): Promise<Pty> {
+  const libc = await loadLibc()
+  const master = libc.posixOpenpt(constants.O_RDWR | constants.O_NOCTTY)
+  if (master < 0 || libc.grantpt(master) !== 0 || libc.unlockpt(master) !== 0)
+    throw new VirtioMsgError("CONNECT_FAILED", "The system gives no pseudo-terminal.", {
+      hint: "Is /dev/pts mounted? A socket works without: --listen unix:PATH",
+    })
+  const termios = Buffer.alloc(TERMIOS_SIZE)
+  libc.tcgetattr(master, termios)
+  libc.cfmakeraw(termios) // no echo, no translation of line ends
+  libc.tcsetattr(master, 0, termios)
+  const path = libc.ptsname(master)
+  // held open, so that the master sees no error while no program has the other end
+  const held = openSync(path, constants.O_RDWR | constants.O_NOCTTY)
+  const reader = new tty.ReadStream(master)
+  const stream = new Duplex({
+    read() {},
+    write(chunk: Buffer, _encoding, done) {
+      write(master, chunk, (error) => done(error?.code === "EAGAIN" ? null : error))
+    },
+  })
+  reader.on("data", (chunk) => stream.push(chunk))
+  reader.on("error", () => stream.push(null))
+  return {
+    path,
+    stream,
+    close() {
+      reader.destroy()
+      stream.destroy()
+      closeSync(held)
+    },
+  }
+}
+
+async function loadLibc() {
+  try {
+    const { default: koffi } = await import("koffi")
+    const libc = koffi.load("libc.so.6")
+    return {
+      posixOpenpt: libc.func("int posix_openpt(int)") as (flags: number) => number,
+      grantpt: libc.func("int grantpt(int)") as (fd: number) => number,
+      unlockpt: libc.func("int unlockpt(int)") as (fd: number) => number,
+      ptsname: libc.func("const char *ptsname(int)") as (fd: number) => string,
+      tcgetattr: libc.func("int tcgetattr(int, void *)") as (fd: number, termios: Buffer) => number,
+      tcsetattr: libc.func("int tcsetattr(int, int, void *)") as (
+        fd: number,
+        actions: number,
+        termios: Buffer,
+      ) => number,
+      cfmakeraw: libc.func("void cfmakeraw(void *)") as (termios: Buffer) => void,
+    }
+  } catch (cause) {
+    throw new VirtioMsgError("MISSING_DEPENDENCY", "A pseudo-terminal needs Linux and the package koffi.", {
+      hint: "npm install koffi@3, or use a socket: --listen unix:PATH",
+      cause,
+    })
+  }
+}

@@ -1,0 +1,95 @@
+// A byte stream over a serial port, by the serialport package's stream and native binding (prebuilt, optional).
+
+import { VirtioMsgError } from "../errors.js"
+import type { ByteStream, ByteStreamEvents } from "../link/stream-port.js"
+
+/** Native USB ignores the rate; the classic ESP32's bridge runs at this one. */
+const BAUD_RATE = 1_500_000
+/** Stock firmware loses full frames that come closer together. */
+const PACE_MS = 2
+
+interface SerialPortLike {
+  isOpen: boolean
+  open(done: (error: Error | null) => void): void
+  write(bytes: Uint8Array, done?: (error: Error | null | undefined) => void): boolean
+  close(done: (error: Error | null) => void): void
+  on(event: "data", listener: (chunk: Uint8Array) => void): unknown
+  on(event: "close" | "error", listener: (error?: Error | null) => void): unknown
+}
+
+export class SerialStream implements ByteStream {
+  readonly name: string
+  readonly isSimulated = false
+  readonly paceMs = PACE_MS
+  readonly #path: string
+  #port: SerialPortLike | undefined
+
+  constructor(path: string) {
+    this.name = path
+    this.#path = path
+  }
+
+  /** Rejects with NOT_FOUND, CONNECT_FAILED or MISSING_DEPENDENCY. */
+  async open(events: ByteStreamEvents): Promise<void> {
+    const port = await this.#makePort()
+    await new Promise<void>((resolve, reject) =>
+      port.open((error) => (error ? reject(openError(this.#path, error)) : resolve())),
+    )
+    this.#port = port
+    // the port notices that its cable is gone only while somebody reads
+    port.on("data", (chunk) => events.onData(chunk))
+    port.on("error", () => {}) // "close" follows
+    port.on("close", (error) => {
+      if (this.#port !== port) return
+      this.#port = undefined
+      events.onClose(error ?? undefined)
+    })
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#port?.isOpen) this.#port.write(bytes, () => {})
+  }
+
+  async close(): Promise<void> {
+    const port = this.#port
+    this.#port = undefined
+    if (port?.isOpen) await new Promise<void>((resolve) => port.close(() => resolve()))
+  }
+
+  async #makePort(): Promise<SerialPortLike> {
+    try {
+      const { SerialPortStream } = await import("@serialport/stream")
+      const { autoDetect } = await import("@serialport/bindings-cpp")
+      return new SerialPortStream({
+        binding: autoDetect(),
+        path: this.#path,
+        baudRate: BAUD_RATE,
+        autoOpen: false,
+      }) as unknown as SerialPortLike
+    } catch (cause) {
+      throw new VirtioMsgError(
+        "MISSING_DEPENDENCY",
+        "Serial ports need two packages that are not installed.",
+        {
+          hint: "npm install @serialport/stream@13 @serialport/bindings-cpp@13",
+          cause,
+        },
+      )
+    }
+  }
+}
+
+function openError(path: string, error: Error): VirtioMsgError {
+  if (/No such file/i.test(error.message))
+    return new VirtioMsgError("NOT_FOUND", `There is no serial port ${path}.`, {
+      hint: "Plug the board in, or use --port sim for the simulated one.",
+      cause: error,
+    })
+  const isDenied = /permission denied|access denied/i.test(error.message)
+  return new VirtioMsgError("CONNECT_FAILED", `Cannot open ${path}: ${error.message}`, {
+    hint: isDenied
+      ? "You may not use this port: sudo usermod -a -G dialout $USER, then log in again."
+      : "Does another program use it?",
+    cause: error,
+  })
+}

@@ -1,0 +1,68 @@
+// A byte stream over a Unix or TCP socket: a simulated board in another process, or on another machine.
+
+import net from "node:net"
+import { VirtioMsgError } from "../errors.js"
+import type { ByteStream, ByteStreamEvents } from "../link/stream-port.js"
+
+/** `unix:PATH` and `tcp://HOST:PORT`, taken apart; undefined for anything else. */
+export function parseSocketAddress(text: string): net.NetConnectOpts | undefined {
+  if (text.startsWith("unix:")) {
+    const path = text.slice("unix:".length)
+    return path === "" ? undefined : { path }
+  }
+  const match = /^tcp:\/\/(\[[0-9a-fA-F:]+\]|[^:/]+):(\d{1,5})$/.exec(text)
+  if (!match) return undefined
+  const port = Number(match[2])
+  return port <= 65535 ? { host: (match[1] as string).replace(/^\[|\]$/g, ""), port } : undefined
+}
+
+export class SocketStream implements ByteStream {
+  readonly name: string
+  readonly isSimulated = true
+  readonly paceMs = 0
+  readonly #address: net.NetConnectOpts
+  #socket: net.Socket | undefined
+
+  constructor(name: string, address: net.NetConnectOpts) {
+    this.name = name
+    this.#address = address
+  }
+
+  /** Rejects with CONNECT_FAILED when nobody listens. */
+  open(events: ByteStreamEvents): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const socket = net.createConnection(this.#address)
+      this.#socket = socket
+      let failure: Error | undefined
+      socket.setNoDelay(true)
+      socket.once("connect", resolve)
+      socket.on("data", (chunk) => events.onData(chunk))
+      socket.on("error", (error) => {
+        failure = error
+        reject(
+          new VirtioMsgError("CONNECT_FAILED", `Cannot connect to ${this.name}: ${error.message}`, {
+            hint: `Is a board listening there? Start one: virtio-msg sim --listen ${this.name}`,
+            cause: error,
+          }),
+        )
+      })
+      socket.on("close", () => {
+        if (this.#socket === socket) events.onClose(failure)
+      })
+    })
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#socket?.write(bytes)
+  }
+
+  async close(): Promise<void> {
+    const socket = this.#socket
+    this.#socket = undefined
+    if (!socket || socket.destroyed) return
+    await new Promise<void>((resolve) => {
+      socket.once("close", () => resolve())
+      socket.end(() => socket.destroy())
+    })
+  }
+}
