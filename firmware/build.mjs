@@ -42,7 +42,7 @@ function isFresh(output, more) {
   return true
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+function buildAll() {
   for (const name of readdirSync(path.join(root, "firmware/src"))) {
     const match = /^main-(.*)\.ts$/.exec(name)
     if (!match) continue
@@ -50,4 +50,11 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     buildFirmware(`src/${name}`, output)
     console.log(`${path.relative(root, output)} ${readFileSync(output).length} bytes`)
   }
+}
+
+// node build.mjs: every program of firmware/src. node build.mjs SOURCE OUTPUT: one, as the tests do.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [source, output] = process.argv.slice(2)
+  if (source && output) buildFirmware(source, path.resolve(output))
+  else buildAll()
 }

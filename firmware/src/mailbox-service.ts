@@ -15,7 +15,9 @@ const SERVICE_INDEX = 1
 const SERVICE_CLASS = 0x1a7f6d53
 const PACKET_COMMAND = 0x80
 /** Jacdac wants to hear of a device every 500 ms while it looks for it. */
-const ANNOUNCE_MS = 500
+const WATCH_MS = 500
+/** How often unacknowledged packets are sent again by the firmware itself while it hears nothing. */
+const RESEND_TRIES = 8
 /**
  * Announcements cost packets of the same budget as data (50 a second), so they stop while a host talks to us,
  * and begin again when it has been quiet this long.
@@ -27,6 +29,7 @@ export async function runMailboxService(endpoint: DeviceEndpoint): Promise<void>
   const server = ds as DsServer
   const report = ds.VirtioMsg.spec.lookup("packet").response
   let lastHeardMs = -QUIET_MS
+  let resendTries = 0
   let isIdle = false
   const fiber = ds.Fiber.self()
 
@@ -34,14 +37,12 @@ export async function runMailboxService(endpoint: DeviceEndpoint): Promise<void>
   server._onServerPacket = (packet) => {
     if (packet.serviceIndex !== SERVICE_INDEX || packet.serviceCommand !== PACKET_COMMAND) return
     lastHeardMs = ds.millis()
+    resendTries = 0
     endpoint.receive(packet.payload)
-    if (isIdle) {
-      isIdle = false
-      fiber.resume(1)
-    }
+    wake()
   }
 
-  announceWhenQuiet.start()
+  watchQuiet.start()
 
   while (true) {
     await endpoint.work()
@@ -52,15 +53,28 @@ export async function runMailboxService(endpoint: DeviceEndpoint): Promise<void>
     } else await server._serverSend(SERVICE_INDEX, report.encode(packet as unknown as Buffer))
   }
 
-  async function announceWhenQuiet(): Promise<void> {
+  function wake(): void {
+    if (!isIdle) return
+    isIdle = false
+    fiber.resume(1)
+  }
+
+  async function watchQuiet(): Promise<void> {
     const announce = ds.Control.spec.lookup("announce").response
     let restarts = 1
     while (true) {
-      if (ds.millis() - lastHeardMs >= QUIET_MS) {
+      const quietMs = ds.millis() - lastHeardMs
+      if (quietMs >= QUIET_MS) {
         if (restarts < 15) restarts++
         await server._serverSend(0, announce.encode([restarts | 0x100, 0, 0, SERVICE_CLASS]))
       }
-      await ds.sleep(ANNOUNCE_MS)
+      // a host with nothing to wait for does not ask for what was lost
+      if (quietMs >= WATCH_MS && endpoint.mailbox.unacknowledgedOut() > 0 && resendTries < RESEND_TRIES) {
+        resendTries++
+        endpoint.mailbox.requestResend()
+        wake()
+      }
+      await ds.sleep(WATCH_MS)
     }
   }
 }

@@ -102,6 +102,7 @@ export class Session {
       })
       checkHello(hello, this.#link.name)
       this.mailbox.resize(hello.driverAreaSize, hello.deviceAreaSize)
+      this.mailbox.credit = Math.min(DEVICE_CREDIT, hello.receiveCredit)
       return hello
     } catch (error) {
       this.#down()
@@ -296,6 +297,7 @@ function checkHello(hello: HelloResponse, name: string): void {
     throw wrong(
       `allows messages of ${hello.maxMessageSize} bytes, the specification wants ${MIN_MAX_MESSAGE_SIZE}`,
     )
+  if (hello.receiveCredit === 0) throw wrong("has no room for packets")
   for (const size of [hello.driverAreaSize, hello.deviceAreaSize])
     if (size === 0 || size > MAX_AREA_SIZE) throw wrong(`offers a window area of ${size} bytes`)
 }

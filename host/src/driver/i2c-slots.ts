@@ -15,6 +15,7 @@ import {
 import type { Mailbox } from "../../../shared-protocol/src/mailbox/mailbox.js"
 import type { Bus } from "../bus/bus.js"
 import type { RangeAllocator } from "../bus/range-allocator.js"
+import type { HostBytes } from "../bytes.js"
 import { VirtioMsgError } from "../errors.js"
 import type { I2cRequest } from "./i2c-adapter.js"
 import type { Virtqueue } from "./virtqueue.js"
@@ -130,9 +131,8 @@ export class I2cSlots {
 
   /** The bytes that the device read, copied out of the window. */
   data(slot: number, length: number): Uint8Array {
-    const long = this.#long[slot]
-    const offset = long?.offset ?? this.#inlineRead(slot)
-    return (this.#mailbox.incoming as unknown as Uint8Array).slice(offset, offset + length)
+    const offset = this.#long[slot]?.offset ?? this.#inlineRead(slot)
+    return Uint8Array.from((this.#mailbox.incoming as HostBytes).subarray(offset, offset + length))
   }
 
   /** Frees a slot whose chain came back. */

@@ -59,8 +59,10 @@ export class Mailbox {
   /** Data packets that came since we last sent an acknowledgement with anything. */
   unacknowledgedIn = 0
 
+  /** How many packets may be on their way unacknowledged. */
+  credit: number
+
   private readonly alloc: Allocator
-  private readonly credit: number
   private nextOut = 0
   private nextIn = 0
   private connectFlag = 0
