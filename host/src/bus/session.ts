@@ -25,6 +25,7 @@ import { Emitter } from "../emitter.js"
 import { VirtioMsgError } from "../errors.js"
 import { type Link, PROBE_EPOCH } from "../link/link.js"
 import type { Trace } from "../trace/trace.js"
+import { tidyArea } from "./tidy-area.js"
 
 /** While anything is under way the device hears from us this often; stock firmware can doze off otherwise. */
 export const HEARTBEAT_MS = 25
@@ -197,6 +198,7 @@ export class Session {
 
   #flush(): void {
     if (!this.#isUp) return
+    tidyArea(this.mailbox.outgoing)
     for (;;) {
       const isFirst = this.mailbox.unacknowledgedOut() === 0
       const packet = this.mailbox.nextPacket()

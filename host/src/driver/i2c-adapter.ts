@@ -1,6 +1,9 @@
 // An I2C adapter whose bus is the microcontroller's: the driver of the virtio-i2c device (virtio 1.4 5.21).
 
-import { FEATURE_RING_RESET_BLOCK1 } from "../../../shared-protocol/src/device/device-type.js"
+import {
+  FEATURE_IN_ORDER_BLOCK1,
+  FEATURE_RING_RESET_BLOCK1,
+} from "../../../shared-protocol/src/device/device-type.js"
 import {
   I2C_FEATURE_ZERO_LENGTH_REQUEST,
   I2C_QUEUE_SIZE,
@@ -39,7 +42,7 @@ export interface I2cAdapterOptions {
 }
 
 const NEEDS: DriverNeeds = {
-  wanted: [I2C_FEATURE_ZERO_LENGTH_REQUEST, FEATURE_RING_RESET_BLOCK1],
+  wanted: [I2C_FEATURE_ZERO_LENGTH_REQUEST, FEATURE_IN_ORDER_BLOCK1 | FEATURE_RING_RESET_BLOCK1],
   required: [I2C_FEATURE_ZERO_LENGTH_REQUEST],
   queueSizes: [I2C_QUEUE_SIZE],
 }
@@ -66,6 +69,7 @@ export class I2cAdapter {
   #slots: I2cSlots | undefined
   #starting: Promise<void> | undefined
   #watchdog: Timer | undefined
+  #isPumpScheduled = false
   #isClosed = false
 
   constructor(device: VirtioDevice, options: I2cAdapterOptions = {}) {
@@ -159,7 +163,7 @@ export class I2cAdapter {
         `A transfer has at most ${MAX_MESSAGES} messages, not ${longest.length}.`,
       )
     this.#waiting.push(...groups)
-    this.#pump()
+    this.#schedulePump()
     return outcomes
   }
 
@@ -177,6 +181,16 @@ export class I2cAdapter {
     if (this.#queue) this.#slots = new I2cSlots(this.device.bus, this.#queue)
   }
 
+  /** Offers what is queued in this turn of the event loop together: one kick. */
+  #schedulePump(): void {
+    if (this.#isPumpScheduled) return
+    this.#isPumpScheduled = true
+    queueMicrotask(() => {
+      this.#isPumpScheduled = false
+      this.#pump()
+    })
+  }
+
   /** Offers waiting groups as long as there is room, and tells the device. */
   #pump(): void {
     if (this.#waiting.length === 0) return
@@ -186,7 +200,7 @@ export class I2cAdapter {
     }
     if (!this.device.isLive || !this.#slots || !this.#queue) {
       this.start().then(
-        () => this.#pump(),
+        () => this.#schedulePump(),
         (error) => this.#failWaiting(error),
       )
       return
@@ -251,7 +265,8 @@ export class I2cAdapter {
       slots.release(slot)
     }
     this.#watch()
-    this.#pump()
+    // whoever was waiting for these gets to queue more before the next kick
+    this.#schedulePump()
   }
 
   /** Gives the device `timeoutMs` from now to complete anything. */

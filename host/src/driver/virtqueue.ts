@@ -1,6 +1,10 @@
 // One virtqueue of a device, laid out in the shared window and configured by SET_VQUEUE (D22, D46 to D55).
 
-import { FEATURE_EVENT_IDX } from "../../../shared-protocol/src/device/device-type.js"
+import {
+  FEATURE_EVENT_IDX,
+  FEATURE_IN_ORDER_BLOCK1,
+  FEATURE_INDIRECT_DESC,
+} from "../../../shared-protocol/src/device/device-type.js"
 import type { Address } from "../../../shared-protocol/src/messages/vqueue.js"
 import {
   VQUEUE_ENABLE,
@@ -65,9 +69,14 @@ export class Virtqueue {
       driverSpace.release(driver, availBytes(size))
       deviceSpace.release(used, usedBytes(size))
     }
-    const hasEventIdx = ((device.selected[0] ?? 0) & FEATURE_EVENT_IDX) !== 0
+    const [low = 0, high = 0] = device.selected
+    const features = {
+      hasIndirect: (low & FEATURE_INDIRECT_DESC) !== 0,
+      hasEventIdx: (low & FEATURE_EVENT_IDX) !== 0,
+      hasInOrder: (high & FEATURE_IN_ORDER_BLOCK1) !== 0,
+    }
     const place = { size, desc, avail: driver, used }
-    const ring = new DriverRing(place, session.mailbox.outgoing, session.mailbox.incoming, hasEventIdx)
+    const ring = new DriverRing(place, session.mailbox.outgoing, session.mailbox.incoming, features)
     await device.transport.setVqueue({
       index,
       flags: VQUEUE_ENABLE, // every field is given, so no ignore bit is set (D48, D49)

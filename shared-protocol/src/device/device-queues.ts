@@ -26,6 +26,7 @@ import {
   DRIVER_AREA,
   descBytes,
   isQueueSize,
+  type RingFeatures,
   USED_ALIGNMENT,
   usedBytes,
 } from "../ring/layout.js"
@@ -89,7 +90,7 @@ export class DeviceQueues {
    * Carries out SET_VQUEUE, wholly or not at all (V59). False only when the request is malformed; one that
    * breaks a rule changes nothing and still gets its empty response (V57, V58, V61).
    */
-  set(request: ByteBuf, hasIndirect: boolean, hasEventIdx: boolean): boolean {
+  set(request: ByteBuf, features: RingFeatures): boolean {
     const decoded = decodeSetVqueueRequest(request)
     if (decoded.ok === false) return false
     const setting = decoded.value
@@ -100,17 +101,11 @@ export class DeviceQueues {
     if (operation === VQUEUE_OPERATION_MASK) return true
     // an enabled queue keeps its fields and cannot be disabled this way: nothing is left to change (V58, V61, V62)
     if (ring.enabled) return true
-    this.apply(setting, ring, operation === VQUEUE_ENABLE, hasIndirect, hasEventIdx)
+    this.apply(setting, ring, operation === VQUEUE_ENABLE, features)
     return true
   }
 
-  private apply(
-    setting: VqueueSetting,
-    ring: DeviceRing,
-    isEnable: boolean,
-    hasIndirect: boolean,
-    hasEventIdx: boolean,
-  ): void {
+  private apply(setting: VqueueSetting, ring: DeviceRing, isEnable: boolean, features: RingFeatures): void {
     const index = setting.index
     const flags = setting.flags
     const size = flags & VQUEUE_SIZE_IGNORE ? this.sizes[index] : setting.size
@@ -145,7 +140,7 @@ export class DeviceQueues {
     ring.desc = desc.low
     ring.avail = driver.low
     ring.used = device.low
-    ring.enable(hasIndirect, hasEventIdx)
+    ring.enable(features)
   }
 
   /** Whether `bytes` bytes at `address` lie in the area that they belong in, aligned as they must be. */

@@ -8,6 +8,8 @@ export const FEATURE_INDIRECT_DESC = 1 << 28
 export const FEATURE_EVENT_IDX = 1 << 29
 /** In block 1: bits 32 and up. */
 export const FEATURE_VERSION_1_BLOCK1 = 1 << 0
+/** VIRTIO_F_IN_ORDER, bit 35. */
+export const FEATURE_IN_ORDER_BLOCK1 = 1 << 3
 /** VIRTIO_F_NOTIF_CONFIG_DATA, bit 39: must not be offered over this transport (V31, D26). */
 export const FEATURE_NOTIF_CONFIG_DATA_BLOCK1 = 1 << 7
 /** VIRTIO_F_RING_RESET, bit 40. */

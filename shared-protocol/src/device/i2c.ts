@@ -7,7 +7,12 @@
 import type { ByteBuf } from "../bytes.js"
 import { type DeviceRing, RING_BROKEN, RING_EMPTY } from "../ring/device-ring.js"
 import type { DeviceType } from "./device-type.js"
-import { FEATURE_INDIRECT_DESC, FEATURE_RING_RESET_BLOCK1, FEATURE_VERSION_1_BLOCK1 } from "./device-type.js"
+import {
+  FEATURE_IN_ORDER_BLOCK1,
+  FEATURE_INDIRECT_DESC,
+  FEATURE_RING_RESET_BLOCK1,
+  FEATURE_VERSION_1_BLOCK1,
+} from "./device-type.js"
 import { I2C_DONE, I2C_READ_FAILED, type I2cController } from "./i2c-controller.js"
 
 export const VIRTIO_ID_I2C = 34
@@ -36,7 +41,7 @@ export class I2cDevice implements DeviceType {
   readonly deviceId = VIRTIO_ID_I2C
   readonly features: readonly number[] = [
     I2C_FEATURE_ZERO_LENGTH_REQUEST | FEATURE_INDIRECT_DESC,
-    FEATURE_VERSION_1_BLOCK1 | FEATURE_RING_RESET_BLOCK1,
+    FEATURE_VERSION_1_BLOCK1 | FEATURE_IN_ORDER_BLOCK1 | FEATURE_RING_RESET_BLOCK1,
   ]
   readonly requiredFeatures: readonly number[] = [I2C_FEATURE_ZERO_LENGTH_REQUEST, FEATURE_VERSION_1_BLOCK1]
   readonly queueMaxSizes: readonly number[] = [I2C_QUEUE_SIZE]

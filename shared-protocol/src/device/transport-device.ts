@@ -50,10 +50,12 @@ import {
   decodeResetVqueueRequest,
   encodeVqueueEmptyResponse,
 } from "../messages/vqueue.js"
+import type { RingFeatures } from "../ring/layout.js"
 import { DeviceQueues } from "./device-queues.js"
 import {
   type DeviceType,
   FEATURE_EVENT_IDX,
+  FEATURE_IN_ORDER_BLOCK1,
   FEATURE_INDIRECT_DESC,
   FEATURE_RING_RESET_BLOCK1,
   VENDOR_ID,
@@ -143,7 +145,7 @@ export class TransportDevice {
         return response
       }
       case SET_VQUEUE: {
-        if (!this.queues.set(request, this.hasIndirect(), this.hasEventIdx())) return undefined
+        if (!this.queues.set(request, this.ringFeatures())) return undefined
         return this.emptyVqueueResponse(msgId)
       }
       case RESET_VQUEUE: {
@@ -212,12 +214,12 @@ export class TransportDevice {
     return block < this.selected.length && (this.selected[block] & bit) !== 0
   }
 
-  private hasIndirect(): boolean {
-    return this.hasSelected(0, FEATURE_INDIRECT_DESC)
-  }
-
-  private hasEventIdx(): boolean {
-    return this.hasSelected(0, FEATURE_EVENT_IDX)
+  private ringFeatures(): RingFeatures {
+    return {
+      hasIndirect: this.hasSelected(0, FEATURE_INDIRECT_DESC),
+      hasEventIdx: this.hasSelected(0, FEATURE_EVENT_IDX),
+      hasInOrder: this.hasSelected(1, FEATURE_IN_ORDER_BLOCK1),
+    }
   }
 
   private emptyVqueueResponse(msgId: number): ByteBuf {

@@ -5,13 +5,18 @@
 import type { Allocator, ByteBuf, OwnedBytes } from "../bytes.js"
 import { OutgoingArea } from "./outgoing-area.js"
 import {
+  MAX_AREA_SIZE,
   MAX_PACKET_SIZE,
   MESSAGE_OVERHEAD,
+  NEAR_SPAN_MAX_GAP,
+  NEAR_SPAN_MAX_LENGTH,
+  NEAR_SPAN_OVERHEAD,
   PACKET_CONNECT,
   PACKET_DATA,
   PACKET_HEADER_SIZE,
   PACKET_RESEND,
   RECORD_MESSAGE,
+  RECORD_NEAR_SPAN,
   RECORD_SPAN,
   SPAN_OVERHEAD,
 } from "./packet.js"
@@ -63,6 +68,8 @@ export class Mailbox {
   credit: number
 
   private readonly alloc: Allocator
+  /** Where a packet is put together before its size is known. */
+  private readonly scratch: OwnedBytes
   private nextOut = 0
   private nextIn = 0
   private connectFlag = 0
@@ -76,6 +83,7 @@ export class Mailbox {
   constructor(options: MailboxOptions) {
     this.alloc = options.alloc
     this.credit = options.credit
+    this.scratch = options.alloc(MAX_PACKET_SIZE)
     this.outgoing = new OutgoingArea(options.alloc(options.outgoingSize))
     this.incoming = options.alloc(options.incomingSize)
   }
@@ -124,7 +132,7 @@ export class Mailbox {
 
   /** Whether `nextPacket` has records to pack, credit or not. */
   hasPending(): boolean {
-    return this.messages.length > 0 || this.outgoing.dirtyEnd > this.outgoing.dirtyFirst
+    return this.messages.length > 0 || this.outgoing.isDirty()
   }
 
   /** Marks everything unacknowledged to be sent again. */
@@ -172,6 +180,7 @@ export class Mailbox {
     this.nextIn = (this.nextIn + 1) & 0xff
     this.unacknowledgedIn++
     let at = PACKET_HEADER_SIZE
+    let spanEnd = 0
     while (at < length) {
       const tag = packet[at]
       if (tag & RECORD_SPAN) {
@@ -183,6 +192,15 @@ export class Mailbox {
         if (at + bytes > length || offset + bytes > this.incoming.length) break
         this.incoming.blitAt(offset, packet, at, bytes)
         at += bytes
+        spanEnd = offset + bytes
+      } else if (tag & RECORD_NEAR_SPAN) {
+        const offset = spanEnd + packet[at + 1]
+        const bytes = (tag & 0x3f) + 1
+        at += NEAR_SPAN_OVERHEAD
+        if (at + bytes > length || offset + bytes > this.incoming.length) break
+        this.incoming.blitAt(offset, packet, at, bytes)
+        at += bytes
+        spanEnd = offset + bytes
       } else if (tag === RECORD_MESSAGE) {
         if (at + MESSAGE_OVERHEAD > length) break
         const bytes = packet[at + 1]
@@ -211,8 +229,9 @@ export class Mailbox {
       return again
     }
     if (this.sent.length >= this.credit || !this.hasPending()) return undefined
-    const size = this.measure()
+    const size = this.fill(this.scratch)
     const packet = this.alloc(size)
+    packet.blitAt(PACKET_HEADER_SIZE, this.scratch, PACKET_HEADER_SIZE, size - PACKET_HEADER_SIZE)
     packet[0] = PACKET_DATA | this.connectFlag
     packet[1] = this.epoch & 0xff
     packet[2] = this.epoch >> 8
@@ -221,7 +240,6 @@ export class Mailbox {
     this.connectFlag = 0
     this.unacknowledgedIn = 0
     this.nextOut = (this.nextOut + 1) & 0xff
-    this.fill(packet)
     this.sent.push(packet)
     return packet
   }
@@ -237,54 +255,60 @@ export class Mailbox {
     return packet
   }
 
-  /** Bytes that the next packet takes: walks what waits, in the order in which `fill` packs it. */
-  private measure(): number {
-    const area = this.outgoing
-    let size = PACKET_HEADER_SIZE
-    for (let i = area.dirtyFirst; i < area.dirtyEnd; i++) {
-      if (size + SPAN_OVERHEAD >= MAX_PACKET_SIZE) return size
-      size += SPAN_OVERHEAD + area.dirtyLengths[i]
-      if (size > MAX_PACKET_SIZE) return MAX_PACKET_SIZE
-    }
-    for (let i = 0; i < this.messages.length; i++) {
-      const more = MESSAGE_OVERHEAD + this.messages[i].length
-      if (size + more > MAX_PACKET_SIZE) return size
-      size += more
-    }
-    return size
-  }
-
-  /** Packs spans, then messages, until `packet` is full. */
-  private fill(packet: OwnedBytes): void {
+  /** Packs spans, then ring indexes, then messages behind the header, until `packet` is full; returns the end. */
+  private fill(packet: OwnedBytes): number {
     const area = this.outgoing
     let at = PACKET_HEADER_SIZE
+    let spanEnd = MAX_AREA_SIZE // behind every offset: the first span is never a near one
     while (area.dirtyFirst < area.dirtyEnd) {
-      const room = packet.length - at - SPAN_OVERHEAD
-      if (room <= 0) return
       const first = area.dirtyFirst
       const offset = area.dirtyOffsets[first]
-      const left = area.dirtyLengths[first]
-      const bytes = left <= room ? left : room
-      packet[at] = RECORD_SPAN | (offset >> 8)
-      packet[at + 1] = offset & 0xff
-      packet[at + 2] = bytes
-      packet.blitAt(at + SPAN_OVERHEAD, area.bytes, offset, bytes)
-      at += SPAN_OVERHEAD + bytes
-      if (bytes < left) {
-        area.dirtyOffsets[first] = offset + bytes
-        area.dirtyLengths[first] = left - bytes
+      let bytes = area.dirtyLengths[first]
+      const gap = offset - spanEnd
+      const isNear = gap >= 0 && gap <= NEAR_SPAN_MAX_GAP && bytes <= NEAR_SPAN_MAX_LENGTH
+      const room = MAX_PACKET_SIZE - at - (isNear ? NEAR_SPAN_OVERHEAD : SPAN_OVERHEAD)
+      if (room <= 0) return at
+      if (bytes > room) {
+        area.dirtyOffsets[first] = offset + room
+        area.dirtyLengths[first] = bytes - room
+        bytes = room
       } else area.dirtyFirst = first + 1
+      if (isNear) {
+        packet[at] = RECORD_NEAR_SPAN | (bytes - 1)
+        packet[at + 1] = gap
+        at += NEAR_SPAN_OVERHEAD
+      } else {
+        packet[at] = RECORD_SPAN | (offset >> 8)
+        packet[at + 1] = offset & 0xff
+        packet[at + 2] = bytes
+        at += SPAN_OVERHEAD
+      }
+      packet.blitAt(at, area.bytes, offset, bytes)
+      at += bytes
+      spanEnd = offset + bytes
     }
     area.dirtyFirst = 0
     area.dirtyEnd = 0
+    while (area.indexCount > 0) {
+      if (at + SPAN_OVERHEAD + 2 > MAX_PACKET_SIZE) return at
+      area.indexCount--
+      const offset = area.indexOffsets[area.indexCount]
+      packet[at] = RECORD_SPAN | (offset >> 8)
+      packet[at + 1] = offset & 0xff
+      packet[at + 2] = 2
+      packet[at + 3] = area.bytes[offset]
+      packet[at + 4] = area.bytes[offset + 1]
+      at += SPAN_OVERHEAD + 2
+    }
     while (this.messages.length > 0) {
       const frame = this.messages[0]
-      if (at + MESSAGE_OVERHEAD + frame.length > packet.length) break
+      if (at + MESSAGE_OVERHEAD + frame.length > MAX_PACKET_SIZE) break
       packet[at] = RECORD_MESSAGE
       packet[at + 1] = frame.length
       packet.blitAt(at + MESSAGE_OVERHEAD, frame, 0, frame.length)
       at += MESSAGE_OVERHEAD + frame.length
       this.messages.shift()
     }
+    return at
   }
 }

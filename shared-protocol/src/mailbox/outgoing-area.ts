@@ -4,8 +4,8 @@ import type { OwnedBytes } from "../bytes.js"
 import { SPAN_OVERHEAD } from "./packet.js"
 
 /**
- * One area, with the runs of bytes that changed since they were last sent, oldest first. The order is
- * kept because a ring's index is written last and must not overtake what it announces.
+ * One area, with the runs of bytes that changed since they were last sent. Ring indexes are kept apart: they
+ * are sent when nothing else is left, so that they never overtake what they announce.
  */
 export class OutgoingArea {
   readonly bytes: OwnedBytes
@@ -14,6 +14,9 @@ export class OutgoingArea {
   readonly dirtyLengths: number[] = []
   dirtyFirst = 0
   dirtyEnd = 0
+  /** Offsets of the 16-bit indexes that changed; the first `indexCount` wait to be sent. */
+  readonly indexOffsets: number[] = []
+  indexCount = 0
 
   constructor(bytes: OwnedBytes) {
     this.bytes = bytes
@@ -61,10 +64,26 @@ export class OutgoingArea {
     this.put16(offset + 2, (value >>> 16) & 0xffff)
   }
 
+  /** Stores a ring's 16-bit index, which travels behind everything stored before it is sent. */
+  putIndex(offset: number, value: number): void {
+    this.bytes[offset] = value & 0xff
+    this.bytes[offset + 1] = (value >> 8) & 0xff
+    for (let i = 0; i < this.indexCount; i++) if (this.indexOffsets[i] === offset) return
+    if (this.indexCount === this.indexOffsets.length) this.indexOffsets.push(offset)
+    else this.indexOffsets[this.indexCount] = offset
+    this.indexCount++
+  }
+
+  /** Whether anything waits to be sent. */
+  isDirty(): boolean {
+    return this.dirtyEnd > this.dirtyFirst || this.indexCount > 0
+  }
+
   /** Forgets what is to be sent and zeroes the area: a new epoch begins. */
   clear(): void {
     this.bytes.fillAt(0, this.bytes.length, 0)
     this.dirtyFirst = 0
     this.dirtyEnd = 0
+    this.indexCount = 0
   }
 }

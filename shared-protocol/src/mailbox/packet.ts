@@ -8,6 +8,8 @@
 //   5      ..   records, when DATA is set:
 //                 message  0x00, length u8, the virtio-msg frame
 //                 span     0x80 | offset bits 14..8, offset bits 7..0, length u8, the bytes
+//                 near     0x40 | length - 1 (6 bits), gap u8, the bytes: a span that begins `gap` bytes behind
+//                          the end of the span before it in the packet
 //
 // A span is a run of bytes of the area that its sender writes. Spans come before the messages that announce
 // them, and a receiver stores spans before it looks at the messages behind them.
@@ -31,6 +33,11 @@ export const MESSAGE_OVERHEAD = 2
 export const RECORD_SPAN = 0x80
 /** Tag, offset and length in front of a span's bytes. */
 export const SPAN_OVERHEAD = 3
+export const RECORD_NEAR_SPAN = 0x40
+/** Tag and gap in front of a near span's bytes. */
+export const NEAR_SPAN_OVERHEAD = 2
+export const NEAR_SPAN_MAX_LENGTH = 64
+export const NEAR_SPAN_MAX_GAP = 255
 /** Area offsets have 15 bits. */
 export const MAX_AREA_SIZE = 0x8000
 

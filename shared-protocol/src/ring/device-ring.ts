@@ -13,12 +13,15 @@ import {
   DEVICE_AREA,
   DRIVER_AREA,
   isEventDue,
+  type RingFeatures,
 } from "./layout.js"
 
 /** `pop` found nothing available. */
 export const RING_EMPTY = -1
 /** `pop` found a ring that breaks the rules; `brokenReason` says how. Only a reset helps. */
 export const RING_BROKEN = -2
+
+const NO_RING_FEATURES: RingFeatures = { hasIndirect: false, hasEventIdx: false, hasInOrder: false }
 
 export class DeviceRing {
   /** The driver-written area, as mirrored here. */
@@ -34,8 +37,7 @@ export class DeviceRing {
   enabled = false
   /** Changes at every reset: whoever awaited something meanwhile must not touch the queue's memory again. */
   generation = 0
-  hasIndirect = false
-  hasEventIdx = false
+  features: RingFeatures = NO_RING_FEATURES
   brokenReason = ""
 
   /** The chain that `pop` returned: how many buffers, and where. */
@@ -48,6 +50,8 @@ export class DeviceRing {
   private lastAvail = 0
   private usedIdx = 0
   private notifiedIdx = 0
+  private batchHead = 0
+  private batchLength = 0
 
   constructor(driverArea: ByteBuf, deviceArea: OutgoingArea) {
     this.driverArea = driverArea
@@ -69,13 +73,12 @@ export class DeviceRing {
   }
 
   /** Starts the queue with both indexes at 0 and an empty used ring. */
-  enable(hasIndirect: boolean, hasEventIdx: boolean): void {
+  enable(features: RingFeatures): void {
     this.enabled = true
-    this.hasIndirect = hasIndirect
-    this.hasEventIdx = hasEventIdx
+    this.features = features
     // the memory may hold a former queue's bytes
     this.deviceArea.put32(this.used, 0)
-    if (hasEventIdx) this.deviceArea.put16(this.used + 4 + 8 * this.size, 0)
+    if (features.hasEventIdx) this.deviceArea.put16(this.used + 4 + 8 * this.size, 0)
   }
 
   /** How many chains are available and not yet popped; more than `size` when the driver's index is nonsense. */
@@ -114,7 +117,7 @@ export class DeviceRing {
       if (area[at + 2] | area[at + 3] | area[at + 4] | area[at + 5])
         return this.fail(`descriptor ${index} has an address outside the window`)
       if (flags & DESCRIPTOR_INDIRECT) {
-        if (!this.hasIndirect) return this.fail("an indirect descriptor, which was not negotiated")
+        if (!this.features.hasIndirect) return this.fail("an indirect descriptor, which was not negotiated")
         if (isIndirect || count > 0 || flags & (DESCRIPTOR_NEXT | DESCRIPTOR_WRITE))
           return this.fail("an indirect descriptor inside a chain")
         limit = length >> 4
@@ -158,41 +161,61 @@ export class DeviceRing {
     return head
   }
 
-  /** Gives a chain back: `length` bytes were written to its device-writable buffers. */
+  /**
+   * Gives a chain back: `length` bytes were written to its device-writable buffers. With VIRTIO_F_IN_ORDER only
+   * the last chain before `publish` gets a used element, which stands for all of them.
+   */
   push(head: number, length: number): void {
-    const bytes = this.deviceArea.bytes
-    const at = this.used + 4 + 8 * (this.usedIdx & (this.size - 1))
-    // fixed slots make most elements the same as one lap ago: then nothing travels
-    if (
-      bytes[at] !== (head & 0xff) ||
-      bytes[at + 1] !== head >> 8 ||
-      bytes[at + 4] !== (length & 0xff) ||
-      bytes[at + 5] !== ((length >> 8) & 0xff)
-    ) {
-      bytes[at] = head & 0xff
-      bytes[at + 1] = head >> 8
-      bytes[at + 4] = length & 0xff
-      bytes[at + 5] = (length >> 8) & 0xff // the window is below 64 KiB: the upper halves stay 0
-      this.deviceArea.mark(at, 8)
-    }
+    if (this.features.hasInOrder) {
+      this.batchHead = head
+      this.batchLength = length
+    } else this.putElement(this.usedIdx, head, length)
     this.usedIdx = (this.usedIdx + 1) & 0xffff
   }
 
-  /**
-   * Publishes the chains pushed since the last call and says whether the driver wants an EVENT_USED for them.
-   */
+  /** Publishes the chains pushed since the last call and says whether the driver wants an EVENT_USED for them. */
   publish(): boolean {
-    if (this.usedIdx === this.notifiedIdx) return false
-    this.deviceArea.put16(this.used + 2, this.usedIdx)
     const before = this.notifiedIdx
+    if (this.usedIdx === before) return false
+    // the batch's element lies where its first chain's would (virtio 1.4 2.7.9)
+    if (this.features.hasInOrder) this.putElement(before, this.batchHead, this.batchLength)
+    this.deviceArea.putIndex(this.used + 2, this.usedIdx)
     this.notifiedIdx = this.usedIdx
     const area = this.driverArea
-    if (this.hasEventIdx) {
+    if (this.features.hasEventIdx) {
       const usedEvent = this.avail + 4 + 2 * this.size
       this.deviceArea.put16(this.used + 4 + 8 * this.size, this.lastAvail)
       return isEventDue(area[usedEvent] | (area[usedEvent + 1] << 8), this.usedIdx, before)
     }
     return (area[this.avail] & AVAIL_NO_INTERRUPT) === 0
+  }
+
+  private putElement(index: number, head: number, length: number): void {
+    const bytes = this.deviceArea.bytes
+    const at = this.used + 4 + 8 * (index & (this.size - 1))
+    const rest = bytes[at + 2] | bytes[at + 3] | bytes[at + 6] | bytes[at + 7]
+    // fixed slots make most elements the same as one lap ago: then nothing travels
+    if (
+      rest === 0 &&
+      bytes[at] === (head & 0xff) &&
+      bytes[at + 1] === head >> 8 &&
+      bytes[at + 4] === (length & 0xff) &&
+      bytes[at + 5] === length >> 8
+    )
+      return
+    bytes[at] = head & 0xff
+    bytes[at + 1] = head >> 8
+    bytes[at + 4] = length & 0xff
+    bytes[at + 5] = length >> 8 // a chain fits the window, which is below 64 KiB
+    if (rest === 0) this.deviceArea.mark(at, 6)
+    else {
+      // what lay here was no used ring
+      bytes[at + 2] = 0
+      bytes[at + 3] = 0
+      bytes[at + 6] = 0
+      bytes[at + 7] = 0
+      this.deviceArea.mark(at, 8)
+    }
   }
 
   private fail(reason: string): number {

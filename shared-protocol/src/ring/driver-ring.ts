@@ -12,6 +12,7 @@ import {
   DEVICE_AREA,
   DRIVER_AREA,
   isEventDue,
+  type RingFeatures,
   USED_NO_NOTIFY,
 } from "./layout.js"
 
@@ -19,6 +20,9 @@ import {
 export const NOTHING_USED = -1
 /** `take` found one that cannot be; `brokenReason` says why. Only a reset helps. */
 export const USED_BROKEN = -2
+
+/** `readElement` found one that is sound. */
+const ELEMENT_READ = 0
 
 export interface DriverRingPlace {
   /** Descriptors, a power of two. */
@@ -32,8 +36,7 @@ export interface DriverRingPlace {
 
 export class DriverRing {
   readonly size: number
-  /** With VIRTIO_F_EVENT_IDX, the device says when it wants to hear of new chains. */
-  readonly hasEventIdx: boolean
+  readonly features: RingFeatures
   brokenReason = ""
   /** Bytes that the device says it wrote, of the chain that `take` returned. */
   usedLength = 0
@@ -44,19 +47,26 @@ export class DriverRing {
   /** A head's device-writable bytes while the device holds its chain, else -1: the device cannot touch this. */
   private readonly shadowWritable: number[] = []
   private shadowInFlight = 0
+  /** Heads offered since the last `publish`. */
+  private offered: number[] = []
+  /** With VIRTIO_F_IN_ORDER: the heads that the device holds, in the order in which they must come back. */
+  private shadowOrder: number[] = []
+  /** How many more chains the used element stands for that was read last. */
+  private batchLeft = 0
+  private batchLength = 0
+  private elementHead = 0
   private availIdx = 0
-  private announcedIdx = 0
   private usedIdx = 0
 
-  constructor(place: DriverRingPlace, driverArea: OutgoingArea, deviceArea: ByteBuf, hasEventIdx: boolean) {
+  constructor(place: DriverRingPlace, driverArea: OutgoingArea, deviceArea: ByteBuf, features: RingFeatures) {
     this.place = place
     this.size = place.size
     this.driverArea = driverArea
     this.deviceArea = deviceArea
-    this.hasEventIdx = hasEventIdx
+    this.features = features
     for (let i = 0; i < place.size; i++) this.shadowWritable.push(-1)
     driverArea.put32(place.avail, 0)
-    if (hasEventIdx) driverArea.put16(place.avail + 4 + 2 * place.size, 0)
+    if (features.hasEventIdx) driverArea.put16(place.avail + 4 + 2 * place.size, 0)
   }
 
   /** Writes descriptor `index`: a buffer in the area that its direction asks for. `next` < 0 ends the chain. */
@@ -93,18 +103,23 @@ export class DriverRing {
     if (this.shadowWritable[head] >= 0) throw new Error(`descriptor ${head} is already with the device`)
     this.shadowWritable[head] = writable
     this.shadowInFlight++
-    this.driverArea.put16(this.place.avail + 4 + 2 * (this.availIdx & (this.size - 1)), head)
-    this.availIdx = (this.availIdx + 1) & 0xffff
+    if (this.features.hasInOrder) this.shadowOrder.push(head)
+    this.offered.push(head)
   }
 
   /** Publishes the offered chains and says whether the device wants an EVENT_AVAIL for them (D31). */
   publish(): boolean {
-    if (this.availIdx === this.announcedIdx) return false
-    const before = this.announcedIdx
-    this.announcedIdx = this.availIdx
-    this.driverArea.put16(this.place.avail + 2, this.availIdx)
+    if (this.offered.length === 0) return false
+    const before = this.availIdx
+    // written together, the entries are neighbours and travel in one span
+    for (let i = 0; i < this.offered.length; i++) {
+      this.driverArea.put16(this.place.avail + 4 + 2 * (this.availIdx & (this.size - 1)), this.offered[i])
+      this.availIdx = (this.availIdx + 1) & 0xffff
+    }
+    this.offered = []
+    this.driverArea.putIndex(this.place.avail + 2, this.availIdx)
     const used = this.place.used
-    if (this.hasEventIdx) {
+    if (this.features.hasEventIdx) {
       const at = used + 4 + 8 * this.size
       return isEventDue(this.deviceArea[at] | (this.deviceArea[at + 1] << 8), this.availIdx, before)
     }
@@ -117,12 +132,31 @@ export class DriverRing {
    */
   take(): number {
     if (this.brokenReason !== "") return USED_BROKEN
+    if (this.batchLeft === 0) {
+      const result = this.readElement()
+      if (result !== ELEMENT_READ) return result
+    }
+    this.batchLeft--
+    // an element that stands for a batch tells the length of the last chain; the others were filled (2.7.9)
+    const head = this.features.hasInOrder ? this.shadowOrder[0] : this.elementHead
+    if (this.features.hasInOrder) this.shadowOrder.shift()
+    this.usedLength = this.batchLeft === 0 ? this.batchLength : this.shadowWritable[head]
+    this.shadowWritable[head] = -1
+    this.shadowInFlight--
+    this.usedIdx = (this.usedIdx + 1) & 0xffff
+    if (this.features.hasEventIdx && this.batchLeft === 0)
+      this.driverArea.put16(this.place.avail + 4 + 2 * this.size, this.usedIdx)
+    return head
+  }
+
+  /** Reads and checks the used element at `usedIdx`: how many chains it stands for, and its length. */
+  private readElement(): number {
     const bytes = this.deviceArea
     const rawIdx = bytes[this.place.used + 2] | (bytes[this.place.used + 3] << 8)
     const rawCount = (rawIdx - this.usedIdx) & 0xffff
     if (rawCount === 0) return NOTHING_USED
-    if (rawCount > this.shadowInFlight)
-      return this.fail(`used.idx says ${rawCount} chains came back, ${this.shadowInFlight} are out`)
+    if (rawCount > this.shadowInFlight - this.offered.length)
+      return this.fail(`used.idx says ${rawCount} chains came back, fewer are out`)
     const at = this.place.used + 4 + 8 * (this.usedIdx & (this.size - 1))
     const rawId = (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0
     const rawLength =
@@ -134,12 +168,15 @@ export class DriverRing {
       return this.fail(
         `used length ${rawLength} of chain ${rawId} exceeds its ${this.shadowWritable[rawId]} writable bytes`,
       )
-    this.shadowWritable[rawId] = -1
-    this.shadowInFlight--
-    this.usedIdx = (this.usedIdx + 1) & 0xffff
-    if (this.hasEventIdx) this.driverArea.put16(this.place.avail + 4 + 2 * this.size, this.usedIdx)
-    this.usedLength = rawLength
-    return rawId
+    let batch = 1
+    if (this.features.hasInOrder) {
+      while (batch <= rawCount && this.shadowOrder[batch - 1] !== rawId) batch++
+      if (batch > rawCount) return this.fail(`used id ${rawId} is not among the next ${rawCount} chains`)
+    }
+    this.batchLeft = batch
+    this.batchLength = rawLength
+    this.elementHead = rawId
+    return ELEMENT_READ
   }
 
   private describeAt(at: number, offset: number, length: number, isWritable: boolean, next: number): void {

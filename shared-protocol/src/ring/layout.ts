@@ -24,6 +24,16 @@ export const DRIVER_AREA = 1
 /** The area of the window that the device writes. */
 export const DEVICE_AREA = 2
 
+/** What driver and device agreed on that changes how rings are used. */
+export interface RingFeatures {
+  /** VIRTIO_F_INDIRECT_DESC: a descriptor may stand for a table of them. */
+  readonly hasIndirect: boolean
+  /** VIRTIO_F_EVENT_IDX: each side says at which index it wants to hear again. */
+  readonly hasEventIdx: boolean
+  /** VIRTIO_F_IN_ORDER: chains come back in order, and one used element may stand for a batch. */
+  readonly hasInOrder: boolean
+}
+
 /** Bytes of the descriptor table of a queue of `size` descriptors. */
 export function descBytes(size: number): number {
   return DESCRIPTOR_SIZE * size
