@@ -2,12 +2,34 @@
 
 import { defineConfig } from "vitest/config"
 
+/** They run the DeviceScript compiler, which writes to one fixed place: one after the other, before the rest. */
+const COMPILING = ["test/firmware/firmware.test.ts", "test/shared-protocol/vectors.test.ts"]
+
+const limits = { testTimeout: 20_000, hookTimeout: 60_000 }
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
     reporters: ["default"],
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    projects: [
+      {
+        test: {
+          ...limits,
+          name: "compiled",
+          include: COMPILING,
+          fileParallelism: false,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          ...limits,
+          name: "plain",
+          include: ["test/**/*.test.ts"],
+          exclude: COMPILING,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
     coverage: {
       provider: "v8",
       include: [

@@ -1,14 +1,13 @@
 // `virtio-msg demo`: the whole flow, step by step, so that a person sees what the A7 and the M4 do.
 
 import type { Command } from "commander"
-import pc from "picocolors" // colours only where the terminal wants them (NO_COLOR, pipes)
 import { VIRTIO_ID_I2C } from "../../../shared-protocol/src/device/i2c.js"
 import { PACKET_DATA } from "../../../shared-protocol/src/mailbox/packet.js"
 import { VirtioMsgError } from "../errors.js"
 import { type OpenedBus, openBus } from "../open-bus.js"
 import { describeMessage } from "../trace/describe-message.js"
 import { type Direction, Trace } from "../trace/trace.js"
-import { note, portOf, print } from "./context.js"
+import { colours, helpExamples, note, portOf, print } from "./context.js"
 import { adapterLine, detect, formatDetected } from "./i2c-detect.js"
 import { formatByte } from "./i2c-numbers.js"
 
@@ -21,13 +20,15 @@ export function addDemoCommand(program: Command): void {
   program
     .command("demo")
     .description("Show the whole flow between the A7 and the M4, step by step.")
-    .addHelpText("after", "\nExample:\n  $ virtio-msg --port sim demo")
+    .addHelpText("after", helpExamples("virtio-msg --port sim demo"))
     .action((_options: object, command: Command) => runDemo(portOf(command)))
 }
 
 async function runDemo(port: string): Promise<void> {
   print(
-    pc.bold("virtio-msg: Linux's side (the A7) is this computer, the microcontroller (the M4) provides I2C."),
+    colours.bold(
+      "virtio-msg: Linux's side (the A7) is this computer, the microcontroller (the M4) provides I2C.",
+    ),
   )
   const ladder = new Ladder()
   step(1, "The A7 finds the M4 on the link, and both start a new epoch: HELLO")
@@ -85,8 +86,8 @@ async function runLines(bus: OpenedBus, ladder: Ladder): Promise<void> {
   if (after[0] !== formatByte(NEW_VALUE))
     throw new VirtioMsgError("DEVICE_FAILED", `The M4 returned ${after[0]} for ${formatByte(NEW_VALUE)}.`)
   print(
-    pc.green(pc.bold(`Done: ${before[0]} was read, ${after[0]} written and read back, `)) +
-      pc.green("all by virtio-i2c over virtio-msg."),
+    colours.green(colours.bold(`Done: ${before[0]} was read, ${after[0]} written and read back, `)) +
+      colours.green("all by virtio-i2c over virtio-msg."),
   )
   print("Next: virtio-msg --help, and README.md")
 }
@@ -116,22 +117,24 @@ class Ladder {
     this.#crossed = { out: 0, outBytes: 0, in: 0, inBytes: 0 }
     const output = await run()
     print()
-    print(`   ${pc.dim("$")} ${pc.bold(`virtio-msg ${typed}`)}`)
+    print(`   ${colours.dim("$")} ${colours.bold(`virtio-msg ${typed}`)}`)
     for (const text of output) print(`   ${text}`)
     const { out, outBytes, in: back, inBytes } = this.#crossed
     if (out > 0)
       print(
-        pc.dim(`   ${packets(out)} to the M4 (${outBytes} bytes), ${packets(back)} back (${inBytes} bytes)`),
+        colours.dim(
+          `   ${packets(out)} to the M4 (${outBytes} bytes), ${packets(back)} back (${inBytes} bytes)`,
+        ),
       )
     return output
   }
 
   #show(direction: Direction, frame: Uint8Array): void {
     const { name, kind, devNum, text } = describeMessage(frame, this.deviceId)
-    const arrow = direction === "out" ? pc.cyan("A7 --> M4") : pc.magenta("A7 <-- M4")
+    const arrow = direction === "out" ? colours.cyan("A7 --> M4") : colours.magenta("A7 <-- M4")
     const where = devNum === undefined ? "bus     " : `device ${devNum}`
     const what = text || (kind === "response" ? "done" : "")
-    print(`   ${arrow}  ${pc.dim(where)}  ${name.padEnd(20)} ${what}`.trimEnd())
+    print(`   ${arrow}  ${colours.dim(where)}  ${name.padEnd(20)} ${what}`.trimEnd())
   }
 }
 
@@ -141,9 +144,9 @@ function packets(count: number): string {
 
 function step(number: number, title: string): void {
   print()
-  print(pc.bold(`${number}. ${title}`))
+  print(colours.bold(`${number}. ${title}`))
 }
 
 function explain(text: string): void {
-  print(pc.dim(`   ${text}`))
+  print(colours.dim(`   ${text}`))
 }

@@ -8,14 +8,14 @@ import { toHex } from "../bytes.js"
 import { deviceTypeName, featureBits, featureName, statusName } from "../driver/names.js"
 import type { VirtioDevice } from "../driver/virtio-device.js"
 import type { OpenedBus } from "../open-bus.js"
-import { print, withBus } from "./context.js"
+import { helpExamples, print, withBus } from "./context.js"
 
 export function addInfoCommand(program: Command): void {
   program
     .command("info")
     .description("Show the bus parameters and the devices with their features and queues.")
     .option("--json", "as JSON")
-    .addHelpText("after", "\nExample:\n  $ virtio-msg --port sim info")
+    .addHelpText("after", helpExamples("virtio-msg --port sim info", "virtio-msg --port sim info --json"))
     .action(async (options: { json?: boolean }, command: Command) => {
       const report = await withBus(command, gather)
       if (options.json) print(JSON.stringify(report, undefined, 2))

@@ -1,10 +1,13 @@
 // `virtio-msg sim`: the simulated board as a process of its own.
 
+import { lstat } from "node:fs/promises"
 import type { Command } from "commander"
+import { VirtioMsgError } from "../errors.js"
 import { serveBoard } from "../node/board-server.js"
 import { readFirmware } from "../vm/firmware-image.js"
 import { VirtualMachine } from "../vm/virtual-machine.js"
-import { note, print } from "./context.js"
+import { helpExamples, note, print } from "./context.js"
+import { untilStopped } from "./until-stopped.js"
 
 export function addSimCommand(program: Command): void {
   program
@@ -14,9 +17,13 @@ export function addSimCommand(program: Command): void {
     .option("-v, --verbose", "print the board's log")
     .addHelpText(
       "after",
-      "\nExample:\n  $ virtio-msg sim --listen unix:/tmp/board.sock &\n  $ virtio-msg --port unix:/tmp/board.sock i2c detect",
+      helpExamples(
+        "virtio-msg sim --listen unix:/tmp/board.sock &",
+        "virtio-msg --port unix:/tmp/board.sock i2c detect",
+      ),
     )
     .action(async (options: { listen: string; verbose?: boolean }) => {
+      await refuseOccupied(options.listen)
       const machine = new VirtualMachine({ program: readFirmware("simulated") })
       if (options.verbose) machine.onLog.on((line) => note(line))
       machine.onPanic.on((code) => note(`The board's program panicked (${code}); it starts again in 5 s.`))
@@ -34,15 +41,13 @@ export function addSimCommand(program: Command): void {
     })
 }
 
-/** Settles when somebody presses Ctrl-C or asks the process to end. */
-function untilStopped(): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = () => {
-      process.off("SIGINT", stop)
-      process.off("SIGTERM", stop)
-      resolve()
-    }
-    process.on("SIGINT", stop)
-    process.on("SIGTERM", stop)
-  })
+/** Throws INVALID_ARGUMENT for a path where something else than a socket is: that is not ours to replace. */
+async function refuseOccupied(listen: string): Promise<void> {
+  const [, socketPath] = /^unix:(.+)$/.exec(listen) ?? []
+  if (socketPath === undefined) return
+  const found = await lstat(socketPath).catch(() => undefined)
+  if (found && !found.isSocket())
+    throw new VirtioMsgError("INVALID_ARGUMENT", `${socketPath} exists and is not a socket.`, {
+      hint: "Choose a path where no file is.",
+    })
 }

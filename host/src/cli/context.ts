@@ -1,8 +1,16 @@
-// What every command needs: the chosen port, a bus on it, and where to write.
+// What every command needs: the chosen port, a bus on it, where to write, and in which colours.
 
 import type { Command } from "commander"
+import pc from "picocolors" // escape codes by name
 import type { VirtioMsgError } from "../errors.js"
 import { type OpenedBus, openBus } from "../open-bus.js"
+
+const { env } = process
+const isForced = env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== "0"
+const isTerminal = process.stdout.isTTY === true && env.TERM !== "dumb" && env.FORCE_COLOR !== "0"
+
+/** Colours where stdout is a terminal, unless NO_COLOR or FORCE_COLOR say otherwise; plain text in pipes and in CI. */
+export const colours = pc.createColors(!env.NO_COLOR && (isForced || isTerminal))
 
 /** Writes a line to stdout: results. */
 export function print(line = ""): void {
@@ -23,6 +31,12 @@ export function printError(error: VirtioMsgError): void {
 /** The value of --port, wherever on the command line it stands. */
 export function portOf(command: Command): string {
   return command.optsWithGlobals<{ port: string }>().port
+}
+
+/** The end of a command's help: lines that can be typed as they are. */
+export function helpExamples(...lines: string[]): string {
+  const title = lines.length === 1 ? "Example" : "Examples"
+  return `\n${title}:\n${lines.map((line) => `  $ ${line}`).join("\n")}`
 }
 
 /** Opens the bus that the command line names, runs `work`, and closes it whatever happens. */

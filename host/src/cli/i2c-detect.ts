@@ -32,10 +32,37 @@ function isWriteRisky(address: number): boolean {
   return (address >= 0x30 && address <= 0x37) || (address >= 0x50 && address <= 0x5f)
 }
 
-/** i2cdetect's line for an adapter (-l). */
+/** i2cdetect's line for an adapter (-l), with the name that Linux's driver gives it. */
 export function adapterLine(devNum: number): string {
-  const name = `i2c_virtio at virtio-msg device ${devNum}`
+  const name = `i2c_virtio at virtio bus ${devNum}`
   return `i2c-${devNum}\t${"i2c".padEnd(10)}\t${name.padEnd(32)}\tI2C adapter`
+}
+
+/** i2cdetect's list of what an adapter can do (-F): as Linux's i2c-virtio, whose transactions are emulated. */
+export function functionalityLines(devNum: number): string[] {
+  const names = [
+    "I2C",
+    "SMBus Quick Command",
+    "SMBus Send Byte",
+    "SMBus Receive Byte",
+    "SMBus Write Byte",
+    "SMBus Read Byte",
+    "SMBus Write Word",
+    "SMBus Read Word",
+    "SMBus Process Call",
+    "SMBus Block Write",
+    "SMBus Block Read",
+    "SMBus Block Process Call",
+    "SMBus PEC",
+    "I2C Block Write",
+    "I2C Block Read",
+  ]
+  // these need a message whose length the chip decides
+  const missing = ["SMBus Block Read", "SMBus Block Process Call"]
+  return [
+    `Functionalities implemented by /dev/i2c-${devNum}:`,
+    ...names.map((name) => `${name.padEnd(32)} ${missing.includes(name) ? "no" : "yes"}`),
+  ]
 }
 
 /** i2cdetect's table. */

@@ -1,51 +1,73 @@
 // `virtio-msg i2c dump`: a chip's registers, as i2cdump prints them.
 
-import type { I2cAdapter } from "../driver/i2c-adapter.js"
 import { VirtioMsgError } from "../errors.js"
-import { readWord, receiveByte, SMBUS_BLOCK_MAX, sendByte } from "./i2c-smbus.js"
+import { SMBUS_BLOCK_MAX, type SmbusChip, WrongPecError } from "./i2c-smbus.js"
 
-/** Bytes, words, consecutive bytes, or I2C blocks: i2cdump's b, w, c, i. */
-export type DumpMode = "b" | "w" | "c" | "i"
+/** Bytes, words, words of even registers, consecutive bytes, or I2C blocks: i2cdump's modes. */
+export type DumpLetter = "b" | "w" | "W" | "c" | "i"
 
-/** Registers `first` to `last`; undefined where the chip did not acknowledge. */
+/** Registers by number; undefined where the chip did not answer, or nobody asked. */
+export type Registers = (number | undefined)[]
+
+/** A chip may show several banks of registers in one place: `bank` written to `register` chooses one. */
+export interface Bank {
+  readonly bank: number
+  readonly register: number
+}
+
+/**
+ * Reads registers `first` to `last`. A register that does not answer is a gap, as in i2cdump; in the modes c and i,
+ * whose reads depend on each other, it is an error.
+ */
 export async function readRegisters(
-  i2c: I2cAdapter,
-  address: number,
-  mode: DumpMode,
+  chip: SmbusChip,
+  letter: DumpLetter,
   first: number,
   last: number,
-): Promise<(number | undefined)[]> {
-  const registers: (number | undefined)[] = new Array(256).fill(undefined)
-  const attempt = async (at: number, read: () => Promise<number>) => {
-    registers[at] = await orUndefined(read())
-  }
-  if (mode === "c") {
-    if ((await orUndefined(sendByte(i2c, address, first).then(() => true))) === undefined) return registers
-    // each read goes on where the one before stopped
-    for (let at = first; at <= last; at++) await attempt(at, () => receiveByte(i2c, address))
-  } else if (mode === "i") {
-    for (let at = first; at <= last; at += SMBUS_BLOCK_MAX) {
+): Promise<Registers> {
+  const registers: Registers = new Array(256).fill(undefined)
+  if (letter === "c") await chip.sendByte(first)
+  // everything is asked at once, and carried out in this order
+  const reads: Promise<void>[] = []
+  const step = letter === "W" ? 2 : letter === "i" ? SMBUS_BLOCK_MAX : 1
+  for (let at = first; at <= last; at += step) {
+    if (letter === "i") {
       const length = Math.min(SMBUS_BLOCK_MAX, last - at + 1)
-      const data = await orUndefined(i2c.readBlock(address, at, length))
-      for (let i = 0; i < length; i++) registers[at + i] = data?.[i]
+      reads.push(chip.readI2cBlock(at, length).then((data) => void registers.splice(at, length, ...data)))
+      continue
     }
-  } else {
-    const all = Array.from({ length: last - first + 1 }, (_, i) => first + i)
-    await Promise.all(
-      all.map((at) =>
-        attempt(at, () => (mode === "w" ? readWord(i2c, address, at) : i2c.readByte(address, at))),
-      ),
+    const isWord = letter === "w" || letter === "W"
+    const read = isWord ? chip.readWord(at) : letter === "c" ? chip.receiveByte() : chip.readByte(at)
+    reads.push(
+      orUndefined(read).then((value) => {
+        registers[at] = letter === "W" && value !== undefined ? value & 0xff : value
+        if (letter === "W" && value !== undefined) registers[at + 1] = value >> 8
+      }),
     )
   }
+  await Promise.all(reads)
   return registers
 }
 
+/** Runs `work` with a bank chosen, and puts back what the register held. */
+export async function withBank<T>(
+  chip: SmbusChip,
+  bank: Bank | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  // as i2cdump: bank 0 is what the chip shows anyway
+  if (!bank?.bank) return work()
+  const before = await chip.readByte(bank.register)
+  await chip.writeByte(bank.register, bank.bank | (before & 0xf0))
+  try {
+    return await work()
+  } finally {
+    await chip.writeByte(bank.register, before)
+  }
+}
+
 /** i2cdump's table of bytes. */
-export function formatBytes(
-  registers: readonly (number | undefined)[],
-  first: number,
-  last: number,
-): string[] {
+export function formatBytes(registers: Readonly<Registers>, first: number, last: number): string[] {
   const lines = ["     0  1  2  3  4  5  6  7  8  9  a  b  c  d  e  f    0123456789abcdef"]
   for (let row = 0; row < 256; row += 16) {
     if (row + 15 < first || row > last) continue
@@ -70,11 +92,7 @@ export function formatBytes(
 }
 
 /** i2cdump's table of words. */
-export function formatWords(
-  registers: readonly (number | undefined)[],
-  first: number,
-  last: number,
-): string[] {
+export function formatWords(registers: Readonly<Registers>, first: number, last: number): string[] {
   const lines = ["     0,8  1,9  2,a  3,b  4,c  5,d  6,e  7,f"]
   for (let row = 0; row < 256; row += 8) {
     if (row + 7 < first || row > last) continue
@@ -98,11 +116,12 @@ function hex(value: number, digits: number): string {
   return value.toString(16).padStart(digits, "0")
 }
 
-/** A register that is not acknowledged is a gap in the table; everything else is an error. */
+/** A register that is not acknowledged, or with a wrong PEC, is a gap in the table; all else is an error. */
 async function orUndefined<T>(read: Promise<T>): Promise<T | undefined> {
   try {
     return await read
   } catch (error) {
+    if (error instanceof WrongPecError) return undefined
     if (error instanceof VirtioMsgError && error.code === "NACK") return undefined
     throw error
   }

@@ -1,72 +1,89 @@
 // `virtio-msg i2c set`: writes to a chip, with i2cset's arguments.
 
-import type { I2cAdapter } from "../driver/i2c-adapter.js"
 import { VirtioMsgError } from "../errors.js"
+import { type Mode, parseMode } from "./i2c-mode.js"
 import { formatByte, formatWord, parseNumber } from "./i2c-numbers.js"
-import { readWord, receiveByte, SMBUS_BLOCK_MAX, sendByte, writeWord } from "./i2c-smbus.js"
+import { SMBUS_BLOCK_MAX, type SmbusChip } from "./i2c-smbus.js"
 
-/** What to write: no value (c), a byte (b), a word (w) or a block (i). */
-export interface SetRequest {
+/** What to write: no value (c), a byte (b), a word (w), an SMBus block (s) or an I2C block (i). */
+export type SetLetter = "c" | "b" | "w" | "s" | "i"
+
+export interface SetRequest extends Mode<SetLetter> {
   readonly register: number
-  readonly mode: "c" | "b" | "w" | "i"
   readonly values: readonly number[]
-}
-
-const MODES = /^[cbwsi]p?$/
-
-/** Takes `VALUE ... [MODE]` apart as i2cset does. Throws INVALID_ARGUMENT. */
-export function parseSet(register: number, words: readonly string[]): SetRequest {
-  const last = words.at(-1)
-  const hasMode = last !== undefined && MODES.test(last)
-  const texts = hasMode ? words.slice(0, -1) : words
-  const mode = hasMode ? last : texts.length === 0 ? "c" : "b"
-  const wrong = (what: string) => new VirtioMsgError("INVALID_ARGUMENT", what)
-  if (mode.endsWith("p")) throw wrong("The adapter has no packet error checking (mode ...p).")
-  if (mode === "s") throw wrong("The adapter has no SMBus block write (mode s); an I2C block is mode i.")
-  const most = mode === "w" ? 0xffff : 0xff
-  const values = texts.map((text) => parseNumber(text, "Data value", 0, most))
-  const counts = { c: [0, 0], b: [1, 1], w: [1, 1], i: [1, SMBUS_BLOCK_MAX] } as const
-  const [least, greatest] = counts[mode as SetRequest["mode"]]
-  if (values.length < least || values.length > greatest)
-    throw wrong(
-      `Mode ${mode} takes ${least === greatest ? least : `${least} to ${greatest}`} values, not ${values.length}.`,
-    )
-  return { register, mode: mode as SetRequest["mode"], values }
-}
-
-export interface SetOptions {
   /** Only these bits are written; the others keep what the chip has. */
-  readonly mask?: number
+  readonly mask: number | undefined
   /** Read back and compare. */
-  readonly readback?: boolean
+  readonly readback: boolean
+}
+
+const LETTERS: readonly SetLetter[] = ["c", "b", "w", "s", "i"]
+
+/** Takes `REGISTER [VALUE ...] [MODE]` apart as i2cset does. Throws INVALID_ARGUMENT. */
+export function parseSet(
+  registerText: string,
+  words: readonly string[],
+  options: { m?: string; r?: true },
+): SetRequest {
+  const register = parseNumber(registerText, "Register", 0, 0xff)
+  const last = words.at(-1)
+  // a mode is no number: whatever else stands last is meant as one
+  const hasMode = last !== undefined && !/^[0-9]/.test(last) && (words.length > 1 || /^[a-z]p?$/.test(last))
+  const texts = hasMode ? words.slice(0, -1) : words
+  const { letter, hasPec } = parseMode(hasMode ? last : texts.length === 0 ? "c" : "b", LETTERS, ["i"])
+  const values = texts.map((text) => parseNumber(text, "Value", 0, letter === "w" ? 0xffff : 0xff))
+  checkCount(letter, values.length)
+  const readback = options.r === true
+  const isBlock = letter === "i" || letter === "s"
+  if (isBlock && (readback || options.m !== undefined))
+    throw wrong(`${readback ? "-r" : "-m"} does not go with a block (mode ${letter}).`)
+  const mask =
+    options.m === undefined ? undefined : parseNumber(options.m, "Mask", 1, letter === "w" ? 0xffff : 0xff)
+  return { register, letter, hasPec, values, mask, readback }
+}
+
+function checkCount(letter: SetLetter, count: number): void {
+  if (letter === "c" && count > 0) throw wrong("Mode c takes no value.")
+  if ((letter === "b" || letter === "w") && count !== 1)
+    throw wrong(
+      `Mode ${letter} takes one value, not ${count}.`,
+      count > 1 ? "Several values are an I2C block: put an i behind them." : undefined,
+    )
+  if ((letter === "s" || letter === "i") && (count < 1 || count > SMBUS_BLOCK_MAX))
+    throw wrong(`Mode ${letter} takes 1 to ${SMBUS_BLOCK_MAX} values, not ${count}.`)
 }
 
 /** Carries the request out; returns what i2cset prints on stdout. */
-export async function set(
-  i2c: I2cAdapter,
-  address: number,
-  request: SetRequest,
-  options: SetOptions,
-): Promise<string[]> {
-  const { register, mode } = request
-  const values = [...request.values]
-  const isWord = mode === "w"
-  const read = () => (isWord ? readWord(i2c, address, register) : i2c.readByte(address, register))
-  if (options.mask !== undefined) {
-    if (mode !== "b" && mode !== "w")
-      throw new VirtioMsgError("INVALID_ARGUMENT", "A mask goes with a byte or a word only.")
-    values[0] = ((values[0] ?? 0) & options.mask) | ((await read()) & ~options.mask)
+export async function set(chip: SmbusChip, request: SetRequest): Promise<string[]> {
+  const { register, letter, values, mask } = request
+  // as i2cset: only the write itself has a PEC
+  const plain = chip.withoutPec()
+  const read = () =>
+    letter === "c"
+      ? plain.receiveByte()
+      : letter === "w"
+        ? plain.readWord(register)
+        : plain.readByte(register)
+  let value = values[0] ?? register
+  if (mask !== undefined) value = (value & mask) | ((await read()) & ~mask)
+  if (letter === "c") await chip.sendByte(value)
+  else if (letter === "b") await chip.writeByte(register, value)
+  else if (letter === "w") await chip.writeWord(register, value)
+  else if (letter === "s") await chip.writeBlock(register, values)
+  else await chip.writeI2cBlock(register, values)
+  if (!request.readback) return []
+  const format = letter === "w" ? formatWord : formatByte
+  try {
+    const back = await read()
+    return back === value
+      ? [`Value ${format(value)} written, readback matched`]
+      : [`Warning - data mismatch - wrote ${format(value)}, read back ${format(back)}`]
+  } catch (error) {
+    if (error instanceof VirtioMsgError && error.code === "NACK") return ["Warning - readback failed"]
+    throw error
   }
-  const value = values[0] ?? 0
-  if (mode === "c") await sendByte(i2c, address, register)
-  else if (isWord) await writeWord(i2c, address, register, value)
-  else await i2c.writeBlock(address, register, values)
-  if (!options.readback) return []
-  const back = mode === "c" ? await receiveByte(i2c, address) : await read()
-  const expected = mode === "c" ? register : value
-  const format = isWord ? formatWord : formatByte
-  if (mode === "i") return []
-  return back === expected
-    ? [`Value ${format(expected)} written, readback matched`]
-    : [`Warning - data mismatch - wrote ${format(expected)}, read back ${format(back)}`]
+}
+
+function wrong(what: string, hint?: string): VirtioMsgError {
+  return new VirtioMsgError("INVALID_ARGUMENT", what, hint === undefined ? {} : { hint })
 }

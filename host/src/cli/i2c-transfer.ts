@@ -1,8 +1,9 @@
 // `virtio-msg i2c transfer`: messages in one transfer, with i2ctransfer's descriptions of them.
 
-import type { I2cRequest } from "../driver/i2c-adapter.js"
+import type { I2cOutcome, I2cRequest } from "../driver/i2c-adapter.js"
 import { VirtioMsgError } from "../errors.js"
-import { parseAddress, parseNumber } from "./i2c-numbers.js"
+import { noBlockRead } from "./i2c-mode.js"
+import { formatByte, parseAddress, parseNumber } from "./i2c-numbers.js"
 
 /** The longest message: as i2ctransfer's. */
 const MAX_LENGTH = 0xffff
@@ -21,6 +22,7 @@ export function parseTransfer(words: readonly string[], isAnyAddressAllowed: boo
     if (!description)
       throw wrong(`"${word}" is no message.`, "A message is r or w, a length, and @ADDRESS: w1@0x50 0x00 r8")
     const [, direction, lengthText = "", addressText] = description
+    if (direction === "r" && lengthText === "?") throw noBlockRead()
     const length = parseNumber(lengthText, "Message length", 0, MAX_LENGTH)
     if (addressText !== undefined) address = parseAddress(addressText, isAnyAddressAllowed)
     if (address === undefined)
@@ -38,6 +40,21 @@ export function parseTransfer(words: readonly string[], isAnyAddressAllowed: boo
   }
   if (messages.length === 0) throw wrong("There is no message.", "For example: w1@0x50 0x00 r8")
   return messages.map((message, index) => ({ ...message, failNext: index < messages.length - 1 }))
+}
+
+/** What i2ctransfer prints of messages that went through: the bytes of each read; with `isVerbose` every message. */
+export function formatTransfer(
+  requests: readonly I2cRequest[],
+  outcomes: readonly I2cOutcome[],
+  isVerbose: boolean,
+): string[] {
+  return requests.flatMap(({ address, write, readLength }, at) => {
+    const bytes = Array.from(write ?? outcomes[at]?.data ?? [], formatByte).join(" ")
+    if (!isVerbose) return write || bytes === "" ? [] : [bytes]
+    const direction = write ? "write" : "read"
+    const header = `msg ${at}: addr ${formatByte(address)}, ${direction}, len ${write?.length ?? readLength ?? 0}`
+    return [bytes === "" ? header : `${header}, buf ${bytes}`]
+  })
 }
 
 /** Stores the byte that `text` is at `at`, and what its suffix makes of it behind; returns where to go on. */

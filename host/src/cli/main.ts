@@ -8,6 +8,8 @@ import { PORT_FORMS } from "../node/open-link.js"
 import { addDemoCommand } from "./command-demo.js"
 import { addI2cCommand } from "./command-i2c.js"
 import { addInfoCommand } from "./command-info.js"
+import { addLinuxCommand } from "./command-linux.js"
+import { addServeCommand } from "./command-serve.js"
 import { addSimCommand } from "./command-sim.js"
 import { printError } from "./context.js"
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE, exitCodeOf } from "./exit-codes.js"
@@ -23,9 +25,12 @@ function makeProgram(): Command {
     .description("Drives the virtio devices of a microcontroller over virtio-msg.")
     .version(packageVersion())
     .option("-p, --port <port>", PORT_FORMS, "auto")
-    .showHelpAfterError("(try virtio-msg --help)")
     .showSuggestionAfterError()
     .exitOverride()
+    .configureOutput({
+      // commander's suggestion stands in parentheses
+      outputError: (text, write) => write(text.replace(/^\((Did you mean .+)\)$/m, "hint: $1")),
+    })
     .addHelpText(
       "after",
       "\nExample:\n  $ virtio-msg --port sim i2c get 0x54 14\n  0x66\n\n" +
@@ -35,13 +40,22 @@ function makeProgram(): Command {
   addInfoCommand(program)
   addI2cCommand(program)
   addSimCommand(program)
+  addServeCommand(program)
+  addLinuxCommand(program)
+  hintAtHelp(program, "virtio-msg")
   return program
+}
+
+/** After an error on the command line, the hint is the command's own help. */
+function hintAtHelp(command: Command, typed: string): void {
+  command.showHelpAfterError(`hint: See ${typed} --help`)
+  for (const child of command.commands) hintAtHelp(child, `${typed} ${child.name()}`)
 }
 
 async function main(): Promise<number> {
   try {
     await makeProgram().parseAsync()
-    return EXIT_OK
+    return Number(process.exitCode ?? EXIT_OK) // `linux --run` returns its command's
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE
     if (error instanceof VirtioMsgError) {

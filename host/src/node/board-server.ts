@@ -1,6 +1,6 @@
 // A simulated board behind a socket or a pseudo-terminal: a second process drives it exactly like a real one.
 
-import { chmod, rm } from "node:fs/promises"
+import { chmod, lstat, rm } from "node:fs/promises"
 import net from "node:net"
 import type { Duplex } from "node:stream"
 import { VirtioMsgError } from "../errors.js"
@@ -99,6 +99,9 @@ function attach(machine: VirtualMachine, stream: Duplex): () => void {
 
 /** A socket that nobody listens on any more is in the way; any other file is not ours to remove. */
 async function removeStaleSocket(path: string): Promise<void> {
+  // connecting to a regular file is refused, too, and no file that is not a socket may ever be removed
+  const found = await lstat(path).catch(() => undefined)
+  if (!found?.isSocket()) return
   const isAlive = await new Promise<boolean>((resolve) => {
     const probe = net.createConnection({ path })
     probe.once("connect", () => {

@@ -162,7 +162,8 @@ export class DriverRing {
     const rawLength =
       (bytes[at + 4] | (bytes[at + 5] << 8) | (bytes[at + 6] << 16) | (bytes[at + 7] << 24)) >>> 0
     if (rawId >= this.size) return this.fail(`used id ${rawId} is outside queue size ${this.size}`)
-    if (this.shadowWritable[rawId] < 0)
+    // a chain that was offered but not published is none of the device's yet
+    if (this.shadowWritable[rawId] < 0 || this.offered.indexOf(rawId) >= 0)
       return this.fail(`used id ${rawId} is not the head of a chain in flight`)
     if (rawLength > this.shadowWritable[rawId])
       return this.fail(

@@ -1,0 +1,56 @@
+// `virtio-msg serve`: gives the board's I2C bus to a QEMU guest, as a vhost-user backend.
+
+import type { Command } from "commander"
+import { systemClock } from "../clock.js"
+import { BoardForwarder } from "../node/board-forwarder.js"
+import { qemuI2cArguments } from "../node/linux-guest/qemu.js"
+import { VhostUserBackend } from "../node/vhost-user/backend.js"
+import { VirtioI2cDevice } from "../node/vhost-user/i2c-device.js"
+import { openBus } from "../open-bus.js"
+import { helpExamples, note, portOf, print } from "./context.js"
+import { untilStopped } from "./until-stopped.js"
+
+/** The memory in the printed QEMU arguments; any amount works. */
+const EXAMPLE_MEMORY_MIB = 256
+
+export function addServeCommand(program: Command): void {
+  program
+    .command("serve")
+    .description("Give the microcontroller's I2C bus to a Linux guest in QEMU (vhost-user).")
+    .requiredOption("-s, --socket <path>", "the Unix socket that QEMU listens on")
+    .option("--pci", "print the arguments for a guest with a PCI bus")
+    .addHelpText(
+      "after",
+      `${helpExamples("virtio-msg --port sim serve --socket /tmp/i2c.sock")}\n` +
+        "It prints the arguments that QEMU needs. Whichever of the two starts again finds the other.",
+    )
+    .action(async (options: { socket: string; pci?: true }, command: Command) => {
+      const forwarder = new BoardForwarder(
+        () => openBus({ port: portOf(command), onChoice: note }),
+        systemClock,
+      )
+      const device = new VirtioI2cDevice(forwarder)
+      const backend = new VhostUserBackend({ socketPath: options.socket, device })
+      try {
+        await forwarder.start()
+        forwarder.onBoard.on((isThere) => note(isThere ? "The board is back." : "The board is gone."))
+        backend.onConnection.on((isConnected) =>
+          note(isConnected ? "QEMU is connected." : "QEMU is gone; waiting for it."),
+        )
+        backend.onError.on((error) => note(`error: ${error.message}`))
+        await backend.start()
+        note("Add these arguments to your guest's QEMU command line:")
+        print(
+          qemuI2cArguments({
+            socketPath: options.socket,
+            memoryMib: EXAMPLE_MEMORY_MIB,
+            bus: options.pci ? "pci" : "mmio",
+          }).join(" "),
+        )
+        await untilStopped()
+      } finally {
+        backend.close()
+        await forwarder.close()
+      }
+    })
+}

@@ -1,0 +1,66 @@
+// What QEMU has to be told, to give any guest a virtio device whose queues are served over a Unix socket.
+
+/** How the guest finds the device: without a PCI bus, as on a small board, or on one, as on a PC. */
+export type DeviceBus = "mmio" | "pci"
+
+export interface VhostUserArguments {
+  /** QEMU listens here, and waits with booting until the backend has connected. */
+  readonly socketPath: string
+  /** The guest's memory. It has to be shared with the backend, so QEMU has to be told here. */
+  readonly memoryMib: number
+  /** `mmio` when absent, which only QEMU's machine `virt` and `microvm` have. */
+  readonly bus?: DeviceBus
+}
+
+export interface LinuxGuestArguments extends VhostUserArguments {
+  readonly kernelPath: string
+  readonly initrdPath: string
+  /** A Unix socket that somebody listens on, for the guest's console. */
+  readonly consolePath: string
+}
+
+/**
+ * The arguments that any QEMU command line needs for a virtio-i2c device. The machine has to take its memory
+ * from the object `mem`: `-machine TYPE,memory-backend=mem`, which these arguments add to the machine chosen
+ * elsewhere on the line.
+ */
+export function qemuI2cArguments({ socketPath, memoryMib, bus = "mmio" }: VhostUserArguments): string[] {
+  return [
+    ...["-m", `${memoryMib}`],
+    ...["-object", `memory-backend-memfd,id=mem,size=${memoryMib}M,share=on`],
+    ...["-machine", "memory-backend=mem"],
+    ...["-chardev", `socket,id=vu,path=${escapeComma(socketPath)},server=on`],
+    // the legacy register layout, QEMU's default there, has no feature bit above 31
+    ...(bus === "mmio" ? ["-global", "virtio-mmio.force-legacy=false"] : []),
+    ...["-device", `vhost-user-i2c-${bus === "mmio" ? "device" : "pci"},chardev=vu`],
+  ]
+}
+
+/** All arguments of `qemu-system-arm` for the Linux guest on a Cortex-A7. */
+export function qemuArguments(options: LinuxGuestArguments): string[] {
+  return [
+    // no default devices: the network card wants a firmware file that is a package of its own
+    "-nodefaults",
+    "-no-reboot",
+    // the kernel is not built for LPAE and cannot reach a PCI window above 4 GiB
+    ...["-machine", options.bus === "pci" ? "virt,highmem=off" : "virt"],
+    ...["-cpu", "cortex-a7"],
+    ...["-display", "none", "-monitor", "none"],
+    ...[
+      "-chardev",
+      `socket,id=console,path=${escapeComma(options.consolePath)}`,
+      "-serial",
+      "chardev:console",
+    ],
+    ...qemuI2cArguments(options),
+    ...["-kernel", options.kernelPath, "-initrd", options.initrdPath],
+    // a panic ends QEMU at once, with the reboot that -no-reboot turns into an exit; programs at always the same
+    // addresses start in half the time, because QEMU finds its translation of them again
+    ...["-append", "console=ttyAMA0 quiet panic=-1 norandmaps"],
+  ]
+}
+
+/** QEMU takes a comma in an option's value doubled. */
+function escapeComma(value: string): string {
+  return value.replaceAll(",", ",,")
+}

@@ -1,0 +1,151 @@
+// The guest's memory, as the vhost-user front end shares it: regions at guest physical addresses, which
+// descriptors use, and at addresses of the front end's own process, which the rings' places are given in
+// (vhost-user "Memory region description"). Every address and length from outside is checked here.
+//
+// An address is a number. Beyond 2^53 it is inexact, and in no region either way; nothing wraps.
+
+import { VirtioMsgError } from "../../errors.js"
+import { fileSize, type Libc } from "./libc.js"
+import type { RegionDescription } from "./messages.js"
+
+/** Node 20 has no longer views; a guest needs that much only above 4 GiB of memory. */
+const MAX_REGION_LENGTH = 0xffff_0000
+const PAGE_SIZE = 4096
+
+export interface MemoryRegion {
+  readonly guestAddress: number
+  /** The address in the front end's process. */
+  readonly userAddress: number
+  /** The region itself, as long as it is. */
+  readonly bytes: Uint8Array<ArrayBuffer>
+  /** Gives the mapping back; `bytes` must not be touched afterwards. */
+  release?(): void
+}
+
+export class GuestMemory {
+  #regions: readonly MemoryRegion[]
+
+  constructor(regions: readonly MemoryRegion[] = []) {
+    this.#regions = regions
+  }
+
+  /** Unmaps everything. What reads or writes later finds nothing mapped. */
+  close(): void {
+    const regions = this.#regions
+    this.#regions = []
+    for (const region of regions) region.release?.()
+  }
+
+  /** Whether all of the `length` bytes at the guest physical address are mapped. */
+  isMapped(guestAddress: number, length: number): boolean {
+    return this.#walk(guestAddress, length, ignorePiece)
+  }
+
+  /** Copies from the guest into `target`; false, with `target` in any state, when not all of it is mapped. */
+  copyIn(guestAddress: number, target: Uint8Array): boolean {
+    let filled = 0
+    return this.#walk(guestAddress, target.length, (bytes) => {
+      target.set(bytes, filled)
+      filled += bytes.length
+    })
+  }
+
+  /** Copies `source` into the guest; false, with nothing written, when not all of the target is mapped. */
+  copyOut(guestAddress: number, source: Uint8Array): boolean {
+    if (!this.isMapped(guestAddress, source.length)) return false
+    let taken = 0
+    return this.#walk(guestAddress, source.length, (bytes) => {
+      bytes.set(source.subarray(taken, taken + bytes.length))
+      taken += bytes.length
+    })
+  }
+
+  /**
+   * The bytes at an address of the front end's process, for a ring; undefined when they are not all in one
+   * region. Whoever keeps them must drop them before `close`.
+   */
+  atUserAddress(userAddress: number, length: number): Uint8Array<ArrayBuffer> | undefined {
+    for (const { userAddress: start, bytes } of this.#regions)
+      if (userAddress >= start && length <= bytes.length - (userAddress - start))
+        return bytes.subarray(userAddress - start, userAddress - start + length)
+    return undefined
+  }
+
+  /** Visits the pieces of a range, which may span regions that touch; false when some of it is not mapped. */
+  #walk(guestAddress: number, length: number, visit: (bytes: Uint8Array) => void): boolean {
+    let address = guestAddress
+    let left = length
+    while (left > 0) {
+      const region = this.#regionAt(address)
+      if (!region) return false
+      const offset = address - region.guestAddress
+      const count = Math.min(left, region.bytes.length - offset)
+      visit(region.bytes.subarray(offset, offset + count))
+      address += count
+      left -= count
+    }
+    return true
+  }
+
+  #regionAt(guestAddress: number): MemoryRegion | undefined {
+    for (const region of this.#regions)
+      if (guestAddress >= region.guestAddress && guestAddress - region.guestAddress < region.bytes.length)
+        return region
+    return undefined
+  }
+}
+
+function ignorePiece(): void {}
+
+/**
+ * Maps the regions that a front end announced, each from the descriptor of the same index. The descriptors stay
+ * the caller's. Throws PROTOCOL when a region is not what it says, SystemError when it cannot be mapped; then
+ * nothing stays mapped.
+ */
+export function mapGuestMemory(
+  libc: Libc,
+  descriptions: readonly RegionDescription[],
+  descriptors: readonly number[],
+): GuestMemory {
+  const regions: MemoryRegion[] = []
+  try {
+    descriptions.forEach((description, at) => {
+      regions.push(mapRegion(libc, description, descriptors[at] ?? -1))
+    })
+    return new GuestMemory(regions)
+  } catch (error) {
+    for (const region of regions) region.release?.()
+    throw error
+  }
+}
+
+function mapRegion(libc: Libc, description: RegionDescription, descriptor: number): MemoryRegion {
+  const { guestAddress, userAddress, length, fileOffset } = description
+  if (length > MAX_REGION_LENGTH)
+    throw new VirtioMsgError(
+      "PROTOCOL",
+      `A region of guest memory has ${length} bytes, and at most 4 GiB work.`,
+      {
+        hint: "Give the guest less memory (QEMU's -m).",
+      },
+    )
+  const available = fileSize(descriptor)
+  if (available === undefined)
+    throw new VirtioMsgError("PROTOCOL", "A region of guest memory came without a file that can be mapped.", {
+      hint: "QEMU needs -object memory-backend-memfd,share=on for the guest's memory.",
+    })
+  // touching a page behind the end of the file would end this process with SIGBUS
+  if (length === 0 || fileOffset + length > available)
+    throw new VirtioMsgError(
+      "PROTOCOL",
+      `A region of guest memory has ${length} bytes at ${fileOffset}, but its file has ${available}.`,
+    )
+  const lead = fileOffset % PAGE_SIZE
+  const mapping = libc.map(descriptor, fileOffset - lead, length + lead)
+  return {
+    guestAddress,
+    userAddress,
+    bytes: mapping.bytes.subarray(lead),
+    release: mapping.unmap,
+  }
+}

@@ -1,0 +1,265 @@
+// The virtio-i2c device (virtio 1.4 5.21, device id 34) that a guest sees: checks its requests, forwards the
+// good ones to another bus, and completes every one of them in bounded time, because Linux waits without bound.
+//
+//   a request:  header (8 bytes, device-readable), the bytes to write (readable) or room for the bytes to read
+//               (writable) unless there are none, and a status (1 byte, writable)
+//   header:     addr le16@0 (7-bit address << 1), padding le16@2, flags le32@4 (bit 0 FAIL_NEXT, bit 1 M_RD)
+
+import {
+  I2C_FEATURE_ZERO_LENGTH_REQUEST,
+  I2C_FLAG_FAIL_NEXT,
+  I2C_FLAG_M_RD,
+  I2C_HEADER_SIZE,
+  I2C_STATUS_ERROR,
+  I2C_STATUS_OK,
+} from "../../../../shared-protocol/src/device/i2c.js"
+import { type Clock, systemClock, type Timer } from "../../clock.js"
+import type { I2cOutcome, I2cRequest } from "../../driver/i2c-adapter.js"
+import type { Chain, VhostUserDevice } from "./device.js"
+
+/** Where requests go. */
+export interface I2cForwarder {
+  /**
+   * Takes requests, in order, and returns a promise for each, in order. A promise resolves also when the chip
+   * did not acknowledge; it rejects when there is no telling.
+   */
+  submit(requests: readonly I2cRequest[]): Promise<I2cOutcome>[]
+}
+
+export interface VirtioI2cOptions {
+  readonly clock?: Clock
+  /** A request that the forwarder has not answered by then fails; 2000 when absent. */
+  readonly timeoutMs?: number
+}
+
+const DEFAULT_TIMEOUT_MS = 2000
+/** How long a group may lack its end. A driver offers a whole group, but not in one step. */
+const GROUP_GRACE_MS = 10
+/** As long as Linux's struct i2c_msg can say. */
+const MAX_LENGTH = 0xffff
+const NO_DATA = new Uint8Array(0)
+const STATUS_OK = Uint8Array.of(I2C_STATUS_OK)
+const STATUS_ERROR = Uint8Array.of(I2C_STATUS_ERROR)
+const FAILED: I2cOutcome = { ok: false }
+
+interface Entry {
+  readonly chain: Chain
+  /** Undefined when the chain is no virtio-i2c request that may be forwarded. */
+  readonly request: I2cRequest | undefined
+  readonly failNext: boolean
+}
+
+/** Requests that fail together: each but the last has FAIL_NEXT. */
+interface Group {
+  readonly entries: readonly Entry[]
+  /** The requests that were forwarded, which are the first ones, and their outcomes. */
+  readonly requests: readonly I2cRequest[]
+  readonly outcomes: (I2cOutcome | undefined)[]
+  /** Outcomes that have not come. */
+  missing: number
+  /** Whether a request failed; final once the group is completed. */
+  hasFailed: boolean
+  isCompleted: boolean
+}
+
+export class VirtioI2cDevice implements VhostUserDevice {
+  readonly name = "virtio-i2c"
+  readonly queueCount = 1
+  readonly features = BigInt(I2C_FEATURE_ZERO_LENGTH_REQUEST)
+  readonly maxReadableLength = I2C_HEADER_SIZE + MAX_LENGTH
+
+  /** Requests completed since the start. */
+  completedCount = 0
+  /** Those of them that timed out or whose forwarder failed; a chip that does not acknowledge is not counted. */
+  lostCount = 0
+  /** Those of them that were no requests that may be forwarded. */
+  malformedCount = 0
+
+  readonly #forwarder: I2cForwarder
+  readonly #clock: Clock
+  readonly #timeoutMs: number
+  /** Entries not yet forwarded, oldest first. */
+  #held: Entry[] = []
+  #graceTimer: Timer | undefined
+  /** Groups with the forwarder, oldest first. Completed in this order, as a bus carries them out. */
+  #inFlight: Group[] = []
+  /** The group that went out without its end, until that has come. */
+  #open: Group | undefined
+  /** Changes at a reset: outcomes of before are nobody's. */
+  #generation = 0
+
+  constructor(forwarder: I2cForwarder, options: VirtioI2cOptions = {}) {
+    this.#forwarder = forwarder
+    this.#clock = options.clock ?? systemClock
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
+  }
+
+  handle(_queueIndex: number, chains: readonly Chain[]): void {
+    for (const chain of chains) this.#held.push(parse(chain))
+    this.#forwardWhole()
+  }
+
+  reset(): void {
+    this.#generation++
+    this.#graceTimer?.cancel()
+    this.#graceTimer = undefined
+    this.#held = []
+    this.#inFlight = []
+    this.#open = undefined
+  }
+
+  /**
+   * Forwards the groups that are there as a whole. A kick can catch a driver between two chains of a group, so
+   * the rest waits: as one packet it is one bus transaction.
+   */
+  #forwardWhole(): void {
+    if (this.#open && !this.#open.isCompleted) return
+    const wholeCount = this.#held.findLastIndex((entry) => !entry.failNext) + 1
+    if (wholeCount > 0) this.#forward(this.#held.splice(0, wholeCount))
+    if (this.#held.length === 0) {
+      this.#graceTimer?.cancel()
+      this.#graceTimer = undefined
+      return
+    }
+    this.#graceTimer ??= this.#clock.schedule(GROUP_GRACE_MS, () => {
+      this.#graceTimer = undefined
+      if (this.#held.length > 0 && (!this.#open || this.#open.isCompleted))
+        this.#forward(this.#held.splice(0))
+    })
+  }
+
+  /** Forwards entries; only the last group may lack its end. */
+  #forward(entries: readonly Entry[]): void {
+    const groups: Group[] = []
+    let start = 0
+    entries.forEach((entry, at) => {
+      if (entry.failNext && at < entries.length - 1) return
+      // the first group may be the rest of one that went out before, and failed
+      const hasFailed = groups.length === 0 && (this.#open?.hasFailed ?? false)
+      groups.push(newGroup(entries.slice(start, at + 1), hasFailed))
+      start = at + 1
+    })
+    this.#open = entries.at(-1)?.failNext ? groups.at(-1) : undefined
+    this.#inFlight.push(...groups)
+    const requests = groups.flatMap((group) => group.requests)
+    if (requests.length > 0) this.#submit(groups, requests)
+    this.#completeInOrder()
+  }
+
+  #submit(groups: readonly Group[], requests: readonly I2cRequest[]): void {
+    const generation = this.#generation
+    let missing = requests.length
+    const settle = (group: Group, at: number, outcome: I2cOutcome | undefined) => {
+      if (generation !== this.#generation || group.outcomes[at]) return
+      if (!outcome) this.lostCount++
+      group.outcomes[at] = outcome ?? FAILED
+      group.missing--
+      if (--missing === 0) timer.cancel()
+      if (group.missing === 0) this.#completeInOrder()
+    }
+    const timer = this.#clock.schedule(this.#timeoutMs, () => {
+      for (const group of groups) for (const at of group.requests.keys()) settle(group, at, undefined)
+    })
+    const promises = this.#trySubmit(requests)
+    let next = 0
+    for (const group of groups)
+      for (const at of group.requests.keys())
+        (promises[next++] ?? Promise.reject(new Error("no promise"))).then(
+          (outcome) => settle(group, at, outcome),
+          () => settle(group, at, undefined),
+        )
+  }
+
+  #trySubmit(requests: readonly I2cRequest[]): Promise<I2cOutcome>[] {
+    try {
+      return this.#forwarder.submit(requests)
+    } catch {
+      return []
+    }
+  }
+
+  #completeInOrder(): void {
+    for (let group = this.#inFlight[0]; group?.missing === 0; group = this.#inFlight[0]) {
+      this.#inFlight.shift()
+      this.#complete(group)
+    }
+    if (this.#held.length > 0) this.#forwardWhole()
+  }
+
+  #complete(group: Group): void {
+    group.entries.forEach((entry, at) => {
+      if (!entry.request) this.malformedCount++
+      const outcome = group.hasFailed ? undefined : group.outcomes[at]
+      const isOk = outcome?.ok === true && hasData(outcome, entry.request?.readLength ?? 0)
+      group.hasFailed ||= !isOk
+      this.completedCount++
+      if (isOk) succeed(entry.chain, outcome.data)
+      else fail(entry.chain)
+    })
+    group.isCompleted = true
+  }
+}
+
+function newGroup(entries: readonly Entry[], hasFailed: boolean): Group {
+  const requests: I2cRequest[] = []
+  for (const { request } of entries) {
+    if (!request || hasFailed) break
+    requests.push(request)
+  }
+  // what follows in another submission, or not at all, is no group to the forwarder
+  const last = requests.pop()
+  if (last) requests.push(last.failNext ? { ...last, failNext: false } : last)
+  return { entries, requests, outcomes: [], missing: requests.length, hasFailed, isCompleted: false }
+}
+
+/** Reads a request. Descriptors may be cut anywhere: only the lengths of both parts count (virtio 1.4 2.7.4). */
+function parse(chain: Chain): Entry {
+  const { readable, readableLength, writableLength } = chain
+  if (readable.length < I2C_HEADER_SIZE) return { chain, request: undefined, failNext: false }
+  const header = new DataView(readable.buffer, readable.byteOffset, I2C_HEADER_SIZE)
+  const rawAddress = header.getUint16(0, true)
+  const flags = header.getUint32(4, true)
+  const failNext = (flags & I2C_FLAG_FAIL_NEXT) !== 0
+  const isRead = (flags & I2C_FLAG_M_RD) !== 0
+  const writeLength = readableLength - I2C_HEADER_SIZE
+  const readLength = writableLength - 1
+  const isWellFormed =
+    isSevenBit(rawAddress) &&
+    writeLength <= MAX_LENGTH &&
+    readLength >= 0 &&
+    readLength <= MAX_LENGTH &&
+    (isRead ? writeLength : readLength) === 0
+  if (!isWellFormed) return { chain, request: undefined, failNext }
+  const address = rawAddress >> 1
+  if (writeLength > 0)
+    return { chain, request: { address, write: readable.subarray(I2C_HEADER_SIZE), failNext }, failNext }
+  if (readLength > 0) return { chain, request: { address, readLength, failNext }, failNext }
+  return { chain, request: { address, failNext }, failNext }
+}
+
+/** 10-bit addresses have 11110 in bits 7..3, and more in the upper byte. */
+function isSevenBit(rawAddress: number): boolean {
+  return (rawAddress & 0xff01) === 0 && (rawAddress & 0xf8) !== 0xf0
+}
+
+function hasData(outcome: I2cOutcome, readLength: number): boolean {
+  return readLength === 0 || outcome.data?.length === readLength
+}
+
+function succeed(chain: Chain, data: Uint8Array | undefined): void {
+  const readLength = chain.writableLength - 1
+  if (readLength === 0 || !data) {
+    chain.complete(STATUS_OK)
+    return
+  }
+  const answer = new Uint8Array(chain.writableLength)
+  answer.set(data)
+  answer[readLength] = I2C_STATUS_OK
+  chain.complete(answer)
+}
+
+/** The status is the last byte; what the room for data has is undefined then. */
+function fail(chain: Chain): void {
+  if (chain.writableLength === 0) chain.complete(NO_DATA)
+  else chain.complete(STATUS_ERROR, chain.writableLength - 1)
+}

@@ -1,0 +1,177 @@
+// What the command says, and returns, when something is wrong: an error, a hint, never a stack trace.
+
+import path from "node:path"
+import { describe, expect, it } from "vitest"
+import { virtioMsg, withFolder } from "./command.js"
+
+const SEE_GET = "hint: See virtio-msg i2c get --help\n"
+const NUMBERS =
+  "hint: Numbers are decimal (80), hexadecimal with 0x in front (0x50), or octal with 0 in front (0120).\n"
+const LIST_CHIPS = "hint: List the chips on the bus: virtio-msg i2c detect\n"
+const RESERVED = "hint: With -a also 0x00 to 0x7f.\n"
+const MESSAGE = "hint: A message is r or w, a length, and @ADDRESS: w1@0x50 0x00 r8\n"
+const BLOCK_READ =
+  "error: The adapter does not have SMBus block read capability.\n" +
+  "hint: The virtio-i2c device needs the length beforehand: mode i reads an I2C block.\n"
+
+type Case = readonly [line: string, stderr: string]
+
+async function expectFailure([line, stderr]: Case, code: number): Promise<void> {
+  expect({ line, ...(await virtioMsg(line)) }).toEqual({ line, code, stdout: "", stderr })
+}
+
+describe.concurrent("exit code 1: the operation failed", () => {
+  const noChip = "No chip acknowledged at address 0x11"
+  it.each<Case>([
+    ["i2c get 0x11", `error: ${noChip} (ENXIO: No such device or address).\n${LIST_CHIPS}`],
+    [
+      "i2c get 0x11 0",
+      `error: ${noChip} in message 1 of 2 (ENXIO: No such device or address).\n${LIST_CHIPS}`,
+    ],
+    [
+      "i2c get -a 0x07",
+      `error: ${noChip.replace("11", "07")} (ENXIO: No such device or address).\n${LIST_CHIPS}`,
+    ],
+    ["i2c set 0x11 0 1", `error: ${noChip} (ENXIO: No such device or address).\n${LIST_CHIPS}`],
+    ["i2c dump 0x11 c", `error: ${noChip} (ENXIO: No such device or address).\n${LIST_CHIPS}`],
+    [
+      "i2c dump 0x11 i",
+      `error: ${noChip} in message 1 of 2 (ENXIO: No such device or address).\n${LIST_CHIPS}`,
+    ],
+    [
+      "i2c transfer w1@0x50 0 r1@0x11",
+      `error: Message 2 of 2 failed: no chip acknowledged at 0x11 (ENXIO: No such device or address).\n${LIST_CHIPS}`,
+    ],
+  ])("%s", (...failure) => expectFailure([`--port sim ${failure[0]}`, failure[1]], 1))
+})
+
+describe.concurrent("exit code 2: numbers and addresses", () => {
+  it.each<Case>([
+    ["i2c get 0x80", `error: Chip address 0x80 is out of range: 0x08 to 0x77.\n${RESERVED}`],
+    ["i2c get 7", `error: Chip address 7 is out of range: 8 to 119.\n${RESERVED}`],
+    ["i2c get -a 0x80", "error: Chip address 0x80 is out of range: 0x00 to 0x7f.\n"],
+    ["i2c get lm75", `error: Chip address "lm75" is not a number.\n${NUMBERS}`],
+    ["i2c get 0x54 08", `error: Register "08" is not a number.\n${NUMBERS}`],
+    ["i2c get 0x54 256", "error: Register 256 is out of range: 0 to 255.\n"],
+    ["i2c get 0x54 0 i 33", "error: Length 33 is out of range: 1 to 32.\n"],
+    ["i2c set 0x54 14 0x100", "error: Value 0x100 is out of range: 0x00 to 0xff.\n"],
+    ["i2c set 0x54 14 0x10000 w", "error: Value 0x10000 is out of range: 0x00 to 0xffff.\n"],
+    ["i2c set -m 0 0x54 14 1", "error: Mask 0 is out of range: 1 to 255.\n"],
+    ["i2c dump 0x54 b 16", "error: Bank 16 is out of range: 0 to 15.\n"],
+    ["i2c dump -r 5 0x54", 'error: "5" is not a range of registers.\nhint: For example: -r 0x00-0x1f\n'],
+    ["i2c dump -r 5-4 0x54", "error: The last register 4 is below the first, 5.\n"],
+    ["i2c dump -r 0-256 0x54", "error: Last register 256 is out of range: 0 to 255.\n"],
+    ["i2c dump -r a-b 0x54", `error: First register "a" is not a number.\n${NUMBERS}`],
+    ["i2c dump -r 1-4 0x54 W", "error: In mode W the first register is even and the last odd.\n"],
+    [
+      "i2c detect 0x20",
+      "error: The last address is missing.\nhint: For example: virtio-msg i2c detect 0x20 0x77\n",
+    ],
+    ["i2c detect 0x20 0x10", "error: The last address 0x10 is below the first, 0x20.\n"],
+    ["i2c detect 3 0x77", `error: Chip address 3 is out of range: 8 to 119.\n${RESERVED}`],
+  ])("%s", (...failure) => expectFailure(failure, 2))
+})
+
+describe.concurrent("exit code 2: modes and messages", () => {
+  it.each<Case>([
+    ["i2c get 0x54 0 z", 'error: "z" is not a mode here.\nhint: A mode is b, w, c or i.\n'],
+    ["i2c get 0x54 0 s", BLOCK_READ],
+    ["i2c get 0x54 0 ip", "error: Mode i has no packet error checking (p).\n"],
+    [
+      "i2c get 0x54 0 w 4",
+      "error: Only an I2C block has a length, not mode w.\nhint: For example: virtio-msg i2c get 0x54 0 i 4\n",
+    ],
+    ["i2c dump 0x54 s", BLOCK_READ],
+    ["i2c dump 0x54 x", 'error: "x" is not a mode here.\nhint: A mode is b, w, W, c or i.\n'],
+    ["i2c dump 0x54 i 1", "error: Mode i does not go with a bank.\n"],
+    ["i2c set 0x54 14 1 z", 'error: "z" is not a mode here.\nhint: A mode is c, b, w, s or i.\n'],
+    ["i2c set 0x54 14 w", "error: Mode w takes one value, not 0.\n"],
+    [
+      "i2c set 0x54 14 1 2",
+      "error: Mode b takes one value, not 2.\nhint: Several values are an I2C block: put an i behind them.\n",
+    ],
+    ["i2c set 0x54 14 1 c", "error: Mode c takes no value.\n"],
+    ["i2c set 0x54 14 i", "error: Mode i takes 1 to 32 values, not 0.\n"],
+    ["i2c set -r 0x54 14 1 2 i", "error: -r does not go with a block (mode i).\n"],
+    ["i2c set -m 1 0x54 14 1 2 s", "error: -m does not go with a block (mode s).\n"],
+    ["i2c transfer w1 0", "error: The first message needs an address.\nhint: For example: w1@0x50 0x00 r8\n"],
+    ["i2c transfer w4@0x54 0 1", 'error: "w4@0x54" lacks 2 bytes of data.\n'],
+    ["i2c transfer x1@0x54", `error: "x1@0x54" is no message.\n${MESSAGE}`],
+    ["i2c transfer r@0x54", `error: "r@0x54" is no message.\n${MESSAGE}`],
+    ["i2c transfer r65536@0x54", "error: Message length 65536 is out of range: 0 to 65535.\n"],
+    ["i2c transfer r?@0x54", BLOCK_READ],
+    ["i2c transfer w1@0x54 0x100", "error: Data byte 0x100 is out of range: 0x00 to 0xff.\n"],
+    ["i2c transfer w1@0x54 1z", `error: Data byte "1z" is not a number.\n${NUMBERS}`],
+    ["i2c transfer r1@0x78", `error: Chip address 0x78 is out of range: 0x08 to 0x77.\n${RESERVED}`],
+  ])("%s", (...failure) => expectFailure(failure, 2))
+})
+
+describe.concurrent("exit code 2: the command line", () => {
+  it.each<Case>([
+    ["dmeo", "error: unknown command 'dmeo'\nhint: Did you mean demo?\nhint: See virtio-msg --help\n"],
+    [
+      "i2c dmup",
+      "error: unknown command 'dmup'\nhint: Did you mean dump?\nhint: See virtio-msg i2c --help\n",
+    ],
+    ["i2c get", `error: missing required argument 'chip'\n${SEE_GET}`],
+    ["i2c get --frob 0x54", `error: unknown option '--frob'\n${SEE_GET}`],
+    ["i2c get 1 2 b 4 5", `error: too many arguments for 'get'. Expected 4 arguments but got 5.\n${SEE_GET}`],
+    [
+      "i2c detect -q -r",
+      "error: option '-q' cannot be used with option '-r'\nhint: See virtio-msg i2c detect --help\n",
+    ],
+    [
+      "--port foo info",
+      'error: "foo" is no port.\nhint: A port is sim, auto, a serial port\'s path, unix:PATH or tcp://HOST:PORT.\n',
+    ],
+    [
+      "sim --listen foo",
+      'error: "foo" is nothing to listen on.\nhint: Use unix:PATH, tcp://127.0.0.1:PORT or pty.\n',
+    ],
+  ])("%s", (...failure) => expectFailure(failure, 2))
+
+  it("prints its help, on stderr, when no command is given", async () => {
+    for (const line of ["", "i2c"]) {
+      const { code, stdout, stderr } = await virtioMsg(line)
+      expect({ code, stdout }).toEqual({ code: 2, stdout: "" })
+      expect(stderr).toMatch(/^Usage: virtio-msg .*\[command\]\n/)
+    }
+  })
+})
+
+describe.concurrent("exit code 3: no board", () => {
+  it("a socket that is missing", () =>
+    withFolder((folder) => {
+      const port = `unix:${path.join(folder, "none.sock")}`
+      return expectFailure(
+        [
+          `--port ${port} i2c detect`,
+          `error: Cannot connect to ${port}: connect ENOENT ${port.slice("unix:".length)}\n` +
+            `hint: Is a board listening there? Start one: virtio-msg sim --listen ${port}\n`,
+        ],
+        3,
+      )
+    }))
+
+  it.each<Case>([
+    [
+      "--port /dev/ttyACM99 info",
+      "error: There is no serial port /dev/ttyACM99.\n" +
+        "hint: Plug the board in, or use --port sim for the simulated one.\n",
+    ],
+    [
+      "--port tcp://127.0.0.1:1 info",
+      "error: Cannot connect to tcp://127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1\n" +
+        "hint: Is a board listening there? Start one: virtio-msg sim --listen tcp://127.0.0.1:1\n",
+    ],
+  ])("%s", (...failure) => expectFailure(failure, 3))
+
+  it("a folder to listen in that is missing", () =>
+    withFolder(async (folder) => {
+      const { code, stdout, stderr } = await virtioMsg(`sim --listen unix:${folder}/none/board.sock`)
+      expect({ code, stdout }).toEqual({ code: 3, stdout: "" })
+      expect(stderr).toMatch(
+        /^error: Cannot listen on unix:.*\nhint: Is the address in use, or the folder missing\?\n$/,
+      )
+    }))
+})

@@ -1,0 +1,121 @@
+// `sim` and `--port`: one process is the board, others drive it.
+
+import { access, stat, writeFile } from "node:fs/promises"
+import { createConnection } from "node:net"
+import path from "node:path"
+import { describe, expect, it } from "vitest"
+import { findBoards } from "../../host/src/node/find-boards.js"
+import { firstLineOf, Simulator, stdoutOf, virtioMsg, withFolder, withSimulator } from "./command.js"
+
+const hasBoard = (await findBoards()).length > 0
+
+describe.concurrent("sim", () => {
+  it("listens on a Unix socket of its user's, keeps its state, and cleans up", () =>
+    withFolder(async (folder) => {
+      const socket = path.join(folder, "board.sock")
+      const simulator = await Simulator.start(`unix:${socket}`)
+      expect(simulator.port).toBe(`unix:${socket}`)
+      expect((await stat(socket)).mode & 0o777).toBe(0o600)
+      expect(await stdoutOf(`--port ${simulator.port} i2c get 0x54 14`)).toBe("0x66\n")
+      await stdoutOf(`--port ${simulator.port} i2c set 0x54 14 0x25`)
+      expect(await stdoutOf(`--port ${simulator.port} i2c get 0x54 14`)).toBe("0x25\n")
+      expect(await simulator.stop()).toEqual({
+        code: 0,
+        stdout: `unix:${socket}\n`,
+        stderr: `The simulated board is on unix:${socket}. Use it: virtio-msg --port unix:${socket} i2c detect\n`,
+      })
+      await expect(access(socket)).rejects.toThrow("ENOENT")
+    }))
+
+  it("listens on any free TCP port, and ends on Ctrl-C", async () => {
+    const simulator = await Simulator.start("tcp://127.0.0.1:0")
+    expect(simulator.port).toMatch(/^tcp:\/\/127\.0\.0\.1:[1-9]\d*$/)
+    expect(await stdoutOf(`--port ${simulator.port} i2c get 0x54 14`)).toBe("0x66\n")
+    expect((await simulator.stop("SIGINT")).code).toBe(0)
+    expect((await virtioMsg(`--port ${simulator.port} i2c get 0x54 14`)).code).toBe(3)
+  })
+
+  it.skipIf(process.platform !== "linux")(
+    "makes a pseudo-terminal that is driven like a board's serial port",
+    async () => {
+      const simulator = await Simulator.start("pty")
+      expect(simulator.port).toMatch(/^\/dev\/pts\/\d+$/)
+      expect(await stdoutOf(`--port ${simulator.port} i2c set -r 0x54 14 0x25`)).toBe(
+        "Value 0x25 written, readback matched\n",
+      )
+      expect(await stdoutOf(`--port ${simulator.port} i2c get 0x54 14`)).toBe("0x25\n")
+      expect((await simulator.stop()).code).toBe(0)
+    },
+  )
+
+  it("ends while somebody is connected", () =>
+    withFolder(async (folder) => {
+      const socket = path.join(folder, "board.sock")
+      const simulator = await Simulator.start(`unix:${socket}`)
+      const visitor = createConnection(socket)
+      visitor.on("error", () => {})
+      await new Promise<void>((resolve) => visitor.once("connect", resolve))
+      expect((await simulator.stop()).code).toBe(0)
+      visitor.destroy()
+    }))
+
+  it("takes the place of a socket that nobody listens on, and of nothing else", () =>
+    withFolder(async (folder) => {
+      const socket = path.join(folder, "board.sock")
+      const killed = await Simulator.start(`unix:${socket}`)
+      await killed.kill()
+      await access(socket) // left behind
+      const simulator = await Simulator.start(`unix:${socket}`)
+      const second = await virtioMsg(`sim --listen unix:${socket}`)
+      expect(second.code).toBe(3)
+      expect(second.stderr).toContain(`error: Cannot listen on unix:${socket}: `)
+      expect(second.stderr).toContain("hint: ")
+      expect(await stdoutOf(`--port ${simulator.port} i2c get 0x54 14`)).toBe("0x66\n")
+      await simulator.stop()
+
+      const file = path.join(folder, "notes.txt")
+      await writeFile(file, "keep me")
+      expect(await virtioMsg(`sim --listen unix:${file}`)).toEqual({
+        code: 2,
+        stdout: "",
+        stderr: `error: ${file} exists and is not a socket.\nhint: Choose a path where no file is.\n`,
+      })
+      await access(file)
+    }))
+})
+
+describe.concurrent("--port", () => {
+  it("stands before or behind the subcommand", async () => {
+    for (const line of ["-p sim i2c get 0x54 14", "i2c --port sim get 0x54 14", "i2c get 0x54 14 --port=sim"])
+      expect(await stdoutOf(line)).toBe("0x66\n")
+  })
+
+  it.skipIf(hasBoard)(
+    "auto, also unsaid, takes the simulator when there is no board, and says so",
+    async () => {
+      for (const line of ["i2c get 0x54 14", "--port auto i2c get 0x54 14"])
+        expect(await virtioMsg(line)).toEqual({
+          code: 0,
+          stdout: "0x66\n",
+          stderr: "No board is connected: using the simulated one (--port sim).\n",
+        })
+    },
+  )
+
+  it("reconnects at once", () =>
+    withSimulator(async (port) => {
+      for (let turn = 0; turn < 5; turn++)
+        expect(await stdoutOf(`--port ${port} i2c get 0x54 14`)).toBe("0x66\n")
+    }))
+})
+
+describe.concurrent("a reader that goes away", () => {
+  it("is no error", async () => {
+    expect(await firstLineOf("--port sim i2c dump 0x50")).toEqual({
+      code: 0,
+      stdout: "     0  1  2  3  4  5  6  7  8  9  a  b  c  d  e  f    0123456789abcdef",
+      stderr: "",
+    })
+    expect(await firstLineOf("--port sim demo")).toMatchObject({ code: 0, stderr: "" })
+  })
+})

@@ -1,0 +1,237 @@
+// A real Linux on an emulated Cortex-A7: its own i2c-virtio driver, its tools and its chip drivers, on the bus
+// that the vhost-user backend forwards to. The guest boots once for all tests.
+
+import { PassThrough } from "node:stream"
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { LinuxGuest } from "../../host/src/node/linux-guest/boot.js"
+import { prepareGuest } from "../../host/src/node/linux-guest/prepare.js"
+import { VhostUserBackend } from "../../host/src/node/vhost-user/backend.js"
+import { VirtioI2cDevice } from "../../host/src/node/vhost-user/i2c-device.js"
+import { NativeChips } from "./native-chips.js"
+import { skipReason } from "./requirements.js"
+
+const skip = await skipReason({ koffi: true, guest: true })
+
+const PREPARE_LIMIT_MS = 180_000
+const BOOT_LIMIT_MS = 8_000
+/** Every address that i2cdetect asks, with the chips of the demonstration. */
+const DETECTED = `     0  1  2  3  4  5  6  7  8  9  a  b  c  d  e  f
+00:                         -- -- -- -- -- -- -- -- 
+10: -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- 
+20: -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- 
+30: -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- 
+40: -- -- -- -- -- -- -- -- 48 -- -- -- -- -- -- -- 
+50: 50 -- -- -- 54 -- 56 -- -- -- -- -- -- -- -- -- 
+60: -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- 
+70: -- -- -- -- -- -- 76 --                         `
+
+/** Where the guest's requests go. */
+function createForwarder(): NativeChips {
+  return new NativeChips()
+}
+
+describe.skipIf(skip)(`Linux${skip ? ` (skipped: ${skip})` : ""}`, () => {
+  let chips: NativeChips
+  let guest: LinuxGuest
+  let device: VirtioI2cDevice
+  let backend: VhostUserBackend
+
+  async function serve(): Promise<void> {
+    device = new VirtioI2cDevice(chips)
+    backend = new VhostUserBackend({ socketPath: guest.socketPath, device })
+    await backend.start()
+  }
+
+  beforeEach(() => {
+    chips.mode = "works"
+  })
+
+  /** Runs a command that has to succeed, and returns its output. */
+  async function sh(command: string): Promise<string> {
+    const { code, output } = await guest.sh(command)
+    expect(`${code}: ${output}`).toMatch(/^0:/)
+    return output
+  }
+
+  beforeAll(async () => {
+    const image = await prepareGuest()
+    chips = createForwarder()
+    guest = new LinuxGuest({ image })
+    const before = performance.now()
+    await serve()
+    await guest.boot()
+    const bootMs = performance.now() - before
+    console.log(`${image.kernelRelease} took ${Math.round(bootMs)} ms from QEMU's start to the shell`)
+    expect(bootMs).toBeLessThan(3 * BOOT_LIMIT_MS)
+  }, PREPARE_LIMIT_MS)
+
+  afterAll(async () => {
+    await guest?.shutdown()
+    backend?.close()
+  }, 20_000)
+
+  it("runs on a Cortex-A7 with Linux's own driver", async () => {
+    expect(await sh("grep 'CPU part' /proc/cpuinfo")).toMatch(/0xc07/)
+    expect(await sh("readlink /sys/bus/virtio/devices/virtio0/driver")).toMatch(/\/i2c_virtio$/)
+    expect(await sh("cat /sys/bus/virtio/devices/virtio0/device")).toBe("0x0022")
+  })
+
+  it("i2cdetect -l names the adapter", async () => {
+    expect(await sh("i2cdetect -l")).toMatch(/^i2c-0\ti2c +\ti2c_virtio at virtio bus 0 +\tI2C adapter$/)
+  })
+
+  it("i2cdetect shows all chips, and nothing else", async () => {
+    expect(await sh("i2cdetect -y 0")).toBe(DETECTED)
+  })
+
+  it("ST's demonstration goes through, line by line", async () => {
+    expect(await sh("i2cget -y 0 0x54 14")).toBe("0x66")
+    expect(await sh("i2cset -y 0 0x54 14 0x25")).toBe("")
+    expect(await sh("i2cget -y 0 0x54 14")).toBe("0x25")
+    await sh("i2cset -y 0 0x54 14 0x66")
+  })
+
+  it("i2ctransfer carries several messages in one submission", async () => {
+    chips.longestBatch = 0
+    const output = await sh("i2ctransfer -y 0 w1@0x54 0x00 r4 w1@0x56 0x02 r3")
+    expect(output).toBe("0x31 0x32 0x33 0x34\n0x6d 0x6e 0x6f")
+    expect(chips.longestBatch).toBe(4)
+  })
+
+  it("i2cdump reads a whole chip", async () => {
+    const output = await sh("i2cdump -y -r 0x00-0x0f 0 0x54 b")
+    expect(output).toMatch(/^00: 31 32 33 34 35 36 37 38 39 61 62 63 64 65 66 67 {4}123456789abcdefg$/m)
+  })
+
+  it("an absent chip gives an error, not a hang", async () => {
+    const before = performance.now()
+    const { code, output } = await guest.sh("i2cget -y 0 0x49 0")
+    expect(code).toBe(2)
+    expect(output).toBe("Error: Read failed")
+    const transfer = await guest.sh("i2ctransfer -y 0 w1@0x49 0 r1")
+    // Linux's driver tells how many messages went through before the error, and i2ctransfer takes that for success
+    expect(transfer.output).toBe("Warning: only 0/2 messages were sent")
+    expect(performance.now() - before).toBeLessThan(1000)
+  })
+
+  it("the driver lm75 reads a temperature that moves", async () => {
+    await sh("echo lm75 0x48 > /sys/bus/i2c/devices/i2c-0/new_device")
+    const input = "/sys/bus/i2c/devices/0-0048/hwmon/hwmon0/temp1_input"
+    expect(await sh("cat /sys/bus/i2c/devices/0-0048/hwmon/hwmon0/name")).toBe("lm75")
+    const first = Number(await sh(`cat ${input}`))
+    expect(first).toBeGreaterThanOrEqual(22_000)
+    expect(first).toBeLessThanOrEqual(28_000)
+    const waits = `for i in $(seq 100); do [ $(cat ${input}) = ${first} ] || break; sleep 0.1; done; cat ${input}`
+    expect(Number(await sh(waits))).not.toBe(first)
+    await sh("echo 0x48 > /sys/bus/i2c/devices/i2c-0/delete_device")
+  })
+
+  it("the driver at24 writes and reads all of the EEPROM", async () => {
+    await sh("echo 24c02 0x50 > /sys/bus/i2c/devices/i2c-0/new_device")
+    const eeprom = "/sys/bus/i2c/devices/0-0050/eeprom"
+    expect(await sh(`head -c 24 ${eeprom}`)).toBe("virtio-msg on a $4 board")
+    await sh(`head -c 256 /dev/urandom > /tmp/new; cat /tmp/new > ${eeprom}; cmp /tmp/new ${eeprom}`)
+    // across the end of a page, and of what is left of the next
+    await sh(`printf 0123456789 | dd of=${eeprom} bs=1 seek=13 conv=notrunc 2> /dev/null`)
+    expect(await sh(`dd if=${eeprom} bs=1 skip=13 count=10 2> /dev/null`)).toBe("0123456789")
+    await sh("echo 0x50 > /sys/bus/i2c/devices/i2c-0/delete_device")
+  })
+
+  it("the driver bmp280 reads temperature, pressure and humidity of a BME280", async () => {
+    await sh("echo bme280 0x76 > /sys/bus/i2c/devices/i2c-0/new_device")
+    // the driver starts the chip's measurements again whenever it wakes it up, and one takes 70 ms
+    const read = async (what: string) =>
+      Number(await sh(`sleep 0.2; cat /sys/bus/i2c/devices/0-0076/iio:device0/in_${what}_input`))
+    expect(await sh("cat /sys/bus/i2c/devices/0-0076/iio:device0/name")).toBe("bme280")
+    const temperature = await read("temp")
+    expect(temperature).toBeGreaterThan(10_000)
+    expect(temperature).toBeLessThan(40_000)
+    const pressure = await read("pressure")
+    expect(pressure).toBeGreaterThan(90)
+    expect(pressure).toBeLessThan(110)
+    const humidity = await read("humidityrelative")
+    expect(humidity).toBeGreaterThan(0)
+    expect(humidity).toBeLessThanOrEqual(100_000)
+    await sh("echo 0x76 > /sys/bus/i2c/devices/i2c-0/delete_device")
+  })
+
+  it("one i2cget takes less than 50 ms, with its process", async () => {
+    await sh("i2cget -y 0 0x54 0")
+    const before = performance.now()
+    await sh("for i in 1 2 3 4 5 6 7 8 9 10; do i2cget -y 0 0x54 0; done")
+    expect((performance.now() - before) / 10).toBeLessThan(50)
+  })
+
+  it("10,000 transfers go through without an error", async () => {
+    const before = chips.requestCount
+    const dumps = "for i in $(seq 40); do i2cdump -y 0 0x50 b | md5sum; done | sort -u | wc -l"
+    expect(await sh(dumps)).toBe("1")
+    // a byte of i2cdump is two requests, a write and a read
+    expect((chips.requestCount - before) / 2).toBeGreaterThan(10_000)
+    expect(device.lostCount).toBe(0)
+    expect(device.malformedCount).toBe(0)
+  })
+
+  it("two processes at once do not disturb each other", async () => {
+    const loop = (address: string) =>
+      `(for i in $(seq 10); do i2cdump -y -r 0-0x12 0 ${address} b; done | md5sum > /tmp/${address}) &`
+    await sh(`${loop("0x54")} ${loop("0x56")} wait`)
+    const alone = (address: string) =>
+      sh(`for i in $(seq 10); do i2cdump -y -r 0-0x12 0 ${address} b; done | md5sum; cat /tmp/${address}`)
+    for (const address of ["0x54", "0x56"]) {
+      const [expected, found] = (await alone(address)).split("\n")
+      expect(found).toBe(expected)
+    }
+  })
+
+  it("gives its shell to a person, and takes it back", async () => {
+    const input = new PassThrough()
+    const output = new PassThrough()
+    input.write("cd /tmp && echo from the shell: $((6 * 7))\nexit 3\n")
+    expect(await guest.interactive(input, output)).toBe(3)
+    expect(String(output.read())).toMatch(/from the shell: 42/)
+    expect(await sh("pwd")).toBe("/")
+  })
+
+  it("a board that is gone gives an error at once, and is used again when it is back", async () => {
+    chips.mode = "rejects"
+    const before = performance.now()
+    expect((await guest.sh("i2cget -y 0 0x54 0")).code).toBe(2)
+    expect(performance.now() - before).toBeLessThan(1000)
+    chips.mode = "works"
+    expect(await sh("i2cget -y 0 0x54 0")).toBe("0x31")
+  })
+
+  it("a board that does not answer gives an error within 2 s, and is used again when it is back", async () => {
+    chips.mode = "hangs"
+    const before = performance.now()
+    expect((await guest.sh("i2cget -y 0 0x54 0")).code).toBe(2)
+    expect(performance.now() - before).toBeLessThan(2500)
+    chips.mode = "works"
+    expect(await sh("i2cget -y 0 0x54 0")).toBe("0x31")
+  })
+
+  it("the backend may start again in the middle of the load, and the guest goes on", async () => {
+    const before = chips.requestCount
+    const load = sh("for i in $(seq 20); do i2cdump -y 0 0x50 b | md5sum; done | sort -u | wc -l")
+    for (let round = 0; round < 3; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      expect(device.completedCount).toBeGreaterThan(0)
+      backend.close()
+      await serve()
+    }
+    expect(await load).toBe("1")
+    // nothing was lost, and at most what was in flight came twice
+    expect(chips.requestCount - before).toBeGreaterThanOrEqual(20 * 256 * 2)
+    expect(chips.requestCount - before).toBeLessThanOrEqual(20 * 256 * 2 + 3 * 2)
+  })
+
+  it("nothing in the kernel's log complains", async () => {
+    const log = await sh("dmesg | tail -n +2")
+    const complaints = log
+      .split("\n")
+      .filter((line) => /oops|\bbug\b|warning|refcount|i2c.*(fail|error)/i.test(line))
+    // the drivers are built by us, so Debian's kernel does not know their signature
+    expect(complaints.filter((line) => !/module verification failed/.test(line))).toEqual([])
+  })
+})

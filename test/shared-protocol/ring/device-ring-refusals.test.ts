@@ -1,0 +1,248 @@
+// What the device's half refuses of a driver that breaks the rules. Every refusal leaves the ring unmoved.
+
+import fc from "fast-check"
+import { beforeEach, describe, expect, it } from "vitest"
+import { putU16, putU32 } from "../../../shared-protocol/src/bytes.js"
+import { RING_BROKEN, RING_EMPTY } from "../../../shared-protocol/src/ring/device-ring.js"
+import {
+  DESCRIPTOR_INDIRECT,
+  DESCRIPTOR_NEXT,
+  DESCRIPTOR_WRITE,
+} from "../../../shared-protocol/src/ring/layout.js"
+import { u8, u16, u32 } from "../support/arbitraries.js"
+import { AREA_SIZE, DEVICE_BUFFERS, DRIVER_BUFFERS, PLACE, RingPair } from "../support/ring-pair.js"
+
+const SIZE = 8
+const TABLE = 0x1800
+
+interface RawDescriptor {
+  area?: number
+  offset?: number
+  /** Bits 47..16 of the address, which must be 0. */
+  middle?: number
+  length?: number
+  flags?: number
+  next?: number
+}
+
+let pair: RingPair
+
+beforeEach(() => {
+  pair = new RingPair(SIZE, { hasIndirect: true })
+})
+
+/** Writes a descriptor straight into what the device sees. */
+function raw(index: number, fields: RawDescriptor, table = PLACE.desc): void {
+  const at = table + 16 * index
+  const bytes = pair.deviceSees
+  putU16(bytes, at, fields.offset ?? DRIVER_BUFFERS)
+  putU32(bytes, at + 2, fields.middle ?? 0)
+  putU16(bytes, at + 6, fields.area ?? 1)
+  putU32(bytes, at + 8, fields.length ?? 1)
+  putU16(bytes, at + 12, fields.flags ?? 0)
+  putU16(bytes, at + 14, fields.next ?? 0)
+}
+
+/** Makes `head` available. */
+function available(head: number, idx = 1): void {
+  putU16(pair.deviceSees, PLACE.avail + 4, head)
+  putU16(pair.deviceSees, PLACE.avail + 2, idx)
+}
+
+function expectBroken(reason: string): void {
+  expect(pair.device.pop()).toBe(RING_BROKEN)
+  expect(pair.device.brokenReason).toBe(reason)
+}
+
+describe("a device ring takes", () => {
+  it("buffers up to the last byte of their area, and empty ones behind it", () => {
+    raw(0, { offset: AREA_SIZE - 1, length: 1, flags: DESCRIPTOR_NEXT, next: 3 })
+    raw(3, { offset: AREA_SIZE, length: 0, flags: DESCRIPTOR_NEXT, next: 4 })
+    raw(4, { area: 2, offset: AREA_SIZE - 2, length: 2, flags: DESCRIPTOR_WRITE })
+    available(0)
+    expect(pair.device.pop()).toBe(0)
+    expect(pair.device.count).toBe(3)
+    expect(pair.device.readable).toBe(2)
+  })
+
+  it("a chain of as many descriptors as the queue has", () => {
+    for (let i = 0; i < SIZE; i++) raw(i, { flags: i + 1 < SIZE ? DESCRIPTOR_NEXT : 0, next: i + 1 })
+    available(0)
+    expect(pair.device.pop()).toBe(0)
+    expect(pair.device.count).toBe(SIZE)
+  })
+
+  it("an indirect table of as many entries as the queue has", () => {
+    for (let i = 0; i < SIZE; i++) raw(i, { flags: i + 1 < SIZE ? DESCRIPTOR_NEXT : 0, next: i + 1 }, TABLE)
+    raw(5, { offset: TABLE, length: 16 * SIZE, flags: DESCRIPTOR_INDIRECT })
+    available(5)
+    expect(pair.device.pop()).toBe(5)
+    expect(pair.device.count).toBe(SIZE)
+  })
+})
+
+describe("a device ring refuses", () => {
+  it("a chain that loops", () => {
+    raw(0, { flags: DESCRIPTOR_NEXT, next: 1 })
+    raw(1, { flags: DESCRIPTOR_NEXT, next: 0 })
+    available(0)
+    expectBroken("a chain of more than 8 descriptors")
+  })
+
+  it("a descriptor that follows itself", () => {
+    raw(2, { flags: DESCRIPTOR_NEXT, next: 2 })
+    available(2)
+    expectBroken("a chain of more than 8 descriptors")
+  })
+
+  it("a loop inside an indirect table", () => {
+    raw(0, { flags: DESCRIPTOR_NEXT, next: 1 }, TABLE)
+    raw(1, { flags: DESCRIPTOR_NEXT, next: 0 }, TABLE)
+    raw(0, { offset: TABLE, length: 32, flags: DESCRIPTOR_INDIRECT })
+    available(0)
+    expectBroken("a chain of more than 2 descriptors")
+  })
+
+  it.each([SIZE, SIZE + 1, 0xffff])("a head of %i", (head) => {
+    available(head)
+    expectBroken(`descriptor ${head} is outside a table of 8`)
+  })
+
+  it("a next outside the table, direct or indirect", () => {
+    raw(0, { flags: DESCRIPTOR_NEXT, next: SIZE })
+    available(0)
+    expectBroken("descriptor 8 is outside a table of 8")
+    raw(0, { flags: DESCRIPTOR_NEXT, next: 2 }, TABLE)
+    raw(0, { offset: TABLE, length: 32, flags: DESCRIPTOR_INDIRECT })
+    expectBroken("descriptor 2 is outside a table of 2")
+  })
+
+  it.each([1, 0x100, 0x10000, 0x1000000, 0xffffffff])(
+    "an address with %i between area and offset",
+    (middle) => {
+      raw(0, { middle })
+      available(0)
+      expectBroken("descriptor 0 has an address outside the window")
+    },
+  )
+
+  it.each([0, 2, 3, 0xffff])("a readable buffer in area %i", (area) => {
+    raw(0, { area })
+    available(0)
+    expectBroken(`a device-readable buffer of 1 bytes at ${DRIVER_BUFFERS} of area ${area}`)
+  })
+
+  it.each([0, 1, 3, 0xffff])("a writable buffer in area %i", (area) => {
+    raw(0, { area, offset: DEVICE_BUFFERS, flags: DESCRIPTOR_WRITE })
+    available(0)
+    expectBroken(`a device-writable buffer of 1 bytes at ${DEVICE_BUFFERS} of area ${area}`)
+  })
+
+  it.each([
+    [AREA_SIZE - 1, 2],
+    [AREA_SIZE, 1],
+    [AREA_SIZE + 1, 0],
+    [0xffff, 0],
+    [0, AREA_SIZE + 1],
+    [16, 0xfffffff0],
+    [0, 0xffffffff],
+  ])("a buffer at %i of %i bytes, either way", (offset, length) => {
+    raw(0, { offset, length })
+    available(0)
+    expectBroken(`a device-readable buffer of ${length} bytes at ${offset} of area 1`)
+    raw(0, { area: 2, offset, length, flags: DESCRIPTOR_WRITE })
+    expectBroken(`a device-writable buffer of ${length} bytes at ${offset} of area 2`)
+  })
+
+  it("a readable buffer behind a writable one", () => {
+    raw(0, { area: 2, flags: DESCRIPTOR_WRITE | DESCRIPTOR_NEXT, next: 1 })
+    raw(1, {})
+    available(0)
+    expectBroken("a device-readable descriptor behind a writable one")
+  })
+
+  it("an indirect descriptor that was not negotiated", () => {
+    pair = new RingPair(SIZE)
+    raw(0, { offset: TABLE, length: 16, flags: DESCRIPTOR_INDIRECT })
+    available(0)
+    expectBroken("an indirect descriptor, which was not negotiated")
+  })
+
+  it.each([DESCRIPTOR_NEXT, DESCRIPTOR_WRITE])("an indirect descriptor with flag %i", (flag) => {
+    raw(0, { offset: TABLE, length: 16, flags: DESCRIPTOR_INDIRECT | flag, next: 1 })
+    available(0)
+    expectBroken("an indirect descriptor inside a chain")
+  })
+
+  it("an indirect descriptor behind another one, or in a table", () => {
+    raw(0, { flags: DESCRIPTOR_NEXT, next: 1 })
+    raw(1, { offset: TABLE, length: 16, flags: DESCRIPTOR_INDIRECT })
+    available(0)
+    expectBroken("an indirect descriptor inside a chain")
+    raw(0, { offset: TABLE, length: 16, flags: DESCRIPTOR_INDIRECT })
+    raw(0, { offset: TABLE, length: 16, flags: DESCRIPTOR_INDIRECT }, TABLE)
+    expectBroken("an indirect descriptor inside a chain")
+  })
+
+  it.each([
+    [0, TABLE, "no entry"],
+    [8, TABLE, "half an entry"],
+    [17, TABLE, "a broken entry"],
+    [16 * (SIZE + 1), TABLE, "more entries than the queue"],
+    [0xfffffff0, TABLE, "more than the area"],
+    [32, AREA_SIZE - 16, "the area's end inside it"],
+  ])("an indirect table of %i bytes at %i: %s", (length, offset) => {
+    raw(0, { offset, length, flags: DESCRIPTOR_INDIRECT })
+    available(0)
+    expectBroken(`an indirect table of ${length} bytes at ${offset}`)
+  })
+
+  it("an indirect table in the area that the device writes", () => {
+    raw(0, { area: 2, offset: TABLE, length: 16, flags: DESCRIPTOR_INDIRECT })
+    available(0)
+    expectBroken(`an indirect table of 16 bytes at ${TABLE}`)
+  })
+
+  it.each([SIZE + 1, 0x8000, 0xffff])("an avail.idx that jumps %i ahead", (idx) => {
+    raw(0, {})
+    available(0, idx)
+    expect(pair.device.pending()).toBe(idx)
+    expectBroken(`avail.idx is ${idx} ahead of a queue of 8`)
+  })
+
+  it("an avail.idx that goes back", () => {
+    raw(0, {})
+    available(0, 1)
+    expect(pair.device.pop()).toBe(0)
+    available(0, 0)
+    expectBroken("avail.idx is 65535 ahead of a queue of 8")
+  })
+})
+
+describe("a device ring in memory of any content", () => {
+  it("returns a chain inside the window, or says what is wrong, and always ends", () => {
+    const descriptor = fc.record({
+      area: fc.oneof(fc.constantFrom(1, 2), u16),
+      offset: fc.oneof(fc.nat(AREA_SIZE), u16),
+      middle: fc.oneof({ weight: 9, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: u32 }),
+      length: fc.oneof(fc.constantFrom(0, 1, 16, 32, 48), fc.nat(300), u32),
+      flags: fc.oneof({ weight: 9, arbitrary: fc.nat(7) }, { weight: 1, arbitrary: u16 }),
+      next: fc.oneof({ weight: 9, arbitrary: fc.nat(SIZE - 1) }, { weight: 1, arbitrary: u16 }),
+    })
+    fc.assert(
+      fc.property(fc.array(descriptor, { minLength: SIZE, maxLength: SIZE }), u8, (table, entry) => {
+        pair = new RingPair(SIZE, { hasIndirect: true })
+        for (const [i, fields] of table.entries()) raw(i, fields)
+        available(entry % SIZE)
+        const head = pair.device.pop()
+        if (head === RING_BROKEN) expect(pair.device.brokenReason).not.toBe("")
+        else expect(head).toBe(entry % SIZE)
+        if (head < 0) return
+        expect(pair.device.count).toBeLessThanOrEqual(SIZE)
+        for (const { offset, length } of pair.popped()) expect(offset + length).toBeLessThanOrEqual(AREA_SIZE)
+        expect(pair.device.pop()).toBe(RING_EMPTY)
+      }),
+      { numRuns: 400 },
+    )
+  })
+})
