@@ -3,7 +3,9 @@
 import type { Command } from "commander"
 import pc from "picocolors"
 import { PACKET_DATA } from "../../../shared-protocol/src/mailbox/packet.js"
+import { toHex } from "../bytes.js"
 import { systemClock } from "../clock.js"
+import type { I2cOutcome, I2cRequest } from "../driver/i2c-adapter.js"
 import { VirtioMsgError } from "../errors.js"
 import { BoardForwarder } from "../node/board-forwarder.js"
 import { LinuxGuest } from "../node/linux-guest/boot.js"
@@ -66,7 +68,7 @@ async function runLinux(port: string, options: LinuxOptions): Promise<number> {
     note(`Booting Linux ${image.kernelRelease} on a Cortex-A7 ...`)
     await guest.boot()
     // a signal ends the guest in order, which Node's default would leave running
-    return await Promise.race([use(guest, options, trace), untilStopped().then(() => 130)])
+    return await Promise.race([use(guest, options, forwarder, trace), untilStopped().then(() => 130)])
   } finally {
     await guest.shutdown()
     backend.close()
@@ -74,33 +76,46 @@ async function runLinux(port: string, options: LinuxOptions): Promise<number> {
   }
 }
 
-async function use(guest: LinuxGuest, options: LinuxOptions, trace: Trace): Promise<number> {
+async function use(
+  guest: LinuxGuest,
+  options: LinuxOptions,
+  forwarder: BoardForwarder,
+  trace: Trace,
+): Promise<number> {
   if (options.run !== undefined) {
     const { code, output } = await guest.sh(options.run)
     if (output) print(output)
     return code
   }
-  if (options.demo) return showLines(guest, trace)
+  if (options.demo) return showLines(guest, forwarder, trace)
   note("The microcontroller's bus is i2c-0: try i2cdetect -y 0. End with exit.")
   return guest.interactive(process.stdin, process.stdout)
 }
 
-/** Types ST's lines in the guest, with what crossed to the M4 beside them. */
-async function showLines(guest: LinuxGuest, trace: Trace): Promise<number> {
-  const crossed = { out: 0, in: 0 }
+/** More requests than this are counted, not listed. */
+const MOST_LISTED = 4
+
+/** Types ST's lines in the guest, with what the M4 did beside them. */
+async function showLines(guest: LinuxGuest, forwarder: BoardForwarder, trace: Trace): Promise<number> {
+  const packets = { out: 0, in: 0 }
+  let requests: string[] = []
   trace.onPacket.on((direction, packet) => {
-    if ((packet[0] ?? 0) & PACKET_DATA) crossed[direction]++
+    if ((packet[0] ?? 0) & PACKET_DATA) packets[direction]++
   })
+  forwarder.onOutcome.on((request, outcome) => requests.push(describe(request, outcome)))
   print(pc.bold("Linux on the A7 uses the I2C bus of the M4, through its own driver i2c-virtio."))
   let last = ""
   for (const line of ST_LINES) {
-    crossed.out = 0
-    crossed.in = 0
+    packets.out = 0
+    packets.in = 0
+    requests = []
     const { code, output } = await guest.sh(line)
     print()
-    print(`${pc.cyan("A7")} # ${pc.bold(line)}`)
-    if (output) print(output)
-    print(pc.dim(`M4   ${crossed.out} packets in, ${crossed.in} out`))
+    print(`${pc.cyan("A7")}  # ${pc.bold(line)}`)
+    for (const text of output.split("\n")) if (text) print(`    ${text}`)
+    const listed = requests.length > MOST_LISTED ? [`${requests.length} requests`] : requests
+    if (requests.length > 0)
+      print(`${pc.magenta("M4")}  ${listed.join(", ")} (packets: ${packets.out} in, ${packets.in} out)`)
     if (code !== 0)
       throw new VirtioMsgError("DEVICE_FAILED", `"${line}" ended with code ${code}.`, {
         hint: "Only the simulated chips have ST's RAM: --port sim",
@@ -111,4 +126,14 @@ async function showLines(guest: LinuxGuest, trace: Trace): Promise<number> {
   if (last !== "0x25") throw new VirtioMsgError("DEVICE_FAILED", `Linux read ${last}, not 0x25.`)
   print(pc.green("Done: written and read back by Linux itself."))
   return 0
+}
+
+/** "0x54: write 0e" */
+function describe({ address, write, readLength }: I2cRequest, { ok, data }: I2cOutcome): string {
+  const what = write?.length
+    ? `write ${toHex(write)}`
+    : readLength
+      ? `read ${data ? toHex(data) : ""}`
+      : "probe"
+  return `0x${address.toString(16)}: ${what.trim()}${ok ? "" : " (no answer)"}`
 }

@@ -48,6 +48,8 @@ const NEEDS: DriverNeeds = {
 }
 
 const DEFAULT_TIMEOUT_MS = 1500
+/** A device that starts again while it is being initialised is initialised again, this often in all. */
+const INITIALISE_TRIES = 3
 /** As Linux's I2C_RDWR takes them. */
 const MAX_MESSAGES = 42
 
@@ -175,8 +177,17 @@ export class I2cAdapter {
   }
 
   async #initialise(): Promise<void> {
-    await this.device.bus.whenUp()
-    await this.device.initialise(NEEDS)
+    for (let tries = 1; ; tries++) {
+      await this.device.bus.whenUp()
+      try {
+        await this.device.initialise(NEEDS)
+        break
+      } catch (error) {
+        // the device started again unnoticed, or does so now: no transfer has begun, so none is repeated
+        const hasRestarted = error instanceof VirtioMsgError && error.code === "DEVICE_RESTARTED"
+        if (!hasRestarted || tries === INITIALISE_TRIES) throw error
+      }
+    }
     this.#queue = this.device.queues[0]
     if (this.#queue) this.#slots = new I2cSlots(this.device.bus, this.#queue)
   }

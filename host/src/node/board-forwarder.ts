@@ -14,6 +14,8 @@ const REOPEN_MS = 500
 export class BoardForwarder implements I2cForwarder {
   /** The board went away or came back. */
   readonly onBoard = new Emitter<[isThere: boolean]>()
+  /** The board answered a request. */
+  readonly onOutcome = new Emitter<[request: I2cRequest, outcome: I2cOutcome]>()
 
   readonly #open: () => Promise<OpenedBus>
   readonly #clock: Clock
@@ -41,7 +43,12 @@ export class BoardForwarder implements I2cForwarder {
 
   /** As `I2cAdapter.submit`; every promise rejects with LINK_CLOSED while no board is there. */
   submit(requests: readonly I2cRequest[]): Promise<I2cOutcome>[] {
-    if (this.#adapter) return this.#adapter.submit(requests)
+    if (this.#adapter) {
+      const outcomes = this.#adapter.submit(requests)
+      for (const [at, request] of requests.entries())
+        outcomes[at]?.then((outcome) => this.onOutcome.emit(request, outcome)).catch(() => {})
+      return outcomes
+    }
     return requests.map(() =>
       Promise.reject(new VirtioMsgError("LINK_CLOSED", "The board is gone.", { hint: "Plug it in again." })),
     )
