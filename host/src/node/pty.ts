@@ -40,10 +40,13 @@ export async function openPty(): Promise<Pty> {
   })
   reader.on("data", (chunk) => stream.push(chunk))
   reader.on("error", () => stream.push(null))
+  let isOpen = true
   return {
     path,
     stream,
     close() {
+      if (!isOpen) return
+      isOpen = false
       reader.destroy()
       stream.destroy()
       closeSync(held)
