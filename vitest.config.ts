@@ -5,6 +5,9 @@ import { defineConfig } from "vitest/config"
 /** They run the DeviceScript compiler, which writes to one fixed place: one after the other, before the rest. */
 const COMPILING = ["test/firmware/firmware.test.ts", "test/shared-protocol/vectors.test.ts"]
 
+/** They boot guests, which want both cores. */
+const LINUX = "test/linux/**/*.test.ts"
+
 const limits = { testTimeout: 20_000, hookTimeout: 60_000 }
 
 export default defineConfig({
@@ -25,8 +28,17 @@ export default defineConfig({
           ...limits,
           name: "plain",
           include: ["test/**/*.test.ts"],
-          exclude: COMPILING,
+          exclude: [...COMPILING, LINUX],
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...limits,
+          name: "linux",
+          include: [LINUX],
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

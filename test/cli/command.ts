@@ -22,13 +22,17 @@ export interface Outcome {
 
 type Child = ChildProcessByStdio<null, Readable, Readable>
 
-/** The environment of the tests themselves must not decide about colours. */
-function spawnCommand(args: readonly string[], env: NodeJS.ProcessEnv = {}): Child {
+/** Starts `virtio-msg ARGS`. The environment of the tests themselves must not decide about colours. */
+export function spawnCommand(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  limitMs = LIMIT_MS,
+): Child {
   const { NO_COLOR, FORCE_COLOR, CI, ...inherited } = process.env
   return spawn(process.execPath, [MAIN, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...inherited, ...env },
-    timeout: LIMIT_MS,
+    timeout: limitMs,
     killSignal: "SIGKILL",
   })
 }
@@ -44,9 +48,13 @@ function expectNoStackTrace(stderr: string): void {
 }
 
 /** Runs `virtio-msg ARGS`, split at spaces where it is one string. */
-export async function virtioMsg(line: string | readonly string[], env?: NodeJS.ProcessEnv): Promise<Outcome> {
+export async function virtioMsg(
+  line: string | readonly string[],
+  env?: NodeJS.ProcessEnv,
+  limitMs?: number,
+): Promise<Outcome> {
   const args = typeof line === "string" ? line.split(" ").filter((word) => word !== "") : line
-  const child = spawnCommand(args, env)
+  const child = spawnCommand(args, env, limitMs)
   const [code, stdout, stderr] = await Promise.all([exitCode(child), text(child.stdout), text(child.stderr)])
   expectNoStackTrace(stderr)
   return { code, stdout, stderr }

@@ -31,6 +31,7 @@ export function addServeCommand(program: Command): void {
       )
       const device = new VirtioI2cDevice(forwarder)
       const backend = new VhostUserBackend({ socketPath: options.socket, device })
+      const stopped = untilStopped() // before anybody learns that we are up
       try {
         await forwarder.start()
         forwarder.onBoard.on((isThere) => note(isThere ? "The board is back." : "The board is gone."))
@@ -47,7 +48,7 @@ export function addServeCommand(program: Command): void {
             bus: options.pci ? "pci" : "mmio",
           }).join(" "),
         )
-        await untilStopped()
+        await stopped
       } finally {
         backend.close()
         await forwarder.close()

@@ -28,12 +28,13 @@ export function addSimCommand(program: Command): void {
       if (options.verbose) machine.onLog.on((line) => note(line))
       machine.onPanic.on((code) => note(`The board's program panicked (${code}); it starts again in 5 s.`))
       await machine.start()
+      const stopped = untilStopped() // before anybody learns the port, and so could stop us
       try {
         const server = await serveBoard(machine, options.listen)
         // scripts read this line to learn the port
         print(server.port)
         note(`The simulated board is on ${server.port}. Use it: virtio-msg --port ${server.port} i2c detect`)
-        await untilStopped()
+        await stopped
         await server.close()
       } finally {
         machine.stop()

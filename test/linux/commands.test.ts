@@ -1,0 +1,70 @@
+// `virtio-msg linux` and `virtio-msg serve` as a user types them.
+
+import { once } from "node:events"
+import { mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import path from "node:path"
+import { afterAll, describe, expect, it } from "vitest"
+import { LinuxGuest } from "../../host/src/node/linux-guest/boot.js"
+import { prepareGuest } from "../../host/src/node/linux-guest/prepare.js"
+import { spawnCommand, stdoutOf, virtioMsg } from "../cli/command.js"
+import { skipReason } from "./requirements.js"
+
+/** A busy machine boots slowly; a guest that hangs is ended, and fails its test. */
+const BOOT_LIMIT_MS = 90_000
+
+const skip = await skipReason({ koffi: true, guest: true })
+const folder = mkdtempSync(path.join(tmpdir(), "virtio-msg-commands-"))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+describe("virtio-msg linux", () => {
+  it("says what to install on a machine without QEMU, and leaves nothing behind", async () => {
+    const cache = path.join(folder, "cache")
+    const env = { PATH: folder, VIRTIO_MSG_CACHE: cache }
+    const { code, stdout, stderr } = await virtioMsg("--port sim linux --run true", env)
+    expect({ code, stdout }).toEqual({ code: 4, stdout: "" })
+    expect(stderr).toMatch(/^error: .+\nhint: .+\n$/)
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  it("shows examples for itself and for serve", async () => {
+    expect(await stdoutOf("linux --help")).toMatch(/\$ virtio-msg --port sim linux --run/)
+    expect(await stdoutOf("serve --help")).toMatch(/\$ virtio-msg --port sim serve --socket/)
+  })
+})
+
+describe.skipIf(skip)(`a guest${skip ? ` (skipped: ${skip})` : ""}`, { timeout: 180_000 }, () => {
+  it("runs one command of `virtio-msg linux`, whose output and exit code come back", async () => {
+    await prepareGuest()
+    const args = ["--port", "sim", "linux", "--run", "i2cget -y 0 0x54 14; uname -m; exit 7"]
+    const { code, stdout } = await virtioMsg(args, {}, BOOT_LIMIT_MS)
+    expect({ code, stdout }).toEqual({ code: 7, stdout: "0x66\narmv7l\n" })
+  })
+
+  it("finds ST's five lines going through in `virtio-msg linux --demo`", async () => {
+    const { code, stdout } = await virtioMsg("--port sim linux --demo", {}, BOOT_LIMIT_MS)
+    expect(code).toBe(0)
+    expect(stdout).toMatch(
+      /i2cget -y 0 0x54 14\n {4}0x66\nM4 {2}0x54: write 0e, 0x54: read 66 \(packets: 1 in, 1 out\)/,
+    )
+    expect(stdout).toMatch(/i2cset -y 0 0x54 14 0x25\nM4 {2}0x54: write 0e25/)
+    expect(stdout).toMatch(/\n {4}0x25\nM4 .+\n\nDone: /)
+  })
+
+  it("uses the bus that `virtio-msg serve` gives it, and serve prints QEMU's arguments", async () => {
+    const guest = new LinuxGuest({ image: await prepareGuest() })
+    const serve = spawnCommand(["--port", "sim", "serve", "--socket", guest.socketPath], {}, BOOT_LIMIT_MS)
+    try {
+      const [line] = await once(serve.stdout, "data")
+      expect(String(line)).toContain(`-chardev socket,id=vu,path=${guest.socketPath},server=on`)
+      expect(String(line)).toContain("-device vhost-user-i2c-device,chardev=vu")
+      await guest.boot()
+      expect(await guest.sh("i2cget -y 0 0x54 14")).toEqual({ code: 0, output: "0x66" })
+    } finally {
+      await guest.shutdown()
+      serve.kill("SIGTERM")
+    }
+    const [code] = await once(serve, "exit")
+    expect(code).toBe(0)
+  })
+})
