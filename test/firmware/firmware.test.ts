@@ -1,10 +1,6 @@
 // The firmware as bytecode in the DeviceScript VM: its size and heap, its hardware bus, its slices.
 
-import { execFileSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import path from "node:path"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { beforeAll, describe, expect, it } from "vitest"
 import { Bus } from "../../host/src/bus/bus.js"
 import { VirtualClock } from "../../host/src/clock.js"
 import { JacdacLink } from "../../host/src/link/jacdac-link.js"
@@ -12,17 +8,7 @@ import { OpenedBus } from "../../host/src/open-bus.js"
 import { readFirmware } from "../../host/src/vm/firmware-image.js"
 import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
 import { VmPort } from "../../host/src/vm/vm-port.js"
-
-const root = path.join(import.meta.dirname, "../..")
-const folder = mkdtempSync(path.join(tmpdir(), "virtio-msg-firmware-"))
-afterAll(() => rmSync(folder, { recursive: true }))
-
-/** Compiles a program of firmware/test-src. */
-function compile(name: string): Uint8Array {
-  const output = path.join(folder, `${name}.devs`)
-  execFileSync(process.execPath, [path.join(root, "firmware/build.mjs"), `test-src/${name}.ts`, output])
-  return readFileSync(output)
-}
+import { compileFirmware } from "../support/compile-firmware.js"
 
 async function boot(program: Uint8Array) {
   const clock = new VirtualClock(1000)
@@ -45,7 +31,7 @@ describe("the firmware's size", () => {
   })
 
   it("leaves 20 kB of heap after initialisation and transfers", async () => {
-    const { clock, log, panics, board, i2c } = await boot(compile("main-heap"))
+    const { clock, log, panics, board, i2c } = await boot(compileFirmware("main-heap"))
     await clock.run(i2c.readBlock(0x50, 0, 256))
     await clock.advance(2000)
     let taken = 0
@@ -61,7 +47,7 @@ describe("the firmware's size", () => {
 describe("the hardware build", () => {
   let program: Uint8Array
   beforeAll(() => {
-    program = compile("main-wires")
+    program = compileFirmware("main-wires")
   })
 
   it("makes one bus transaction of a write and the read behind it", async () => {
