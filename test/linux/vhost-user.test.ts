@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, describe, expect, it } from "vitest"
+import { systemClock } from "../../host/src/clock.js"
 import type { VirtioMsgError } from "../../host/src/errors.js"
 import { VhostUserBackend, type VhostUserBackendOptions } from "../../host/src/node/vhost-user/backend.js"
 import type { Chain, VhostUserDevice } from "../../host/src/node/vhost-user/device.js"
@@ -16,6 +17,7 @@ import {
   encodeVringState,
   REQUEST,
 } from "../../host/src/node/vhost-user/messages.js"
+import { VhostUserSession } from "../../host/src/node/vhost-user/session.js"
 import { FrontEnd, memoryTable, until } from "./front-end.js"
 import { GUEST_BASE, MEMORY_LENGTH } from "./guest-ring.js"
 import { skipReason } from "./requirements.js"
@@ -302,6 +304,38 @@ describe.skipIf(skip)(`vhost-user backend${skip ? ` (skipped: ${skip})` : ""}`, 
     await again.startQueue({ base: 7 })
     await until(() => device.kicks.length === 1)
     expect(device.kicks[0]).toHaveLength(1)
+  })
+
+  it("shows what it completed before it closes the socket, where the front end then goes on", async () => {
+    const path = newPath()
+    const libc = await loadLibc()
+    const listener = libc.listen(path)
+    cleanUp.push(() => libc.close(listener))
+    const usedAtClose: number[] = []
+    const device = new TestDevice()
+    const socket = libc.connect(path)
+    const close = libc.close.bind(libc)
+    libc.close = (descriptor) => {
+      if (descriptor === socket) usedAtClose.push(frontEnd.ring.takeUsed().length)
+      close(descriptor)
+    }
+    cleanUp.push(() => Reflect.deleteProperty(libc, "close"))
+    const frontEnd = await FrontEnd.accept(listener)
+    cleanUp.push(() => frontEnd.close())
+    const session = new VhostUserSession(socket, {
+      libc,
+      device,
+      clock: systemClock,
+      onEnd: () => {},
+      onDeviceBroken: () => {},
+    })
+    await frontEnd.startQueue()
+    frontEnd.ring.add([{ room: 1 }])
+    frontEnd.libc.signal(frontEnd.kick)
+    await until(() => device.kicks.length === 1)
+    device.kicks[0]?.[0]?.complete(Uint8Array.of(1))
+    session.close()
+    expect(usedAtClose).toEqual([1])
   })
 
   it("is there before the front end's socket is, and finds it", async () => {

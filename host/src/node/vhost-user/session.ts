@@ -101,9 +101,10 @@ export class VhostUserSession {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#stream.close()
     this.#drainTimer?.cancel()
+    // before the socket: as soon as QEMU sees that closed, it reads in the used rings where to go on
     for (const { queue } of this.#queues) queue.close()
+    this.#stream.close()
     this.#options.device.reset()
     this.#memory.close()
   }
