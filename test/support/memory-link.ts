@@ -5,23 +5,42 @@ import { allocateBytes } from "../../host/src/bytes.js"
 import type { Clock } from "../../host/src/clock.js"
 import type { Link, LinkEvents } from "../../host/src/link/link.js"
 import { DeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
+import type { DeviceType } from "../../shared-protocol/src/device/device-type.js"
 import { I2cDevice } from "../../shared-protocol/src/device/i2c.js"
 
 /** What a packet from the device takes. */
 const LATENCY_MS = 1
+
+/** What the device is, and what it gets wrong. */
+export interface MemoryLinkOptions {
+  /** A virtio-i2c device on the simulated bus when absent. */
+  readonly types?: readonly DeviceType[]
+  readonly deviceNumbers?: readonly number[]
+  readonly isStrict?: boolean
+  readonly maxMessageSize?: number
+  /** Each message of the device goes through here: as it is to be, or undefined for one that is lost. */
+  readonly tamper?: (frame: Uint8Array) => Uint8Array | undefined
+}
 
 export class MemoryLink implements Link {
   readonly name = "memory"
   readonly isSimulated = true
 
   readonly #clock: Clock
+  readonly #options: MemoryLinkOptions
   #endpoint: DeviceEndpoint
   #events: LinkEvents | undefined
   #isPumping = false
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, options: MemoryLinkOptions = {}) {
     this.#clock = clock
-    this.#endpoint = makeEndpoint(clock)
+    this.#options = options
+    this.#endpoint = makeEndpoint(clock, options)
+  }
+
+  /** The device's end, to look into. */
+  get endpoint(): DeviceEndpoint {
+    return this.#endpoint
   }
 
   async open(events: LinkEvents): Promise<void> {
@@ -38,9 +57,22 @@ export class MemoryLink implements Link {
     this.#events = undefined
   }
 
+  /** Has the device send a message of its own accord. */
+  post(message: Uint8Array): void {
+    this.#endpoint.mailbox.post(message)
+    void this.#pump()
+  }
+
+  /** The link breaks. */
+  breakOff(reason?: Error): void {
+    const events = this.#events
+    this.#events = undefined
+    events?.onClose(reason)
+  }
+
   /** The device loses all that it had in memory, as when its power is switched off and on. */
   restart(): void {
-    this.#endpoint = makeEndpoint(this.#clock)
+    this.#endpoint = makeEndpoint(this.#clock, this.#options)
   }
 
   /** What the firmware's fiber does. */
@@ -61,16 +93,27 @@ export class MemoryLink implements Link {
   }
 }
 
-function makeEndpoint(clock: Clock): DeviceEndpoint {
+function makeEndpoint(clock: Clock, options: MemoryLinkOptions): DeviceEndpoint {
+  const { tamper, types, ...rest } = options
   const bus = new SimulatedBus(
     demoChips(() => clock.now(), allocateBytes),
     allocateBytes,
   )
-  return new DeviceEndpoint({
+  const endpoint = new DeviceEndpoint({
     alloc: allocateBytes,
-    types: [new I2cDevice(bus, allocateBytes(0), () => Promise.resolve())],
+    types: types ?? [new I2cDevice(bus, allocateBytes(0), () => Promise.resolve())],
     driverAreaSize: 8192,
     deviceAreaSize: 8192,
     identity: { board: "memory", firmwareVersion: [0, 1, 0, 0], hasSimulatedChips: true },
+    ...rest,
   })
+  if (tamper) {
+    const { mailbox } = endpoint
+    const post = mailbox.post.bind(mailbox)
+    mailbox.post = (message) => {
+      const changed = tamper(message as unknown as Uint8Array)
+      if (changed) post(changed)
+    }
+  }
+  return endpoint
 }

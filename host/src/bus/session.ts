@@ -34,6 +34,8 @@ const FIRST_RESEND_MS = 100
 const LONGEST_RESEND_MS = 400
 /** After so many times without an acknowledgement the device is taken for dead: 2.7 s in all. */
 const RESEND_TRIES = 8
+/** How long HELLO may take, even if the device acknowledges it: longer than any resending. */
+const HELLO_TIMEOUT_MS = 3000
 /** How long to wait for an answer before asking the device to send again what may be lost. */
 const ASK_AGAIN_MS = 100
 
@@ -86,6 +88,7 @@ export class Session {
     const request = allocateBytes(HELLO_REQUEST_SIZE)
     encodeHelloRequest(request, { protocolHash: PROTOCOL_HASH, busVersion: BUS_VERSION })
     let offLost = () => {}
+    let timer: Timer | undefined
     try {
       const hello = await new Promise<HelloResponse>((resolve, reject) => {
         offLost = this.onLost.on((cause) =>
@@ -100,6 +103,7 @@ export class Session {
         this.#onHello = resolve
         this.#isUp = true
         this.post(request)
+        timer = this.#clock.schedule(HELLO_TIMEOUT_MS, () => this.#lose(this.#silence()))
       })
       checkHello(hello, this.#link.name)
       this.mailbox.resize(hello.driverAreaSize, hello.deviceAreaSize)
@@ -109,6 +113,7 @@ export class Session {
       this.#down()
       throw error
     } finally {
+      timer?.cancel()
       offLost()
       this.#onHello = undefined
     }
@@ -236,12 +241,7 @@ export class Session {
     const now = this.#clock.now()
     if (this.mailbox.unacknowledgedOut() > 0 && now - this.#unacknowledgedSinceMs >= this.#resendAfterMs) {
       if (++this.#resendTries > RESEND_TRIES) {
-        this.#lose(
-          new VirtioMsgError("TIMEOUT", `The device on ${this.#link.name} does not answer any more.`, {
-            hint: "Reset the board; if its I2C bus is stuck, switch its power off and on.",
-            maybeExecuted: true,
-          }),
-        )
+        this.#lose(this.#silence())
         return
       }
       this.#unacknowledgedSinceMs = now
@@ -270,6 +270,13 @@ export class Session {
     this.#noteProgress()
     this.#heardMs = this.#clock.now()
     this.#askedAgainMs = this.#clock.now()
+  }
+
+  #silence(): VirtioMsgError {
+    return new VirtioMsgError("TIMEOUT", `The device on ${this.#link.name} does not answer any more.`, {
+      hint: "Reset the board; if its I2C bus is stuck, switch its power off and on.",
+      maybeExecuted: true,
+    })
   }
 
   #lose(error: VirtioMsgError): void {

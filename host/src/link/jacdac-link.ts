@@ -3,7 +3,7 @@
 
 import { getU16, getU32 } from "../../../shared-protocol/src/bytes.js"
 import { PACKET_HEADER_SIZE, PACKET_NO_EPOCH } from "../../../shared-protocol/src/mailbox/packet.js"
-import { type Clock, systemClock } from "../clock.js"
+import { type Clock, systemClock, type Timer } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
 import {
   ANNOUNCE_REPORT,
@@ -67,6 +67,8 @@ export class JacdacLink implements Link {
   #events: LinkEvents | undefined
   #service: Service | undefined
   #onService: ((service: Service) => void) | undefined
+  /** Ends the search for the service. */
+  #searchLimit: Timer | undefined
 
   constructor(port: FramePort, clock: Clock = systemClock) {
     this.name = port.name
@@ -101,6 +103,9 @@ export class JacdacLink implements Link {
     } catch (error) {
       await this.#port.close()
       throw error
+    } finally {
+      this.#searchLimit?.cancel()
+      this.#onService = undefined
     }
   }
 
@@ -118,21 +123,16 @@ export class JacdacLink implements Link {
 
   #discover(): Promise<Service> {
     return new Promise((resolve, reject) => {
-      const timer = this.#clock.schedule(DISCOVERY_MS, () => {
-        this.#onService = undefined
+      this.#searchLimit = this.#clock.schedule(DISCOVERY_MS, () =>
         reject(
           new VirtioMsgError(
             "NOT_FOUND",
             `No virtio-msg firmware answered on ${this.name} within ${DISCOVERY_MS / 1000} s.`,
             { hint: "Is it a board with DeviceScript and our firmware? Unplug it, plug it in, try again." },
           ),
-        )
-      })
-      this.#onService = (service) => {
-        timer.cancel()
-        this.#onService = undefined
-        resolve(service)
-      }
+        ),
+      )
+      this.#onService = resolve
       this.#port.sendFrame(encodeBroadcast(CONTROL_CLASS, ANNOUNCE_COMMAND, new Uint8Array(0)))
     })
   }

@@ -62,7 +62,7 @@ export class SocketStream implements ByteStream {
     if (!socket || socket.destroyed) return
     await new Promise<void>((resolve) => {
       socket.once("close", () => resolve())
-      socket.end(() => socket.destroy())
+      socket.destroy() // a peer that does not read must not keep us
     })
   }
 }
