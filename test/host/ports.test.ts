@@ -1,0 +1,156 @@
+// From what stands behind --port to a link: boards found by their USB ids, addresses, sockets that are in the way.
+
+import {
+  link as hardLink,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises"
+import net from "node:net"
+import { tmpdir } from "node:os"
+import path from "node:path"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { serveBoard } from "../../host/src/node/board-server.js"
+import { findBoards } from "../../host/src/node/find-boards.js"
+import { makeLink } from "../../host/src/node/open-link.js"
+import { parseSocketAddress } from "../../host/src/node/socket-stream.js"
+import { readFirmware } from "../../host/src/vm/firmware-image.js"
+import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "virtio-msg-ports-"))
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+const noEvents = { onPacket() {}, onClose() {} }
+
+describe("findBoards", () => {
+  /** A serial port in a folder like /sys/class/tty, with its USB device one level above its interface. */
+  async function addTty(name: string, usb?: Record<string, string>): Promise<void> {
+    const usbDevice = path.join(folder, "devices", name)
+    const usbInterface = path.join(usbDevice, "1-1:1.0")
+    await mkdir(usbInterface, { recursive: true })
+    for (const [file, text] of Object.entries(usb ?? {}))
+      await writeFile(path.join(usbDevice, file), `${text}\n`)
+    await mkdir(path.join(folder, "tty", name), { recursive: true })
+    await symlink(usbInterface, path.join(folder, "tty", name, "device"))
+  }
+
+  it("finds the boards that we know, by path, and nothing else", async () => {
+    await addTty("ttyACM1", { idVendor: "2e8a", idProduct: "420a", serial: "E660" })
+    await addTty("ttyACM0", { idVendor: "303a", idProduct: "1001" })
+    await addTty("ttyUSB0", { idVendor: "0403", idProduct: "6001" }) // an FTDI cable
+    await addTty("ttyS0", { idVendor: "2e8a", idProduct: "420a" })
+    await addTty("ttyACM7")
+    await mkdir(path.join(folder, "tty", "ttyACM8")) // unplugged while we look
+    expect(await findBoards(path.join(folder, "tty"), "/dev")).toEqual([
+      { path: "/dev/ttyACM0", board: "ESP32-C3 Super Mini", serialNumber: undefined },
+      { path: "/dev/ttyACM1", board: "Raspberry Pi Pico", serialNumber: "E660" },
+    ])
+  })
+
+  it("finds none where there is no such folder", async () => {
+    expect(await findBoards(path.join(folder, "no"))).toEqual([])
+  })
+})
+
+describe("parseSocketAddress", () => {
+  it.each([
+    ["unix:/run/board", { path: "/run/board" }],
+    ["tcp://127.0.0.1:7777", { host: "127.0.0.1", port: 7777 }],
+    ["tcp://[::1]:80", { host: "::1", port: 80 }],
+    ["tcp://board.local:0", { host: "board.local", port: 0 }],
+    ["tcp://h:65536", undefined],
+    ["tcp://h", undefined],
+    ["tcp://:80", undefined],
+    ["unix:", undefined],
+    ["/dev/ttyACM0", undefined],
+  ])("%s", (text, address) => {
+    expect(parseSocketAddress(text)).toEqual(address)
+  })
+})
+
+describe("opening", () => {
+  it("says what a port is when it is none", async () => {
+    await expect(makeLink("nonsense")).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: '"nonsense" is no port.',
+      hint: expect.stringContaining("sim, auto"),
+    })
+  })
+
+  it.each([
+    ["a socket that nobody listens on", () => `unix:${folder}/none`],
+    ["a TCP port that nobody listens on", () => "tcp://127.0.0.1:1"],
+    ["a host that does not exist", () => "tcp://no-such-host.invalid:7000"],
+    ["a file that is no serial port", () => "/dev/null"],
+  ])("says CONNECT_FAILED, with a hint, for %s", async (_name, port) => {
+    const link = await makeLink(port())
+    await expect(link.open(noEvents)).rejects.toMatchObject({
+      code: "CONNECT_FAILED",
+      message: expect.stringContaining(port()),
+      hint: expect.stringMatching(/./),
+    })
+    await link.close()
+  })
+})
+
+describe("a serial port that does not exist", () => {
+  it("says NOT_FOUND, with a hint", async () => {
+    const link = await makeLink(path.join(folder, "ttyNone"))
+    await expect(link.open(noEvents)).rejects.toMatchObject({
+      code: "NOT_FOUND",
+      message: expect.stringMatching(/^There is no serial port .*ttyNone/),
+      hint: expect.stringMatching(/./),
+    })
+  })
+})
+
+describe("serveBoard", () => {
+  const machine = new VirtualMachine({ program: readFirmware("simulated") })
+
+  it("says what there is to listen on", async () => {
+    await expect(serveBoard(machine, "nothing")).rejects.toMatchObject({ code: "INVALID_ARGUMENT" })
+  })
+
+  it("replaces a socket that a former run left", async () => {
+    const socketPath = path.join(folder, "board")
+    // a server that does not clean up: its process is killed
+    const left = net.createServer().listen(socketPath)
+    await new Promise((resolve) => left.once("listening", resolve))
+    const kept = `${socketPath}-kept`
+    await hardLink(socketPath, kept)
+    await new Promise((resolve) => left.close(resolve))
+    await rename(kept, socketPath)
+    const server = await serveBoard(machine, `unix:${socketPath}`)
+    expect((await stat(socketPath)).mode & 0o777).toBe(0o600)
+    await server.close()
+  })
+
+  it("does not take a socket away from who listens on it", async () => {
+    const port = `unix:${path.join(folder, "board")}`
+    const first = await serveBoard(machine, port)
+    await expect(serveBoard(machine, port)).rejects.toMatchObject({ code: "CONNECT_FAILED" })
+    await first.close()
+  })
+
+  it("never removes a file that is no socket", async () => {
+    const file = path.join(folder, "precious")
+    await writeFile(file, "keep me")
+    await expect(serveBoard(machine, `unix:${file}`)).rejects.toMatchObject({ code: "CONNECT_FAILED" })
+    expect(await readFile(file, "utf8")).toBe("keep me")
+  })
+
+  it("says when the folder is missing", async () => {
+    await expect(serveBoard(machine, `unix:${folder}/no/board`)).rejects.toMatchObject({
+      code: "CONNECT_FAILED",
+      hint: expect.stringContaining("folder"),
+    })
+  })
+})
