@@ -101,6 +101,18 @@ describe("opening", () => {
   })
 })
 
+describe("messages", () => {
+  it("tell a wrong file and a wrong host from a board that is not there", async () => {
+    const file = await makeLink("/dev/null")
+    await expect(file.open(noEvents)).rejects.toMatchObject({
+      message: "/dev/null is no serial port.",
+      hint: expect.stringContaining("/dev/ttyACM0"),
+    })
+    const host = await makeLink("tcp://no-such-host.invalid:7000")
+    await expect(host.open(noEvents)).rejects.toMatchObject({ hint: expect.stringContaining("host's name") })
+  })
+})
+
 describe("a serial port that does not exist", () => {
   it("says NOT_FOUND, with a hint", async () => {
     const link = await makeLink(path.join(folder, "ttyNone"))

@@ -85,11 +85,20 @@ function openError(path: string, error: Error): VirtioMsgError {
       hint: "Plug the board in, or use --port sim for the simulated one.",
       cause: error,
     })
+  if (/inappropriate ioctl|not a tty|not a typewriter/i.test(error.message))
+    return new VirtioMsgError("CONNECT_FAILED", `${path} is no serial port.`, {
+      hint: "A board appears as /dev/ttyACM0 or /dev/ttyUSB0, or a number higher; --port auto finds it.",
+      cause: error,
+    })
   const isDenied = /permission denied|access denied/i.test(error.message)
-  return new VirtioMsgError("CONNECT_FAILED", `Cannot open ${path}: ${error.message}`, {
-    hint: isDenied
-      ? "You may not use this port: sudo usermod -a -G dialout $USER, then log in again."
-      : "Does another program use it?",
-    cause: error,
-  })
+  return new VirtioMsgError(
+    "CONNECT_FAILED",
+    `Cannot open ${path}: ${error.message.replace(/^Error: /, "")}`,
+    {
+      hint: isDenied
+        ? "You may not use this port: sudo usermod -a -G dialout $USER, then log in again."
+        : "Does another program use it?",
+      cause: error,
+    },
+  )
 }

@@ -41,7 +41,9 @@ export class SocketStream implements ByteStream {
         failure = error
         reject(
           new VirtioMsgError("CONNECT_FAILED", `Cannot connect to ${this.name}: ${error.message}`, {
-            hint: `Is a board listening there? Start one: virtio-msg sim --listen ${this.name}`,
+            hint: /ENOTFOUND|EAI_AGAIN/.test(error.message)
+              ? "Is the host's name right? Its address works, too: tcp://192.0.2.1:7000"
+              : `Is a board listening there? Start one: virtio-msg sim --listen ${this.name}`,
             cause: error,
           }),
         )
