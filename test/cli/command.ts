@@ -79,6 +79,21 @@ export async function firstLineOf(line: string): Promise<Outcome> {
   return { code, stdout: first, stderr }
 }
 
+/** Starts a command that runs on, waits for its first line, and offers to end it. */
+export async function startUntilLine(args: readonly string[]): Promise<{ stop(): Promise<Outcome> }> {
+  const child = spawnCommand(args)
+  const done = exitCode(child)
+  const stderr = text(child.stderr)
+  const stdout = await firstLine(child.stdout)
+  if (stdout === "") throw new Error(`It ended at once: ${await stderr}`)
+  return {
+    async stop() {
+      child.kill("SIGTERM")
+      return { code: await done, stdout, stderr: await stderr }
+    },
+  }
+}
+
 /** `virtio-msg sim`, as a process that other commands drive. */
 export class Simulator {
   readonly port: string

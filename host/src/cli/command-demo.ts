@@ -16,10 +16,8 @@ const CHIP = 0x54
 const OFFSET = 14
 const NEW_VALUE = 0x25
 
-export function addDemoCommand(program: Command): void {
-  program
-    .command("demo")
-    .description("Show the whole flow between the A7 and the M4, step by step.")
+export function define(command: Command): void {
+  command
     .addHelpText("after", helpExamples("virtio-msg --port sim demo"))
     .action((_options: object, command: Command) => runDemo(portOf(command)))
 }

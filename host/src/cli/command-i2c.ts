@@ -16,19 +16,16 @@ const CHIP_HELP = "address, 0x08 to 0x77"
 const ALL_HELP = "allow the addresses 0x00 to 0x07 and 0x78 to 0x7f"
 const PEC_HELP = "with p behind it, packet error checking"
 
-export function addI2cCommand(program: Command): void {
-  const i2c = program
-    .command("i2c")
-    .description("Use the microcontroller's I2C bus: i2c-tools' commands without the bus number.")
-    .addHelpText(
-      "after",
-      helpExamples("virtio-msg --port sim i2c detect", "virtio-msg --port sim i2c get 0x54 14"),
-    )
-  addDetect(i2c)
-  addGet(i2c)
-  addSet(i2c)
-  addDump(i2c)
-  addTransfer(i2c)
+export function define(command: Command): void {
+  command.addHelpText(
+    "after",
+    helpExamples("virtio-msg --port sim i2c detect", "virtio-msg --port sim i2c get 0x54 14"),
+  )
+  addDetect(command)
+  addGet(command)
+  addSet(command)
+  addDump(command)
+  addTransfer(command)
 }
 
 /** A subcommand with the options that every i2c-tool has, so that its lines can be typed as they are. */

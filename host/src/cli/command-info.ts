@@ -10,10 +10,8 @@ import type { VirtioDevice } from "../driver/virtio-device.js"
 import type { OpenedBus } from "../open-bus.js"
 import { helpExamples, print, withBus } from "./context.js"
 
-export function addInfoCommand(program: Command): void {
-  program
-    .command("info")
-    .description("Show the bus parameters and the devices with their features and queues.")
+export function define(command: Command): void {
+  command
     .option("--json", "as JSON")
     .addHelpText("after", helpExamples("virtio-msg --port sim info", "virtio-msg --port sim info --json"))
     .action(async (options: { json?: boolean }, command: Command) => {

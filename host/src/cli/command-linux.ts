@@ -32,10 +32,8 @@ interface LinuxOptions {
   readonly refresh?: true
 }
 
-export function addLinuxCommand(program: Command): void {
-  program
-    .command("linux")
-    .description("Boot a real Linux on an emulated Cortex-A7, with the microcontroller's I2C bus as i2c-0.")
+export function define(command: Command): void {
+  command
     .option("--run <command>", "run one shell command there and return its exit code")
     .option("--demo", "type ST's five lines there")
     .option("--refresh", "prepare the guest anew, with Debian's newest kernel")

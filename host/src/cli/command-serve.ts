@@ -13,10 +13,8 @@ import { untilStopped } from "./until-stopped.js"
 /** The memory in the printed QEMU arguments; any amount works. */
 const EXAMPLE_MEMORY_MIB = 256
 
-export function addServeCommand(program: Command): void {
-  program
-    .command("serve")
-    .description("Give the microcontroller's I2C bus to a Linux guest in QEMU (vhost-user).")
+export function define(command: Command): void {
+  command
     .requiredOption("-s, --socket <path>", "the Unix socket that QEMU listens on")
     .option("--pci", "print the arguments for a guest with a PCI bus")
     .addHelpText(

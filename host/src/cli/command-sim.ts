@@ -9,10 +9,8 @@ import { VirtualMachine } from "../vm/virtual-machine.js"
 import { helpExamples, note, print } from "./context.js"
 import { untilStopped } from "./until-stopped.js"
 
-export function addSimCommand(program: Command): void {
-  program
-    .command("sim")
-    .description("Run the simulated board for other processes to use.")
+export function define(command: Command): void {
+  command
     .option("-l, --listen <where>", "unix:PATH, tcp://127.0.0.1:PORT or pty", "pty")
     .option("-v, --verbose", "print the board's log")
     .addHelpText(

@@ -3,7 +3,7 @@
 import type { Command } from "commander"
 import pc from "picocolors" // escape codes by name
 import type { VirtioMsgError } from "../errors.js"
-import { type OpenedBus, openBus } from "../open-bus.js"
+import type { OpenedBus } from "../open-bus.js"
 
 const { env } = process
 const isForced = env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== "0"
@@ -41,6 +41,7 @@ export function helpExamples(...lines: string[]): string {
 
 /** Opens the bus that the command line names, runs `work`, and closes it whatever happens. */
 export async function withBus<T>(command: Command, work: (bus: OpenedBus) => Promise<T>): Promise<T> {
+  const { openBus } = await import("../open-bus.js") // not needed to print a help text
   const bus = await openBus({ port: portOf(command), onChoice: note })
   try {
     return await work(bus)

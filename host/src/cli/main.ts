@@ -4,13 +4,8 @@
 import { readFileSync } from "node:fs"
 import { Command, CommanderError } from "commander" // subcommands, help and suggestions as users know them
 import { VirtioMsgError } from "../errors.js"
-import { PORT_FORMS } from "../node/open-link.js"
-import { addDemoCommand } from "./command-demo.js"
-import { addI2cCommand } from "./command-i2c.js"
-import { addInfoCommand } from "./command-info.js"
-import { addLinuxCommand } from "./command-linux.js"
-import { addServeCommand } from "./command-serve.js"
-import { addSimCommand } from "./command-sim.js"
+import { PORT_FORMS } from "../node/port-forms.js"
+import { COMMANDS } from "./commands.js"
 import { printError } from "./context.js"
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE, exitCodeOf } from "./exit-codes.js"
 
@@ -36,13 +31,21 @@ function makeProgram(): Command {
       "\nExample:\n  $ virtio-msg --port sim i2c get 0x54 14\n  0x66\n\n" +
         "Exit codes: 0 done, 1 the operation failed, 2 wrong command line, 3 no board, 4 something is not installed.",
     )
-  addDemoCommand(program)
-  addInfoCommand(program)
-  addI2cCommand(program)
-  addSimCommand(program)
-  addServeCommand(program)
-  addLinuxCommand(program)
-  hintAtHelp(program, "virtio-msg")
+  for (const { name, description } of COMMANDS) program.command(name).description(description)
+  program.hook("preSubcommand", async (_, chosen) => {
+    const found = COMMANDS.find(({ name }) => name === chosen.name())
+    if (found) (await found.load()).define(chosen)
+    hintAtHelp(chosen, `virtio-msg ${chosen.name()}`)
+  })
+  program
+    .helpCommand(false) // commander's own would not load the command
+    .command("help [command...]")
+    .description("display help for command")
+    .action(async (names: string[]) => {
+      const isKnown = names.length === 0 || COMMANDS.some(({ name }) => name === names[0])
+      await makeProgram().parseAsync(isKnown ? [...names, "--help"] : names, { from: "user" })
+    })
+  program.showHelpAfterError("hint: See virtio-msg --help")
   return program
 }
 

@@ -10,11 +10,9 @@ import { readFirmware } from "../vm/firmware-image.js"
 import { VirtualMachine } from "../vm/virtual-machine.js"
 import { VmPort } from "../vm/vm-port.js"
 import { findBoards } from "./find-boards.js"
+import { PORT_FORMS } from "./port-forms.js"
 import { SerialStream } from "./serial-stream.js"
 import { parseSocketAddress, SocketStream } from "./socket-stream.js"
-
-/** The forms that a port takes. */
-export const PORT_FORMS = "sim, auto, a serial port's path, unix:PATH or tcp://HOST:PORT"
 
 export interface OpenLinkOptions {
   readonly clock?: Clock

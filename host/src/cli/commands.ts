@@ -1,0 +1,51 @@
+// All commands, one line each: the module of a command is loaded when it is used or its help is asked for, so that
+// `virtio-msg --help` and every other command start without it.
+
+import type { Command } from "commander"
+
+/** What a command's module exports: `define` gives the command its options, arguments, examples and action. */
+interface CommandModule {
+  define(command: Command): void
+}
+
+export interface CommandEntry {
+  readonly name: string
+  readonly description: string
+  readonly load: () => Promise<CommandModule>
+}
+
+const entry = (name: string, description: string, load: () => Promise<CommandModule>): CommandEntry => ({
+  name,
+  description,
+  load,
+})
+
+/** In the order of the help text. */
+export const COMMANDS: readonly CommandEntry[] = [
+  entry(
+    "demo",
+    "Show the whole flow between the A7 and the M4, step by step.",
+    () => import("./command-demo.js"),
+  ),
+  entry(
+    "info",
+    "Show the bus parameters and the devices with their features and queues.",
+    () => import("./command-info.js"),
+  ),
+  entry(
+    "i2c",
+    "Use the microcontroller's I2C bus: i2c-tools' commands without the bus number.",
+    () => import("./command-i2c.js"),
+  ),
+  entry("sim", "Run the simulated board for other processes to use.", () => import("./command-sim.js")),
+  entry(
+    "serve",
+    "Give the microcontroller's I2C bus to a Linux guest in QEMU (vhost-user).",
+    () => import("./command-serve.js"),
+  ),
+  entry(
+    "linux",
+    "Boot a real Linux on an emulated Cortex-A7, with the microcontroller's I2C bus as i2c-0.",
+    () => import("./command-linux.js"),
+  ),
+]
