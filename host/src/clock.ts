@@ -119,5 +119,20 @@ export class VirtualClock implements Clock {
 
 /** Lets every promise callback run that is ready, and those that they make ready. */
 function settlePromises(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
+  return new Promise(nextTurn)
+}
+
+/** Calls back in the next turn of the event loop: Node has a function for that, a browser sends itself a message. */
+const nextTurn: (callback: () => void) => void =
+  (globalThis as { setImmediate?: (callback: () => void) => void }).setImmediate ?? makeMessageTurn()
+
+function makeMessageTurn(): (callback: () => void) => void {
+  const { port1, port2 } = new MessageChannel()
+  const waiting: (() => void)[] = []
+  port1.addEventListener("message", () => waiting.shift()?.())
+  port1.start()
+  return (callback) => {
+    waiting.push(callback)
+    port2.postMessage(undefined)
+  }
 }

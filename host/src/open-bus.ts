@@ -7,7 +7,6 @@ import { Bus, type BusOptions } from "./bus/bus.js"
 import { I2cAdapter, type I2cAdapterOptions } from "./driver/i2c-adapter.js"
 import { VirtioDevice } from "./driver/virtio-device.js"
 import { VirtioMsgError } from "./errors.js"
-import { makeLink } from "./node/open-link.js"
 
 export interface OpenBusOptions extends BusOptions {
   /** `sim`, `auto`, a serial port's path, `unix:PATH` or `tcp://HOST:PORT`; `auto` when absent. */
@@ -27,6 +26,7 @@ export interface OpenBusOptions extends BusOptions {
  */
 export async function openBus(options: OpenBusOptions = {}): Promise<OpenedBus> {
   const { port = "auto", onChoice, ...busOptions } = options
+  const { makeLink } = await import("./node/open-link.js") // only Node has ports; the rest runs in a browser, too
   const link = await makeLink(port, {
     ...(busOptions.clock ? { clock: busOptions.clock } : {}),
     ...(onChoice ? { onChoice } : {}),

@@ -7,6 +7,7 @@
 // A frame may carry several packets one behind another; we read all of them and write one.
 
 import { getU16, putU16, putU32 } from "../../../shared-protocol/src/bytes.js"
+import { toHex } from "../bytes.js"
 
 const FRAME_HEADER_SIZE = 12
 const PACKET_HEADER_SIZE = 4
@@ -78,7 +79,7 @@ export function decodeFrame(frame: Uint8Array): JacdacPacket[] {
   if (frame.length < FRAME_HEADER_SIZE + PACKET_HEADER_SIZE) return []
   const end = FRAME_HEADER_SIZE + (frame[2] as number)
   if (frame.length < end || getU16(frame, 0) !== crc16(frame.subarray(0, end), 2)) return []
-  const deviceId = Buffer.from(frame.buffer, frame.byteOffset + 4, 8).toString("hex")
+  const deviceId = toHex(frame.subarray(4, 12))
   const isCommand = ((frame[3] as number) & FLAG_COMMAND) !== 0
   const packets: JacdacPacket[] = []
   for (let at = FRAME_HEADER_SIZE; at + PACKET_HEADER_SIZE <= end; ) {

@@ -6,78 +6,34 @@ import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import path from "node:path"
 import { VirtioMsgError } from "../errors.js"
+import {
+  instantiateRuntime,
+  RUNTIME_EXPORT,
+  RUNTIME_PARAMETERS,
+  type Runtime,
+  type RuntimeScope,
+} from "./runtime.js"
 
 const PACKAGE = "@devicescript/cli"
 const VERSION = "2.16.4"
 const SECTION_BEGIN = "// runtime/devicescript-vm/built/devicescript-vm.js"
 const SECTION_END = "\n// dap/"
-const SECTION_EXPORT = "require_devicescript_vm"
-
-/** What the VM uses of its surroundings. */
-export interface RuntimeScope {
-  /** Milliseconds; the VM's only clock. */
-  now(): number
-  setTimeout(callback: () => void, delayMs: number): unknown
-  clearTimeout(handle: unknown): void
-  randomBytes(length: number): Uint8Array
-  /** What the VM complains about. */
-  onError(message: string): void
-}
-
-/** The VM, as its own JavaScript offers it. */
-export interface Runtime {
-  /** Called for each frame that the VM sends. */
-  sendPacket: (frame: Uint8Array) => number
-  dmesg: (line: string) => void
-  /** Called when the program panics; 0 means a restart that the program asked for. */
-  panicHandler: (code: number) => void
-  flashLoad: null
-  flashSave: null
-  devsSetDeviceId(id: string): void
-  devsStart(): void
-  devsStop(): void
-  /** 0 when the program was accepted. */
-  devsDeploy(program: Uint8Array): number
-  devsVerify(program: Uint8Array): number
-  handlePacket(frame: Uint8Array): void
-  /** Collects garbage at every allocation, to find what holds on to freed memory. Very slow. */
-  devsGcStress(isOn: boolean): void
-}
 
 let section: string | undefined
 
 /** Makes a new VM. Throws MISSING_DEPENDENCY when the tool is not there or is another version. */
 export async function loadRuntime(scope: RuntimeScope): Promise<Runtime> {
-  section ??= readSection()
-  const names = ["require", "__filename", "__dirname", "__commonJS", "setTimeout", "clearInterval"]
-  names.push("setInterval", "Date", "console")
-  const evaluate = new Function(...names, `${section}\nreturn ${SECTION_EXPORT}()`)
-  const require = createRequire(import.meta.url)
-  const factory = evaluate(
-    (name: string) => (name === "crypto" ? { randomBytes: scope.randomBytes } : require(name)),
-    "devicescript-vm.js",
-    ".",
-    bundledModule,
-    scope.setTimeout,
-    // the runtime's own timers come from setTimeout; an interval only reports slow loading
-    (handle: unknown) => handle !== undefined && scope.clearTimeout(handle),
-    () => undefined,
-    { now: scope.now },
-    { log: scope.onError, error: scope.onError, warn: scope.onError, debug: () => {} },
-  ) as () => Promise<Runtime>
-  return factory()
+  section ??= readRuntimeCode()
+  const evaluate = new Function(...RUNTIME_PARAMETERS, `${section}\nreturn ${RUNTIME_EXPORT}()`)
+  return instantiateRuntime(
+    (...surroundings) => evaluate(...surroundings),
+    scope,
+    createRequire(import.meta.url),
+  )
 }
 
-/** The bundler's wrapper of a CommonJS module: one function under its path. */
-function bundledModule(wrapped: Record<string, (exports: object, module: { exports: unknown }) => void>) {
-  return () => {
-    const module = { exports: {} }
-    for (const run of Object.values(wrapped)) run(module.exports, module)
-    return module.exports
-  }
-}
-
-function readSection(): string {
+/** The VM's JavaScript, its WebAssembly in it. Throws MISSING_DEPENDENCY as `loadRuntime`. */
+export function readRuntimeCode(): string {
   const require = createRequire(import.meta.url)
   let folder: string
   let version: unknown
@@ -101,6 +57,6 @@ function readSection(): string {
   const end = begin < 0 ? -1 : bundle.indexOf(SECTION_END, begin)
   if (end < 0) throw misfit("does not hold the virtual machine where it should")
   const text = bundle.slice(begin, end)
-  if (!text.includes(`var ${SECTION_EXPORT} = __commonJS(`)) throw misfit("holds another virtual machine")
+  if (!text.includes(`var ${RUNTIME_EXPORT} = __commonJS(`)) throw misfit("holds another virtual machine")
   return text
 }

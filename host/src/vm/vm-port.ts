@@ -1,15 +1,15 @@
 // The simulated board in this process, as something that Jacdac frames can be sent to.
 
 import type { FramePort, FramePortEvents } from "../link/jacdac-link.js"
-import type { VirtualMachine } from "./virtual-machine.js"
+import type { Machine } from "./machine.js"
 
 export class VmPort implements FramePort {
   readonly name: string
   readonly isSimulated = true
-  readonly #machine: VirtualMachine
+  readonly #machine: Machine
   #off: (() => void)[] = []
 
-  constructor(machine: VirtualMachine, name = "sim") {
+  constructor(machine: Machine, name = "sim") {
     this.#machine = machine
     this.name = name
   }

@@ -1,0 +1,108 @@
+// A simulated board: one DeviceScript VM that runs a program, in real or in virtual time. Free of Node APIs.
+
+import { type Clock, systemClock, type Timer } from "../clock.js"
+import { Emitter } from "../emitter.js"
+import { VirtioMsgError } from "../errors.js"
+import type { LoadRuntime, Runtime } from "./runtime.js"
+
+/** The device id of the simulated board; its services announce themselves under another, derived from it. */
+const DEFAULT_DEVICE_ID = "12abdd2289421234"
+
+export interface MachineOptions {
+  /** DeviceScript bytecode. */
+  readonly program: Uint8Array
+  readonly clock?: Clock
+  /** 16 hexadecimal digits. */
+  readonly deviceId?: string
+  /** Where the VM's randomness comes from; give a seeded source for a run that can be repeated. */
+  readonly randomBytes: (length: number) => Uint8Array
+  /** Where the VM comes from. */
+  readonly loadRuntime: LoadRuntime
+}
+
+/** One board, whose power can be switched on and off. */
+export class Machine {
+  /** Each frame that the board sends. */
+  readonly onFrame = new Emitter<[frame: Uint8Array]>()
+  /** Each line that the board logs. */
+  readonly onLog = new Emitter<[line: string]>()
+  /** The program ended in a panic with this code; the runtime starts it again about 5 s later. */
+  readonly onPanic = new Emitter<[code: number]>()
+
+  readonly #options: MachineOptions
+  readonly #clock: Clock
+  #runtime: Runtime | undefined
+  #timers = new Set<Timer>()
+
+  constructor(options: MachineOptions) {
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+  }
+
+  /** Starts the VM and gives it the program, as after power-up. Throws INVALID_ARGUMENT for a bad program. */
+  async start(): Promise<void> {
+    const runtime = await this.#options.loadRuntime({
+      now: () => this.#clock.now(),
+      setTimeout: (callback, delayMs) => {
+        const timer = this.#clock.schedule(delayMs, () => {
+          this.#timers.delete(timer)
+          callback()
+        })
+        this.#timers.add(timer)
+        return timer
+      },
+      clearTimeout: (handle) => {
+        const timer = handle as Timer
+        timer.cancel()
+        this.#timers.delete(timer)
+      },
+      randomBytes: this.#options.randomBytes,
+      onError: (message) => this.onLog.emit(String(message)),
+    })
+    // frames of a VM that was stopped meanwhile go nowhere
+    runtime.sendPacket = (frame) => {
+      if (this.#runtime === runtime) this.onFrame.emit(Uint8Array.from(frame))
+      return 0
+    }
+    runtime.dmesg = (line) => this.onLog.emit(line)
+    runtime.panicHandler = (code) => {
+      if (code !== 0) this.onPanic.emit(code)
+    }
+    runtime.flashLoad = null
+    runtime.flashSave = null
+    runtime.devsSetDeviceId(this.#options.deviceId ?? DEFAULT_DEVICE_ID)
+    runtime.devsStart()
+    this.#runtime = runtime
+    const result = runtime.devsDeploy(this.#options.program)
+    if (result !== 0) {
+      this.stop()
+      throw new VirtioMsgError("INVALID_ARGUMENT", `The DeviceScript VM refuses the program (${result}).`, {
+        hint: "It must be bytecode of DeviceScript 2.16: npm run build",
+      })
+    }
+  }
+
+  /** Hands the board a frame, as its serial port would. A board that is off hears nothing. */
+  sendFrame(frame: Uint8Array): void {
+    this.#runtime?.handlePacket(frame)
+  }
+
+  /** Collects garbage at every allocation. */
+  setGcStress(isOn: boolean): void {
+    this.#runtime?.devsGcStress(isOn)
+  }
+
+  /** Takes the power away. */
+  stop(): void {
+    this.#runtime?.devsStop()
+    this.#runtime = undefined
+    for (const timer of this.#timers) timer.cancel()
+    this.#timers.clear()
+  }
+
+  /** Takes the power away and gives it back: all that the program had in memory is gone. */
+  async restart(): Promise<void> {
+    this.stop()
+    await this.start()
+  }
+}
