@@ -189,7 +189,10 @@ export class Mailbox {
         const bytes = packet[at + 2]
         at += SPAN_OVERHEAD
         // one writer a byte: the peer can only ever name its own area, and only inside it
-        if (at + bytes > length || offset + bytes > this.incoming.length) break
+        if (at + bytes > length || offset + bytes > this.incoming.length) {
+          at = 0 // not the end, also when the packet ends behind the record's head
+          break
+        }
         this.incoming.blitAt(offset, packet, at, bytes)
         at += bytes
         spanEnd = offset + bytes
@@ -197,7 +200,10 @@ export class Mailbox {
         const offset = spanEnd + packet[at + 1]
         const bytes = (tag & 0x3f) + 1
         at += NEAR_SPAN_OVERHEAD
-        if (at + bytes > length || offset + bytes > this.incoming.length) break
+        if (at + bytes > length || offset + bytes > this.incoming.length) {
+          at = 0 // not the end, also when the packet ends behind the record's head
+          break
+        }
         this.incoming.blitAt(offset, packet, at, bytes)
         at += bytes
         spanEnd = offset + bytes
@@ -205,7 +211,10 @@ export class Mailbox {
         if (at + MESSAGE_OVERHEAD > length) break
         const bytes = packet[at + 1]
         at += MESSAGE_OVERHEAD
-        if (at + bytes > length) break
+        if (at + bytes > length) {
+          at = 0
+          break
+        }
         this.onMessage(packet, at, bytes)
         at += bytes
       } else break
