@@ -2,7 +2,7 @@
 
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { allocateBytes } from "../../host/src/bytes.js"
+import { allocateBytes, type HostBytes } from "../../host/src/bytes.js"
 import { readPacket } from "../../host/src/trace/packet-records.js"
 import { Mailbox, RECEIVED_DATA, RECEIVED_MALFORMED } from "../../shared-protocol/src/mailbox/mailbox.js"
 
@@ -27,7 +27,7 @@ function taken(packet: Uint8Array) {
   mailbox.onMessage = (bytes, offset, length) => {
     messages.push(Array.from((bytes as Uint8Array).subarray(offset, offset + length)))
   }
-  return { result: mailbox.receive(packet), area: Array.from(mailbox.incoming as Uint8Array), messages }
+  return { result: mailbox.receive(packet), area: Array.from(mailbox.incoming as HostBytes), messages }
 }
 
 /** The same by the records. */
