@@ -5,6 +5,7 @@ import type { Allocator, OwnedBytes } from "../../shared-protocol/src/bytes.js"
 import { DeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
 import { I2cDevice } from "../../shared-protocol/src/device/i2c.js"
 import type { I2cController } from "../../shared-protocol/src/device/i2c-controller.js"
+import { isDeviceWanted } from "./settings.js"
 
 /** Major, minor, patch, 0: as in package.json. */
 const FIRMWARE_VERSION = [0, 1, 0, 0]
@@ -22,7 +23,7 @@ async function letOthersRun(): Promise<void> {
   await ds.sleep(1)
 }
 
-/** Makes the device end with one virtio-i2c device, number 0. */
+/** Makes the device end with one virtio-i2c device, number 0, unless the settings leave it out. */
 export function makeEndpoint(
   controller: I2cController,
   board: string,
@@ -30,7 +31,7 @@ export function makeEndpoint(
 ): DeviceEndpoint {
   return new DeviceEndpoint({
     alloc: allocate,
-    types: [new I2cDevice(controller, Buffer.alloc(0), letOthersRun)],
+    types: isDeviceWanted("i2c") ? [new I2cDevice(controller, Buffer.alloc(0), letOthersRun)] : [],
     driverAreaSize: AREA_SIZE,
     deviceAreaSize: AREA_SIZE,
     identity: { board, firmwareVersion: FIRMWARE_VERSION, hasSimulatedChips },
