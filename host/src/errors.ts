@@ -48,4 +48,13 @@ export class VirtioMsgError extends Error {
     this.hint = details.hint
     this.maybeExecuted = details.maybeExecuted ?? false
   }
+
+  /** The same error for a call of which nothing had been sent: the device has certainly not carried it out. */
+  asUnexecuted(): VirtioMsgError {
+    return new VirtioMsgError(this.code, this.message, {
+      ...(this.hint === undefined ? {} : { hint: this.hint }),
+      cause: this,
+      maybeExecuted: false,
+    })
+  }
 }

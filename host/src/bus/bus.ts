@@ -29,6 +29,7 @@ import { VirtioMsgError } from "../errors.js"
 import type { Link } from "../link/link.js"
 import { Trace } from "../trace/trace.js"
 import { RangeAllocator } from "./range-allocator.js"
+import { RequestGate } from "./request-gate.js"
 import { Session } from "./session.js"
 
 /** Every request is answered or given up within this time (B16, B18, D11). */
@@ -41,6 +42,8 @@ const DISCOVERY_REQUESTS = 1 + Math.ceil(65536 / DISCOVERY_COUNT)
 const RECONNECT_MS = 250
 /** How many attempts in a row; the next call after them begins anew. */
 const RECONNECT_TRIES = 4
+/** How often to look for a link that is gone, while nobody calls. */
+const REOPEN_MS = 500
 
 export interface BusOptions {
   readonly clock?: Clock
@@ -48,6 +51,11 @@ export interface BusOptions {
   readonly random?: () => number
   /** Told of everything that crosses the link, from the first packet on. */
   readonly trace?: Trace
+  /**
+   * Open the link again after it was gone (a board that was unplugged): at every call, and by itself every 0.5 s
+   * until `close`. False when absent: the bus ends with its link.
+   */
+  readonly reopen?: boolean
 }
 
 interface Pending {
@@ -64,6 +72,8 @@ export class Bus {
   readonly onDevice = new Emitter<[event: DeviceEvent]>()
   /** The epoch ended: every device must be initialised again. */
   readonly onLost = new Emitter<[error: VirtioMsgError]>()
+  /** A new epoch began after one was lost. */
+  readonly onUp = new Emitter<[]>()
   /** A line that the device logged. */
   readonly onLog = new Emitter<[line: string]>()
   readonly clock: Clock
@@ -80,11 +90,17 @@ export class Bus {
 
   readonly #random: () => number
   readonly #pending = new Map<number, Pending>()
+  readonly #gate: RequestGate
+  readonly #isReopening: boolean
   #nextToken = 1
   #hello: HelloResponse | undefined
   /** Settles when the connecting that is under way does; undefined while connected. */
   #connecting: Promise<void> | undefined
   #isUp = false
+  #isLinkOpen = false
+  /** Why the link is not there, while it may come back. */
+  #goneBy: VirtioMsgError | undefined
+  #reopenTimer: Timer | undefined
   #closedBy: VirtioMsgError | undefined
 
   private constructor(link: Link, options: BusOptions) {
@@ -92,6 +108,8 @@ export class Bus {
     this.clock = options.clock ?? systemClock
     this.#random = options.random ?? Math.random
     this.trace = options.trace ?? new Trace()
+    this.#gate = new RequestGate(this.clock)
+    this.#isReopening = options.reopen ?? false
     this.session = new Session(link, this.clock, this.#random, this.trace)
     this.session.onMessage.on((frame) => this.#takeMessage(frame))
     this.session.onLost.on((error) => this.#lost(error))
@@ -102,11 +120,7 @@ export class Bus {
    */
   static async open(link: Link, options: BusOptions = {}): Promise<Bus> {
     const bus = new Bus(link, options)
-    await link.open({
-      onPacket: (packet) => bus.session.receive(packet),
-      onClose: (reason) => bus.#linkClosed(reason),
-      onLog: (line) => bus.onLog.emit(line),
-    })
+    await bus.#openLink()
     try {
       await bus.#connect()
     } catch (error) {
@@ -124,7 +138,7 @@ export class Bus {
 
   /**
    * Settles when the bus is connected, which it tries to be if it is not; rejects with why it cannot be:
-   * LINK_CLOSED for good, CONNECT_FAILED until the next call.
+   * LINK_CLOSED for good, or while the board is away; CONNECT_FAILED until the next call.
    */
   async whenUp(): Promise<void> {
     if (this.#isUp) return
@@ -141,7 +155,13 @@ export class Bus {
    */
   async request(frame: Uint8Array, timeoutMs = REQUEST_TIMEOUT_MS): Promise<Uint8Array> {
     await this.whenUp()
-    return this.#request(frame, timeoutMs)
+    if (!this.#gate.tryEnter()) await this.#gate.enter(timeoutMs)
+    try {
+      if (!this.#isUp) await this.whenUp() // the bus was lost in the turn in which a place became free
+      return await this.#request(frame, timeoutMs)
+    } finally {
+      this.#gate.leave()
+    }
   }
 
   /** Sends an event. It has no answer and is not confirmed. */
@@ -173,7 +193,24 @@ export class Bus {
     if (this.#closedBy) return
     this.#end(new VirtioMsgError("LINK_CLOSED", "The bus was closed.", { maybeExecuted: true }))
     this.session.stop()
+    this.#reopenTimer?.cancel()
     await this.link.close()
+  }
+
+  async #openLink(): Promise<void> {
+    if (this.#isLinkOpen) return
+    await this.link.open({
+      onPacket: (packet) => this.session.receive(packet),
+      onClose: (reason) => this.#linkClosed(reason),
+      onLog: (line) => this.onLog.emit(line),
+      onAnnounce: () => this.#announced(),
+    })
+    if (this.#closedBy) {
+      await this.link.close() // somebody closed the bus meanwhile
+      throw this.#closedBy
+    }
+    this.#isLinkOpen = true
+    this.#goneBy = undefined
   }
 
   async #connect(): Promise<void> {
@@ -278,14 +315,22 @@ export class Bus {
     throw discoveryError(`it has not ended after ${DISCOVERY_REQUESTS} requests`)
   }
 
+  /** The device says that it has heard nobody for a while: it may have started again, or have woken up. */
+  #announced(): void {
+    if (this.#isUp) this.session.probe()
+    else if (this.#isLinkOpen) this.whenUp().catch(() => {})
+  }
+
   #linkClosed(reason: Error | undefined): void {
     if (this.#closedBy) return
+    this.#isLinkOpen = false
     const error = new VirtioMsgError("LINK_CLOSED", `${this.link.name} is gone.`, {
       hint: "Plug the board in again.",
       cause: reason,
       maybeExecuted: true,
     })
-    this.#end(error)
+    if (this.#isReopening) this.#goneBy = error
+    else this.#end(error)
     this.session.closed(error)
   }
 
@@ -295,6 +340,7 @@ export class Bus {
     const wasUp = this.#isUp
     this.#isUp = false
     this.#failPending(error)
+    this.#gate.refuse(error)
     if (wasUp) this.onLost.emit(error)
   }
 
@@ -303,21 +349,37 @@ export class Bus {
     if (!this.#isUp) return // still connecting, which rejects by itself; or closed
     this.#isUp = false
     this.#failPending(error)
+    this.#gate.refuse(error)
     this.onLost.emit(error)
     this.whenUp().catch(() => {}) // whoever calls next hears of it
   }
 
   async #reconnect(): Promise<void> {
+    this.#reopenTimer?.cancel()
     for (let tries = 1; ; tries++) {
       try {
+        await this.#openLink()
         await this.#connect()
+        this.onUp.emit()
         return
       } catch (error) {
-        if (this.#closedBy || tries === RECONNECT_TRIES) throw this.#closedBy ?? error
+        if (this.#closedBy) throw this.#closedBy
+        if (this.#goneBy) {
+          this.#lookLater()
+          throw this.#goneBy.asUnexecuted()
+        }
+        if (tries === RECONNECT_TRIES) throw error
         await delay(this.clock, RECONNECT_MS)
         if (this.#closedBy) throw this.#closedBy
       }
     }
+  }
+
+  /** Looks for the link again after a while, although nobody calls: who waits for events wants it back. */
+  #lookLater(): void {
+    this.#reopenTimer = this.clock.schedule(REOPEN_MS, () => {
+      this.whenUp().catch(() => {})
+    })
   }
 }
 

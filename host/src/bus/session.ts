@@ -2,7 +2,12 @@
 // (docs/bus.md "Time"). Above it, everything arrives once and in order, or the session is lost.
 
 import { PROTOCOL_HASH } from "../../../shared-protocol/src/device/bus-responder.js"
-import { Mailbox, RECEIVED_GAP, RECEIVED_MALFORMED } from "../../../shared-protocol/src/mailbox/mailbox.js"
+import {
+  Mailbox,
+  RECEIVED_GAP,
+  RECEIVED_MALFORMED,
+  RECEIVED_OTHER_EPOCH,
+} from "../../../shared-protocol/src/mailbox/mailbox.js"
 import {
   DEVICE_CREDIT,
   MAX_AREA_SIZE,
@@ -31,9 +36,13 @@ import { tidyArea } from "./tidy-area.js"
 export const HEARTBEAT_MS = 25
 /** Without an acknowledgement for so long, packets are sent again; the wait grows by half each time. */
 const FIRST_RESEND_MS = 100
-const LONGEST_RESEND_MS = 400
+const LONGEST_RESEND_MS = 200
 /** After so many times without an acknowledgement the device is taken for dead: 2.7 s in all. */
-const RESEND_TRIES = 8
+const RESEND_TRIES = 12
+/** After so long without HELLO another epoch is tried: the one before may be the device's already, by chance. */
+const NEXT_EPOCH_MS = 1000
+/** A single NO_EPOCH may be older than the epoch's beginning, from a link that reorders; this many are believed. */
+const REFUSALS = 2
 /** How long HELLO may take, even if the device acknowledges it: longer than any resending. */
 const HELLO_TIMEOUT_MS = 3000
 /** How long to wait for an answer before asking the device to send again what may be lost. */
@@ -60,6 +69,8 @@ export class Session {
   #resendTries = 0
   #heardMs = 0
   #askedAgainMs = 0
+  /** NO_EPOCH packets since the device last spoke in our epoch. */
+  #refusals = 0
 
   constructor(link: Link, clock: Clock, random: () => number, trace: Trace) {
     this.#trace = trace
@@ -81,14 +92,13 @@ export class Session {
    * VERSION_MISMATCH, within 3 s.
    */
   async connect(): Promise<HelloResponse> {
-    let epoch = this.mailbox.epoch
-    while (epoch === this.mailbox.epoch) epoch = 1 + Math.floor(this.#random() * (PROBE_EPOCH - 1))
-    this.mailbox.connect(epoch)
-    this.#resetTimes()
-    const request = allocateBytes(HELLO_REQUEST_SIZE)
-    encodeHelloRequest(request, { protocolHash: PROTOCOL_HASH, busVersion: BUS_VERSION })
     let offLost = () => {}
-    let timer: Timer | undefined
+    let limit: Timer | undefined
+    let another: Timer | undefined
+    const greet = () => {
+      this.#beginEpoch()
+      another = this.#clock.schedule(NEXT_EPOCH_MS, greet)
+    }
     try {
       const hello = await new Promise<HelloResponse>((resolve, reject) => {
         offLost = this.onLost.on((cause) =>
@@ -102,8 +112,9 @@ export class Session {
         )
         this.#onHello = resolve
         this.#isUp = true
-        this.post(request)
-        timer = this.#clock.schedule(HELLO_TIMEOUT_MS, () => this.#lose(this.#silence()))
+        limit = this.#clock.schedule(HELLO_TIMEOUT_MS, () => this.#lose(this.#silence()))
+        this.await()
+        greet()
       })
       checkHello(hello, this.#link.name)
       this.mailbox.resize(hello.driverAreaSize, hello.deviceAreaSize)
@@ -113,10 +124,23 @@ export class Session {
       this.#down()
       throw error
     } finally {
-      timer?.cancel()
+      limit?.cancel()
+      another?.cancel()
       offLost()
+      this.settle()
       this.#onHello = undefined
     }
+  }
+
+  /** Takes an epoch that differs from the last one, and says HELLO in it. */
+  #beginEpoch(): void {
+    let epoch = this.mailbox.epoch
+    while (epoch === this.mailbox.epoch) epoch = 1 + Math.floor(this.#random() * (PROBE_EPOCH - 1))
+    this.mailbox.connect(epoch)
+    this.#resetTimes()
+    const request = allocateBytes(HELLO_REQUEST_SIZE)
+    encodeHelloRequest(request, { protocolHash: PROTOCOL_HASH, busVersion: BUS_VERSION })
+    this.post(request)
   }
 
   /** Sends a message soon: all that is queued in one turn of the event loop shares packets. */
@@ -154,18 +178,16 @@ export class Session {
     const isNoEpoch = packet.length >= PACKET_HEADER_SIZE && ((packet[0] as number) & PACKET_NO_EPOCH) !== 0
     const epoch = (packet[1] as number) | ((packet[2] as number) << 8)
     if (isNoEpoch) {
-      if (epoch === this.mailbox.epoch && !this.#onHello)
-        this.#lose(
-          new VirtioMsgError("DEVICE_RESTARTED", `The device on ${this.#link.name} started again.`, {
-            maybeExecuted: true,
-          }),
-        )
+      if (epoch === this.mailbox.epoch && !this.#onHello) this.#takeRefusal()
       return
     }
     const before = this.mailbox.unacknowledgedOut()
     const result = this.mailbox.receive(packet)
     if (!this.#isUp) return // a message in it ended the session
-    this.#heardMs = this.#clock.now()
+    if (result !== RECEIVED_OTHER_EPOCH) {
+      this.#heardMs = this.#clock.now()
+      this.#refusals = 0
+    }
     if (this.mailbox.unacknowledgedOut() < before) this.#noteProgress()
     if (result === RECEIVED_MALFORMED) {
       this.#lose(
@@ -179,6 +201,11 @@ export class Session {
     if (result === RECEIVED_GAP) this.#askAgain()
     this.#flush()
     this.#keepTicking()
+  }
+
+  /** The device may have started again: makes it say so, which costs it nothing if it has not. */
+  probe(): void {
+    if (this.#isUp && !this.#onHello) this.#sendBare(0)
   }
 
   /** The link is gone. */
@@ -199,6 +226,17 @@ export class Session {
       return
     }
     this.onMessage.emit(frame)
+  }
+
+  /** The device says that it does not know our epoch. */
+  #takeRefusal(): void {
+    if (++this.#refusals < REFUSALS) this.#sendBare(0)
+    else
+      this.#lose(
+        new VirtioMsgError("DEVICE_RESTARTED", `The device on ${this.#link.name} started again.`, {
+          maybeExecuted: true,
+        }),
+      )
   }
 
   #flush(): void {
@@ -270,6 +308,7 @@ export class Session {
     this.#noteProgress()
     this.#heardMs = this.#clock.now()
     this.#askedAgainMs = this.#clock.now()
+    this.#refusals = 0
   }
 
   #silence(): VirtioMsgError {

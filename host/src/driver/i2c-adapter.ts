@@ -312,14 +312,7 @@ export class I2cAdapter {
   #failWaiting(error: VirtioMsgError): void {
     const waiting = this.#waiting.flat()
     this.#waiting = []
-    for (const call of waiting)
-      call.reject(
-        new VirtioMsgError(error.code, error.message, {
-          ...(error.hint === undefined ? {} : { hint: error.hint }),
-          cause: error,
-          maybeExecuted: false,
-        }),
-      )
+    for (const call of waiting) call.reject(error.asUnexecuted())
   }
 }
 

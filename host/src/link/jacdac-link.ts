@@ -149,6 +149,12 @@ export class JacdacLink implements Link {
         packet.command === PACKET_COMMAND
       )
         this.#events?.onPacket(packet.payload)
+      else if (
+        packet.deviceId === this.#service?.deviceId &&
+        packet.serviceIndex === CONTROL_SERVICE_INDEX &&
+        packet.command === ANNOUNCE_REPORT
+      )
+        this.#events?.onAnnounce?.()
     }
   }
 

@@ -10,10 +10,12 @@ export type CloseReason = Error | undefined
 export interface LinkEvents {
   /** A packet arrived, 5 to 236 bytes. The bytes are the receiver's to keep. */
   onPacket(packet: Uint8Array): void
-  /** The link is gone; it never comes back. Called once. */
+  /** The link is gone. Called once for each `open`. */
   onClose(reason: CloseReason): void
   /** A line of text that the device logged beside its packets. */
   onLog?(line: string): void
+  /** The device says that it is there, which it does when it has just started, or has heard nobody for a while. */
+  onAnnounce?(): void
 }
 
 export interface Link {
@@ -22,7 +24,8 @@ export interface Link {
   /** Whether what it reaches runs on this computer, as a simulation. */
   readonly isSimulated: boolean
   /**
-   * Opens the link and finds the virtio-msg service behind it.
+   * Opens the link and finds the virtio-msg service behind it. After `onClose` it may be opened again: a board
+   * that was plugged in again is looked for.
    * Rejects with CONNECT_FAILED or NOT_FOUND within a bounded time.
    */
   open(events: LinkEvents): Promise<void>

@@ -3,13 +3,24 @@
 
 import type { Allocator, ByteBuf, OwnedBytes } from "../bytes.js"
 import { getU16, putU16 } from "../bytes.js"
-import { Mailbox, RECEIVED_DUPLICATE, RECEIVED_OTHER_EPOCH } from "../mailbox/mailbox.js"
 import {
+  Mailbox,
+  RECEIVED_DATA,
+  RECEIVED_DUPLICATE,
+  RECEIVED_FULL,
+  RECEIVED_GAP,
+  RECEIVED_OTHER_EPOCH,
+} from "../mailbox/mailbox.js"
+import {
+  DEVICE_RUN_LIMIT,
+  DEVICE_WAITING_LIMIT,
   HOST_CREDIT,
   MAX_MESSAGE_SIZE,
   PACKET_CONNECT,
+  PACKET_DATA,
   PACKET_HEADER_SIZE,
   PACKET_NO_EPOCH,
+  PACKET_RESEND,
 } from "../mailbox/packet.js"
 import { EVENT_USED_SIZE, encodeEventUsed } from "../messages/events.js"
 import { EVENT_BIT, HEADER_SIZE, TYPE_BUS, TYPE_RESPONSE } from "../messages/header.js"
@@ -56,6 +67,11 @@ export class DeviceEndpoint {
   private readonly doorbells: Doorbell[] = []
   private isAnyRung = false
   private isAcknowledgementDue = false
+  /** A packet of the host's is missing, or was refused: it is asked, once, to send again. */
+  private isResendDue = false
+  private isResendAsked = false
+  /** The epoch before this one: its CONNECT, come late, must not bring it back. */
+  private formerEpoch = 0
   /** The epoch of a packet that we refused; -1 when there is nothing to tell. */
   private refusedEpoch = -1
 
@@ -66,6 +82,8 @@ export class DeviceEndpoint {
       outgoingSize: options.deviceAreaSize,
       incomingSize: options.driverAreaSize,
       credit: HOST_CREDIT,
+      waitingLimit: DEVICE_WAITING_LIMIT,
+      runLimit: DEVICE_RUN_LIMIT,
     })
     const maxMessageSize = options.maxMessageSize === undefined ? MAX_MESSAGE_SIZE : options.maxMessageSize
     const deviceNumbers: number[] = []
@@ -88,16 +106,14 @@ export class DeviceEndpoint {
 
   /** Takes a packet from the host. Never throws on its bytes and never waits. */
   receive(packet: ByteBuf): void {
-    if (packet.length >= PACKET_HEADER_SIZE && packet[0] & PACKET_CONNECT) {
-      const epoch = getU16(packet, 1)
-      if (epoch === 0) return
-      if (this.mailbox.hasFollowed(epoch)) this.mailbox.requestResend()
-      else this.begin(epoch)
-    }
+    if (packet.length >= PACKET_HEADER_SIZE && packet[0] & PACKET_CONNECT && !this.follow(packet)) return
     const result = this.mailbox.receive(packet)
-    if (result === RECEIVED_OTHER_EPOCH) this.refusedEpoch = getU16(packet, 1)
+    if (result === RECEIVED_DATA) this.isResendAsked = false
+    else if (result === RECEIVED_OTHER_EPOCH) this.refusedEpoch = getU16(packet, 1)
     // the host asks again because our answer was lost or is slow: tell it that the packet is here
     else if (result === RECEIVED_DUPLICATE) this.isAcknowledgementDue = true
+    else if ((result === RECEIVED_GAP || result === RECEIVED_FULL) && !this.isResendAsked)
+      this.isResendDue = true
   }
 
   /** Serves every queue that was announced, and queues the events that follow. */
@@ -128,6 +144,12 @@ export class DeviceEndpoint {
       this.isAcknowledgementDue = false
       return packet
     }
+    if (this.isResendDue && !this.mailbox.isFull()) {
+      this.isResendDue = false
+      this.isResendAsked = true
+      this.isAcknowledgementDue = false
+      return this.mailbox.barePacket(PACKET_RESEND)
+    }
     if (this.isAcknowledgementDue || this.mailbox.unacknowledgedIn >= ACKNOWLEDGE_AFTER) {
       this.isAcknowledgementDue = false
       return this.mailbox.barePacket(0)
@@ -149,13 +171,28 @@ export class DeviceEndpoint {
     }
   }
 
+  /** Takes up the epoch of a CONNECT packet, or knows that it did; false when the packet is to be dropped. */
+  private follow(packet: ByteBuf): boolean {
+    const epoch = getU16(packet, 1)
+    if (epoch === 0 || epoch === this.formerEpoch || (packet[0] & PACKET_DATA) === 0 || packet[3] !== 0)
+      return false
+    if (epoch !== this.mailbox.epoch) this.begin(epoch)
+    // a repetition: our answer was lost, or, when more followed, the link was slow with it
+    else if (this.mailbox.isFresh()) this.mailbox.requestResend()
+    else return false
+    return true
+  }
+
   /** A new epoch: whatever a driver left behind is gone. */
   private begin(epoch: number): void {
+    this.formerEpoch = this.mailbox.epoch
     this.mailbox.begin(epoch)
     for (let i = 0; i < this.devices.length; i++) this.devices[i].reset()
     for (let i = 0; i < this.doorbells.length; i++) this.doorbells[i].isRung = false
     this.isAnyRung = false
     this.isAcknowledgementDue = false
+    this.isResendDue = false
+    this.isResendAsked = false
     this.refusedEpoch = -1
   }
 

@@ -29,8 +29,11 @@ export const I2C_STATUS_ERROR = 1
 /** Descriptors of the request queue at most: 64 requests of 4. */
 export const I2C_QUEUE_SIZE = 256
 
-/** Transfers between two pauses. */
-const PAUSE_AFTER = 32
+/**
+ * Descriptors between two pauses: 32 register reads of six, or one chain as long as the queue, which a hostile
+ * driver may make available 256 times at once.
+ */
+const PAUSE_AFTER = 192
 
 /** `checkRequest`: no virtio-i2c request, but it has a status byte to say so. */
 const REFUSED = -1
@@ -80,11 +83,12 @@ export class I2cDevice implements DeviceType {
     const out = ring.driverArea
     const into = ring.deviceArea
     const generation = ring.generation
-    let served = 0
+    let walked = 0
     let head = ring.pop()
     while (head !== RING_EMPTY) {
       if (head === RING_BROKEN) return ring.brokenReason
       const count = ring.count
+      walked += count
       const last = count - 1
       const header = ring.offsets[0]
       const statusAt = ring.offsets[last]
@@ -112,6 +116,7 @@ export class I2cDevice implements DeviceType {
       if (writeLength > 0 && flags & I2C_FLAG_FAIL_NEXT && address >= 0 && !this.isGroupFailed) {
         next = ring.pop()
         if (next >= 0) {
+          walked += ring.count
           const pairHeader = ring.offsets[0]
           if (
             ring.count === 3 &&
@@ -153,9 +158,9 @@ export class I2cDevice implements DeviceType {
         next = -1
       }
       this.isGroupFailed = result !== I2C_DONE && (groupFlags & I2C_FLAG_FAIL_NEXT) !== 0
-      served++
-      if (next === -1 && served >= PAUSE_AFTER) {
-        served = 0
+      if (walked >= PAUSE_AFTER) {
+        walked = 0
+        // a chain that was popped already stays in the ring's fields: nobody else pops
         await this.pause()
         if (ring.generation !== generation) return ""
       }

@@ -32,6 +32,8 @@ export const RECEIVED_OTHER_EPOCH = 3
 export const RECEIVED_DUPLICATE = 4
 /** A packet before it is missing; it will come again. */
 export const RECEIVED_GAP = 5
+/** Not taken, because too many of our own messages wait to be sent; it will come again. */
+export const RECEIVED_FULL = 6
 
 /** Takes a message out of a packet: the frame lies at `offset` and is `length` bytes long. */
 export type MessageHandler = (packet: ByteBuf, offset: number, length: number) => void
@@ -43,7 +45,13 @@ export interface MailboxOptions {
   readonly incomingSize: number
   /** How many packets may be on their way unacknowledged. */
   readonly credit: number
+  /** While so many messages wait to be sent, packets with records are not taken; no limit when absent. */
+  readonly waitingLimit?: number
+  /** As for `OutgoingArea`. */
+  readonly runLimit?: number
 }
+
+const UNLIMITED = 0x7fffffff
 
 function ignoreMessage(_packet: ByteBuf, _offset: number, _length: number): void {}
 
@@ -60,6 +68,7 @@ export class Mailbox {
   otherEpochCount = 0
   duplicateCount = 0
   gapCount = 0
+  fullCount = 0
   resentCount = 0
   /** Data packets that came since we last sent an acknowledgement with anything. */
   unacknowledgedIn = 0
@@ -68,6 +77,7 @@ export class Mailbox {
   credit: number
 
   private readonly alloc: Allocator
+  private readonly waitingLimit: number
   /** Where a packet is put together before its size is known. */
   private readonly scratch: OwnedBytes
   private nextOut = 0
@@ -83,8 +93,9 @@ export class Mailbox {
   constructor(options: MailboxOptions) {
     this.alloc = options.alloc
     this.credit = options.credit
+    this.waitingLimit = options.waitingLimit === undefined ? UNLIMITED : options.waitingLimit
     this.scratch = options.alloc(MAX_PACKET_SIZE)
-    this.outgoing = new OutgoingArea(options.alloc(options.outgoingSize))
+    this.outgoing = new OutgoingArea(options.alloc(options.outgoingSize), options.runLimit)
     this.incoming = options.alloc(options.incomingSize)
   }
 
@@ -115,9 +126,14 @@ export class Mailbox {
     this.connectFlag = PACKET_CONNECT
   }
 
-  /** Whether a CONNECT packet with this epoch is one that we have followed already, come again. */
-  hasFollowed(epoch: number): boolean {
-    return this.epoch === epoch && this.nextIn === 1
+  /** Whether nothing came in this epoch but its first packet. */
+  isFresh(): boolean {
+    return this.nextIn === 1
+  }
+
+  /** Whether `receive` would refuse a packet with records for want of room. */
+  isFull(): boolean {
+    return this.messages.length >= this.waitingLimit
   }
 
   /** Queues a message; the frame must not change until it was sent. */
@@ -176,6 +192,10 @@ export class Mailbox {
       }
       this.gapCount++
       return RECEIVED_GAP
+    }
+    if (this.messages.length >= this.waitingLimit) {
+      this.fullCount++
+      return RECEIVED_FULL
     }
     this.nextIn = (this.nextIn + 1) & 0xff
     this.unacknowledgedIn++

@@ -3,6 +3,9 @@
 import type { OwnedBytes } from "../bytes.js"
 import { SPAN_OVERHEAD } from "./packet.js"
 
+/** As good as no limit. */
+const UNLIMITED = 0x7fffffff
+
 /**
  * One area, with the runs of bytes that changed since they were last sent. Ring indexes are kept apart: they
  * are sent when nothing else is left, so that they never overtake what they announce.
@@ -18,8 +21,15 @@ export class OutgoingArea {
   readonly indexOffsets: number[] = []
   indexCount = 0
 
-  constructor(bytes: OwnedBytes) {
+  private readonly runLimit: number
+
+  /**
+   * More changed runs than `runLimit` become one, so that a peer that never acknowledges does not make the lists
+   * grow; no limit when absent.
+   */
+  constructor(bytes: OwnedBytes, runLimit?: number) {
     this.bytes = bytes
+    this.runLimit = runLimit === undefined ? UNLIMITED : runLimit
   }
 
   /** Notes that `length` bytes from `offset` changed. A run close behind the last one is joined to it. */
@@ -34,6 +44,10 @@ export class OutgoingArea {
         return
       }
     }
+    if (end >= this.runLimit) {
+      this.joinAll(offset, length)
+      return
+    }
     // the arrays are reused and never shortened: in DeviceScript, `array.length = 0` breaks an array
     if (end === this.dirtyOffsets.length) {
       this.dirtyOffsets.push(offset)
@@ -43,6 +57,21 @@ export class OutgoingArea {
       this.dirtyLengths[end] = length
     }
     this.dirtyEnd = end + 1
+  }
+
+  /** Makes one run of all that wait and of `length` bytes from `offset`. */
+  private joinAll(offset: number, length: number): void {
+    let start = offset
+    let reach = offset + length
+    for (let i = this.dirtyFirst; i < this.dirtyEnd; i++) {
+      if (this.dirtyOffsets[i] < start) start = this.dirtyOffsets[i]
+      const end = this.dirtyOffsets[i] + this.dirtyLengths[i]
+      if (end > reach) reach = end
+    }
+    this.dirtyOffsets[0] = start
+    this.dirtyLengths[0] = reach - start
+    this.dirtyFirst = 0
+    this.dirtyEnd = 1
   }
 
   /** Stores one byte; it travels only when it changes. */

@@ -48,3 +48,10 @@ export const MAX_MESSAGE_SIZE = 228
 export const DEVICE_CREDIT = 6
 /** Unacknowledged packets towards the host: what the device keeps in memory to send again. */
 export const HOST_CREDIT = 6
+/**
+ * While so many messages wait at the device it takes no packet, which holds 23 requests at most: a host that asks
+ * and never acknowledges costs a bounded part of a small heap.
+ */
+export const DEVICE_WAITING_LIMIT = 32
+/** More changed runs than this in its area the device sends as one. */
+export const DEVICE_RUN_LIMIT = 256

@@ -1,0 +1,67 @@
+// How many requests may be in flight at once: no more than the device keeps answers for. The others wait here, in
+// their order, so that a caller that asks too fast is slowed down and nothing piles up behind the mailbox.
+
+import { DEVICE_WAITING_LIMIT } from "../../../shared-protocol/src/mailbox/packet.js"
+import type { Clock, Timer } from "../clock.js"
+import { VirtioMsgError } from "../errors.js"
+
+/** While a device has so many messages to send, it takes no packet. */
+const LIMIT = DEVICE_WAITING_LIMIT
+
+interface Waiting {
+  readonly enter: () => void
+  readonly reject: (error: VirtioMsgError) => void
+  readonly timer: Timer
+}
+
+export class RequestGate {
+  readonly #clock: Clock
+  readonly #waiting: Waiting[] = []
+  #inside = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Takes a place if there is one. Each place must be given back with `leave`. */
+  tryEnter(): boolean {
+    if (this.#inside >= LIMIT) return false
+    this.#inside++
+    return true
+  }
+
+  /** Waits for a place, at most `timeoutMs`; rejects with TIMEOUT, or with what `refuse` is called with. */
+  enter(timeoutMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.schedule(timeoutMs, () => {
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1)
+        reject(
+          new VirtioMsgError("TIMEOUT", `${LIMIT} requests are in flight, and none ended in ${timeoutMs} ms.`, {
+            hint: "Ask less at once, or allow more time.",
+          }),
+        )
+      })
+      const waiting = { enter: resolve, reject, timer }
+      this.#waiting.push(waiting)
+    })
+  }
+
+  /** Gives a place back: whoever waited longest has it. */
+  leave(): void {
+    const next = this.#waiting.shift()
+    if (!next) {
+      this.#inside--
+      return
+    }
+    next.timer.cancel()
+    next.enter()
+  }
+
+  /** Sends away all who wait: nothing of theirs was sent. */
+  refuse(error: VirtioMsgError): void {
+    for (const { reject, timer } of this.#waiting.splice(0)) {
+      timer.cancel()
+      reject(error.asUnexecuted())
+    }
+  }
+}
