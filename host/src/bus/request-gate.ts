@@ -36,9 +36,13 @@ export class RequestGate {
       const timer = this.#clock.schedule(timeoutMs, () => {
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1)
         reject(
-          new VirtioMsgError("TIMEOUT", `${LIMIT} requests are in flight, and none ended in ${timeoutMs} ms.`, {
-            hint: "Ask less at once, or allow more time.",
-          }),
+          new VirtioMsgError(
+            "TIMEOUT",
+            `${LIMIT} requests are in flight, and none ended in ${timeoutMs} ms.`,
+            {
+              hint: "Ask less at once, or allow more time.",
+            },
+          ),
         )
       })
       const waiting = { enter: resolve, reject, timer }

@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from "vitest"
 import { allocateBytes } from "../../../host/src/bytes.js"
-import * as p from "../../../shared-protocol/src/index.js"
+import type * as p from "../../../shared-protocol/src/index.js"
 import {
   Mailbox,
   RECEIVED_DATA,
