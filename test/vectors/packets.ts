@@ -158,9 +158,9 @@ export const PACKET_VECTORS: readonly PacketVector[] = [
       const mailbox = makeMailbox(alloc)
       mailbox.begin(0xcafe)
       return (
-        same("followed before", mailbox.hasFollowed(0xcafe) ? 1 : 0, 0) +
+        same("fresh before", mailbox.isFresh() ? 1 : 0, 0) +
         same("result", mailbox.receive(packet), RECEIVED_DATA) +
-        same("followed after", mailbox.hasFollowed(0xcafe) ? 1 : 0, 1)
+        same("fresh after", mailbox.isFresh() ? 1 : 0, 1)
       )
     },
   },
