@@ -13,6 +13,8 @@ const FRAME_HEADER_SIZE = 12
 const PACKET_HEADER_SIZE = 4
 /** Frame flags bit 0: a command to the device, not a report from it. */
 const FLAG_COMMAND = 1
+/** Frame flags bit 1: the device acknowledges the frame. */
+const FLAG_ACK_WANTED = 2
 /** Frame flags bit 2: the device id names a service class instead. */
 const FLAG_IDENTIFIER_IS_CLASS = 4
 /** The largest frame: header and 240 bytes of packets. */
@@ -21,6 +23,9 @@ export const MAX_FRAME_SIZE = FRAME_HEADER_SIZE + 240
 /** Service index of a device's control service, and the report by which a device announces itself. */
 export const CONTROL_SERVICE_INDEX = 0
 export const ANNOUNCE_REPORT = 0
+/** Service index of a pipe's packets, and of the report by which a device acknowledges a frame. */
+export const PIPE_SERVICE_INDEX = 0x3e
+export const ACK_SERVICE_INDEX = 0x3f
 
 export interface JacdacPacket {
   /** 8 bytes as 16 hexadecimal digits, in the order on the wire. */
@@ -52,6 +57,22 @@ export function encodeCommand(
   const frame = startFrame(FLAG_COMMAND, serviceIndex, command, payload)
   for (let i = 0; i < 8; i++) frame[4 + i] = Number.parseInt(deviceId.slice(2 * i, 2 * i + 2), 16)
   return finishFrame(frame)
+}
+
+/**
+ * Makes a frame as `encodeCommand` does, which the device acknowledges: by a report at ACK_SERVICE_INDEX whose
+ * command is the frame's checksum.
+ */
+export function encodeAcknowledgedCommand(
+  deviceId: string,
+  serviceIndex: number,
+  command: number,
+  payload: Uint8Array,
+): { frame: Uint8Array; checksum: number } {
+  const frame = encodeCommand(deviceId, serviceIndex, command, payload)
+  frame[3] = FLAG_COMMAND | FLAG_ACK_WANTED
+  finishFrame(frame)
+  return { frame, checksum: getU16(frame, 0) }
 }
 
 /** Makes a frame with one command to every device that has a service of this class. */

@@ -33,8 +33,10 @@ const FIRMWARE_SERVICE_INDEX = 1
 /** A packet of an epoch that no host uses: the firmware answers that it knows no such epoch. */
 const PROBE_PACKET = Uint8Array.of(0, PROBE_EPOCH & 0xff, PROBE_EPOCH >> 8, 0, 0)
 
-/** How long to look for the service: a board announces it twice a second, and boots in about a second. */
+/** How long to look for a board: it announces itself twice a second, and boots in about a second. */
 const DISCOVERY_MS = 4000
+/** How much longer to look for the service of a board that is there: its program starts 5 s after power-up. */
+const PROGRAM_START_MS = 4000
 
 export interface FramePortEvents {
   onFrame(frame: Uint8Array): void
@@ -67,6 +69,8 @@ export class JacdacLink implements Link {
   #events: LinkEvents | undefined
   #service: Service | undefined
   #onService: ((service: Service) => void) | undefined
+  /** Whether a board was heard that has not shown the service yet. */
+  #isBoardThere = false
   /** Ends the search for the service. */
   #searchLimit: Timer | undefined
 
@@ -123,17 +127,26 @@ export class JacdacLink implements Link {
 
   #discover(): Promise<Service> {
     return new Promise((resolve, reject) => {
-      this.#searchLimit = this.#clock.schedule(DISCOVERY_MS, () =>
-        reject(
-          new VirtioMsgError(
-            "NOT_FOUND",
-            `No virtio-msg firmware answered on ${this.name} within ${DISCOVERY_MS / 1000} s.`,
-            { hint: "Is it a board with DeviceScript and our firmware? Unplug it, plug it in, try again." },
-          ),
-        ),
-      )
+      this.#searchLimit = this.#clock.schedule(DISCOVERY_MS, () => {
+        if (!this.#isBoardThere) reject(this.#noBoard())
+        else this.#searchLimit = this.#clock.schedule(PROGRAM_START_MS, () => reject(this.#noFirmware()))
+      })
       this.#onService = resolve
       this.#port.sendFrame(encodeBroadcast(CONTROL_CLASS, ANNOUNCE_COMMAND, new Uint8Array(0)))
+    })
+  }
+
+  #noBoard(): VirtioMsgError {
+    return new VirtioMsgError(
+      "NOT_FOUND",
+      `No virtio-msg firmware answered on ${this.name} within ${DISCOVERY_MS / 1000} s.`,
+      { hint: "Is it a board with DeviceScript and our firmware? Unplug it, plug it in, try again." },
+    )
+  }
+
+  #noFirmware(): VirtioMsgError {
+    return new VirtioMsgError("NOT_FOUND", `The board on ${this.name} does not run our firmware.`, {
+      hint: `Put it there: virtio-msg --port ${this.name} deploy`,
     })
   }
 
@@ -162,11 +175,14 @@ export class JacdacLink implements Link {
   #lookForService(packet: JacdacPacket, found: (service: Service) => void): void {
     if (packet.serviceIndex === CONTROL_SERVICE_INDEX && packet.command === ANNOUNCE_REPORT) {
       const serviceIndex = findService(packet.payload)
-      if (serviceIndex > 0) found({ deviceId: packet.deviceId, serviceIndex })
-      else
-        this.#port.sendFrame(
-          encodeCommand(serverIdOf(packet.deviceId), FIRMWARE_SERVICE_INDEX, PACKET_COMMAND, PROBE_PACKET),
-        )
+      if (serviceIndex > 0) {
+        found({ deviceId: packet.deviceId, serviceIndex })
+        return
+      }
+      this.#isBoardThere = true
+      this.#port.sendFrame(
+        encodeCommand(serverIdOf(packet.deviceId), FIRMWARE_SERVICE_INDEX, PACKET_COMMAND, PROBE_PACKET),
+      )
     } else if (
       packet.serviceIndex === FIRMWARE_SERVICE_INDEX &&
       packet.command === PACKET_COMMAND &&

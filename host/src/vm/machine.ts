@@ -9,8 +9,10 @@ import type { LoadRuntime, Runtime } from "./runtime.js"
 const DEFAULT_DEVICE_ID = "12abdd2289421234"
 
 export interface MachineOptions {
-  /** DeviceScript bytecode. */
-  readonly program: Uint8Array
+  /** DeviceScript bytecode. Without, the board runs the program that is in its flash, or none. */
+  readonly program?: Uint8Array
+  /** Flash memory that outlives the machine; without, every power-up finds it empty. */
+  readonly flash?: FlashMemory
   readonly clock?: Clock
   /** 16 hexadecimal digits. */
   readonly deviceId?: string
@@ -18,6 +20,13 @@ export interface MachineOptions {
   readonly randomBytes: (length: number) => Uint8Array
   /** Where the VM comes from. */
   readonly loadRuntime: LoadRuntime
+}
+
+/** Flash memory: whatever the runtime wrote there. */
+export interface FlashMemory {
+  /** What is in it; undefined when it was never written. */
+  load(): Uint8Array | undefined
+  save(contents: Uint8Array): void
 }
 
 /** One board, whose power can be switched on and off. */
@@ -39,7 +48,10 @@ export class Machine {
     this.#clock = options.clock ?? systemClock
   }
 
-  /** Starts the VM and gives it the program, as after power-up. Throws INVALID_ARGUMENT for a bad program. */
+  /**
+   * Starts the VM, as at power-up, and gives it the program unless its flash holds something already. A program in
+   * flash starts 5 s later, as on a board. Throws INVALID_ARGUMENT for a bad program.
+   */
   async start(): Promise<void> {
     const runtime = await this.#options.loadRuntime({
       now: () => this.#clock.now(),
@@ -68,12 +80,15 @@ export class Machine {
     runtime.panicHandler = (code) => {
       if (code !== 0) this.onPanic.emit(code)
     }
-    runtime.flashLoad = null
-    runtime.flashSave = null
+    const { program, flash } = this.#options
+    const kept = flash?.load()
+    runtime.flashLoad = kept ? () => kept : null
+    runtime.flashSave = flash ? (contents) => flash.save(contents) : null
     runtime.devsSetDeviceId(this.#options.deviceId ?? DEFAULT_DEVICE_ID)
     runtime.devsStart()
     this.#runtime = runtime
-    const result = runtime.devsDeploy(this.#options.program)
+    if (kept || !program) return
+    const result = runtime.devsDeploy(program)
     if (result !== 0) {
       this.stop()
       throw new VirtioMsgError("INVALID_ARGUMENT", `The DeviceScript VM refuses the program (${result}).`, {

@@ -19,8 +19,10 @@ export interface Runtime {
   dmesg: (line: string) => void
   /** Called when the program panics; 0 means a restart that the program asked for. */
   panicHandler: (code: number) => void
-  flashLoad: null
-  flashSave: null
+  /** What is in flash at power-up; null for nothing. Read by devsStart. */
+  flashLoad: (() => Uint8Array) | null
+  /** Called with the whole flash after each change. */
+  flashSave: ((contents: Uint8Array) => void) | null
   devsSetDeviceId(id: string): void
   devsStart(): void
   devsStop(): void

@@ -1,0 +1,276 @@
+// A conversation with a board's own Jacdac services, those that the runtime brings whatever program runs: what the
+// board is, what program it holds, and commands to them. Beside the mailbox, which is a program's service.
+
+import { getU32 } from "../../../shared-protocol/src/bytes.js"
+import { type Clock, systemClock, type Timer } from "../clock.js"
+import { Emitter } from "../emitter.js"
+import { VirtioMsgError } from "../errors.js"
+import {
+  ACK_SERVICE_INDEX,
+  ANNOUNCE_REPORT,
+  CONTROL_SERVICE_INDEX,
+  decodeFrame,
+  encodeAcknowledgedCommand,
+  encodeBroadcast,
+  encodeCommand,
+  type JacdacPacket,
+} from "../link/jacdac-frame.js"
+import type { FramePort } from "../link/jacdac-link.js"
+
+/** The service by which the runtime takes programs. */
+export const MANAGER_CLASS = 0x1134ea2b
+
+const CONTROL_CLASS = 0
+const ANNOUNCE_COMMAND = 0
+const RESET_COMMAND = 0x82
+const GET_REGISTER = 0x1000
+/** Registers of the control service. */
+const DESCRIPTION_REGISTER = 0x180
+const PRODUCT_REGISTER = 0x181
+const FIRMWARE_VERSION_REGISTER = 0x185
+
+/** A board announces itself twice a second, from about a second after it has power. */
+const DISCOVERY_MS = 4000
+const ASK_AGAIN_MS = 500
+/** A register is answered at once, unless the board is busy or a frame was lost. */
+const REGISTER_MS = 300
+const REGISTER_TRIES = 5
+const FIRST_ACK_MS = 100
+const LONGEST_ACK_MS = 800
+const ACK_TRIES = 8
+
+/** What a board says of itself. */
+export interface BoardIdentity {
+  /** 16 hexadecimal digits. */
+  readonly deviceId: string
+  /** `Raspberry Pi Pico`, as the runtime's build for it has it; "" when it does not say. */
+  readonly description: string
+  /** A number for each kind of board, 0 when it does not say. */
+  readonly productId: number
+  /** The runtime's version, `v2.16.4`; "" when it does not say. */
+  readonly runtimeVersion: string
+}
+
+export class BoardClient {
+  /** A line that the board logged. */
+  readonly onLog = new Emitter<[line: string]>()
+  /** The port is gone: unplugged, or the board starts again. */
+  readonly onClose = new Emitter<[error: VirtioMsgError]>()
+  readonly name: string
+  readonly #port: FramePort
+  readonly #clock: Clock
+  readonly #onPacket = new Emitter<[packet: JacdacPacket]>()
+  #closedBy: VirtioMsgError | undefined
+  #deviceId = ""
+  #managerIndex = 0
+
+  private constructor(port: FramePort, clock: Clock) {
+    this.name = port.name
+    this.#port = port
+    this.#clock = clock
+  }
+
+  /**
+   * Opens `port` and finds the board on it. Rejects as `port.open`, or with NOT_FOUND when no board with the
+   * DeviceScript runtime answers within 4 s.
+   */
+  static async open(port: FramePort, clock: Clock = systemClock): Promise<BoardClient> {
+    const client = new BoardClient(port, clock)
+    await port.open({
+      onFrame: (frame) => {
+        for (const packet of decodeFrame(frame)) if (!packet.isCommand) client.#onPacket.emit(packet)
+      },
+      onClose: (reason) => client.#closed(reason),
+      onLog: (line) => client.onLog.emit(line),
+    })
+    try {
+      await client.#discover()
+    } catch (error) {
+      await client.close()
+      throw error
+    }
+    return client
+  }
+
+  /** The service index of the program manager. */
+  get managerIndex(): number {
+    return this.#managerIndex
+  }
+
+  /** What the board says of itself; what it does not say within the time is empty. */
+  async identify(): Promise<BoardIdentity> {
+    const text = async (register: number) =>
+      new TextDecoder().decode(await this.#readOptional(CONTROL_SERVICE_INDEX, register)).replace(/\0+$/, "")
+    const product = await this.#readOptional(CONTROL_SERVICE_INDEX, PRODUCT_REGISTER)
+    return {
+      deviceId: this.#deviceId,
+      description: await text(DESCRIPTION_REGISTER),
+      productId: product.length >= 4 ? getU32(product, 0) : 0,
+      runtimeVersion: await text(FIRMWARE_VERSION_REGISTER),
+    }
+  }
+
+  /** Reads a register of a service. Rejects with TIMEOUT or LINK_CLOSED. */
+  async readRegister(serviceIndex: number, register: number): Promise<Uint8Array> {
+    const command = GET_REGISTER | register
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.request(serviceIndex, command, new Uint8Array(0), REGISTER_MS)
+      } catch (error) {
+        if (tries === REGISTER_TRIES || (error as VirtioMsgError).code !== "TIMEOUT") throw error
+      }
+    }
+  }
+
+  /** Sends a command and resolves with the report of the same number. Rejects with TIMEOUT or LINK_CLOSED. */
+  request(
+    serviceIndex: number,
+    command: number,
+    payload: Uint8Array,
+    timeoutMs: number,
+  ): Promise<Uint8Array> {
+    return this.#await(
+      () => this.#port.sendFrame(encodeCommand(this.#deviceId, serviceIndex, command, payload)),
+      (packet) =>
+        packet.serviceIndex === serviceIndex && packet.command === command ? packet.payload : undefined,
+      timeoutMs,
+      () => this.#silent(),
+    )
+  }
+
+  /**
+   * Sends a command, again and again until the board acknowledges it: only for what may run twice. Rejects with
+   * TIMEOUT after 4 s, or LINK_CLOSED.
+   */
+  async sendAcknowledged(serviceIndex: number, command: number, payload: Uint8Array): Promise<void> {
+    const { frame, checksum } = encodeAcknowledgedCommand(this.#deviceId, serviceIndex, command, payload)
+    let waitMs = FIRST_ACK_MS
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#await(
+          () => this.#port.sendFrame(frame),
+          (packet) =>
+            packet.serviceIndex === ACK_SERVICE_INDEX && packet.command === checksum ? true : undefined,
+          waitMs,
+          () => this.#silent(),
+        )
+        return
+      } catch (error) {
+        if (tries === ACK_TRIES || (error as VirtioMsgError).code !== "TIMEOUT") throw error
+        waitMs = Math.min(waitMs * 2, LONGEST_ACK_MS)
+      }
+    }
+  }
+
+  /** Starts the board again. Its port goes away on most boards. */
+  reset(): void {
+    this.#port.sendFrame(
+      encodeCommand(this.#deviceId, CONTROL_SERVICE_INDEX, RESET_COMMAND, new Uint8Array(0)),
+    )
+  }
+
+  /** Closes the port; what still waits rejects with LINK_CLOSED. */
+  async close(): Promise<void> {
+    this.#end(new VirtioMsgError("LINK_CLOSED", `${this.name} was closed.`))
+    await this.#port.close()
+  }
+
+  async #discover(): Promise<void> {
+    const announce = () =>
+      this.#port.sendFrame(encodeBroadcast(CONTROL_CLASS, ANNOUNCE_COMMAND, new Uint8Array(0)))
+    let again: Timer | undefined
+    const keepAsking = () => {
+      announce()
+      again = this.#clock.schedule(ASK_AGAIN_MS, keepAsking)
+    }
+    try {
+      await this.#await(
+        keepAsking,
+        (packet) => {
+          if (packet.serviceIndex !== CONTROL_SERVICE_INDEX || packet.command !== ANNOUNCE_REPORT)
+            return undefined
+          for (let index = 1; 4 * index + 4 <= packet.payload.length; index++)
+            if (getU32(packet.payload, 4 * index) === MANAGER_CLASS) {
+              this.#deviceId = packet.deviceId
+              this.#managerIndex = index
+              return true
+            }
+          return undefined
+        },
+        DISCOVERY_MS,
+        () =>
+          new VirtioMsgError(
+            "NOT_FOUND",
+            `No board with the DeviceScript runtime answered on ${this.name} within ${DISCOVERY_MS / 1000} s.`,
+            {
+              hint: "Install the runtime first: virtio-msg flash --board BOARD (virtio-msg boards lists them)",
+            },
+          ),
+        "anyone",
+      )
+    } finally {
+      again?.cancel()
+    }
+  }
+
+  async #readOptional(serviceIndex: number, register: number): Promise<Uint8Array> {
+    try {
+      return await this.readRegister(serviceIndex, register)
+    } catch (error) {
+      if ((error as VirtioMsgError).code !== "TIMEOUT") throw error
+      return new Uint8Array(0)
+    }
+  }
+
+  /** Starts something, and resolves with what `take` makes of the packet that it waits for. */
+  #await<T>(
+    start: () => void,
+    take: (packet: JacdacPacket) => T | undefined,
+    timeoutMs: number,
+    onTimeout: () => VirtioMsgError,
+    from: "board" | "anyone" = "board",
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#closedBy) {
+        reject(this.#closedBy)
+        return
+      }
+      const finish = (settle: () => void) => {
+        timer.cancel()
+        offPacket()
+        offClose()
+        settle()
+      }
+      const timer = this.#clock.schedule(timeoutMs, () => finish(() => reject(onTimeout())))
+      const offClose = this.onClose.on((error) => finish(() => reject(error)))
+      const offPacket = this.#onPacket.on((packet) => {
+        if (from === "board" && packet.deviceId !== this.#deviceId) return
+        const taken = take(packet)
+        if (taken !== undefined) finish(() => resolve(taken))
+      })
+      start()
+    })
+  }
+
+  #silent(): VirtioMsgError {
+    return new VirtioMsgError("TIMEOUT", `The board on ${this.name} does not answer any more.`, {
+      hint: "Unplug it, plug it in, try again.",
+    })
+  }
+
+  #closed(reason: Error | undefined): void {
+    this.#end(
+      new VirtioMsgError("LINK_CLOSED", `${this.name} is gone.`, {
+        hint: "Plug the board in again.",
+        cause: reason,
+        maybeExecuted: true,
+      }),
+    )
+  }
+
+  #end(error: VirtioMsgError): void {
+    if (this.#closedBy) return
+    this.#closedBy = error
+    this.onClose.emit(error)
+  }
+}
