@@ -1,0 +1,77 @@
+// Counts what crosses the cable, and what is left of the budget that the DeviceScript runtime gives a program.
+
+import type { Direction } from "../../../src/trace/trace.js"
+import type { SeenPacket } from "./row.js"
+
+/** What a packet of a program's costs it, and how many it may send at once after a rest (docs/bus.md). */
+export const BUDGET_PACKET_MS = 20
+export const BUDGET_BURST = 5
+/** Round trips that the median is taken of. */
+const MEDIAN_OF = 101
+
+export interface WayCount {
+  /** Packets with records; and their bytes. */
+  packets: number
+  bytes: number
+  /** Packets without records. */
+  signals: number
+  messages: number
+  /** Bytes of memory in spans. */
+  memory: number
+  /** Lost, damaged or cut off on the way. */
+  lost: number
+  /** Sent a second time or more often. */
+  again: number
+}
+
+export class Counters {
+  readonly out = emptyCount()
+  readonly in = emptyCount()
+  roundTripCount = 0
+  lastRoundTripMs: number | undefined
+
+  readonly #roundTripsMs: number[] = []
+  /** Credit in packets at `#creditAtMs`, as the runtime's throttle counts it. */
+  #credit = BUDGET_BURST
+  #creditAtMs = 0
+
+  count(packet: SeenPacket): void {
+    const way = this[packet.direction satisfies Direction]
+    if (packet.contents.hasData) {
+      way.packets++
+      way.bytes += packet.bytes.length
+      for (const record of packet.contents.records) {
+        if (record.kind === "message") way.messages++
+        else way.memory += record.length
+      }
+    } else way.signals++
+    if (packet.fate !== "delivered") way.lost++
+    if (packet.isRepetition) way.again++
+    if (packet.direction === "in") {
+      this.#credit = Math.max(0, this.budget(packet.atMs) - 1)
+      this.#creditAtMs = packet.atMs
+    }
+  }
+
+  roundTrip(tookMs: number): void {
+    this.roundTripCount++
+    this.lastRoundTripMs = tookMs
+    this.#roundTripsMs.push(tookMs)
+    if (this.#roundTripsMs.length > MEDIAN_OF) this.#roundTripsMs.shift()
+  }
+
+  /** Of the last 101 round trips; undefined before the first. */
+  get medianRoundTripMs(): number | undefined {
+    const sorted = [...this.#roundTripsMs].sort((a, b) => a - b)
+    return sorted[sorted.length >> 1]
+  }
+
+  /** How many packets the device could send at once now: 0 to 5. */
+  budget(nowMs: number): number {
+    return Math.min(BUDGET_BURST, this.#credit + Math.max(0, nowMs - this.#creditAtMs) / BUDGET_PACKET_MS)
+  }
+}
+
+function emptyCount(): WayCount {
+  return { packets: 0, bytes: 0, signals: 0, messages: 0, memory: 0, lost: 0, again: 0 }
+}

@@ -1,0 +1,121 @@
+// A virtqueue as seen from outside: where its parts lie in the window, what its indexes and descriptors say
+// (virtio 1.4 2.7). It only reads; it believes nothing and throws at nothing.
+
+import { getU16, getU32 } from "../../../../shared-protocol/src/bytes.js"
+import {
+  availBytes,
+  DESCRIPTOR_NEXT,
+  DESCRIPTOR_SIZE,
+  DESCRIPTOR_WRITE,
+  DEVICE_AREA,
+  DRIVER_AREA,
+  descBytes,
+  usedBytes,
+} from "../../../../shared-protocol/src/ring/layout.js"
+
+/** The two areas of the window: [the driver's, the device's]. */
+export interface Areas {
+  readonly driver: Uint8Array
+  readonly device: Uint8Array
+}
+
+/** Where SET_VQUEUE put a queue. */
+export interface QueuePlace {
+  readonly devNum: number
+  readonly index: number
+  /** Descriptors. */
+  readonly size: number
+  /** Offsets: of the descriptor table and the available ring in the driver's area, of the used ring in the device's. */
+  readonly desc: number
+  readonly avail: number
+  readonly used: number
+}
+
+export type RegionKind = "descriptors" | "available" | "used" | "request" | "answer"
+
+/** A run of bytes of the window that has a meaning. */
+export interface Region {
+  readonly area: "driver" | "device"
+  readonly kind: RegionKind
+  readonly offset: number
+  readonly length: number
+  /** "descriptor table of queue 0, device 0" */
+  readonly name: string
+}
+
+export interface Descriptor {
+  readonly area: number
+  readonly offset: number
+  readonly length: number
+  readonly isWritable: boolean
+  /** The next one in the chain, or undefined at its end. */
+  readonly next: number | undefined
+}
+
+/** The two indexes, modulo 65536; their difference is how many chains the device holds. */
+export function queueIndexes(queue: QueuePlace, areas: Areas): { avail: number; used: number } {
+  return { avail: index(areas.driver, queue.avail + 2), used: index(areas.device, queue.used + 2) }
+}
+
+/** The descriptor table's entry; undefined outside the area. */
+export function readDescriptor(queue: QueuePlace, areas: Areas, at: number): Descriptor | undefined {
+  const offset = queue.desc + DESCRIPTOR_SIZE * at
+  if (at >= queue.size || offset + DESCRIPTOR_SIZE > areas.driver.length) return undefined
+  const flags = getU16(areas.driver, offset + 12)
+  return {
+    area: getU16(areas.driver, offset + 6),
+    offset: getU32(areas.driver, offset),
+    length: getU32(areas.driver, offset + 8),
+    isWritable: (flags & DESCRIPTOR_WRITE) !== 0,
+    next: flags & DESCRIPTOR_NEXT ? getU16(areas.driver, offset + 14) : undefined,
+  }
+}
+
+/** The regions of a queue: its three parts, then the buffers that its descriptors name, without repetition. */
+export function queueRegions(queue: QueuePlace, areas: Areas): Region[] {
+  const of = `queue ${queue.index}, device ${queue.devNum}`
+  const { size } = queue
+  const regions: Region[] = [
+    part("driver", "descriptors", queue.desc, descBytes(size), `descriptor table of ${of}`),
+    part("driver", "available", queue.avail, availBytes(size), `available ring of ${of}`),
+    part("device", "used", queue.used, usedBytes(size), `used ring of ${of}`),
+  ]
+  const seen = new Set<string>()
+  for (let at = 0; at < size; at++) {
+    const buffer = readDescriptor(queue, areas, at)
+    if (!buffer || buffer.length === 0) continue
+    const area = buffer.area === DRIVER_AREA ? "driver" : buffer.area === DEVICE_AREA ? "device" : undefined
+    const key = `${buffer.area}:${buffer.offset}:${buffer.length}`
+    if (!area || seen.has(key) || buffer.offset + buffer.length > areas[area].length) continue
+    seen.add(key)
+    const kind = area === "driver" ? "request" : "answer"
+    regions.push(part(area, kind, buffer.offset, buffer.length, `buffer of descriptor ${at} of ${of}`))
+  }
+  return regions
+}
+
+/** What the byte at `offset` inside a region is, in words. */
+export function describeByte(region: Region, offset: number): string {
+  const inside = offset - region.offset
+  switch (region.kind) {
+    case "descriptors": {
+      const field = inside % DESCRIPTOR_SIZE
+      const name = field < 8 ? "address" : field < 12 ? "length" : field < 14 ? "flags" : "next"
+      return `${name} of descriptor ${Math.floor(inside / DESCRIPTOR_SIZE)}, ${region.name}`
+    }
+    case "available":
+      return `${inside < 2 ? "flags" : inside < 4 ? "idx" : `entry ${(inside - 4) >> 1}`} of the ${region.name}`
+    case "used":
+      return `${inside < 2 ? "flags" : inside < 4 ? "idx" : `element ${(inside - 4) >> 3}`} of the ${region.name}`
+    default:
+      return `byte ${inside} of ${region.length}, ${region.name}`
+  }
+}
+
+function index(area: Uint8Array, offset: number): number {
+  return offset + 2 <= area.length ? getU16(area, offset) : 0
+}
+
+function part(area: Region["area"], kind: RegionKind, offset: number, length: number, name: string): Region {
+  return { area, kind, offset, length, name }
+}

@@ -1,0 +1,104 @@
+// What the page's model makes of the packets of a whole system: our driver, a cable, the firmware in the real VM.
+
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import type { HostBytes } from "../../host/src/bytes.js"
+import type { I2cAdapter } from "../../host/src/driver/i2c-adapter.js"
+import { readFirmware } from "../../host/src/vm/firmware-image.js"
+import { loadRuntime } from "../../host/src/vm/runtime-loader.js"
+import { SimulatedBench } from "../../host/web/src/bench/simulated-bench.js"
+import { queueIndexes, queueRegions } from "../../host/web/src/wire/queue-view.js"
+import type { MessageRow, Row } from "../../host/web/src/wire/row.js"
+import { WireModel } from "../../host/web/src/wire/wire-model.js"
+
+describe("the wire model", () => {
+  let model: WireModel
+  let bench: SimulatedBench
+  let i2c: I2cAdapter
+
+  /** Lets virtual time pass until the promise settles. */
+  async function run<T>(promise: Promise<T>): Promise<T> {
+    let isDone = false
+    const done = () => {
+      isDone = true
+    }
+    promise.then(done, done)
+    await bench.pace.runUntil(() => isDone, 20_000)
+    return promise
+  }
+
+  function rows(): Row[] {
+    return Array.from({ length: model.endIndex - model.firstIndex }, (_, i) => model.row(i) as Row)
+  }
+
+  function messages(): MessageRow[] {
+    return rows().filter((row) => row.kind === "message")
+  }
+
+  beforeEach(async () => {
+    model = new WireModel()
+    bench = new SimulatedBench(readFirmware("simulated"), loadRuntime, model)
+    const bus = await run(bench.connect())
+    i2c = await run(bus.i2c())
+  })
+
+  afterEach(() => bench.close())
+
+  it("pairs every response with its request", () => {
+    for (const row of messages().filter(({ message }) => message.kind === "response")) {
+      const asked = model.row(row.answers?.index ?? -1)
+      expect(asked?.kind === "message" && asked.message.name).toBe(row.message.name)
+      expect(row.answers?.tookMs).toBeGreaterThan(0)
+    }
+    expect(
+      messages()
+        .map(({ message }) => `${message.kind} ${message.name}`)
+        .slice(0, 4),
+    ).toEqual(["request HELLO", "response HELLO", "request GET_DEVICES", "response GET_DEVICES"])
+  })
+
+  it("mirrors both areas of the window and knows the queue in it", async () => {
+    await run(i2c.transfer(0x54, [{ write: [14] }, { read: 1 }]))
+    const { mailbox } = i2c.device.bus.session
+    expect(model.areas.driver).toEqual(Uint8Array.from(mailbox.outgoing.bytes as HostBytes))
+    expect(model.areas.device).toEqual(Uint8Array.from(mailbox.incoming as HostBytes))
+    const [queue] = model.queues
+    if (!queue) throw new Error("no queue")
+    expect(queueIndexes(queue, model.areas)).toEqual({ avail: 2, used: 2 })
+    const kinds = new Set(queueRegions(queue, model.areas).map((region) => region.kind))
+    expect(kinds).toEqual(new Set(["descriptors", "available", "used", "request", "answer"]))
+    expect(messages().at(-1)).toMatchObject({
+      message: { name: "EVENT_USED" },
+      answers: { tookMs: expect.any(Number) },
+    })
+  })
+
+  it("shows what got lost and came again, and takes everything once", async () => {
+    bench.cable.dropRate = 0.1
+    bench.cable.damageRate = 0.1
+    for (let i = 0; i < 40; i++) await run(i2c.writeByte(0x54, i % 20, i))
+    bench.cable.dropRate = 0
+    bench.cable.damageRate = 0
+    await run(i2c.readBlock(0x54, 0, 8))
+    const { out, in: back } = model.counters
+    expect(out.lost + back.lost).toBeGreaterThan(10)
+    expect(out.again + back.again).toBeGreaterThan(5)
+    const { mailbox } = i2c.device.bus.session
+    expect(model.areas.driver).toEqual(Uint8Array.from(mailbox.outgoing.bytes as HostBytes))
+    expect(model.areas.device).toEqual(Uint8Array.from(mailbox.incoming as HostBytes))
+  })
+
+  it("begins anew with a new epoch", async () => {
+    const before = model.epoch
+    await run(bench.resetBoard())
+    await expect(run(i2c.readByte(0x54, 14))).rejects.toMatchObject({ code: "DEVICE_RESTARTED" })
+    expect(await run(i2c.readByte(0x54, 14))).toBe(0x66)
+    expect(model.epoch).not.toBe(before)
+    expect(rows().filter((row) => row.kind === "remark")).toMatchObject([
+      { text: expect.stringMatching(/^Epoch 0x/) },
+      { tone: "bad", text: expect.stringContaining("reset") },
+      { tone: "bad", text: expect.stringContaining("started again") },
+      { text: expect.stringMatching(/^Epoch 0x/) },
+    ])
+    expect(model.queues).toHaveLength(1)
+  })
+})
