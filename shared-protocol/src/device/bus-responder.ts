@@ -59,14 +59,14 @@ export interface BoardIdentity {
 export interface BusResponderOptions {
   readonly alloc: Allocator
   readonly mailbox: Mailbox
-  /** Ascending. */
-  readonly deviceNumbers: readonly number[]
   readonly identity: BoardIdentity
   readonly maxMessageSize: number
   readonly isStrict: boolean
 }
 
 export class BusResponder {
+  /** Of the devices that are plugged in. */
+  deviceNumbers: number[] = []
   private readonly options: BusResponderOptions
 
   constructor(options: BusResponderOptions) {
@@ -119,11 +119,11 @@ export class BusResponder {
     if (window.offset + count > 0x10000) count = 0x10000 - window.offset
     const deviceNumbers: number[] = []
     let nextOffset = 0 // B47
-    for (let i = 0; i < options.deviceNumbers.length; i++) {
-      const devNum = options.deviceNumbers[i]
+    for (let i = 0; i < this.deviceNumbers.length; i++) {
+      const devNum = this.deviceNumbers[i]
       if (devNum < window.offset) continue
       if (devNum < window.offset + count) deviceNumbers.push(devNum)
-      else if (nextOffset === 0 && count > 0) nextOffset = devNum // B48: beyond the window, so beyond offset
+      else if (count > 0 && (nextOffset === 0 || devNum < nextOffset)) nextOffset = devNum // B48: beyond the window, so beyond offset
     }
     const response = options.alloc(GET_DEVICES_BASE_SIZE + ((count + 7) >> 3))
     encodeGetDevicesResponse(response, { offset: window.offset, nextOffset, count, deviceNumbers })

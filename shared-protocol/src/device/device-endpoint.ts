@@ -22,6 +22,7 @@ import {
   PACKET_NO_EPOCH,
   PACKET_RESEND,
 } from "../mailbox/packet.js"
+import { DEVICE_ADDED, DEVICE_REMOVED, EVENT_DEVICE_SIZE, encodeEventDevice } from "../messages/bus.js"
 import { EVENT_USED_SIZE, encodeEventUsed } from "../messages/events.js"
 import { EVENT_BIT, HEADER_SIZE, TYPE_BUS, TYPE_RESPONSE } from "../messages/header.js"
 import { EVENT_AVAIL, SET_DEVICE_STATUS } from "../messages/ids.js"
@@ -53,19 +54,33 @@ interface Doorbell {
   readonly queueIndex: number
   /** The EVENT_USED of this queue: always the same bytes. */
   readonly usedEvent: ByteBuf
+  /** Carries a stream: served once a packet at most (`DeviceType.pacedQueues`). */
+  readonly isPaced: boolean
   isRung: boolean
 }
 
+function doNothing(): void {}
+
 export class DeviceEndpoint {
   readonly mailbox: Mailbox
-  readonly devices: TransportDevice[] = []
+  devices: TransportDevice[] = []
   /** Messages that got no answer because they are malformed, unknown, or to no device of ours. */
   discardedCount = 0
+  /** Called when a device has something to say by itself: time for `work` and `nextPacket`. */
+  onWake: () => void = doNothing
 
   private readonly alloc: Allocator
   private readonly bus: BusResponder
-  private readonly doorbells: Doorbell[] = []
+  private readonly maxMessageSize: number
+  private readonly isStrict: boolean
+  private nextDeviceNumber = 0
+  private doorbells: Doorbell[] = []
   private isAnyRung = false
+  private isAnyPacedRung = false
+  /** A packet has left since a paced queue was served. */
+  private isPacedTurn = true
+  /** Where in `doorbells` to look first for the next paced queue, so that each gets its turn. */
+  private nextPaced = 0
   private isAcknowledgementDue = false
   /** A packet of the host's is missing, or was refused: it is asked, once, to send again. */
   private isResendDue = false
@@ -85,21 +100,17 @@ export class DeviceEndpoint {
       waitingLimit: DEVICE_WAITING_LIMIT,
       runLimit: DEVICE_RUN_LIMIT,
     })
-    const maxMessageSize = options.maxMessageSize === undefined ? MAX_MESSAGE_SIZE : options.maxMessageSize
-    const deviceNumbers: number[] = []
-    for (let i = 0; i < options.types.length; i++) {
-      const devNum = options.deviceNumbers === undefined ? i : options.deviceNumbers[i]
-      deviceNumbers.push(devNum)
-      this.addDevice(devNum, options.types[i], maxMessageSize, options.isStrict === true)
-    }
+    this.maxMessageSize = options.maxMessageSize === undefined ? MAX_MESSAGE_SIZE : options.maxMessageSize
+    this.isStrict = options.isStrict === true
     this.bus = new BusResponder({
       alloc: options.alloc,
       mailbox: this.mailbox,
-      deviceNumbers,
       identity: options.identity,
-      maxMessageSize,
-      isStrict: options.isStrict === true,
+      maxMessageSize: this.maxMessageSize,
+      isStrict: this.isStrict,
     })
+    for (let i = 0; i < options.types.length; i++)
+      this.addDevice(options.deviceNumbers === undefined ? i : options.deviceNumbers[i], options.types[i])
     const self = this // DeviceScript has no `this` in arrow functions
     this.mailbox.onMessage = (packet, offset, length) => self.take(packet, offset, length)
   }
@@ -120,15 +131,38 @@ export class DeviceEndpoint {
   async work(): Promise<void> {
     while (this.isAnyRung) {
       this.isAnyRung = false
-      for (let i = 0; i < this.doorbells.length; i++) {
-        const bell = this.doorbells[i]
-        if (!bell.isRung) continue
-        bell.isRung = false
-        if (await bell.device.serve(bell.queueIndex)) this.mailbox.post(bell.usedEvent)
-        const statusEvent = bell.device.takeStatusEvent()
-        if (statusEvent !== undefined) this.mailbox.post(statusEvent)
+      const bells = this.doorbells
+      for (let i = 0; i < bells.length; i++) {
+        const bell = bells[i]
+        if (bell.isRung && !bell.isPaced) await this.serve(bell)
       }
     }
+    if (this.isAnyPacedRung && (this.isPacedTurn || !this.mailbox.hasPending())) await this.servePaced()
+  }
+
+  private async serve(bell: Doorbell): Promise<void> {
+    bell.isRung = false
+    if (await bell.device.serve(bell.queueIndex)) this.mailbox.post(bell.usedEvent)
+    const statusEvent = bell.device.takeStatusEvent()
+    if (statusEvent !== undefined) this.mailbox.post(statusEvent)
+  }
+
+  /** Serves the next of the paced queues that are rung: what it adds fits into the packet that comes. */
+  private async servePaced(): Promise<void> {
+    const bells = this.doorbells
+    let next: Doorbell | undefined
+    let isMore = false
+    for (let i = 0; i < bells.length; i++) {
+      const bell = bells[(this.nextPaced + i) % bells.length]
+      if (!bell.isRung || !bell.isPaced) continue
+      if (next === undefined) next = bell
+      else isMore = true
+    }
+    this.isAnyPacedRung = isMore
+    if (next === undefined) return
+    this.isPacedTurn = false
+    this.nextPaced = bells.indexOf(next) + 1
+    await this.serve(next)
   }
 
   /** The next packet for the host, or undefined when there is nothing to say. */
@@ -142,6 +176,7 @@ export class DeviceEndpoint {
     const packet = this.mailbox.nextPacket()
     if (packet !== undefined) {
       this.isAcknowledgementDue = false
+      this.isPacedTurn = true
       return packet
     }
     if (this.isResendDue && !this.mailbox.isFull()) {
@@ -157,18 +192,74 @@ export class DeviceEndpoint {
     return undefined
   }
 
-  private addDevice(devNum: number, type: DeviceType, maxMessageSize: number, isStrict: boolean): void {
+  /**
+   * Plugs a device in while the bus is in use, and tells the driver (B33, B34). Returns its number: one that no
+   * device had before, as long as there are such (B-S3).
+   */
+  plug(type: DeviceType): number {
+    let devNum = this.nextDeviceNumber
+    while (this.bus.deviceNumbers.includes(devNum)) devNum = (devNum + 1) & 0xffff
+    this.addDevice(devNum, type)
+    this.announce(devNum, DEVICE_ADDED)
+    return devNum
+  }
+
+  /**
+   * Takes device `devNum` off the bus and tells the driver: what it had of the driver's is abandoned. False when
+   * there is no such device.
+   */
+  unplug(devNum: number): boolean {
+    const at = this.bus.deviceNumbers.indexOf(devNum)
+    if (at < 0) return false
+    this.devices[at].reset()
+    this.devices = this.devices.filter((device) => device.devNum !== devNum)
+    this.doorbells = this.doorbells.filter((bell) => bell.device.devNum !== devNum)
+    this.bus.deviceNumbers = this.bus.deviceNumbers.filter((number) => number !== devNum)
+    this.announce(devNum, DEVICE_REMOVED)
+    return true
+  }
+
+  private announce(devNum: number, busState: number): void {
+    if (this.mailbox.epoch === 0) return // nobody has connected: GET_DEVICES will tell
+    const frame = this.alloc(EVENT_DEVICE_SIZE)
+    encodeEventDevice(frame, { deviceNumber: devNum, busState })
+    this.post(frame)
+  }
+
+  private addDevice(devNum: number, type: DeviceType): void {
     const device = new TransportDevice(
-      { devNum, type, alloc: this.alloc, maxMessageSize, isStrict },
+      { devNum, type, alloc: this.alloc, maxMessageSize: this.maxMessageSize, isStrict: this.isStrict },
       this.mailbox.incoming,
       this.mailbox.outgoing,
     )
     this.devices.push(device)
+    this.bus.deviceNumbers.push(devNum)
+    this.nextDeviceNumber = (devNum + 1) & 0xffff
     for (let i = 0; i < type.queueMaxSizes.length; i++) {
       const usedEvent = this.alloc(EVENT_USED_SIZE)
       encodeEventUsed(usedEvent, devNum, i)
-      this.doorbells.push({ device, queueIndex: i, usedEvent, isRung: false })
+      const paced = type.pacedQueues
+      const isPaced = paced !== undefined ? paced.includes(i) : false
+      this.doorbells.push({ device, queueIndex: i, usedEvent, isPaced, isRung: false })
     }
+    if (type.attach === undefined) return
+    const self = this
+    type.attach({
+      wake: (queueIndex) => {
+        if (!device.isLive()) return
+        self.ring(devNum, queueIndex)
+        self.onWake()
+      },
+      configChanged: () => self.post(device.changeConfig()),
+      needsReset: () => self.post(device.requireReset()),
+    })
+  }
+
+  /** Sends what a device says by itself, if it has a frame. */
+  private post(frame: ByteBuf | undefined): void {
+    if (frame === undefined) return
+    this.mailbox.post(frame)
+    this.onWake()
   }
 
   /** Takes up the epoch of a CONNECT packet, or knows that it did; false when the packet is to be dropped. */
@@ -190,6 +281,8 @@ export class DeviceEndpoint {
     for (let i = 0; i < this.devices.length; i++) this.devices[i].reset()
     for (let i = 0; i < this.doorbells.length; i++) this.doorbells[i].isRung = false
     this.isAnyRung = false
+    this.isAnyPacedRung = false
+    this.isPacedTurn = true
     this.isAcknowledgementDue = false
     this.isResendDue = false
     this.isResendAsked = false
@@ -248,7 +341,8 @@ export class DeviceEndpoint {
       const bell = this.doorbells[i]
       if (bell.device.devNum === devNum && bell.queueIndex === queueIndex) {
         bell.isRung = true
-        this.isAnyRung = true
+        if (bell.isPaced) this.isAnyPacedRung = true
+        else this.isAnyRung = true
         return
       }
     }

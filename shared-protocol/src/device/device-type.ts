@@ -18,6 +18,19 @@ export const FEATURE_RING_RESET_BLOCK1 = 1 << 8
 /** VIRTIO_MSG_VENDOR of our devices: "VMSG" in little-endian ASCII. */
 export const VENDOR_ID = 0x47534d56
 
+/** How many bytes `serve` moves at most, at a time, for a paced queue: a packet has room for others then. */
+export const PACED_BYTES = 128
+
+/** What a device type may ask of the endpoint that it is plugged into; at any time, also between two packets. */
+export interface DeviceHost {
+  /** Has queue `queueIndex` served soon, though the driver announced nothing: the device has news for it. */
+  wake(queueIndex: number): void
+  /** The device changed its configuration space: tells the driver by EVENT_CONFIG, at a new generation. */
+  configChanged(): void
+  /** The device cannot go on: DEVICE_NEEDS_RESET, and EVENT_CONFIG tells the driver (V-S1). */
+  needsReset(): void
+}
+
 export interface DeviceType {
   /** The virtio device id: 34 is I2C. */
   readonly deviceId: number
@@ -42,4 +55,13 @@ export interface DeviceType {
   serve(queueIndex: number, ring: DeviceRing): Promise<string>
   /** Forgets everything that a driver did. */
   reset(): void
+  /**
+   * Queues that carry streams: `serve` moves at most about half a packet of their data at a time, asks for more by
+   * `DeviceHost.wake`, and is called for one such queue a packet, so that streams never fill the link.
+   */
+  readonly pacedQueues?: readonly number[]
+  /** Called once, when the device is plugged in. For types that begin something by themselves. */
+  attach?(host: DeviceHost): void
+  /** FEATURES_OK was accepted with these bits, in blocks of 32. */
+  negotiated?(features: readonly number[]): void
 }

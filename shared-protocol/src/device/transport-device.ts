@@ -12,7 +12,7 @@ import {
   encodeSetConfigResponse,
 } from "../messages/config.js"
 import { encodeGetDeviceInfoResponse, UUID_SIZE } from "../messages/device-info.js"
-import { encodeEventConfig } from "../messages/events.js"
+import { EVENT_CONFIG_BASE_SIZE, encodeEventConfig } from "../messages/events.js"
 import {
   decodeGetDeviceFeaturesRequest,
   decodeSetDriverFeaturesRequest,
@@ -197,14 +197,34 @@ export class TransportDevice {
     if (!this.isStatusEventDue) return undefined
     this.isStatusEventDue = false
     if ((this.status & STATUS_DEVICE_NEEDS_RESET) === 0) return undefined // it was reset meanwhile
-    const frame = this.alloc(24)
+    return this.configEvent(0)
+  }
+
+  /**
+   * The device changed its configuration by itself: a new generation (V7), and the EVENT_CONFIG to send (V10), with
+   * the whole space. Undefined while no driver uses the device.
+   */
+  changeConfig(): ByteBuf | undefined {
+    this.generation = (this.generation + 1) >>> 0
+    return this.isLive() ? this.configEvent(this.type.config.length) : undefined
+  }
+
+  /** The device gives up: the EVENT_CONFIG that says so; undefined while no driver uses the device. */
+  requireReset(): ByteBuf | undefined {
+    if (!this.isLive()) return undefined
+    this.status |= STATUS_DEVICE_NEEDS_RESET
+    return this.configEvent(0)
+  }
+
+  private configEvent(length: number): ByteBuf {
+    const frame = this.alloc(EVENT_CONFIG_BASE_SIZE + length)
     encodeEventConfig(frame, this.devNum, {
       deviceStatus: this.status,
       generation: this.generation,
       offset: 0,
-      length: 0,
-      hasData: false,
-      data: frame,
+      length,
+      hasData: length > 0,
+      data: this.type.config,
       dataOffset: 0,
     })
     return frame
@@ -301,7 +321,9 @@ export class TransportDevice {
       if ((status & ~this.status & STATUS_FEATURES_OK) !== 0 && !this.isSelectionSupported())
         status &= ~STATUS_FEATURES_OK
       if ((status & STATUS_FEATURES_OK) === 0) status &= ~STATUS_DRIVER_OK
+      const isNegotiated = (status & ~this.status & STATUS_FEATURES_OK) !== 0
       this.status = status
+      if (isNegotiated) this.type.negotiated?.(this.selected)
     }
     const response = this.alloc(12)
     encodeSetDeviceStatusResponse(response, this.devNum, this.status)

@@ -1,0 +1,343 @@
+// The virtio-gpio device (virtio 1.4 5.18, device id 41): lines with names, directions, values and interrupts.
+//
+//   configuration: ngpio le16@0, padding[2]@2, gpio_names_size le32@4
+//   requestq (0):  request type le16@0, gpio le16@2, value le32@4 (readable, 8 bytes), then
+//                  response status u8@0, value u8@1 (writable, 2 bytes); GET_LINE_NAMES: status, then the names
+//   eventq (1):    request gpio le16@0 (readable, 2 bytes), then response status u8@0 (writable, 1 byte); a line's
+//                  chain unmasks its interrupt once, and comes back when that is due
+
+import { type Allocator, type ByteBuf, type OwnedBytes, putU16, putU32 } from "../bytes.js"
+import { type DeviceRing, RING_BROKEN, RING_EMPTY } from "../ring/device-ring.js"
+import type { DeviceHost, DeviceType } from "./device-type.js"
+import { FEATURE_INDIRECT_DESC, FEATURE_RING_RESET_BLOCK1, FEATURE_VERSION_1_BLOCK1 } from "./device-type.js"
+import type { GpioLines } from "./gpio-lines.js"
+
+export const VIRTIO_ID_GPIO = 41
+/** VIRTIO_GPIO_F_IRQ: there is an eventq. */
+export const GPIO_FEATURE_IRQ = 1
+export const GPIO_CONFIG_SIZE = 8
+export const GPIO_REQUEST_SIZE = 8
+export const GPIO_RESPONSE_SIZE = 2
+export const GPIO_REQUEST_QUEUE = 0
+export const GPIO_EVENT_QUEUE = 1
+
+/** VIRTIO_GPIO_MSG_*. */
+export const GPIO_GET_LINE_NAMES = 1
+export const GPIO_GET_DIRECTION = 2
+export const GPIO_SET_DIRECTION = 3
+export const GPIO_GET_VALUE = 4
+export const GPIO_SET_VALUE = 5
+export const GPIO_SET_IRQ_TYPE = 6
+
+export const GPIO_DIRECTION_NONE = 0
+export const GPIO_DIRECTION_OUT = 1
+export const GPIO_DIRECTION_IN = 2
+
+/** VIRTIO_GPIO_IRQ_TYPE_*; the two edges are bits. */
+export const GPIO_IRQ_NONE = 0
+export const GPIO_IRQ_EDGE_RISING = 1
+export const GPIO_IRQ_EDGE_FALLING = 2
+export const GPIO_IRQ_EDGE_BOTH = 3
+export const GPIO_IRQ_LEVEL_HIGH = 4
+export const GPIO_IRQ_LEVEL_LOW = 8
+
+export const GPIO_STATUS_OK = 0
+export const GPIO_STATUS_ERROR = 1
+export const GPIO_IRQ_STATUS_INVALID = 0
+export const GPIO_IRQ_STATUS_VALID = 1
+
+/** Descriptors of the request queue at most: 8 requests of 2. */
+export const GPIO_REQUEST_QUEUE_SIZE = 16
+/** And of the event queue: 2 for each of up to 16 lines. */
+export const GPIO_EVENT_QUEUE_SIZE = 32
+/** What the event queue has room for. */
+export const GPIO_MAX_LINES = GPIO_EVENT_QUEUE_SIZE / 2
+
+const NO_CHAIN = -1
+
+/** What a driver made of a line. */
+interface LineState {
+  irqType: number
+  /** As last sampled. */
+  level: number
+  /** An edge was seen and not told yet. */
+  isLatched: boolean
+  /** The eventq chain that unmasks the interrupt, or NO_CHAIN; and where its status byte is. */
+  chain: number
+  statusAt: number
+  /** The interrupt was disabled: the chain goes back as INVALID. */
+  isReturned: boolean
+}
+
+export class GpioDevice implements DeviceType {
+  readonly deviceId = VIRTIO_ID_GPIO
+  readonly features: readonly number[] = [
+    GPIO_FEATURE_IRQ | FEATURE_INDIRECT_DESC,
+    FEATURE_VERSION_1_BLOCK1 | FEATURE_RING_RESET_BLOCK1,
+  ]
+  readonly requiredFeatures: readonly number[] = [0, FEATURE_VERSION_1_BLOCK1]
+  readonly queueMaxSizes: readonly number[] = [GPIO_REQUEST_QUEUE_SIZE, GPIO_EVENT_QUEUE_SIZE]
+  readonly config: ByteBuf
+  /** Interrupts told to the driver. */
+  interruptCount = 0
+  /** Edges of a line that had one latched already: the driver gets one interrupt for all of them. */
+  mergedCount = 0
+
+  private readonly gpio: GpioLines
+  private readonly names: OwnedBytes
+  private readonly lines: LineState[] = []
+  private host: DeviceHost | undefined
+  private hasIrq = false
+  private watchedCount = 0
+  /** Of the event ring whose chains `lines` hold. */
+  private eventGeneration = 0
+
+  /** `gpio` has 1 to GPIO_MAX_LINES lines. */
+  constructor(gpio: GpioLines, alloc: Allocator) {
+    this.gpio = gpio
+    let namesSize = 0
+    let hasNames = false
+    for (let i = 0; i < gpio.names.length; i++) {
+      namesSize += gpio.names[i].length + 1
+      if (gpio.names[i] !== "") hasNames = true
+    }
+    this.names = alloc(hasNames ? namesSize : 0)
+    let at = 0
+    for (let i = 0; hasNames && i < gpio.names.length; i++) {
+      const name = gpio.names[i]
+      for (let c = 0; c < name.length; c++) this.names[at + c] = name.charCodeAt(c) & 0x7f
+      at += name.length + 1
+    }
+    const config = alloc(GPIO_CONFIG_SIZE)
+    putU16(config, 0, gpio.names.length)
+    putU32(config, 4, this.names.length)
+    this.config = config
+    for (let i = 0; i < gpio.names.length; i++)
+      this.lines.push({
+        irqType: GPIO_IRQ_NONE,
+        level: 0,
+        isLatched: false,
+        chain: NO_CHAIN,
+        statusAt: 0,
+        isReturned: false,
+      })
+  }
+
+  attach(host: DeviceHost): void {
+    this.host = host
+  }
+
+  negotiated(features: readonly number[]): void {
+    this.hasIrq = (features[0] & GPIO_FEATURE_IRQ) !== 0
+  }
+
+  writeConfig(_offset: number, _data: ByteBuf, _dataOffset: number, _length: number): boolean {
+    return false
+  }
+
+  reset(): void {
+    this.hasIrq = false
+    this.watchedCount = 0
+    for (let i = 0; i < this.lines.length; i++) {
+      this.lines[i].chain = NO_CHAIN
+      this.forget(this.lines[i])
+      this.gpio.setDirection(i, GPIO_DIRECTION_NONE)
+    }
+  }
+
+  /** Whether any line has an interrupt enabled: then `sample` has to be called again and again. */
+  isWatching(): boolean {
+    return this.watchedCount > 0
+  }
+
+  /**
+   * Compares every watched line with its last sample. What is shorter than the time between two calls is not
+   * seen; that is the whole of the device's view of time.
+   */
+  sample(): void {
+    let isDue = false
+    for (let i = 0; i < this.lines.length; i++) {
+      const line = this.lines[i]
+      if (line.irqType === GPIO_IRQ_NONE) continue
+      const level = this.gpio.read(i)
+      if (level !== line.level) {
+        line.level = level
+        const edge = level === 1 ? GPIO_IRQ_EDGE_RISING : GPIO_IRQ_EDGE_FALLING
+        if (line.irqType & edge) {
+          if (line.isLatched) this.mergedCount++
+          line.isLatched = true
+        }
+      }
+      if (line.chain !== NO_CHAIN && this.isActive(line)) isDue = true
+    }
+    if (isDue && this.host !== undefined) this.host.wake(GPIO_EVENT_QUEUE)
+  }
+
+  async serve(queueIndex: number, ring: DeviceRing): Promise<string> {
+    return queueIndex === GPIO_EVENT_QUEUE ? this.serveEvents(ring) : this.serveRequests(ring)
+  }
+
+  private serveRequests(ring: DeviceRing): string {
+    while (true) {
+      const head = ring.pop()
+      if (head === RING_EMPTY) return ""
+      if (head === RING_BROKEN) return ring.brokenReason
+      const into = ring.deviceArea
+      if (ring.count - ring.readable !== 1 || ring.lengths[ring.count - 1] < 1)
+        return "a virtio-gpio request without a byte for its status"
+      const at = ring.offsets[ring.count - 1]
+      const room = ring.lengths[ring.count - 1]
+      let value = -1
+      let length = GPIO_RESPONSE_SIZE
+      if (ring.readable === 1 && ring.lengths[0] === GPIO_REQUEST_SIZE && room >= GPIO_RESPONSE_SIZE) {
+        const out = ring.driverArea
+        const from = ring.offsets[0]
+        const type = out[from] | (out[from + 1] << 8)
+        const index = out[from + 2] | (out[from + 3] << 8)
+        // values have 8 bits at most; more is no value of any message
+        const argument = out[from + 5] | out[from + 6] | out[from + 7] ? -1 : out[from + 4]
+        if (type === GPIO_GET_LINE_NAMES) {
+          if (index === 0 && this.names.length > 0 && room >= 1 + this.names.length) {
+            into.bytes.blitAt(at + 1, this.names, 0, this.names.length)
+            into.mark(at + 1, this.names.length)
+            into.put8(at, GPIO_STATUS_OK)
+            ring.push(head, 1 + this.names.length)
+            continue
+          }
+        } else if (index < this.lines.length) value = this.carryOut(type, index, argument)
+      } else if (room < GPIO_RESPONSE_SIZE) length = room
+      into.put8(at, value < 0 ? GPIO_STATUS_ERROR : GPIO_STATUS_OK)
+      if (length === GPIO_RESPONSE_SIZE) into.put8(at + 1, value < 0 ? 0 : value)
+      ring.push(head, length)
+    }
+  }
+
+  /** Carries out a message about a line; returns the response's value, or -1 for an error. */
+  private carryOut(type: number, index: number, argument: number): number {
+    const line = this.lines[index]
+    switch (type) {
+      case GPIO_GET_DIRECTION:
+        return argument === 0 ? this.gpio.direction(index) : -1
+      case GPIO_SET_DIRECTION: {
+        if (argument < GPIO_DIRECTION_NONE || argument > GPIO_DIRECTION_IN) return -1
+        if (argument === GPIO_DIRECTION_OUT && line.irqType !== GPIO_IRQ_NONE) return -1
+        if (!this.gpio.setDirection(index, argument)) return -1
+        if (argument === GPIO_DIRECTION_NONE) this.disable(line)
+        return 0
+      }
+      case GPIO_GET_VALUE:
+        return argument === 0 ? this.gpio.read(index) : -1
+      case GPIO_SET_VALUE: {
+        if (argument !== 0 && argument !== 1) return -1
+        if (!this.gpio.write(index, argument)) return -1
+        // another line may follow at once, by a wire: a value set twice in one kick is two edges there
+        if (this.watchedCount > 0) this.sample()
+        return 0
+      }
+      case GPIO_SET_IRQ_TYPE:
+        return this.setIrqType(index, argument)
+      default:
+        return -1
+    }
+  }
+
+  private setIrqType(index: number, irqType: number): number {
+    const line = this.lines[index]
+    if (!this.hasIrq) return -1
+    if (irqType === GPIO_IRQ_NONE) {
+      this.disable(line)
+      return 0
+    }
+    const isKnown =
+      (irqType >= GPIO_IRQ_EDGE_RISING && irqType <= GPIO_IRQ_LEVEL_HIGH) || irqType === GPIO_IRQ_LEVEL_LOW
+    // a type is changed by way of NONE, and a line that we drive has no interrupt
+    if (!isKnown || line.irqType !== GPIO_IRQ_NONE || this.gpio.direction(index) === GPIO_DIRECTION_OUT)
+      return -1
+    line.irqType = irqType
+    line.level = this.gpio.read(index)
+    line.isLatched = false
+    this.watchedCount++
+    return 0
+  }
+
+  /** Disables a line's interrupt: what was latched is discarded, its chain goes back. */
+  private disable(line: LineState): void {
+    if (line.irqType !== GPIO_IRQ_NONE) this.watchedCount--
+    this.forget(line)
+    if (line.chain === NO_CHAIN) return
+    line.isReturned = true
+    if (this.host !== undefined) this.host.wake(GPIO_EVENT_QUEUE)
+  }
+
+  private forget(line: LineState): void {
+    line.irqType = GPIO_IRQ_NONE
+    line.isLatched = false
+    line.isReturned = false
+  }
+
+  /** Whether the interrupt is to be told: a latched edge, or a level as it is now. */
+  private isActive(line: LineState): boolean {
+    if (line.irqType & GPIO_IRQ_EDGE_BOTH) return line.isLatched
+    return line.irqType === (line.level === 1 ? GPIO_IRQ_LEVEL_HIGH : GPIO_IRQ_LEVEL_LOW)
+  }
+
+  /** Takes the chains that unmask interrupts, and gives back those whose interrupts are due. */
+  private serveEvents(ring: DeviceRing): string {
+    if (ring.generation !== this.eventGeneration) {
+      this.eventGeneration = ring.generation
+      for (let i = 0; i < this.lines.length; i++) this.lines[i].chain = NO_CHAIN
+    }
+    this.returnDisabled(ring)
+    const into = ring.deviceArea
+    while (true) {
+      const head = ring.pop()
+      if (head === RING_EMPTY) break
+      if (head === RING_BROKEN) return ring.brokenReason
+      if (ring.count - ring.readable !== 1 || ring.lengths[ring.count - 1] < 1)
+        return "a virtio-gpio event buffer without a byte for its status"
+      const statusAt = ring.offsets[ring.count - 1]
+      const from = ring.offsets[0]
+      const index =
+        ring.readable === 1 && ring.lengths[0] === 2
+          ? ring.driverArea[from] | (ring.driverArea[from + 1] << 8)
+          : this.lines.length
+      // unmasked without being enabled, twice, or no line at all: back it goes
+      if (
+        index >= this.lines.length ||
+        this.lines[index].irqType === GPIO_IRQ_NONE ||
+        this.lines[index].chain !== NO_CHAIN
+      ) {
+        into.put8(statusAt, GPIO_IRQ_STATUS_INVALID)
+        ring.push(head, 1)
+        continue
+      }
+      this.lines[index].chain = head
+      this.lines[index].statusAt = statusAt
+    }
+    for (let i = 0; i < this.lines.length; i++) {
+      const line = this.lines[i]
+      if (line.chain === NO_CHAIN) continue
+      // a level counts as it is at this moment: it is never latched
+      if ((line.irqType & GPIO_IRQ_EDGE_BOTH) === 0) line.level = this.gpio.read(i)
+      if (!this.isActive(line)) continue
+      line.isLatched = false
+      into.put8(line.statusAt, GPIO_IRQ_STATUS_VALID)
+      ring.push(line.chain, 1)
+      line.chain = NO_CHAIN
+      this.interruptCount++
+    }
+    return ""
+  }
+
+  private returnDisabled(ring: DeviceRing): void {
+    for (let i = 0; i < this.lines.length; i++) {
+      const line = this.lines[i]
+      if (!line.isReturned) continue
+      line.isReturned = false
+      if (line.chain === NO_CHAIN) continue
+      ring.deviceArea.put8(line.statusAt, GPIO_IRQ_STATUS_INVALID)
+      ring.push(line.chain, 1)
+      line.chain = NO_CHAIN
+    }
+  }
+}
