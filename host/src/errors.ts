@@ -14,6 +14,8 @@ export type ErrorCode =
   | "TIMEOUT"
   /** The device started again while the call was in flight. The device may have acted all the same. */
   | "DEVICE_RESTARTED"
+  /** The device was taken off the bus (EVENT_DEVICE) while the call was in flight, or before. */
+  | "DEVICE_REMOVED"
   /** The peer broke the protocol; the message says how. */
   | "PROTOCOL"
   /** The device wrote nonsense into its used ring; the queue is unusable until the device is reset. */

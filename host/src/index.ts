@@ -6,6 +6,11 @@ export { Bus, type BusOptions } from "./bus/bus.js"
 export { BME280_ADDRESS, Bme280, type Weather } from "./chips/bme280.js"
 export { type Clock, systemClock, type Timer, VirtualClock } from "./clock.js"
 
+// --- console, GPIO, entropy ---
+export { ConsolePort, type ConsoleSize } from "./driver/console-port.js"
+export { Driver } from "./driver/driver.js"
+export { GpioChip, type GpioDirection, type GpioLineInfo } from "./driver/gpio-chip.js"
+export { type GpioEdge, GpioWatch, type GpioWatchOptions } from "./driver/gpio-watch.js"
 // --- I2C ---
 export {
   I2cAdapter,
@@ -14,6 +19,7 @@ export {
   type I2cOutcome,
   type I2cRequest,
 } from "./driver/i2c-adapter.js"
+export { Rng } from "./driver/rng.js"
 export { type DriverNeeds, VirtioDevice } from "./driver/virtio-device.js"
 export { type ErrorCode, type ErrorDetails, VirtioMsgError } from "./errors.js"
 export { JacdacLink } from "./link/jacdac-link.js"

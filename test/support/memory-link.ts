@@ -35,7 +35,7 @@ export class MemoryLink implements Link {
   constructor(clock: Clock, options: MemoryLinkOptions = {}) {
     this.#clock = clock
     this.#options = options
-    this.#endpoint = makeEndpoint(clock, options)
+    this.#endpoint = this.#boot()
   }
 
   /** The device's end, to look into. */
@@ -72,7 +72,13 @@ export class MemoryLink implements Link {
 
   /** The device loses all that it had in memory, as when its power is switched off and on. */
   restart(): void {
-    this.#endpoint = makeEndpoint(this.#clock, this.#options)
+    this.#endpoint = this.#boot()
+  }
+
+  #boot(): DeviceEndpoint {
+    const endpoint = makeEndpoint(this.#clock, this.#options)
+    endpoint.onWake = () => void this.#pump()
+    return endpoint
   }
 
   /** What the firmware's fiber does. */

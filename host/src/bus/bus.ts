@@ -2,6 +2,7 @@
 // again (virtio-msg "Bus Operation", B1 to B53; docs/bus.md).
 
 import {
+  DEVICE_REMOVED,
   type DeviceEvent,
   decodeEventDevice,
   decodeGetDevicesResponse,
@@ -286,10 +287,25 @@ export class Bus {
       else this.discardedCount++ // late, or nobody asked (F9)
     } else if (type & TYPE_BUS) {
       const event = msgId === EVENT_DEVICE ? decodeEventDevice(frame) : undefined
-      if (event?.ok) this.onDevice.emit(event.value)
+      if (event?.ok) this.#takeDeviceEvent(event.value)
       else this.discardedCount++
     } else if (msgId & EVENT_BIT) this.onEvent.emit(devNum, msgId, frame)
     else this.discardedCount++
+  }
+
+  /** Nobody answers any more what a device was asked that is gone. */
+  #takeDeviceEvent(event: DeviceEvent): void {
+    if (event.busState === DEVICE_REMOVED) {
+      const error = new VirtioMsgError(
+        "DEVICE_REMOVED",
+        `Device ${event.deviceNumber} was removed from the bus.`,
+        { maybeExecuted: true },
+      )
+      for (const [token, { header }] of [...this.#pending])
+        if ((header.type & TYPE_BUS) === 0 && header.devNum === event.deviceNumber)
+          this.#finish(token)?.reject(error)
+    }
+    this.onDevice.emit(event)
   }
 
   async #discover(): Promise<number[]> {

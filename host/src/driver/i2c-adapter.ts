@@ -12,6 +12,7 @@ import {
 import { NOTHING_USED, USED_BROKEN } from "../../../shared-protocol/src/ring/driver-ring.js"
 import type { Timer } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
+import { Driver } from "./driver.js"
 import { I2cSlots } from "./i2c-slots.js"
 import type { DriverNeeds, VirtioDevice } from "./virtio-device.js"
 import type { Virtqueue } from "./virtqueue.js"
@@ -48,8 +49,6 @@ const NEEDS: DriverNeeds = {
 }
 
 const DEFAULT_TIMEOUT_MS = 1500
-/** A device that starts again while it is being initialised is initialised again, this often in all. */
-const INITIALISE_TRIES = 3
 /** As Linux's I2C_RDWR takes them. */
 const MAX_MESSAGES = 42
 
@@ -59,9 +58,8 @@ interface Call {
   readonly reject: (error: VirtioMsgError) => void
 }
 
-export class I2cAdapter {
-  readonly device: VirtioDevice
-
+export class I2cAdapter extends Driver {
+  protected override readonly needs = NEEDS
   readonly #timeoutMs: number
   /** Groups not yet with the device, oldest first: a group is offered as a whole. */
   #waiting: Call[][] = []
@@ -69,13 +67,12 @@ export class I2cAdapter {
   readonly #inFlight = new Map<number, Call>()
   #queue: Virtqueue | undefined
   #slots: I2cSlots | undefined
-  #starting: Promise<void> | undefined
   #watchdog: Timer | undefined
   #isPumpScheduled = false
   #isClosed = false
 
   constructor(device: VirtioDevice, options: I2cAdapterOptions = {}) {
-    this.device = device
+    super(device)
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
     device.onUsed.on(() => this.#takeUsed())
     device.onBroken.on((error) => this.#abandon(error))
@@ -83,15 +80,6 @@ export class I2cAdapter {
       this.#slots?.dispose()
       this.#slots = undefined
     })
-  }
-
-  /** Initialises the device now instead of at the first transfer. Rejects as `VirtioDevice.initialise`. */
-  async start(): Promise<void> {
-    if (this.device.isLive) return
-    this.#starting ??= this.#initialise().finally(() => {
-      this.#starting = undefined
-    })
-    await this.#starting
   }
 
   /**
@@ -170,24 +158,13 @@ export class I2cAdapter {
   }
 
   /** Fails what is in flight with LINK_CLOSED; the adapter takes nothing more. */
-  close(): void {
+  override close(): void {
     this.#isClosed = true
     this.#abandon(new VirtioMsgError("LINK_CLOSED", "The I2C adapter was closed.", { maybeExecuted: true }))
-    this.device.detach()
+    super.close()
   }
 
-  async #initialise(): Promise<void> {
-    for (let tries = 1; ; tries++) {
-      await this.device.bus.whenUp()
-      try {
-        await this.device.initialise(NEEDS)
-        break
-      } catch (error) {
-        // the device started again unnoticed, or does so now: no transfer has begun, so none is repeated
-        const hasRestarted = error instanceof VirtioMsgError && error.code === "DEVICE_RESTARTED"
-        if (!hasRestarted || tries === INITIALISE_TRIES) throw error
-      }
-    }
+  protected override onReady(): void {
     this.#queue = this.device.queues[0]
     if (this.#queue) this.#slots = new I2cSlots(this.device.bus, this.#queue)
   }

@@ -6,6 +6,7 @@ import {
   FEATURE_NOTIF_CONFIG_DATA_BLOCK1,
   FEATURE_VERSION_1_BLOCK1,
 } from "../../../shared-protocol/src/device/device-type.js"
+import { DEVICE_REMOVED } from "../../../shared-protocol/src/messages/bus.js"
 import type { DeviceInfo } from "../../../shared-protocol/src/messages/device-info.js"
 import { decodeEventConfig, decodeEventUsed } from "../../../shared-protocol/src/messages/events.js"
 import { EVENT_CONFIG, EVENT_USED } from "../../../shared-protocol/src/messages/ids.js"
@@ -65,6 +66,7 @@ export class VirtioDevice {
 
   readonly #off: (() => void)[]
   #isLive = false
+  #removed: VirtioMsgError | undefined
   /** The epoch of the bus in which `info` was asked for. */
   #infoFrom = 0
   /** Of the configuration, as last seen. */
@@ -82,12 +84,20 @@ export class VirtioDevice {
         this.queues = [] // the window they lay in is gone
         this.fail(error)
       }),
+      bus.onDevice.on(({ deviceNumber, busState }) => {
+        if (deviceNumber === devNum && busState === DEVICE_REMOVED) this.#leave()
+      }),
     ]
   }
 
   /** Whether the device was initialised and nothing went wrong since. */
   get isLive(): boolean {
     return this.#isLive
+  }
+
+  /** Whether the bus said that the device is gone (EVENT_DEVICE). Its number is another device's from then on. */
+  get isRemoved(): boolean {
+    return this.#removed !== undefined
   }
 
   /** Stops listening; the device itself is left as it is. */
@@ -107,6 +117,7 @@ export class VirtioDevice {
    * needs or refuses, PROTOCOL when it answers nonsense, or what `Bus.request` rejects with.
    */
   async initialise(needs: DriverNeeds): Promise<void> {
+    if (this.#removed) throw this.#removed
     this.#isLive = false
     const known = this.#infoFrom === this.bus.generation ? this.info : undefined
     const info = known ?? (await this.getInfo()) // D20
@@ -134,9 +145,7 @@ export class VirtioDevice {
       await delay(this.bus.clock, RESET_POLL_MS)
       this.status = await this.transport.getDeviceStatus()
     }
-    for (const queue of this.queues) queue.release()
-    this.queues = []
-    this.onReset.emit()
+    this.#releaseQueues()
   }
 
   /**
@@ -181,6 +190,24 @@ export class VirtioDevice {
   /** Tells the device that a queue has new chains. */
   notifyAvailable(queueIndex: number): void {
     this.transport.eventAvail(queueIndex)
+  }
+
+  /** The device is gone, and with it all that it used of the window. */
+  #leave(): void {
+    const error = new VirtioMsgError("DEVICE_REMOVED", `Device ${this.devNum} was removed from the bus.`, {
+      hint: "See what is there: virtio-msg info",
+      maybeExecuted: true,
+    })
+    this.#removed = error
+    this.fail(error)
+    this.#releaseQueues()
+    this.detach()
+  }
+
+  #releaseQueues(): void {
+    for (const queue of this.queues) queue.release()
+    this.queues = []
+    this.onReset.emit()
   }
 
   /** Marks the device unusable until it is initialised again, and tells whoever uses it. */

@@ -1,0 +1,126 @@
+// The microcontroller's console, a stream each way: the driver of the virtio-console device (virtio 1.4 5.3).
+
+import {
+  CONSOLE_FEATURE_SIZE,
+  CONSOLE_QUEUE_SIZE,
+  CONSOLE_RECEIVE_QUEUE,
+  CONSOLE_TRANSMIT_QUEUE,
+} from "../../../shared-protocol/src/device/console.js"
+import { FEATURE_RING_RESET_BLOCK1, PACED_BYTES } from "../../../shared-protocol/src/device/device-type.js"
+import { AsyncQueue } from "../async-queue.js"
+import { Emitter } from "../emitter.js"
+import { VirtioMsgError } from "../errors.js"
+import { Driver } from "./driver.js"
+import { RequestQueue } from "./request-queue.js"
+import type { DriverNeeds, VirtioDevice } from "./virtio-device.js"
+
+/** Bytes of one buffer of input. */
+const INPUT_BYTES = 64
+/** Buffers for output with the device, and pieces of output that nobody has read, together at most. */
+const OUTPUT_BUFFERS = 4
+
+export interface ConsoleSize {
+  readonly cols: number
+  readonly rows: number
+}
+
+export class ConsolePort extends Driver implements AsyncIterable<Uint8Array> {
+  /** The device says that its console has another size now. */
+  readonly onResize = new Emitter<[size: ConsoleSize]>()
+
+  protected override readonly needs: DriverNeeds = {
+    wanted: [CONSOLE_FEATURE_SIZE, FEATURE_RING_RESET_BLOCK1],
+    required: [],
+    queueSizes: [CONSOLE_QUEUE_SIZE, CONSOLE_QUEUE_SIZE],
+  }
+  readonly #receive: RequestQueue
+  readonly #transmit: RequestQueue
+  #output = new AsyncQueue<Uint8Array>()
+  #outputBuffers = 0
+
+  constructor(device: VirtioDevice) {
+    super(device)
+    this.#receive = new RequestQueue(device, {
+      index: CONSOLE_RECEIVE_QUEUE,
+      name: "console",
+      readableBytes: 0,
+      writableBytes: PACED_BYTES,
+      slotCount: OUTPUT_BUFFERS,
+    })
+    this.#transmit = new RequestQueue(device, {
+      index: CONSOLE_TRANSMIT_QUEUE,
+      name: "console",
+      readableBytes: INPUT_BYTES,
+      writableBytes: 0,
+      slotCount: OUTPUT_BUFFERS,
+    })
+    device.onConfigChange.on(() => {
+      this.size().then(
+        (size) => this.onResize.emit(size),
+        () => {}, // the device has gone meanwhile, and whoever uses it hears of that
+      )
+    })
+  }
+
+  /** Columns and rows, as the device says. */
+  async size(): Promise<ConsoleSize> {
+    await this.start()
+    const config = new DataView((await this.device.readConfig(0, 4)).buffer)
+    return { cols: config.getUint16(0, true), rows: config.getUint16(2, true) }
+  }
+
+  /**
+   * Sends bytes; resolves when the device's program has taken all of them, which may be as late as it likes. Rejects
+   * when there is no telling how many it took.
+   */
+  async write(bytes: Uint8Array): Promise<void> {
+    await this.start()
+    const parts: Promise<unknown>[] = []
+    for (let at = 0; at < bytes.length; at += INPUT_BYTES)
+      parts.push(this.#transmit.submit(bytes.subarray(at, at + INPUT_BYTES), 0))
+    await Promise.all(parts)
+  }
+
+  /**
+   * The device's output, piece by piece, from the start of the driver on. While nobody reads, at most
+   * OUTPUT_BUFFERS pieces come; the rest waits in the device. Throws what ended it; iterate again to go on.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void> {
+    await this.start()
+    const output = this.#output
+    for (;;) {
+      const { done, value } = await output.next()
+      if (done) return
+      this.#outputBuffers--
+      this.#giveBuffers(output)
+      yield value
+    }
+  }
+
+  override close(): void {
+    const error = new VirtioMsgError("LINK_CLOSED", "The console was closed.", { maybeExecuted: true })
+    this.#output.end()
+    this.#receive.close(error)
+    this.#transmit.close(error)
+    super.close()
+  }
+
+  protected override onReady(): void {
+    this.#receive.open()
+    this.#transmit.open()
+    this.#output = new AsyncQueue()
+    this.#outputBuffers = 0
+    this.#giveBuffers(this.#output)
+  }
+
+  /** Lets the device have as many buffers as there is room for what it will put into them. */
+  #giveBuffers(output: AsyncQueue<Uint8Array>): void {
+    while (output === this.#output && this.#outputBuffers < OUTPUT_BUFFERS && this.device.isLive) {
+      this.#outputBuffers++
+      this.#receive.submit(new Uint8Array(0), PACED_BYTES).then(
+        (bytes) => output.push(bytes),
+        (error) => output.fail(error),
+      )
+    }
+  }
+}

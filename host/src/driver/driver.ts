@@ -1,0 +1,52 @@
+// What the drivers of all device types share: the device is initialised when it is first used, again after it
+// failed, and only once for all who wait.
+
+import { VirtioMsgError } from "../errors.js"
+import type { DriverNeeds, VirtioDevice } from "./virtio-device.js"
+
+/** A device that starts again while it is being initialised is initialised again, this often in all. */
+const INITIALISE_TRIES = 3
+
+export abstract class Driver {
+  readonly device: VirtioDevice
+  #starting: Promise<void> | undefined
+
+  constructor(device: VirtioDevice) {
+    this.device = device
+  }
+
+  /** Feature bits and queues. */
+  protected abstract readonly needs: DriverNeeds
+
+  /** The device is at DRIVER_OK, with new queues. */
+  protected abstract onReady(): void | Promise<void>
+
+  /** Initialises the device now instead of at its first use. Rejects as `VirtioDevice.initialise`. */
+  async start(): Promise<void> {
+    if (this.device.isLive && !this.#starting) return
+    this.#starting ??= this.#initialise().finally(() => {
+      this.#starting = undefined
+    })
+    await this.#starting
+  }
+
+  /** Ends the driver: calls in flight reject with LINK_CLOSED, and the device is not listened to any more. */
+  close(): void {
+    this.device.detach()
+  }
+
+  async #initialise(): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      await this.device.bus.whenUp()
+      try {
+        await this.device.initialise(this.needs)
+        await this.onReady()
+        return
+      } catch (error) {
+        // the device started again unnoticed, or does so now: no request has begun, so none is repeated
+        const hasRestarted = error instanceof VirtioMsgError && error.code === "DEVICE_RESTARTED"
+        if (!hasRestarted || tries === INITIALISE_TRIES) throw error
+      }
+    }
+  }
+}

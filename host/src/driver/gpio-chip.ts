@@ -1,0 +1,226 @@
+// A GPIO chip whose lines are the microcontroller's: the driver of the virtio-gpio device (virtio 1.4 5.18).
+
+import { FEATURE_RING_RESET_BLOCK1 } from "../../../shared-protocol/src/device/device-type.js"
+import {
+  GPIO_CONFIG_SIZE,
+  GPIO_DIRECTION_IN,
+  GPIO_DIRECTION_NONE,
+  GPIO_DIRECTION_OUT,
+  GPIO_EVENT_QUEUE,
+  GPIO_EVENT_QUEUE_SIZE,
+  GPIO_FEATURE_IRQ,
+  GPIO_GET_DIRECTION,
+  GPIO_GET_LINE_NAMES,
+  GPIO_GET_VALUE,
+  GPIO_IRQ_STATUS_VALID,
+  GPIO_MAX_LINES,
+  GPIO_REQUEST_QUEUE,
+  GPIO_REQUEST_QUEUE_SIZE,
+  GPIO_REQUEST_SIZE,
+  GPIO_RESPONSE_SIZE,
+  GPIO_SET_DIRECTION,
+  GPIO_SET_IRQ_TYPE,
+  GPIO_SET_VALUE,
+  GPIO_STATUS_OK,
+} from "../../../shared-protocol/src/device/gpio.js"
+import { VirtioMsgError } from "../errors.js"
+import { Driver } from "./driver.js"
+import { GpioWatch, type GpioWatchOptions } from "./gpio-watch.js"
+import { RequestQueue } from "./request-queue.js"
+import type { DriverNeeds, VirtioDevice } from "./virtio-device.js"
+
+export type GpioDirection = "none" | "output" | "input"
+
+/** A line, as it is now. */
+export interface GpioLineInfo {
+  /** Counts from 0. */
+  readonly offset: number
+  /** Undefined when the board gives it none. */
+  readonly name: string | undefined
+  readonly direction: GpioDirection
+}
+
+const DIRECTIONS: readonly GpioDirection[] = ["none", "output", "input"]
+const TIMEOUT_MS = 1500
+/** More names than this are no names. */
+const MAX_NAMES_SIZE = 1024
+
+export class GpioChip extends Driver {
+  protected override readonly needs: DriverNeeds = {
+    wanted: [GPIO_FEATURE_IRQ, FEATURE_RING_RESET_BLOCK1],
+    required: [GPIO_FEATURE_IRQ],
+    queueSizes: [GPIO_REQUEST_QUEUE_SIZE, GPIO_EVENT_QUEUE_SIZE],
+  }
+  readonly #requests: RequestQueue
+  readonly #events: RequestQueue
+  #names: (string | undefined)[] = []
+
+  constructor(device: VirtioDevice) {
+    super(device)
+    this.#requests = new RequestQueue(device, {
+      index: GPIO_REQUEST_QUEUE,
+      name: "GPIO",
+      readableBytes: GPIO_REQUEST_SIZE,
+      writableBytes: GPIO_RESPONSE_SIZE,
+      slotCount: GPIO_REQUEST_QUEUE_SIZE / 2,
+      timeoutMs: TIMEOUT_MS,
+    })
+    this.#events = new RequestQueue(device, {
+      index: GPIO_EVENT_QUEUE,
+      name: "GPIO",
+      readableBytes: 2,
+      writableBytes: 1,
+      slotCount: GPIO_MAX_LINES,
+    })
+  }
+
+  /** The names of all lines, in order; undefined for a line without. Known once the chip was used. */
+  get names(): readonly (string | undefined)[] {
+    return this.#names
+  }
+
+  /** The offset of a line by its name, or by its offset in digits. Throws NOT_FOUND. */
+  offsetOf(line: string | number): number {
+    const named = typeof line === "string" ? this.#names.indexOf(line) : -1
+    const offset = named >= 0 ? named : Number(line === "" ? Number.NaN : line)
+    if (Number.isInteger(offset) && offset >= 0 && offset < this.#names.length) return offset
+    throw new VirtioMsgError("NOT_FOUND", `The GPIO chip has no line "${line}".`, {
+      hint: `Its lines: ${this.#names.map((name, at) => name ?? at).join(", ")}`,
+    })
+  }
+
+  /** All lines, as they are now. */
+  async info(): Promise<GpioLineInfo[]> {
+    await this.start()
+    return Promise.all(
+      this.#names.map(async (name, offset) => ({ offset, name, direction: await this.getDirection(offset) })),
+    )
+  }
+
+  async getDirection(line: string | number): Promise<GpioDirection> {
+    const direction = DIRECTIONS[await this.#ask(GPIO_GET_DIRECTION, line, 0)]
+    if (direction === undefined) throw this.#nonsense("a direction that is none")
+    return direction
+  }
+
+  /** `none` gives the line back: its value, and its interrupt, are forgotten. */
+  async setDirection(line: string | number, direction: GpioDirection): Promise<void> {
+    const value = { none: GPIO_DIRECTION_NONE, output: GPIO_DIRECTION_OUT, input: GPIO_DIRECTION_IN }[
+      direction
+    ]
+    await this.#ask(GPIO_SET_DIRECTION, line, value)
+  }
+
+  /** What is sensed on the line, or what it drives. */
+  async getValue(line: string | number): Promise<0 | 1> {
+    const value = await this.#ask(GPIO_GET_VALUE, line, 0)
+    if (value !== 0 && value !== 1) throw this.#nonsense(`the value ${value} for a line`)
+    return value
+  }
+
+  /** Sets what the line drives, now if it is an output, or as soon as it is one. */
+  async setValue(line: string | number, value: 0 | 1): Promise<void> {
+    await this.#ask(GPIO_SET_VALUE, line, value)
+  }
+
+  /** Makes the line an output that drives `value` from the first moment on. */
+  async output(line: string | number, value: 0 | 1): Promise<void> {
+    await this.setValue(line, value)
+    await this.setDirection(line, "output")
+  }
+
+  /** Makes the line an input, and reads it. */
+  async input(line: string | number): Promise<0 | 1> {
+    await this.setDirection(line, "input")
+    return this.getValue(line)
+  }
+
+  /**
+   * The edges of these lines from now on, as an async iterable; `close` ends it and gives the lines back.
+   * Rejects with NOT_FOUND, or when another watch has a line.
+   */
+  async watch(lines: readonly (string | number)[], options: GpioWatchOptions = {}): Promise<GpioWatch> {
+    await this.start()
+    return GpioWatch.open(
+      this,
+      lines.map((line) => this.offsetOf(line)),
+      options,
+    )
+  }
+
+  /** VIRTIO_GPIO_MSG_SET_IRQ_TYPE, for those who speak virtio-gpio: `irqType` is one of GPIO_IRQ_*. */
+  async setInterruptType(line: string | number, irqType: number): Promise<void> {
+    await this.#ask(GPIO_SET_IRQ_TYPE, line, irqType)
+  }
+
+  /**
+   * Unmasks the line's interrupt, once. Resolves with true when it comes, which may be never, and with false when
+   * it was disabled instead.
+   */
+  async unmask(offset: number): Promise<boolean> {
+    const response = await this.#events.submit(Uint8Array.of(offset & 0xff, offset >> 8), 1)
+    return response[0] === GPIO_IRQ_STATUS_VALID
+  }
+
+  /**
+   * A request as it is; resolves with the response's status and value, whatever the status is. Rejects only when
+   * there is none.
+   */
+  async request(message: Uint8Array, responseLength: number): Promise<Uint8Array> {
+    await this.start()
+    return this.#requests.submit(message, responseLength)
+  }
+
+  override close(): void {
+    const error = new VirtioMsgError("LINK_CLOSED", "The GPIO chip was closed.", { maybeExecuted: true })
+    this.#requests.close(error)
+    this.#events.close(error)
+    super.close()
+  }
+
+  protected override async onReady(): Promise<void> {
+    const config = await this.device.readConfig(0, GPIO_CONFIG_SIZE)
+    const view = new DataView(config.buffer)
+    const rawCount = view.getUint16(0, true)
+    const rawNamesSize = view.getUint32(4, true)
+    if (rawCount === 0 || rawNamesSize > MAX_NAMES_SIZE)
+      throw this.#nonsense(`${rawCount} lines with ${rawNamesSize} bytes of names`)
+    this.#requests.open(Math.max(GPIO_RESPONSE_SIZE, 1 + rawNamesSize))
+    this.#events.open()
+    this.#names = new Array(rawCount).fill(undefined)
+    if (rawNamesSize === 0) return
+    const response = await this.#requests.submit(message(GPIO_GET_LINE_NAMES, 0, 0), 1 + rawNamesSize)
+    const names = String.fromCharCode(...response.subarray(1)).split("\0")
+    if (response[0] !== GPIO_STATUS_OK || names.length !== rawCount + 1)
+      throw this.#nonsense(`${names.length - 1} names for ${rawCount} lines`)
+    this.#names = names.slice(0, rawCount).map((name) => name || undefined)
+  }
+
+  /** Sends a message about a line; resolves with the response's value. */
+  async #ask(type: number, line: string | number, value: number): Promise<number> {
+    await this.start()
+    const offset = this.offsetOf(line)
+    const response = await this.#requests.submit(message(type, offset, value), GPIO_RESPONSE_SIZE)
+    if (response[0] === GPIO_STATUS_OK && response.length === GPIO_RESPONSE_SIZE) return response[1] as number
+    throw new VirtioMsgError(
+      "DEVICE_FAILED",
+      `GPIO line ${this.#names[offset] ?? offset} cannot do that (message ${type}, value ${value}).`,
+      { hint: "An output has no interrupt, and some lines are only inputs: virtio-msg gpio info" },
+    )
+  }
+
+  #nonsense(what: string): VirtioMsgError {
+    return new VirtioMsgError("PROTOCOL", `The GPIO device says ${what}.`, {
+      hint: "Reinstall the firmware.",
+    })
+  }
+}
+
+function message(type: number, gpio: number, value: number): Uint8Array {
+  const bytes = new Uint8Array(GPIO_REQUEST_SIZE)
+  const view = new DataView(bytes.buffer)
+  view.setUint16(0, type, true)
+  view.setUint16(2, gpio, true)
+  view.setUint32(4, value, true)
+  return bytes
+}

@@ -1,0 +1,121 @@
+// The edges of some GPIO lines, one after another, as the device tells them by interrupts.
+
+import {
+  GPIO_IRQ_EDGE_BOTH,
+  GPIO_IRQ_EDGE_FALLING,
+  GPIO_IRQ_EDGE_RISING,
+  GPIO_IRQ_NONE,
+} from "../../../shared-protocol/src/device/gpio.js"
+import { AsyncQueue } from "../async-queue.js"
+import { VirtioMsgError } from "../errors.js"
+import type { GpioChip } from "./gpio-chip.js"
+
+export interface GpioEdge {
+  readonly offset: number
+  readonly name: string | undefined
+  /**
+   * With `edges: "both"` it is found out by reading the line when the interrupt has come, as Linux does: a line that
+   * changed back meanwhile tells its newer edge twice.
+   */
+  readonly edge: "rising" | "falling"
+  /** When the interrupt came here, in milliseconds of the bus's clock: later than the edge by up to 50 ms. */
+  readonly timestampMs: number
+}
+
+export interface GpioWatchOptions {
+  /** `both` when absent. */
+  readonly edges?: "rising" | "falling" | "both"
+}
+
+const TYPES = { rising: GPIO_IRQ_EDGE_RISING, falling: GPIO_IRQ_EDGE_FALLING, both: GPIO_IRQ_EDGE_BOTH }
+
+export class GpioWatch implements AsyncIterable<GpioEdge> {
+  readonly #chip: GpioChip
+  readonly #offsets: readonly number[]
+  readonly #edges: "rising" | "falling" | "both"
+  readonly #queue = new AsyncQueue<GpioEdge>()
+  #isOpen = true
+
+  private constructor(chip: GpioChip, offsets: readonly number[], edges: "rising" | "falling" | "both") {
+    this.#chip = chip
+    this.#offsets = offsets
+    this.#edges = edges
+  }
+
+  /** Makes the lines inputs, enables their interrupts, and unmasks them. */
+  static async open(
+    chip: GpioChip,
+    offsets: readonly number[],
+    options: GpioWatchOptions,
+  ): Promise<GpioWatch> {
+    const watch = new GpioWatch(chip, offsets, options.edges ?? "both")
+    const armed: number[] = []
+    try {
+      for (const offset of offsets) {
+        await chip.setDirection(offset, "input")
+        await chip.setInterruptType(offset, TYPES[watch.#edges])
+        armed.push(offset)
+      }
+    } catch (error) {
+      await watch.#disarm(armed)
+      throw error
+    }
+    for (const offset of offsets) void watch.#follow(offset)
+    return watch
+  }
+
+  /**
+   * The edges, until `close`. Edges that nobody has asked for yet are kept. Throws what ended the watch: DEVICE_FAILED,
+   * DEVICE_RESTARTED, DEVICE_REMOVED or LINK_CLOSED; edges after that are lost, and a new watch is needed.
+   */
+  [Symbol.asyncIterator](): AsyncIterator<GpioEdge> {
+    return this.#queue[Symbol.asyncIterator]()
+  }
+
+  /** Ends the iteration, disables the interrupts, and gives the lines back. */
+  async close(): Promise<void> {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    this.#queue.end()
+    await this.#disarm(this.#offsets)
+  }
+
+  /** Without a word about a device that is not there any more. */
+  async #disarm(offsets: readonly number[]): Promise<void> {
+    if (!this.#chip.device.isLive) return
+    try {
+      for (const offset of offsets) {
+        await this.#chip.setInterruptType(offset, GPIO_IRQ_NONE)
+        await this.#chip.setDirection(offset, "none")
+      }
+    } catch (error) {
+      if (!(error instanceof VirtioMsgError)) throw error
+    }
+  }
+
+  async #follow(offset: number): Promise<void> {
+    const chip = this.#chip
+    try {
+      let next = chip.unmask(offset)
+      while ((await next) && this.#isOpen) {
+        const timestampMs = chip.device.bus.clock.now()
+        // in one packet with the question, so that the line is unmasked again as soon as can be
+        next = chip.unmask(offset)
+        next.catch(() => {}) // awaited below, unless reading the line fails first
+        const edge =
+          this.#edges === "both" ? ((await chip.getValue(offset)) === 1 ? "rising" : "falling") : this.#edges
+        this.#queue.push({ offset, name: chip.names[offset], edge, timestampMs })
+      }
+      if (this.#isOpen)
+        throw new VirtioMsgError(
+          "DEVICE_FAILED",
+          `The interrupt of GPIO line ${chip.names[offset] ?? offset} was disabled by somebody else.`,
+        )
+    } catch (error) {
+      if (!this.#isOpen) return
+      this.#isOpen = false
+      this.#queue.fail(error)
+      await this.#disarm(this.#offsets)
+    }
+  }
+}

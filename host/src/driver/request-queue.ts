@@ -1,0 +1,240 @@
+// Requests of one fixed form on one virtqueue: bytes for the device to read, then room for it to write, each
+// request in a slot of the window at a fixed place, so that a request like the one before changes few bytes.
+// GPIO, entropy and console are all made of these; I2C, whose requests come in groups, has I2cSlots.
+
+import { NOTHING_USED, USED_BROKEN } from "../../../shared-protocol/src/ring/driver-ring.js"
+import type { RangeAllocator } from "../bus/range-allocator.js"
+import type { HostBytes } from "../bytes.js"
+import type { Timer } from "../clock.js"
+import { VirtioMsgError } from "../errors.js"
+import type { VirtioDevice } from "./virtio-device.js"
+import type { Virtqueue } from "./virtqueue.js"
+
+export interface RequestQueueOptions {
+  /** Of the virtqueue. */
+  readonly index: number
+  /** What it is called in messages to people, as `GPIO`. */
+  readonly name: string
+  /** Bytes that one request gives the device at most, and bytes that the device may write; at least one of them. */
+  readonly readableBytes: number
+  readonly writableBytes: number
+  /** Requests with the device at once, at most. */
+  readonly slotCount: number
+  /** The device is reset when it completes nothing for so long; absent: it may take for ever. */
+  readonly timeoutMs?: number
+}
+
+interface Call {
+  readonly request: Uint8Array
+  readonly responseLength: number
+  readonly resolve: (response: Uint8Array) => void
+  readonly reject: (error: VirtioMsgError) => void
+}
+
+/** The places of the slots, until the device is reset. */
+interface Slots {
+  readonly queue: Virtqueue
+  readonly driverSpace: RangeAllocator
+  readonly deviceSpace: RangeAllocator
+  readonly readable: number
+  readonly writable: number
+  readonly writableBytes: number
+  readonly count: number
+  readonly free: number[]
+}
+
+export class RequestQueue {
+  readonly #device: VirtioDevice
+  readonly #options: RequestQueueOptions
+  readonly #off: (() => void)[]
+  #waiting: Call[] = []
+  /** By slot. */
+  readonly #inFlight = new Map<number, Call>()
+  #slots: Slots | undefined
+  #watchdog: Timer | undefined
+  #isPumpScheduled = false
+
+  constructor(device: VirtioDevice, options: RequestQueueOptions) {
+    this.#device = device
+    this.#options = options
+    this.#off = [
+      device.onUsed.on((index) => {
+        if (index === options.index) this.#takeUsed()
+      }),
+      device.onBroken.on((error) => this.fail(error)),
+      device.onReset.on(() => this.#dispose()),
+    ]
+  }
+
+  /** Descriptors that the queue should have. */
+  static descriptorsFor(options: Omit<RequestQueueOptions, "index" | "name">): number {
+    let size = 1
+    while (size < options.slotCount * descriptorsOf(options)) size *= 2
+    return size
+  }
+
+  /** Requests with the device. */
+  get inFlightCount(): number {
+    return this.#inFlight.size
+  }
+
+  /**
+   * Takes the queue of a device that was just initialised; its slots have room for `writableBytes`, if that is
+   * known only now. Throws DEVICE_FAILED when the window has no room.
+   */
+  open(writableBytes = this.#options.writableBytes): void {
+    const queue = this.#device.queues[this.#options.index]
+    if (!queue) throw new Error(`queue ${this.#options.index} was not set up`)
+    const { readableBytes, slotCount } = this.#options
+    const { driverSpace, deviceSpace } = this.#device.bus
+    const count = Math.min(slotCount, Math.floor(queue.ring.size / descriptorsOf(this.#options)))
+    const readable = readableBytes > 0 ? driverSpace.allocate(count * readableBytes) : 0
+    const writable = writableBytes > 0 ? deviceSpace.allocate(count * writableBytes) : 0
+    if (readable === undefined || writable === undefined || count < 1)
+      throw new VirtioMsgError(
+        "DEVICE_FAILED",
+        `The window has no room for ${count} requests of ${this.#options.name}.`,
+        { hint: "Use fewer of the board's devices at the same time." },
+      )
+    const free = Array.from({ length: count }, (_, slot) => slot)
+    this.#slots = { queue, driverSpace, deviceSpace, readable, writable, writableBytes, count, free }
+  }
+
+  /**
+   * Queues a request of up to `readableBytes`, with room for `responseLength` bytes, and resolves with those that
+   * the device wrote. What is queued in one turn of the event loop shares a packet. Rejects when the device fails,
+   * is removed or restarted, or the link closes.
+   */
+  submit(request: Uint8Array, responseLength: number): Promise<Uint8Array> {
+    const most = this.#slots?.writableBytes ?? this.#options.writableBytes
+    if (request.length > this.#options.readableBytes || responseLength > most)
+      throw new Error(`${request.length} and ${responseLength} bytes do not fit a slot`)
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ request, responseLength, resolve, reject })
+      this.#schedulePump()
+    })
+  }
+
+  /** Rejects all requests. Their slots stay taken until the device is reset. */
+  fail(error: VirtioMsgError): void {
+    this.#watchdog?.cancel()
+    this.#watchdog = undefined
+    const lost = [...this.#inFlight.values()]
+    this.#inFlight.clear()
+    for (const call of lost) {
+      this.#device.bus.session.settle()
+      call.reject(error)
+    }
+    for (const call of this.#waiting.splice(0)) call.reject(error)
+  }
+
+  /** Rejects all requests, and listens to the device no more. */
+  close(error: VirtioMsgError): void {
+    this.fail(error)
+    for (const off of this.#off) off()
+  }
+
+  #dispose(): void {
+    const slots = this.#slots
+    this.#slots = undefined
+    if (!slots) return
+    const { readableBytes } = this.#options
+    const { writableBytes } = slots
+    if (readableBytes > 0) slots.driverSpace.release(slots.readable, slots.count * readableBytes)
+    if (writableBytes > 0) slots.deviceSpace.release(slots.writable, slots.count * writableBytes)
+  }
+
+  #schedulePump(): void {
+    if (this.#isPumpScheduled) return
+    this.#isPumpScheduled = true
+    queueMicrotask(() => {
+      this.#isPumpScheduled = false
+      this.#pump()
+    })
+  }
+
+  /** Offers waiting requests as long as there are slots, and tells the device once. */
+  #pump(): void {
+    const slots = this.#slots
+    if (!slots || !this.#device.isLive) return
+    for (let call = this.#waiting[0]; call; call = this.#waiting[0]) {
+      const slot = slots.free.shift()
+      if (slot === undefined) break
+      this.#waiting.shift()
+      this.#offer(slots, slot, call)
+    }
+    if (!slots.queue.ring.publish()) return
+    this.#device.notifyAvailable(slots.queue.index)
+    this.#watch()
+  }
+
+  #offer(slots: Slots, slot: number, call: Call): void {
+    const { readableBytes } = this.#options
+    const { writableBytes } = slots
+    const { ring } = slots.queue
+    const { request, responseLength } = call
+    const head = slot * descriptorsOf(this.#options)
+    if (request.length > 0) {
+      const { outgoing } = this.#device.bus.session.mailbox
+      const at = slots.readable + slot * readableBytes
+      for (const [i, byte] of request.entries()) outgoing.put8(at + i, byte)
+      ring.describe(head, at, request.length, false, responseLength > 0 ? head + 1 : -1)
+    }
+    if (responseLength > 0) {
+      const index = request.length > 0 ? head + 1 : head
+      ring.describe(index, slots.writable + slot * writableBytes, responseLength, true, -1)
+    }
+    ring.offer(head, responseLength)
+    this.#inFlight.set(slot, call)
+    this.#device.bus.session.await()
+  }
+
+  #takeUsed(): void {
+    const slots = this.#slots
+    if (!slots || !this.#device.isLive) return
+    const { ring } = slots.queue
+    const each = descriptorsOf(this.#options)
+    for (let head = ring.take(); head !== NOTHING_USED; head = ring.take()) {
+      if (head === USED_BROKEN) {
+        this.#device.fail(
+          new VirtioMsgError(
+            "BROKEN_QUEUE",
+            `Device ${this.#device.devNum} broke its queue: ${ring.brokenReason}.`,
+            { hint: "The next call initialises the device again.", maybeExecuted: true },
+          ),
+        )
+        return
+      }
+      const slot = head / each
+      const call = this.#inFlight.get(slot)
+      this.#inFlight.delete(slot)
+      slots.free.push(slot)
+      this.#device.bus.session.settle()
+      const at = slots.writable + slot * slots.writableBytes
+      const incoming = this.#device.bus.session.mailbox.incoming as HostBytes
+      call?.resolve(Uint8Array.from(incoming.subarray(at, at + ring.usedLength)))
+    }
+    this.#watch()
+    this.#schedulePump()
+  }
+
+  /** Gives the device `timeoutMs` from now to complete anything. */
+  #watch(): void {
+    const { timeoutMs, name } = this.#options
+    this.#watchdog?.cancel()
+    this.#watchdog = undefined
+    if (timeoutMs === undefined || this.#inFlight.size === 0) return
+    this.#watchdog = this.#device.bus.clock.schedule(timeoutMs, () => {
+      this.#device.fail(
+        new VirtioMsgError("TIMEOUT", `The ${name} device completed nothing for ${timeoutMs} ms.`, {
+          hint: "The next call resets the device.",
+          maybeExecuted: true,
+        }),
+      )
+    })
+  }
+}
+
+function descriptorsOf({ readableBytes, writableBytes }: { readableBytes: number; writableBytes: number }) {
+  return (readableBytes > 0 ? 1 : 0) + (writableBytes > 0 ? 1 : 0)
+}

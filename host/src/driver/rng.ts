@@ -1,0 +1,83 @@
+// The microcontroller's random bytes: the driver of the virtio entropy device (virtio 1.4 5.4).
+
+import {
+  FEATURE_IN_ORDER_BLOCK1,
+  FEATURE_RING_RESET_BLOCK1,
+  PACED_BYTES,
+} from "../../../shared-protocol/src/device/device-type.js"
+import { RNG_QUEUE_SIZE } from "../../../shared-protocol/src/device/rng.js"
+import { VirtioMsgError } from "../errors.js"
+import { Driver } from "./driver.js"
+import { RequestQueue } from "./request-queue.js"
+import type { DriverNeeds, VirtioDevice } from "./virtio-device.js"
+
+const TIMEOUT_MS = 1500
+
+export class Rng extends Driver {
+  protected override readonly needs: DriverNeeds = {
+    wanted: [0, FEATURE_IN_ORDER_BLOCK1 | FEATURE_RING_RESET_BLOCK1],
+    required: [],
+    queueSizes: [RNG_QUEUE_SIZE],
+  }
+  readonly #requests: RequestQueue
+
+  constructor(device: VirtioDevice) {
+    super(device)
+    this.#requests = new RequestQueue(device, {
+      index: 0,
+      name: "entropy",
+      readableBytes: 0,
+      writableBytes: PACED_BYTES,
+      slotCount: RNG_QUEUE_SIZE,
+      timeoutMs: TIMEOUT_MS,
+    })
+  }
+
+  /**
+   * Resolves with `length` random bytes, 50 packets of them a second at most. Rejects with INVALID_ARGUMENT, or when
+   * the device fails. How good they are depends on the chip: docs/devices.md.
+   */
+  async read(length: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(length)
+    let at = 0
+    for await (const chunk of this.stream(length)) {
+      bytes.set(chunk, at)
+      at += chunk.length
+    }
+    return bytes
+  }
+
+  /** As `read`, in pieces as they come. */
+  async *stream(length: number): AsyncGenerator<Uint8Array, void, void> {
+    if (!Number.isInteger(length) || length < 0)
+      throw new VirtioMsgError("INVALID_ARGUMENT", `${length} is no number of bytes.`)
+    await this.start()
+    let missing = length
+    while (missing > 0) {
+      // enough for all of what is missing, and no more than the queue holds; a short answer is made up for in the next round
+      const lengths: number[] = []
+      for (let left = missing; left > 0 && lengths.length < RNG_QUEUE_SIZE; left -= PACED_BYTES)
+        lengths.push(Math.min(left, PACED_BYTES))
+      const requests = lengths.map((each) => this.#requests.submit(new Uint8Array(0), each))
+      for (const request of requests) request.catch(() => {}) // the first that fails is thrown below
+      for (const request of requests) {
+        const chunk = await request
+        if (chunk.length === 0)
+          throw new VirtioMsgError("PROTOCOL", "The entropy device gave a buffer back empty.")
+        missing -= chunk.length
+        yield chunk
+      }
+    }
+  }
+
+  override close(): void {
+    this.#requests.close(
+      new VirtioMsgError("LINK_CLOSED", "The entropy device was closed.", { maybeExecuted: true }),
+    )
+    super.close()
+  }
+
+  protected override onReady(): void {
+    this.#requests.open()
+  }
+}
