@@ -38,13 +38,9 @@ export class Rng extends Driver {
    * the device fails. How good they are depends on the chip: docs/devices.md.
    */
   async read(length: number): Promise<Uint8Array> {
-    const bytes = new Uint8Array(length)
-    let at = 0
-    for await (const chunk of this.stream(length)) {
-      bytes.set(chunk, at)
-      at += chunk.length
-    }
-    return bytes
+    const bytes: number[] = []
+    for await (const chunk of this.stream(length)) bytes.push(...chunk)
+    return Uint8Array.from(bytes)
   }
 
   /** As `read`, in pieces as they come. */
