@@ -1,4 +1,6 @@
-// What we know of a board: data only.
+// What we know of a board: data only. Where the DeviceScript command line tool lists the board, the tests compare.
+
+import type { Chip } from "./chip.js"
 
 export interface UsbId {
   readonly vendor: number
@@ -9,9 +11,41 @@ export interface Board {
   /** As the DeviceScript command line tool calls it. */
   readonly id: string
   readonly name: string
-  readonly chip: string
-  /** The USB ids under which its serial port appears, running DeviceScript or not. */
+  readonly chip: Chip
+  /** The number by which its runtime says what it is (Jacdac's product identifier). */
+  readonly productId: number
+  /** The USB ids under which its serial port appears while it runs. */
   readonly usb: readonly UsbId[]
-  /** GPIO numbers of the I2C bus, as wired or as usual on the board. */
-  readonly i2c: { readonly sda: number; readonly scl: number }
+  /** GPIO numbers of the I2C bus, as wired or as usual on the board, and what is printed beside the pins. */
+  readonly i2c: { readonly sda: number; readonly scl: number; readonly labels: readonly [string, string] }
+  /** The GPIO numbers that the board leads out and a bus could use. */
+  readonly pins: readonly number[]
+  /** undefined: it has none, or nobody knows where. */
+  readonly led: { readonly gpio: number; readonly kind: "plain" | "rgb" | "on the WiFi chip" } | undefined
+  /** How to start it again, and how to start its bootloader, as sentences. */
+  readonly reset: string
+  readonly bootloader: string
+  readonly firmware: FirmwareRelease
+}
+
+/** Microsoft's build of the DeviceScript runtime for a board. */
+export interface FirmwareRelease {
+  readonly url: string
+  /**
+   * Bytes and SHA-256 of the file. Not known for any board yet: nobody of this project has had the file and a
+   * network at hand. What is undefined is not checked against us, but against the first download (docs/boards.md).
+   */
+  readonly sizeBytes?: number
+  readonly sha256?: string
+}
+
+const RELEASES = "https://github.com/microsoft"
+
+/** The address of Microsoft's latest release for this board; the last one is of April 2024. */
+export function picoRelease(file: string): FirmwareRelease {
+  return { url: `${RELEASES}/devicescript-pico/releases/latest/download/devicescript-${file}.uf2` }
+}
+
+export function esp32Release(file: string): FirmwareRelease {
+  return { url: `${RELEASES}/devicescript-esp32/releases/latest/download/devicescript-${file}.bin` }
 }

@@ -1,11 +1,15 @@
-// ESP32-C3 Super Mini: the chip's own USB-Serial-JTAG.
+// ESP32-C3 Super Mini: the cheapest board with an ESP32-C3.
 
-import type { Board } from "./board.js"
+import { type Board, esp32Release } from "./board.js"
+import { esp32c3Bare } from "./esp32c3-bare.js"
 
 export const esp32c3Supermini: Board = {
+  ...esp32c3Bare,
   id: "esp32c3_supermini",
-  name: "ESP32-C3 Super Mini",
-  chip: "ESP32-C3",
-  usb: [{ vendor: 0x303a, product: 0x1001 }],
-  i2c: { sda: 6, scl: 7 },
+  name: "ESP32-C3 SuperMini",
+  productId: 0x31606c1c,
+  i2c: { sda: 6, scl: 7, labels: ["6", "7"] },
+  pins: [0, 1, 2, 3, 4, 5, 6, 7, 10, 20],
+  led: { gpio: 8, kind: "plain" },
+  firmware: esp32Release("esp32c3-esp32c3_supermini-0x0"),
 }

@@ -1,22 +1,11 @@
 // From what stands behind --port to a link: boards found by their USB ids, addresses, sockets that are in the way.
 
-import {
-  link as hardLink,
-  mkdir,
-  mkdtemp,
-  readFile,
-  rename,
-  rm,
-  stat,
-  symlink,
-  writeFile,
-} from "node:fs/promises"
+import { link as hardLink, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
 import net from "node:net"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { serveBoard } from "../../host/src/node/board-server.js"
-import { findBoards } from "../../host/src/node/find-boards.js"
 import { makeLink } from "../../host/src/node/open-link.js"
 import { parseSocketAddress } from "../../host/src/node/socket-stream.js"
 import { readFirmware } from "../../host/src/vm/firmware-image.js"
@@ -29,36 +18,6 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }))
 
 const noEvents = { onPacket() {}, onClose() {} }
-
-describe("findBoards", () => {
-  /** A serial port in a folder like /sys/class/tty, with its USB device one level above its interface. */
-  async function addTty(name: string, usb?: Record<string, string>): Promise<void> {
-    const usbDevice = path.join(folder, "devices", name)
-    const usbInterface = path.join(usbDevice, "1-1:1.0")
-    await mkdir(usbInterface, { recursive: true })
-    for (const [file, text] of Object.entries(usb ?? {}))
-      await writeFile(path.join(usbDevice, file), `${text}\n`)
-    await mkdir(path.join(folder, "tty", name), { recursive: true })
-    await symlink(usbInterface, path.join(folder, "tty", name, "device"))
-  }
-
-  it("finds the boards that we know, by path, and nothing else", async () => {
-    await addTty("ttyACM1", { idVendor: "2e8a", idProduct: "420a", serial: "E660" })
-    await addTty("ttyACM0", { idVendor: "303a", idProduct: "1001" })
-    await addTty("ttyUSB0", { idVendor: "0403", idProduct: "6001" }) // an FTDI cable
-    await addTty("ttyS0", { idVendor: "2e8a", idProduct: "420a" })
-    await addTty("ttyACM7")
-    await mkdir(path.join(folder, "tty", "ttyACM8")) // unplugged while we look
-    expect(await findBoards(path.join(folder, "tty"), "/dev")).toEqual([
-      { path: "/dev/ttyACM0", board: "ESP32-C3 Super Mini", serialNumber: undefined },
-      { path: "/dev/ttyACM1", board: "Raspberry Pi Pico", serialNumber: "E660" },
-    ])
-  })
-
-  it("finds none where there is no such folder", async () => {
-    expect(await findBoards(path.join(folder, "no"))).toEqual([])
-  })
-})
 
 describe("parseSocketAddress", () => {
   it.each([

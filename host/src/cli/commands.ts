@@ -48,4 +48,10 @@ export const COMMANDS: readonly CommandEntry[] = [
     "Boot a real Linux on an emulated Cortex-A7, with the microcontroller's I2C bus as i2c-0.",
     () => import("./command-linux.js"),
   ),
+  entry("boards", "List the boards that we know.", () => import("./command-boards.js")),
+  entry(
+    "ports",
+    "List the serial ports, and what is missing to use them.",
+    () => import("./command-ports.js"),
+  ),
 ]

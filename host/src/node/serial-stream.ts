@@ -2,6 +2,8 @@
 
 import { VirtioMsgError } from "../errors.js"
 import type { ByteStream, ByteStreamEvents } from "../link/stream-port.js"
+import { permissionHint } from "./port-permission.js"
+import { listSerialPorts } from "./serial-ports.js"
 
 /** Native USB ignores the rate; the classic ESP32's bridge runs at this one. */
 const BAUD_RATE = 1_500_000
@@ -33,7 +35,7 @@ export class SerialStream implements ByteStream {
   async open(events: ByteStreamEvents): Promise<void> {
     const port = await this.#makePort()
     await new Promise<void>((resolve, reject) =>
-      port.open((error) => (error ? reject(openError(this.#path, error)) : resolve())),
+      port.open((error) => (error ? openError(this.#path, error).then(reject) : resolve())),
     )
     this.#port = port
     // the port notices that its cable is gone only while somebody reads
@@ -79,7 +81,7 @@ export class SerialStream implements ByteStream {
   }
 }
 
-function openError(path: string, error: Error): VirtioMsgError {
+async function openError(path: string, error: Error): Promise<VirtioMsgError> {
   if (/No such file/i.test(error.message))
     return new VirtioMsgError("NOT_FOUND", `There is no serial port ${path}.`, {
       hint: "Plug the board in, or use --port sim for the simulated one.",
@@ -91,13 +93,12 @@ function openError(path: string, error: Error): VirtioMsgError {
       cause: error,
     })
   const isDenied = /permission denied|access denied/i.test(error.message)
+  const usb = isDenied ? (await listSerialPorts()).find((port) => port.path === path)?.usb : undefined
   return new VirtioMsgError(
     "CONNECT_FAILED",
     `Cannot open ${path}: ${error.message.replace(/^Error: /, "")}`,
     {
-      hint: isDenied
-        ? "You may not use this port: sudo usermod -a -G dialout $USER, then log in again."
-        : "Does another program use it?",
+      hint: isDenied ? await permissionHint(path, usb) : "Does another program use it?",
       cause: error,
     },
   )

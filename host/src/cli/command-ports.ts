@@ -1,0 +1,97 @@
+// `virtio-msg ports`: every serial port, what it probably is, and what is missing to use it.
+
+import type { Command } from "commander"
+import { RP2040 } from "../../../boards/src/chip.js"
+import { countBootloaders, findBootDrives } from "../node/boot-drives.js"
+import { namesOf } from "../node/find-boards.js"
+import { permissionHint } from "../node/port-permission.js"
+import { listSerialPorts, type SerialPortInfo } from "../node/serial-ports.js"
+import { usbIdText } from "../node/usb-device.js"
+import { colours, helpExamples, note, print } from "./context.js"
+import { formatTable } from "./table.js"
+
+export function define(command: Command): void {
+  command
+    .option("--json", "as JSON")
+    .addHelpText("after", helpExamples("virtio-msg ports", "virtio-msg ports --json"))
+    .action(async (options: { json?: true }) => {
+      const ports = await Promise.all((await listSerialPorts()).map(describe))
+      const bootloaders = await findBootloaders()
+      if (options.json) print(JSON.stringify({ ports, bootloaders }, undefined, 2))
+      else show(ports, bootloaders)
+    })
+}
+
+interface PortReport {
+  readonly path: string
+  /** What it probably is. */
+  readonly what: string
+  readonly usbId: string | null
+  readonly serialNumber: string | null
+  /** Ids of the boards that it may be. */
+  readonly boards: string[]
+  readonly isUsable: boolean
+  /** What to do to use it; null when nothing. */
+  readonly missing: string | null
+}
+
+async function describe(port: SerialPortInfo): Promise<PortReport> {
+  return {
+    path: port.path,
+    what: whatIs(port),
+    usbId: port.usb ? usbIdText(port.usb) : null,
+    serialNumber: port.usb?.serialNumber ?? null,
+    boards: port.boards.map(({ id }) => id),
+    isUsable: port.isAccessible,
+    missing: port.isAccessible ? null : await permissionHint(port.path, port.usb),
+  }
+}
+
+function whatIs({ usb, boards }: SerialPortInfo): string {
+  if (!usb) return "a port of the computer itself"
+  if (boards.length > 0) {
+    // a bridge chip says nothing of what is behind it
+    const isBridge = boards.every(({ chip }) => chip.serialBaud !== undefined)
+    return isBridge ? `${namesOf(boards)}, or another with this USB bridge` : namesOf(boards)
+  }
+  const known = [usb.manufacturerName, usb.productName].filter((text) => text !== undefined).join(" ")
+  return known ? `not a board that we know: ${known}` : "not a board that we know"
+}
+
+interface BootloaderReport {
+  readonly what: string
+  readonly usbId: string
+  /** Where its drive is mounted; null if it is not. */
+  readonly drive: string | null
+}
+
+async function findBootloaders(): Promise<BootloaderReport[]> {
+  const usbId = usbIdText(RP2040.driveUsb)
+  const drives = (await findBootDrives()).filter(({ boardId }) => boardId === RP2040.drive)
+  const count = Math.max(await countBootloaders(RP2040.driveUsb), drives.length)
+  return Array.from({ length: count }, (_, index) => ({
+    what: "an RP2040 in its boot loader",
+    usbId,
+    drive: drives[index]?.folder ?? null,
+  }))
+}
+
+function show(ports: readonly PortReport[], bootloaders: readonly BootloaderReport[]): void {
+  if (ports.length === 0 && bootloaders.length === 0) {
+    note("No serial port is there. Plug a board in, or use the simulated one: --port sim")
+    return
+  }
+  const rows = ports.map(({ path, usbId, what, isUsable }) => [
+    path,
+    usbId ?? "-",
+    isUsable ? "usable" : "no permission",
+    what,
+  ])
+  for (const { usbId, what, drive } of bootloaders)
+    rows.push([drive ?? "(drive not mounted)", usbId, drive ? "to be flashed" : "to be mounted", what])
+  const [title = "", ...lines] = formatTable([["PORT", "USB", "STATE", "WHAT IT IS"], ...rows])
+  print(colours.bold(title))
+  for (const line of lines) print(line)
+  for (const { path, missing } of ports) if (missing) note(`hint: ${path}: ${missing}`)
+  if (bootloaders.length > 0) note("hint: Give it the runtime: virtio-msg flash --board pico")
+}
