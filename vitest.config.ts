@@ -3,7 +3,11 @@
 import { defineConfig } from "vitest/config"
 
 /** They run the DeviceScript compiler, which writes to one fixed place: one after the other, before the rest. */
-const COMPILING = ["test/firmware/firmware.test.ts", "test/shared-protocol/vectors.test.ts"]
+const COMPILING = [
+  "test/firmware/firmware.test.ts",
+  "test/shared-protocol/vectors.test.ts",
+  "test/soak/soak-vm.test.ts",
+]
 
 /** They boot guests, which want both cores. */
 const LINUX = "test/linux/**/*.test.ts"

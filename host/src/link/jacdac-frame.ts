@@ -99,7 +99,8 @@ export function encodeReport(
 export function decodeFrame(frame: Uint8Array): JacdacPacket[] {
   if (frame.length < FRAME_HEADER_SIZE + PACKET_HEADER_SIZE) return []
   const end = FRAME_HEADER_SIZE + (frame[2] as number)
-  if (frame.length < end || getU16(frame, 0) !== crc16(frame.subarray(0, end), 2)) return []
+  // a frame that lost or gained bytes is known by its length, whatever its checksum says by chance
+  if (frame.length !== end || getU16(frame, 0) !== crc16(frame.subarray(0, end), 2)) return []
   const deviceId = toHex(frame.subarray(4, 12))
   const isCommand = ((frame[3] as number) & FLAG_COMMAND) !== 0
   const packets: JacdacPacket[] = []
