@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config"
 
 /** They run the DeviceScript compiler, which writes to one fixed place: one after the other, before the rest. */
 const COMPILING = [
+  "test/bench/chip-model.test.ts",
   "test/firmware/firmware.test.ts",
   "test/shared-protocol/vectors.test.ts",
   "test/soak/soak-vm.test.ts",

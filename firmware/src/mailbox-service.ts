@@ -23,6 +23,13 @@ const RESEND_TRIES = 8
  * and begin again when it has been quiet this long.
  */
 const QUIET_MS = 2000
+/**
+ * The runtime lets a program send a packet every 20 ms, and up to five at once after a rest. It would hold back
+ * one that comes earlier, with all that happens meanwhile left for the next: so packets are put together only
+ * when they can go.
+ */
+const SLOT_MS = 20
+const BURST_MS = 5 * SLOT_MS
 
 /** Runs `endpoint` behind the Jacdac service; does not return. */
 export async function runMailboxService(endpoint: DeviceEndpoint): Promise<void> {
@@ -31,6 +38,9 @@ export async function runMailboxService(endpoint: DeviceEndpoint): Promise<void>
   let lastHeardMs = -QUIET_MS
   let resendTries = 0
   let isIdle = false
+  /** What the runtime grants us, as its own reckoning has it: a packet costs SLOT_MS of it. */
+  let creditMs = BURST_MS
+  let creditAsOfMs = ds.millis()
   const fiber = ds.Fiber.self()
 
   // the runtime starts a fiber for every packet; this one never waits, so packets stay in order and few
@@ -46,11 +56,25 @@ export async function runMailboxService(endpoint: DeviceEndpoint): Promise<void>
 
   while (true) {
     await endpoint.work()
-    const packet = endpoint.nextPacket()
-    if (packet === undefined) {
+    const nowMs = ds.millis()
+    creditMs += nowMs - creditAsOfMs
+    creditAsOfMs = nowMs
+    if (creditMs > BURST_MS) creditMs = BURST_MS
+    if (creditMs < SLOT_MS) {
+      // queues are served meanwhile: a packet from the host wakes this fiber early
       isIdle = true
-      await ds.suspend<number>()
-    } else await server._serverSend(SERVICE_INDEX, report.encode(packet as unknown as Buffer))
+      await ds.suspend<number>(SLOT_MS - creditMs)
+      isIdle = false
+    } else {
+      const packet = endpoint.nextPacket()
+      if (packet === undefined) {
+        isIdle = true
+        await ds.suspend<number>()
+      } else {
+        creditMs -= SLOT_MS
+        await server._serverSend(SERVICE_INDEX, report.encode(packet as unknown as Buffer))
+      }
+    }
   }
 
   function wake(): void {
@@ -66,6 +90,7 @@ export async function runMailboxService(endpoint: DeviceEndpoint): Promise<void>
       const quietMs = ds.millis() - lastHeardMs
       if (quietMs >= QUIET_MS) {
         if (restarts < 15) restarts++
+        creditMs -= SLOT_MS
         await server._serverSend(0, announce.encode([restarts | 0x100, 0, 0, SERVICE_CLASS]))
       }
       // a host with nothing to wait for does not ask for what was lost

@@ -10,6 +10,8 @@ export interface RuntimeScope {
   randomBytes(length: number): Uint8Array
   /** What the VM complains about. */
   onError(message: string): void
+  /** Stands for the global `WebAssembly`, so that an instrument can look into the VM; that itself when absent. */
+  readonly webAssembly?: object
 }
 
 /** The VM, as its own JavaScript offers it. */
@@ -48,6 +50,7 @@ export const RUNTIME_PARAMETERS = [
   "setInterval",
   "Date",
   "console",
+  "WebAssembly",
 ] as const
 
 /** What is left of the bundler's name for the VM's module: calling it gives the VM's factory. */
@@ -73,6 +76,7 @@ export function instantiateRuntime(
     () => undefined,
     { now: scope.now },
     { log: scope.onError, error: scope.onError, warn: scope.onError, debug: () => {} },
+    scope.webAssembly ?? Reflect.get(globalThis, "WebAssembly"),
   ) as () => Promise<Runtime>
   return factory()
 }

@@ -1,0 +1,62 @@
+// The benchmark as a command: its options, and what it prints.
+
+import { parseArgs } from "node:util"
+import { measureChip } from "./chip.js"
+import { compare } from "./comparison.js"
+import { measureHost } from "./host-cpu.js"
+import { chipPartMs, measureLatency } from "./latency.js"
+import { measureOurs, measureSustained } from "./ours.js"
+import { type Results, report } from "./report.js"
+import { measureSizes } from "./sizes.js"
+
+const HELP = `npm run bench -- [--json] [--counts-only]
+
+Measures with the real firmware in the DeviceScript VM, in virtual time, and computes what others would cost.
+  --json         print the results as JSON
+  --counts-only  leave out what depends on this computer's speed
+  --help         print this
+
+Example:
+  $ npm run --silent bench -- --json > bench.json
+
+docs/performance.md says how to read it. With a Linux guest: npm run bench:linux.`
+
+const EXIT_OK = 0
+const EXIT_USAGE = 2
+
+export interface Output {
+  print(text: string): void
+  note(text: string): void
+}
+
+/** Runs the benchmark as `args` say; resolves with the exit code. */
+export async function bench(args: readonly string[], output: Output): Promise<number> {
+  let options: { json?: boolean; "counts-only"?: boolean; help?: boolean }
+  try {
+    options = parseArgs({
+      args: [...args],
+      options: { json: { type: "boolean" }, "counts-only": { type: "boolean" }, help: { type: "boolean" } },
+    }).values
+  } catch (error) {
+    output.note(`error: ${(error as Error).message}`)
+    output.note("hint: See npm run bench -- --help")
+    return EXIT_USAGE
+  }
+  if (options.help) {
+    output.print(HELP)
+    return EXIT_OK
+  }
+  const ours = await measureOurs()
+  const results: Results = {
+    ours,
+    sustained: await measureSustained(),
+    latency: await measureLatency(),
+    chipPartMs: await chipPartMs(),
+    chip: await measureChip(),
+    comparison: compare(ours),
+    sizes: measureSizes(),
+    ...(options["counts-only"] ? {} : { host: await measureHost() }),
+  }
+  output.print(options.json ? JSON.stringify(results, null, 2) : report(results))
+  return EXIT_OK
+}

@@ -1,0 +1,85 @@
+// The DeviceScript VM with counters in it: what the bytecode costs the chip, in numbers that never vary.
+
+import type { LoadRuntime } from "../../host/src/vm/runtime.js"
+import { loadRuntime } from "../../host/src/vm/runtime-loader.js"
+import { addCounters, type Counter } from "./wasm-counters.js"
+
+/** What the VM did since it started. */
+export interface VmCounts {
+  /** Bytecode operations. */
+  readonly operations: number
+  /** Calls of functions, fibers' first ones included. */
+  readonly calls: number
+  readonly fibers: number
+  /** Allocations of any kind; a call allocates its activation record. */
+  readonly allocations: number
+  readonly collections: number
+  /** Bytes of free memory that the allocator filled with its pattern. */
+  readonly filledBytes: number
+}
+
+const FREE_PATTERN = 0x37
+/** The functions that carry out one operation each are called through a table, so none of them is inlined. */
+const OPERATION = /^(stmt|expr|stmtx|exprx)\d?_/
+
+const COUNTERS: readonly (Counter & { readonly exportName: keyof VmCounts })[] = [
+  { exportName: "operations", counts: (name) => OPERATION.test(name) },
+  { exportName: "calls", counts: (name) => name === "devs_fiber_call_function" },
+  { exportName: "fibers", counts: (name) => name === "devs_fiber_start" },
+  { exportName: "allocations", counts: (name) => name === "jd_gc_any_try_alloc" },
+  { exportName: "collections", counts: (name) => name === "devs_gc" },
+  {
+    exportName: "filledBytes",
+    counts: (name) => name === "__memset",
+    sum: { parameter: 2, ifParameter: 1, is: FREE_PATTERN },
+  },
+]
+
+interface Instance {
+  readonly exports: Record<string, { readonly value: number }>
+}
+interface Engine {
+  instantiate(wasm: Uint8Array, imports: object): Promise<{ readonly instance: Instance }>
+  readonly RuntimeError: unknown
+}
+
+/** Counts in the one VM that it loads. */
+export class CountingEngine {
+  #instance: Instance | undefined
+
+  /** For a Machine's option of this name. */
+  readonly loadRuntime: LoadRuntime = (scope) => {
+    const engine: Engine = Reflect.get(globalThis, "WebAssembly")
+    const instantiate: Engine["instantiate"] = async (wasm, imports) => {
+      const parts = await engine.instantiate(addCounters(wasm, COUNTERS), imports)
+      this.#instance = parts.instance
+      return parts
+    }
+    return loadRuntime({ ...scope, webAssembly: { RuntimeError: engine.RuntimeError, instantiate } })
+  }
+
+  /** The counts so far; all 0 before the VM started. */
+  read(): VmCounts {
+    const value = (name: keyof VmCounts) => (this.#instance?.exports[name]?.value ?? 0) >>> 0
+    return {
+      operations: value("operations"),
+      calls: value("calls"),
+      fibers: value("fibers"),
+      allocations: value("allocations"),
+      collections: value("collections"),
+      filledBytes: value("filledBytes"),
+    }
+  }
+}
+
+/** What happened between two readings. */
+export function difference(before: VmCounts, after: VmCounts): VmCounts {
+  return {
+    operations: after.operations - before.operations,
+    calls: after.calls - before.calls,
+    fibers: after.fibers - before.fibers,
+    allocations: after.allocations - before.allocations,
+    collections: after.collections - before.collections,
+    filledBytes: (after.filledBytes - before.filledBytes) >>> 0,
+  }
+}

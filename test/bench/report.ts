@@ -1,0 +1,147 @@
+// The benchmark's results as text.
+
+import type { ChipCost } from "./chip.js"
+import type { Comparison } from "./comparison.js"
+import type { HostCost } from "./host-cpu.js"
+import { type Latency, SLOT_MS } from "./latency.js"
+import { type OurCost, type Sustained, THROTTLE_BYTES_PER_S, THROTTLE_PACKETS_PER_S } from "./ours.js"
+import { LINK_NAMES } from "./peers/contender.js"
+import type { Size } from "./sizes.js"
+
+/** Everything that one run finds out; host costs are times, and may be left out. */
+export interface Results {
+  readonly ours: readonly OurCost[]
+  readonly sustained: readonly Sustained[]
+  readonly latency: readonly Latency[]
+  readonly chip: readonly ChipCost[]
+  readonly chipPartMs: number
+  readonly comparison: readonly Comparison[]
+  readonly sizes: readonly Size[]
+  readonly host?: readonly HostCost[]
+}
+
+/** Lines for a terminal of 110 columns. */
+export function report(results: Results): string {
+  const parts = [
+    counts(results.ours),
+    sustained(results.sustained),
+    latency(results.latency, results.chipPartMs),
+    chip(results.chip),
+    ...results.comparison.map(comparison),
+    sizes(results.sizes),
+  ]
+  if (results.host) parts.push(host(results.host))
+  return parts.join("\n\n")
+}
+
+function counts(ours: readonly OurCost[]): string {
+  return table(
+    "What it costs: packets and payload bytes each way, bytes on Jacdac's serial line, round trips;\n" +
+      "virtual milliseconds after a rest, and when done again and again (the chip's own time not included)",
+    ["", "out", "in", "bytes out", "bytes in", "wire out", "wire in", "trips", "ms rested", "ms sustained"],
+    ours.map(({ workload, traffic, burstMs, sustainedMs }) => [
+      workload.title,
+      traffic.packetsOut,
+      traffic.packetsIn,
+      traffic.payloadOut,
+      traffic.payloadIn,
+      traffic.wireOut,
+      traffic.wireIn,
+      workload.kind === "initialise" ? traffic.packetsIn : traffic.kicks,
+      burstMs.toFixed(0),
+      sustainedMs.toFixed(1),
+    ]),
+  )
+}
+
+function sustained(results: readonly Sustained[]): string {
+  return table(
+    `Sustained under the throttle (${THROTTLE_PACKETS_PER_S} packets, ${THROTTLE_BYTES_PER_S} bytes a second is the link's ceiling)`,
+    ["", "in flight", "transfers/s", "data bytes/s", "of ceiling", "packets/s"],
+    results.map(({ title, inFlight, transfersPerS, bytesPerS, packetsPerS }) => [
+      title,
+      inFlight,
+      transfersPerS.toFixed(0),
+      bytesPerS.toFixed(0),
+      `${((100 * bytesPerS) / THROTTLE_BYTES_PER_S).toFixed(0)} %`,
+      packetsPerS.toFixed(1),
+    ]),
+  )
+}
+
+function latency(results: readonly Latency[], chipPartMs: number): string {
+  const waits = table(
+    `The longest wait of a single call, in virtual milliseconds (a slot of the throttle is ${SLOT_MS})`,
+    ["", "ms"],
+    results.map(({ title, worstMs }) => [title, worstMs.toFixed(0)]),
+  )
+  return `${waits}\n  an RP2040's own part of a single read, by the model: ${chipPartMs.toFixed(1)} ms`
+}
+
+function chip(costs: readonly ChipCost[]): string {
+  return table(
+    "What the VM does for each register read of two chains, and an RP2040's time for it by the model",
+    ["register reads", "operations", "calls", "allocations", "bytes filled", "collections", "RP2040 ms"],
+    costs.map(({ title, perRead, ms }) => [
+      title,
+      perRead.operations.toFixed(0),
+      perRead.calls.toFixed(1),
+      perRead.allocations.toFixed(1),
+      perRead.filledBytes.toFixed(0),
+      perRead.collections.toFixed(3),
+      ms.toFixed(2),
+    ]),
+  )
+}
+
+function comparison({ workload, i2cMs, rows }: Comparison): string {
+  const bus = i2cMs > 0 ? `\n(the I2C bus at 400 kHz takes ${i2cMs.toFixed(2)} ms of them)` : ""
+  return table(
+    `${workload.title} beside others: wire bytes, round trips, milliseconds on each link${bus}`,
+    ["", "wire out", "wire in", "trips", ...LINK_NAMES.map((link) => (link === "usb" ? "USB FS" : link))],
+    rows.map(({ contender, outBytes, inBytes, roundTrips, ms }) => [
+      contender,
+      outBytes,
+      inBytes,
+      roundTrips,
+      ...LINK_NAMES.map((link) => ms[link]?.toFixed(2) ?? "-"),
+    ]),
+  )
+}
+
+function sizes(results: readonly Size[]): string {
+  return table(
+    "Size",
+    ["", "bytes"],
+    results.map(({ title, bytes }) => [title, bytes]),
+  )
+}
+
+function host(costs: readonly HostCost[]): string {
+  return table(
+    "This computer's processor (a time: it varies)",
+    ["", "", ""],
+    costs.map(({ title, value, unit }) => [title, value.toFixed(1), unit]),
+  )
+}
+
+/** A title, a line of headings, and lines of cells; all but the first column to the right. */
+function table(
+  title: string,
+  headings: readonly string[],
+  lines: readonly (readonly (string | number)[])[],
+): string {
+  const all = [headings, ...lines].map((cells) => cells.map(String))
+  const widths = headings.map((_, at) => Math.max(...all.map((cells) => (cells[at] as string).length)))
+  const text = all
+    .map((cells) =>
+      cells
+        .map((cell, at) =>
+          at === 0 ? cell.padEnd(widths[at] as number) : cell.padStart(widths[at] as number),
+        )
+        .join("  ")
+        .trimEnd(),
+    )
+    .filter((line) => line !== "")
+  return [title, ...text.map((line) => `  ${line}`)].join("\n")
+}
