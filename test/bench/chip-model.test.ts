@@ -26,7 +26,11 @@ describe("the model of the chip's cost", () => {
   beforeAll(async () => {
     const clock = new VirtualClock(1000)
     const engine = new CountingEngine()
-    const machine = new VirtualMachine({ program: compileFirmware("main-cost"), clock, loadRuntime: engine.loadRuntime })
+    const machine = new VirtualMachine({
+      program: compileFirmware("main-cost"),
+      clock,
+      loadRuntime: engine.loadRuntime,
+    })
     let last = engine.read()
     machine.onLog.on((line) => {
       const now = engine.read()

@@ -15,7 +15,7 @@ export const THROTTLE_BURST = 5
 /** Slots are used in turn, 64 of them: after so many rounds each has been used by this work before. */
 const WARM_ROUNDS = 130
 const MEASURED_ROUNDS = 40
-const SUSTAINED_MS = 10_000
+const SUSTAINED_MS = 4000
 
 export interface OurCost {
   readonly workload: Workload
