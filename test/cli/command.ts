@@ -109,8 +109,8 @@ export class Simulator {
   }
 
   /** Settles when the process has printed where it listens. */
-  static async start(listen: string): Promise<Simulator> {
-    const child = spawnCommand(["sim", "--listen", listen])
+  static async start(listen: string, options: readonly string[] = []): Promise<Simulator> {
+    const child = spawnCommand(["sim", "--listen", listen, ...options])
     const done = exitCode(child)
     const stderr = text(child.stderr)
     const port = await firstLine(child.stdout)

@@ -4,25 +4,40 @@ import { lstat } from "node:fs/promises"
 import type { Command } from "commander"
 import { VirtioMsgError } from "../errors.js"
 import { serveBoard } from "../node/board-server.js"
+import { FlashFile } from "../node/flash-file.js"
 import { readFirmware } from "../vm/firmware-image.js"
 import { VirtualMachine } from "../vm/virtual-machine.js"
 import { helpExamples, note, print } from "./context.js"
 import { untilStopped } from "./until-stopped.js"
 
+interface SimOptions {
+  readonly listen: string
+  readonly flash?: string
+  readonly blank?: true
+  readonly verbose?: true
+}
+
 export function define(command: Command): void {
   command
     .option("-l, --listen <where>", "unix:PATH, tcp://127.0.0.1:PORT or pty", "pty")
+    .option("--flash <file>", "keep the board's flash memory in a file, so that what is deployed stays")
+    .option("--blank", "a board with the runtime only, to deploy to")
     .option("-v, --verbose", "print the board's log")
     .addHelpText(
       "after",
       helpExamples(
         "virtio-msg sim --listen unix:/tmp/board.sock &",
         "virtio-msg --port unix:/tmp/board.sock i2c detect",
+        "virtio-msg sim --blank --flash /tmp/board.flash --listen unix:/tmp/blank.sock &",
+        "virtio-msg --port unix:/tmp/blank.sock deploy --simulated",
       ),
     )
-    .action(async (options: { listen: string; verbose?: boolean }) => {
+    .action(async (options: SimOptions) => {
       await refuseOccupied(options.listen)
-      const machine = new VirtualMachine({ program: readFirmware("simulated") })
+      const machine = new VirtualMachine({
+        ...(options.blank ? {} : { program: readFirmware("simulated") }),
+        ...(options.flash ? { flash: new FlashFile(options.flash) } : {}),
+      })
       if (options.verbose) machine.onLog.on((line) => note(line))
       machine.onPanic.on((code) => note(`The board's program panicked (${code}); it starts again in 5 s.`))
       await machine.start()
@@ -31,7 +46,8 @@ export function define(command: Command): void {
         const server = await serveBoard(machine, options.listen)
         // scripts read this line to learn the port
         print(server.port)
-        note(`The simulated board is on ${server.port}. Use it: virtio-msg --port ${server.port} i2c detect`)
+        const use = options.blank ? "deploy --simulated" : "i2c detect"
+        note(`The simulated board is on ${server.port}. Use it: virtio-msg --port ${server.port} ${use}`)
         await stopped
         await server.close()
       } finally {

@@ -54,4 +54,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     "List the serial ports, and what is missing to use them.",
     () => import("./command-ports.js"),
   ),
+  entry(
+    "deploy",
+    "Put our firmware on a board, with its pins and its I2C speed.",
+    () => import("./command-deploy.js"),
+  ),
 ]

@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs"
 import { type Clock, systemClock } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
-import { JacdacLink } from "../link/jacdac-link.js"
+import { type FramePort, JacdacLink } from "../link/jacdac-link.js"
 import type { Link } from "../link/link.js"
 import { StreamPort } from "../link/stream-port.js"
 import { readFirmware } from "../vm/firmware-image.js"
@@ -31,20 +31,32 @@ export async function makeLink(port: string, options: OpenLinkOptions = {}): Pro
     return new JacdacLink(new VmPort(machine), clock)
   }
   if (port === "auto") return makeLink(await choosePort(options.onChoice), options)
+  return new JacdacLink(makeFramePort(port, clock), clock)
+}
+
+/**
+ * Makes the way to a board that runs by itself: a serial port's path, `unix:PATH` or `tcp://HOST:PORT`, not yet
+ * open. Throws INVALID_ARGUMENT for anything else.
+ */
+export function makeFramePort(port: string, clock: Clock = systemClock): FramePort {
   const address = parseSocketAddress(port)
-  if (address) return new JacdacLink(new StreamPort(new SocketStream(port, address), clock), clock)
+  if (address) return new StreamPort(new SocketStream(port, address), clock)
   const isPath = port.startsWith("/") || port.startsWith("./") || /^COM\d+$/i.test(port) || existsSync(port)
-  if (isPath) return new JacdacLink(new StreamPort(new SerialStream(port), clock), clock)
+  if (isPath) return new StreamPort(new SerialStream(port), clock)
   throw new VirtioMsgError("INVALID_ARGUMENT", `"${port}" is no port.`, { hint: `A port is ${PORT_FORMS}.` })
 }
 
-async function choosePort(onChoice?: (choice: string) => void): Promise<string> {
+/**
+ * The one board that is connected, as a port. Throws NOT_FOUND when there is none, INVALID_ARGUMENT when there are
+ * several.
+ */
+export async function findOneBoard(onChoice?: (choice: string) => void): Promise<string> {
   const boards = await findBoards()
   const [board, another] = boards
-  if (!board) {
-    onChoice?.("No board is connected: using the simulated one (--port sim).")
-    return "sim"
-  }
+  if (!board)
+    throw new VirtioMsgError("NOT_FOUND", "No board is connected.", {
+      hint: "Plug one in; virtio-msg ports shows what is there.",
+    })
   if (another)
     throw new VirtioMsgError(
       "INVALID_ARGUMENT",
@@ -53,4 +65,14 @@ async function choosePort(onChoice?: (choice: string) => void): Promise<string> 
     )
   onChoice?.(`Using ${board.board} on ${board.path}.`)
   return board.path
+}
+
+async function choosePort(onChoice?: (choice: string) => void): Promise<string> {
+  try {
+    return await findOneBoard(onChoice)
+  } catch (error) {
+    if ((error as VirtioMsgError).code !== "NOT_FOUND") throw error
+    onChoice?.("No board is connected: using the simulated one (--port sim).")
+    return "sim"
+  }
 }

@@ -1,0 +1,108 @@
+// `virtio-msg deploy`: our firmware onto a board that has the DeviceScript runtime.
+
+import type { Command } from "commander"
+import { VirtioMsgError } from "../errors.js"
+import { DEVICE_NAMES, type Deployment, deployFirmware, I2C_SPEEDS_KHZ } from "../node/deploy-firmware.js"
+import { helpExamples, note, portOf, print } from "./context.js"
+import { parseNumber } from "./i2c-numbers.js"
+import { Progress } from "./progress.js"
+
+interface Options {
+  readonly board?: string
+  readonly sda?: string
+  readonly scl?: string
+  readonly khz?: string
+  readonly devices?: string
+  readonly simulated?: true
+  readonly json?: true
+}
+
+export function define(command: Command): void {
+  const { slowest, usual, fastest } = I2C_SPEEDS_KHZ
+  command
+    .option("-b, --board <board>", "which board it is; it says so itself when it is one that we know")
+    .option("--sda <gpio>", "GPIO of the I2C bus's data line: 4, GP4 or GPIO4")
+    .option("--scl <gpio>", "GPIO of its clock line")
+    .option("--khz <speed>", `its clock, ${slowest} to ${fastest} kHz; ${usual} when absent`)
+    .option("--devices <list>", `only these virtio devices: ${DEVICE_NAMES.join(",")}`)
+    .option("--simulated", "with the simulated chips instead of the board's I2C bus: nothing need be wired")
+    .option("--json", "as JSON")
+    .addHelpText(
+      "after",
+      helpExamples(
+        "virtio-msg --port /dev/ttyACM0 deploy --simulated",
+        "virtio-msg --port /dev/ttyACM0 deploy --board pico --sda GP4 --scl GP5 --khz 400",
+      ),
+    )
+    .action(async (options: Options, command: Command) => {
+      const progress = new Progress("Writing")
+      let deployment: Deployment
+      try {
+        deployment = await deployFirmware({
+          port: portOf(command),
+          build: options.simulated ? "simulated" : "hardware",
+          ...(options.board === undefined ? {} : { boardId: options.board }),
+          ...(options.sda === undefined ? {} : { sda: parseGpio(options.sda, "--sda") }),
+          ...(options.scl === undefined ? {} : { scl: parseGpio(options.scl, "--scl") }),
+          ...(options.khz === undefined
+            ? {}
+            : { khz: parseNumber(options.khz, "I2C speed", slowest, fastest) }),
+          ...(options.devices === undefined ? {} : { devices: options.devices.split(",") }),
+          onChoice: note,
+          onProgress: (sent, total) => progress.show(sent, total),
+        })
+      } finally {
+        progress.end()
+      }
+      if (options.json) print(JSON.stringify(describe(deployment), undefined, 2))
+      else for (const line of format(deployment)) print(line)
+    })
+}
+
+/** `4`, `GP4`, `GPIO4`, `IO4`, `P4` */
+function parseGpio(text: string, option: string): number {
+  const [, digits] = /^(?:GP|GPIO|IO|P)?(\d{1,2})$/i.exec(text) ?? []
+  if (digits === undefined)
+    throw new VirtioMsgError("INVALID_ARGUMENT", `${option} ${text} is no GPIO.`, {
+      hint: "For example: --sda 4 --scl 5",
+    })
+  return Number(digits)
+}
+
+function describe({ port, identity, board, sizeBytes, i2c, wasThere, hello }: Deployment) {
+  return {
+    port,
+    board: hello.board,
+    boardId: board?.id ?? null,
+    deviceId: identity.deviceId,
+    runtimeVersion: identity.runtimeVersion,
+    firmwareVersion: versionOf(hello.firmwareVersion),
+    simulatedChips: hello.hasSimulatedChips,
+    i2c: i2c ?? null,
+    sizeBytes,
+    wasThere,
+  }
+}
+
+function format({ port, board, sizeBytes, i2c, wasThere, hello }: Deployment): string[] {
+  const bus = i2c
+    ? `I2C: SDA ${labelOf(board, i2c.sda)}, SCL ${labelOf(board, i2c.scl)}, ${i2c.khz} kHz`
+    : "simulated chips"
+  return [
+    `Board      ${hello.board} on ${port}`,
+    `Firmware   ${versionOf(hello.firmwareVersion)}, ${sizeBytes} bytes, ${bus}`,
+    `Written    ${wasThere ? "not again: the board held it already" : "yes; it stays when the power is off"}`,
+    "Verified   the board answers HELLO",
+    `Next: virtio-msg --port ${port} i2c detect`,
+  ]
+}
+
+function labelOf(board: Deployment["board"], gpio: number): string {
+  if (gpio === board?.i2c.sda) return board.i2c.labels[0]
+  if (gpio === board?.i2c.scl) return board.i2c.labels[1]
+  return `GPIO${gpio}`
+}
+
+function versionOf(version: readonly number[]): string {
+  return version.slice(0, 3).join(".")
+}

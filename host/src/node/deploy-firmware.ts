@@ -1,0 +1,191 @@
+// Our firmware onto a board behind a port: which board it is, its settings, the program over the wire, and HELLO.
+
+import { BOARDS, type Board, whyNoI2cPins } from "../../../boards/src/index.js"
+import type { HelloResponse } from "../../../shared-protocol/src/messages/hello.js"
+import { BoardClient, type BoardIdentity } from "../deploy/board-client.js"
+import { deployProgram, isSameProgram, readHeldProgram } from "../deploy/deploy-program.js"
+import { withSettings } from "../deploy/program-image.js"
+import { VirtioMsgError } from "../errors.js"
+import { type FirmwareBuild, readFirmware } from "../vm/firmware-image.js"
+import { openRestartedBoard, serialNumberOf } from "./await-board.js"
+import { findOneBoard, makeFramePort } from "./open-link.js"
+
+/** The number by which the runtime's build for the VM says what it is. */
+const SIMULATOR_PRODUCT = 0x3fe5b46f
+/** The virtio devices that a board can have. */
+export const DEVICE_NAMES = ["i2c", "gpio", "rng", "console"]
+export const I2C_SPEEDS_KHZ = { slowest: 10, usual: 100, fastest: 1000 }
+
+export interface DeployOptions {
+  /** `auto`, a serial port's path, `unix:PATH` or `tcp://HOST:PORT`. */
+  readonly port: string
+  readonly build: FirmwareBuild
+  /** The board's id; the board itself says it when it is absent. */
+  readonly boardId?: string
+  /** GPIO numbers; the board's usual ones when absent. */
+  readonly sda?: number
+  readonly scl?: number
+  /** Clock of the I2C bus; 100 when absent. */
+  readonly khz?: number
+  /** The virtio devices to have; all when absent. */
+  readonly devices?: readonly string[]
+  readonly onChoice?: (choice: string) => void
+  readonly onProgress?: (sentBytes: number, totalBytes: number) => void
+}
+
+export interface Deployment {
+  readonly port: string
+  readonly identity: BoardIdentity
+  /** undefined for the simulator. */
+  readonly board: Board | undefined
+  readonly sizeBytes: number
+  /** undefined where the chips are simulated. */
+  readonly i2c: { readonly sda: number; readonly scl: number; readonly khz: number } | undefined
+  /** Whether the board held the very same program already. */
+  readonly wasThere: boolean
+  readonly hello: HelloResponse
+}
+
+/**
+ * Rejects with INVALID_ARGUMENT (wrong board, pins, speed), NOT_FOUND or CONNECT_FAILED (no board), LINK_CLOSED or
+ * TIMEOUT (gone meanwhile: the board holds no program then), DEVICE_FAILED (it holds or runs something else).
+ */
+export async function deployFirmware(options: DeployOptions): Promise<Deployment> {
+  if (options.port === "sim")
+    throw new VirtioMsgError(
+      "INVALID_ARGUMENT",
+      "--port sim is a board that is gone when the command ends.",
+      {
+        hint: "One that stays: virtio-msg sim --blank --listen unix:/tmp/board.sock",
+      },
+    )
+  checkWithoutBoard(options)
+  const port = options.port === "auto" ? await findOneBoard(options.onChoice) : options.port
+  const serialNumber = await serialNumberOf(port)
+  const client = await BoardClient.open(makeFramePort(port))
+  let written: Omit<Deployment, "hello">
+  try {
+    const identity = await client.identify()
+    const board = whichBoard(identity, port, options)
+    const i2c = options.build === "hardware" ? i2cSettings(board, options) : undefined
+    const program = makeProgram(options, i2c)
+    const wasThere = isSameProgram(await readHeldProgram(client), program)
+    if (!wasThere) await write(client, program, options)
+    written = { port, identity, board, sizeBytes: program.length, i2c, wasThere }
+  } finally {
+    await client.close()
+  }
+  const bus = await openRestartedBoard(port, serialNumber)
+  try {
+    if (bus.board.hasSimulatedChips !== (options.build === "simulated"))
+      throw new VirtioMsgError(
+        "DEVICE_FAILED",
+        `The board on ${port} runs another program than it was given.`,
+        {
+          hint: "Unplug it, plug it in, deploy again.",
+        },
+      )
+    return { ...written, port: bus.bus.link.name, hello: bus.board }
+  } finally {
+    await bus.close()
+  }
+}
+
+/** What can be said without a board, said before anything is opened. */
+function checkWithoutBoard({ boardId, khz, devices, sda, scl }: DeployOptions): void {
+  if (boardId !== undefined && !BOARDS.some(({ id }) => id === boardId)) throw unknownBoard(boardId)
+  const { slowest, fastest } = I2C_SPEEDS_KHZ
+  if (khz !== undefined && !(khz >= slowest && khz <= fastest))
+    throw new VirtioMsgError(
+      "INVALID_ARGUMENT",
+      `I2C speed ${khz} kHz is out of range: ${slowest} to ${fastest}.`,
+    )
+  if ((sda === undefined) !== (scl === undefined))
+    throw new VirtioMsgError("INVALID_ARGUMENT", "--sda and --scl go together.", {
+      hint: "See the pins that a board has: virtio-msg boards --json",
+    })
+  for (const name of devices ?? [])
+    if (!DEVICE_NAMES.includes(name))
+      throw new VirtioMsgError("INVALID_ARGUMENT", `"${name}" is no virtio device of our firmware.`, {
+        hint: `They are ${DEVICE_NAMES.join(", ")}.`,
+      })
+}
+
+export function unknownBoard(boardId: string): VirtioMsgError {
+  return new VirtioMsgError("INVALID_ARGUMENT", `There is no board "${boardId}" in our list.`, {
+    hint: `The boards are ${BOARDS.map(({ id }) => id).join(", ")}.`,
+  })
+}
+
+function whichBoard(identity: BoardIdentity, port: string, options: DeployOptions): Board | undefined {
+  const told = BOARDS.find(({ productId }) => productId === identity.productId)
+  const asked = BOARDS.find(({ id }) => id === options.boardId)
+  if (told && asked && told !== asked)
+    throw new VirtioMsgError(
+      "INVALID_ARGUMENT",
+      `The board on ${port} is ${told.id} (${told.name}), not ${asked.id}.`,
+      {
+        hint: "Leave --board out, or give it that board's runtime: virtio-msg flash",
+      },
+    )
+  const board = told ?? asked
+  if (board || options.build === "simulated") return board
+  if (identity.productId === SIMULATOR_PRODUCT)
+    throw new VirtioMsgError("INVALID_ARGUMENT", `The board on ${port} is a simulated one: it has no pins.`, {
+      hint: "Give it the simulated chips: --simulated",
+    })
+  throw new VirtioMsgError(
+    "INVALID_ARGUMENT",
+    `The board on ${port} ("${identity.description}") is not in our list.`,
+    { hint: "Say which board it is most like: --board BOARD (virtio-msg boards lists them)" },
+  )
+}
+
+function i2cSettings(board: Board | undefined, options: DeployOptions) {
+  if (!board) return undefined
+  const sda = options.sda ?? board.i2c.sda
+  const scl = options.scl ?? board.i2c.scl
+  const reason = whyNoI2cPins(board, sda, scl)
+  if (reason)
+    throw new VirtioMsgError("INVALID_ARGUMENT", reason, {
+      hint: `Usual on this board: --sda ${board.i2c.sda} --scl ${board.i2c.scl}`,
+    })
+  return { sda, scl, khz: options.khz ?? I2C_SPEEDS_KHZ.usual }
+}
+
+function makeProgram(options: DeployOptions, i2c: Deployment["i2c"]): Uint8Array {
+  const settings = new Map<string, number | string>()
+  if (i2c) settings.set("i2c.pinSDA", i2c.sda).set("i2c.pinSCL", i2c.scl).set("i2c.kHz", i2c.khz)
+  if (options.devices) settings.set("virtio.devices", options.devices.join(","))
+  return withSettings(readFirmware(options.build), settings)
+}
+
+async function write(client: BoardClient, program: Uint8Array, options: DeployOptions): Promise<void> {
+  try {
+    await deployProgram(client, program, options.onProgress)
+  } catch (error) {
+    if (!(error instanceof VirtioMsgError)) throw error
+    throw new VirtioMsgError(
+      error.code,
+      `${error.message} It holds no program now: writing was not finished.`,
+      {
+        hint: "Plug it in and deploy again.",
+        cause: error,
+      },
+    )
+  }
+  let held: Awaited<ReturnType<typeof readHeldProgram>>
+  try {
+    held = await readHeldProgram(client)
+  } catch {
+    return // with new settings a board starts again at once; HELLO will tell
+  }
+  if (!isSameProgram(held, program))
+    throw new VirtioMsgError(
+      "DEVICE_FAILED",
+      `The board on ${client.name} holds something else than was sent.`,
+      {
+        hint: "Deploy again; if it happens again, its flash is worn out.",
+      },
+    )
+}
