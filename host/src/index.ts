@@ -27,7 +27,12 @@ export type { CloseReason, Link, LinkEvents } from "./link/link.js"
 export { makeLink } from "./node/open-link.js"
 // --- front door ---
 export { type OpenBusOptions, OpenedBus, openBus } from "./open-bus.js"
+// --- watching what crosses the link ---
+export { describeMessage, type MessageDescription } from "./trace/describe-message.js"
+export type { Field } from "./trace/field.js"
 export { type Direction, Trace } from "./trace/trace.js"
+export type * from "./trace/trace-event.js"
+export { TraceObserver } from "./trace/trace-observer.js"
 export { readFirmware } from "./vm/firmware-image.js"
 export { VirtualMachine } from "./vm/virtual-machine.js"
 export { VmPort } from "./vm/vm-port.js"

@@ -108,7 +108,7 @@ export class Bus {
     this.link = link
     this.clock = options.clock ?? systemClock
     this.#random = options.random ?? Math.random
-    this.trace = options.trace ?? new Trace()
+    this.trace = options.trace ?? new Trace(this.clock)
     this.#gate = new RequestGate(this.clock)
     this.#isReopening = options.reopen ?? false
     this.session = new Session(link, this.clock, this.#random, this.trace)
@@ -223,6 +223,7 @@ export class Bus {
     // no ring at offset 0 of an area: Linux refuses a ring whose address looks like none
     this.driverSpace = new RangeAllocator(16, hello.driverAreaSize - 16)
     this.deviceSpace = new RangeAllocator(16, hello.deviceAreaSize - 16)
+    this.trace.onState.emit("up", `${hello.board} on ${this.link.name}, epoch 0x${hello.epoch.toString(16)}`)
   }
 
   #request(frame: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
@@ -357,6 +358,7 @@ export class Bus {
     this.#isUp = false
     this.#failPending(error)
     this.#gate.refuse(error)
+    this.trace.onState.emit("closed", error.message)
     if (wasUp) this.onLost.emit(error)
   }
 
@@ -366,6 +368,7 @@ export class Bus {
     this.#isUp = false
     this.#failPending(error)
     this.#gate.refuse(error)
+    this.trace.onState.emit("lost", error.message)
     this.onLost.emit(error)
     this.whenUp().catch(() => {}) // whoever calls next hears of it
   }

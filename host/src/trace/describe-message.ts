@@ -1,287 +1,107 @@
-// One line of words for each virtio-msg message: its name and what it says.
+// A virtio-msg message as people and programs read it: name, fields, and what it says. Every face of the trace
+// (lines, --json, captures, the page, the conformance suite's reports) takes it from here.
 
 import {
-  decodeEventDevice,
-  decodeGetDevicesRequest,
-  decodeGetDevicesResponse,
-  decodePingRequest,
-  decodePingResponse,
-} from "../../../shared-protocol/src/messages/bus.js"
-import {
-  decodeGetConfigRequest,
-  decodeGetConfigResponse,
-  decodeSetConfigRequest,
-  decodeSetConfigResponse,
-} from "../../../shared-protocol/src/messages/config.js"
-import { decodeGetDeviceInfoResponse, UUID_SIZE } from "../../../shared-protocol/src/messages/device-info.js"
-import {
-  decodeEventAvail,
-  decodeEventConfig,
-  decodeEventUsed,
-} from "../../../shared-protocol/src/messages/events.js"
-import {
-  decodeGetDeviceFeaturesRequest,
-  decodeGetDeviceFeaturesResponse,
-  decodeSetDriverFeaturesRequest,
-} from "../../../shared-protocol/src/messages/features.js"
-import {
-  type Decoded,
   decodeHeader,
+  EVENT_BIT,
+  HEADER_SIZE,
+  type Header,
   TYPE_BUS,
   TYPE_RESPONSE,
 } from "../../../shared-protocol/src/messages/header.js"
-import { decodeHelloRequest, decodeHelloResponse } from "../../../shared-protocol/src/messages/hello.js"
-import * as ids from "../../../shared-protocol/src/messages/ids.js"
-import { decodeGetShmRequest, decodeGetShmResponse } from "../../../shared-protocol/src/messages/shm.js"
-import {
-  decodeGetDeviceStatusResponse,
-  decodeSetDeviceStatusRequest,
-  decodeSetDeviceStatusResponse,
-} from "../../../shared-protocol/src/messages/status.js"
-import {
-  type Address,
-  decodeGetVqueueRequest,
-  decodeGetVqueueResponse,
-  decodeResetVqueueRequest,
-  decodeSetVqueueRequest,
-  VQUEUE_ENABLE,
-  VQUEUE_ENABLED,
-} from "../../../shared-protocol/src/messages/vqueue.js"
-import { deviceTypeName, featureBits, featureName, statusName } from "../driver/names.js"
+import { type Field, FieldReader } from "./field.js"
+import { BUS_LAYOUTS, type MessageLayout, TRANSPORT_LAYOUTS } from "./message-layouts.js"
+import { messageWords } from "./message-words.js"
 
-/** A message in words. */
+export type MessageKind = "request" | "response" | "event"
+
+/** A message, described. */
 export interface MessageDescription {
-  /** The specification's name: "GET_VQUEUE". */
+  /** The specification's name: "GET_VQUEUE"; "message 0x77" for one that it does not define. */
   readonly name: string
-  readonly kind: "request" | "response" | "event"
+  readonly kind: MessageKind
   /** Undefined for bus messages. */
   readonly devNum: number | undefined
+  readonly msgId: number
   readonly token: number
-  /** What it says; or why it is malformed. */
+  /** What it says, in a line; or why it is malformed. "" when there is nothing beyond the name. */
   readonly text: string
+  /** The common header's fields, then the payload's; offsets count from the start of the frame. */
+  readonly fields: readonly Field[]
+  /** Why it is malformed; undefined when it is sound. */
+  readonly malformed: string | undefined
 }
 
-type Words = (frame: Uint8Array, deviceId: number) => string
-
-/** What is said by a message without payload. */
-const nothing: Words = () => ""
-
-const TRANSPORT: readonly [id: number, name: string, request: Words, response: Words][] = [
-  [
-    ids.GET_DEVICE_INFO,
-    "GET_DEVICE_INFO",
-    nothing,
-    (frame) =>
-      say(decodeGetDeviceInfoResponse(frame, new Uint8Array(UUID_SIZE)), (info) =>
-        [
-          `${deviceTypeName(info.deviceId)} (${info.deviceId})`,
-          count(info.numFeatureBlocks, "feature block"),
-          `${info.configSize} bytes of configuration`,
-          count(info.maxVirtqueues, "virtqueue"),
-        ].join(", "),
-      ),
-  ],
-  [
-    ids.GET_DEVICE_FEATURES,
-    "GET_DEVICE_FEATURES",
-    (frame) =>
-      say(decodeGetDeviceFeaturesRequest(frame), (range) => blocks(range.blockIndex, range.numBlocks)),
-    (frame, deviceId) =>
-      say(decodeGetDeviceFeaturesResponse(frame), (range) => featureNames(range, deviceId)),
-  ],
-  [
-    ids.SET_DRIVER_FEATURES,
-    "SET_DRIVER_FEATURES",
-    (frame, deviceId) => say(decodeSetDriverFeaturesRequest(frame), (range) => featureNames(range, deviceId)),
-    nothing,
-  ],
-  [
-    ids.GET_CONFIG,
-    "GET_CONFIG",
-    (frame) => say(decodeGetConfigRequest(frame), (range) => `${range.length} bytes at ${range.offset}`),
-    (frame) => say(decodeGetConfigResponse(frame), configuration),
-  ],
-  [
-    ids.SET_CONFIG,
-    "SET_CONFIG",
-    (frame) => say(decodeSetConfigRequest(frame), configuration),
-    (frame) =>
-      say(decodeSetConfigResponse(frame), (config) =>
-        config.length ? configuration(config) : "not applied",
-      ),
-  ],
-  [
-    ids.GET_DEVICE_STATUS,
-    "GET_DEVICE_STATUS",
-    nothing,
-    (frame) => say(decodeGetDeviceStatusResponse(frame), statusName),
-  ],
-  [
-    ids.SET_DEVICE_STATUS,
-    "SET_DEVICE_STATUS",
-    (frame) => say(decodeSetDeviceStatusRequest(frame), statusName),
-    (frame) => say(decodeSetDeviceStatusResponse(frame), statusName),
-  ],
-  [
-    ids.GET_VQUEUE,
-    "GET_VQUEUE",
-    (frame) => say(decodeGetVqueueRequest(frame), queue),
-    (frame) =>
-      say(decodeGetVqueueResponse(frame), (state) =>
-        state.maxSize === 0
-          ? `${queue(state.index)}: there is none`
-          : `${queue(state.index)}: at most ${state.maxSize} descriptors, ` +
-            `${state.flags & VQUEUE_ENABLED ? `enabled with ${state.curSize}` : "not enabled"}`,
-      ),
-  ],
-  [
-    ids.SET_VQUEUE,
-    "SET_VQUEUE",
-    (frame) =>
-      say(
-        decodeSetVqueueRequest(frame),
-        (setting) =>
-          `${queue(setting.index)}: ${setting.size} descriptors, table at ${address(setting.desc)}, ` +
-          `available ring at ${address(setting.driver)}, used ring at ${address(setting.device)}` +
-          ((setting.flags & 3) === VQUEUE_ENABLE ? ", enable" : ""),
-      ),
-    nothing,
-  ],
-  [ids.RESET_VQUEUE, "RESET_VQUEUE", (frame) => say(decodeResetVqueueRequest(frame), queue), nothing],
-  [
-    ids.GET_SHM,
-    "GET_SHM",
-    (frame) => say(decodeGetShmRequest(frame), (shmid) => `region ${shmid}`),
-    (frame) =>
-      say(decodeGetShmResponse(frame), (region) =>
-        region.length.low || region.length.high
-          ? `region ${region.shmid} at ${address(region.address)}`
-          : `region ${region.shmid}: there is none`,
-      ),
-  ],
-  [
-    ids.EVENT_CONFIG,
-    "EVENT_CONFIG",
-    (frame) => say(decodeEventConfig(frame), (event) => `status ${statusName(event.deviceStatus)}`),
-    nothing,
-  ],
-  [
-    ids.EVENT_AVAIL,
-    "EVENT_AVAIL",
-    (frame) => say(decodeEventAvail(frame), (event) => queue(event.vqIndex)),
-    nothing,
-  ],
-  [ids.EVENT_USED, "EVENT_USED", (frame) => say(decodeEventUsed(frame), queue), nothing],
-]
-
-const BUS: readonly [id: number, name: string, request: Words, response: Words][] = [
-  [
-    ids.GET_DEVICES,
-    "GET_DEVICES",
-    (frame) =>
-      say(
-        decodeGetDevicesRequest(frame),
-        (window) => `numbers ${window.offset} to ${window.offset + window.count - 1}`,
-      ),
-    (frame) =>
-      say(decodeGetDevicesResponse(frame), (bitmap) =>
-        bitmap.deviceNumbers.length
-          ? `device ${bitmap.deviceNumbers.join(", ")}${bitmap.nextOffset ? `; more from ${bitmap.nextOffset}` : ""}`
-          : "no device",
-      ),
-  ],
-  [
-    ids.PING,
-    "PING",
-    (frame) => say(decodePingRequest(frame), hex),
-    (frame) => say(decodePingResponse(frame), hex),
-  ],
-  [
-    ids.EVENT_DEVICE,
-    "EVENT_DEVICE",
-    (frame) =>
-      say(
-        decodeEventDevice(frame),
-        (event) =>
-          `device ${event.deviceNumber} ${["", "ADDED", "REMOVED"][event.busState] ?? hex(event.busState)}`,
-      ),
-    nothing,
-  ],
-  [
-    ids.HELLO,
-    "HELLO",
-    (frame) =>
-      say(
-        decodeHelloRequest(frame),
-        (hello) => `bus version ${hello.busVersion}, protocol ${hex(hello.protocolHash)}`,
-      ),
-    (frame) =>
-      say(
-        decodeHelloResponse(frame),
-        (hello) =>
-          `revision ${hello.revision}, messages up to ${hello.maxMessageSize} bytes, ` +
-          `window ${hello.driverAreaSize} + ${hello.deviceAreaSize} bytes, epoch ${hex(hello.epoch)}`,
-      ),
-  ],
-]
+const MALFORMED = "malformed: "
 
 /**
- * Describes a whole frame. Never throws; what is malformed says so. With the virtio device id (34 for I2C) of
+ * Describes a whole frame. Never throws; what is malformed says so. With the virtio device type (34 for I2C) of
  * the device concerned, its own feature bits get their names.
  */
 export function describeMessage(frame: Uint8Array, deviceId = -1): MessageDescription {
   const decoded = decodeHeader(frame)
+  const rawType = frame[0] ?? 0
+  const isBus = (rawType & TYPE_BUS) !== 0
+  const isResponse = (rawType & TYPE_RESPONSE) !== 0
+  const layout = layoutOf(frame[1] ?? 0, isBus)
+  const reader = new FieldReader(frame)
+  readHeader(reader, layout?.name)
   if (!decoded.ok)
-    return { name: "malformed", kind: "event", devNum: undefined, token: 0, text: decoded.reason }
+    return {
+      name: layout && frame.length >= 2 ? layout.name : "malformed",
+      kind: "event",
+      devNum: undefined,
+      msgId: frame[1] ?? 0,
+      token: 0,
+      text: decoded.reason,
+      fields: reader.fields,
+      malformed: decoded.reason,
+    }
   const header = decoded.value
-  const isBus = (header.type & TYPE_BUS) !== 0
-  const isResponse = (header.type & TYPE_RESPONSE) !== 0
-  const [, name, request, response] = (isBus ? BUS : TRANSPORT).find(([id]) => id === header.msgId) ?? [
-    header.msgId,
-    `message ${hex(header.msgId)}`,
-    nothing,
-    nothing,
-  ]
+  const payload = new FieldReader(frame, HEADER_SIZE, header.msgSize)
+  if (layout) (isResponse ? layout.response : layout.request)(payload, deviceId)
+  else payload.data("payload")
+  const text = messageWords(header, frame, deviceId)
   return {
-    name,
-    kind: header.msgId & 0x40 ? "event" : isResponse ? "response" : "request",
+    name: layout?.name ?? `message 0x${header.msgId.toString(16)}`,
+    kind: kindOf(header),
     devNum: isBus ? undefined : header.devNum,
+    msgId: header.msgId,
     token: header.token,
-    text: (isResponse ? response : request)(frame, deviceId),
+    text,
+    fields: [...reader.fields, ...payload.fields],
+    malformed: text.startsWith(MALFORMED) ? text.slice(MALFORMED.length) : undefined,
   }
 }
 
-function say<T>(decoded: Decoded<T>, words: (value: T) => string): string {
-  return decoded.ok ? words(decoded.value) : `malformed: ${decoded.reason}`
+/** The specification's name of a message; undefined when it defines none. */
+export function messageName(msgId: number, isBus: boolean): string | undefined {
+  return layoutOf(msgId, isBus)?.name
 }
 
-function featureNames(range: { blockIndex: number; features: readonly number[] }, deviceId: number): string {
-  const blocksBefore = new Array<number>(Math.min(range.blockIndex, 64)).fill(0)
-  const names = featureBits([...blocksBefore, ...range.features]).map((bit) => featureName(deviceId, bit))
-  return names.length ? names.join(", ") : "none"
+/** Every name that a message can have, for those who filter by it. */
+export const MESSAGE_NAMES: readonly string[] = [...TRANSPORT_LAYOUTS, ...BUS_LAYOUTS].map(({ name }) => name)
+
+function layoutOf(msgId: number, isBus: boolean): MessageLayout | undefined {
+  return (isBus ? BUS_LAYOUTS : TRANSPORT_LAYOUTS).find(({ id }) => id === msgId)
 }
 
-function configuration(config: { offset: number; length: number; generation: number }): string {
-  return `${config.length} bytes at ${config.offset}, generation ${config.generation}`
+/** Implementation-defined bus messages, 0x80 and up, have no event bit: ours is a request. */
+function kindOf(header: Header): MessageKind {
+  if (header.type & TYPE_RESPONSE) return "response"
+  return header.msgId & EVENT_BIT ? "event" : "request"
 }
 
-function blocks(first: number, length: number): string {
-  return length === 1 ? `block ${first}` : `blocks ${first} to ${first + length - 1}`
-}
-
-function queue(index: number): string {
-  return `queue ${index}`
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`
-}
-
-function hex(value: number): string {
-  return `0x${value.toString(16)}`
-}
-
-/** Area and offset in the shared window. */
-function address(value: Address): string {
-  return `${value.high >>> 16}:0x${value.low.toString(16).padStart(4, "0")}`
+function readHeader(reader: FieldReader, name: string | undefined): void {
+  reader.u8("type", (type) =>
+    [
+      type & TYPE_BUS ? "bus" : "transport",
+      type & TYPE_RESPONSE ? "response" : "request or event",
+      ...(type & ~(TYPE_BUS | TYPE_RESPONSE) ? ["reserved bits"] : []),
+    ].join(", "),
+  )
+  reader.u8("msg_id", () => name ?? "unknown")
+  reader.u16("dev_num")
+  reader.u16("token")
+  reader.u16("msg_size")
 }

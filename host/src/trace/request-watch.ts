@@ -1,0 +1,112 @@
+// Finds the requests in the virtqueues of an epoch: when a span announces chains, in either direction, they are walked
+// and described.
+
+import { deviceTypeName } from "../driver/names.js"
+import type { Conversation } from "./conversation.js"
+import { describeRequest } from "./device-requests.js"
+import type { DeviceView } from "./device-view.js"
+import { type Chain, type QueueView, writableBytes } from "./queue-view.js"
+import type { QueueRecord, Remark, RequestEvent } from "./trace-event.js"
+import type { WindowView } from "./window-view.js"
+
+export class RequestWatch {
+  readonly #window: WindowView
+  readonly #conversation: Conversation
+  /** When each chain with a device was made available. */
+  readonly #availableMs = new Map<string, number>()
+
+  constructor(window: WindowView, conversation: Conversation) {
+    this.#window = window
+    this.#conversation = conversation
+  }
+
+  /** Which parts of which virtqueues the bytes of a span are. */
+  recordsIn(area: number, offset: number, length: number): QueueRecord[] {
+    return this.#queues().flatMap(({ queue }) => queue.recordsIn(area, offset, length))
+  }
+
+  /** The chains that a span, stored already, makes available or gives back. */
+  announcedBy(area: number, offset: number, length: number, timeMs: number): RequestEvent[] {
+    return this.#queues().flatMap(({ device, queue }) => [
+      ...(queue.announces("available", area, offset, length) ? this.#available(device, queue, timeMs) : []),
+      ...(queue.announces("used", area, offset, length) ? this.#used(device, queue, timeMs) : []),
+    ])
+  }
+
+  #available(device: DeviceView, queue: QueueView, timeMs: number): RequestEvent[] {
+    return queue.takeAvailable().map((chain) => {
+      this.#availableMs.set(key(device, queue, chain), timeMs)
+      return { ...this.#describe(device, queue, chain, undefined), remarks: faults(chain, "D31") }
+    })
+  }
+
+  #used(device: DeviceView, queue: QueueView, timeMs: number): RequestEvent[] {
+    return queue.takeUsed().map(({ chain, length, wasInFlight }) => {
+      const id = key(device, queue, chain)
+      const sinceMs = this.#availableMs.get(id)
+      this.#availableMs.delete(id)
+      const remarks: Remark[] = []
+      if (!wasInFlight)
+        remarks.push({
+          severity: "warning",
+          text: `chain ${chain.head} comes back that the device did not have`,
+        })
+      if (length > writableBytes(chain))
+        remarks.push({
+          severity: "warning",
+          text: `used length ${length} exceeds the chain's ${writableBytes(chain)} writable bytes`,
+        })
+      return {
+        ...this.#describe(device, queue, chain, length),
+        ...(sinceMs === undefined ? {} : { roundTripMs: timeMs - sinceMs }),
+        remarks,
+      }
+    })
+  }
+
+  #describe(device: DeviceView, queue: QueueView, chain: Chain, usedLength: number | undefined) {
+    const described = describeRequest(device.deviceId, {
+      queueIndex: queue.index,
+      readable: this.#bytesOf(chain, false),
+      writable: this.#bytesOf(chain, true),
+      usedLength,
+    })
+    return {
+      kind: "request" as const,
+      phase: usedLength === undefined ? ("available" as const) : ("used" as const),
+      devNum: device.devNum,
+      queueIndex: queue.index,
+      head: chain.head,
+      deviceType: deviceTypeName(device.deviceId),
+      ...described,
+    }
+  }
+
+  /** The readable or the writable buffers of a chain, one behind the other, as they are now. */
+  #bytesOf(chain: Chain, isWritable: boolean): Uint8Array {
+    const parts = chain.buffers
+      .filter((buffer) => buffer.isWritable === isWritable)
+      .map(({ place, length }) => this.#window.read(place.area, place.offset, length) ?? new Uint8Array(0))
+    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+    let at = 0
+    for (const part of parts) {
+      bytes.set(part, at)
+      at += part.length
+    }
+    return bytes
+  }
+
+  #queues(): { device: DeviceView; queue: QueueView }[] {
+    return [...this.#conversation.devices.values()].flatMap((device) =>
+      [...device.queues.values()].map((queue) => ({ device, queue })),
+    )
+  }
+}
+
+function key(device: DeviceView, queue: QueueView, chain: Chain): string {
+  return `${device.devNum}/${queue.index}/${chain.head}`
+}
+
+function faults(chain: Chain, row: string): Remark[] {
+  return chain.fault === undefined ? [] : [{ severity: "breach", row, text: chain.fault }]
+}

@@ -1,0 +1,109 @@
+// What an observer of a link reports: packets with what is in them, and changes of the link itself. Plain data, so
+// that lines, JSON, captures and the page show one and the same thing.
+
+import type { MessageDescription } from "./describe-message.js"
+import type { Field } from "./field.js"
+import type { Direction } from "./trace.js"
+
+/** Something worth knowing about a packet or a message. */
+export interface Remark {
+  /** `breach`: a rule of the specification is broken; `warning`: the link is in trouble; `note`: the rest. */
+  readonly severity: "note" | "warning" | "breach"
+  readonly text: string
+  /** The row of the conformance table that is breached: "V50". */
+  readonly row?: string
+}
+
+/** A virtio-msg message in a packet. */
+export interface MessageEvent {
+  readonly kind: "message"
+  readonly frame: Uint8Array
+  /** Where the frame begins in the packet. */
+  readonly offset: number
+  readonly message: MessageDescription
+  /** The virtio device type of the message's device, -1 when it is not known. */
+  readonly deviceId: number
+  readonly remarks: readonly Remark[]
+  /** Of a response: the number of the packet with its request, and the time between in milliseconds. */
+  readonly requestNumber?: number
+  readonly roundTripMs?: number
+}
+
+/** A part of a virtqueue that a span wrote. */
+export interface QueueRecord {
+  readonly part: "descriptor" | "available ring" | "used ring"
+  readonly devNum: number
+  readonly queueIndex: number
+  /** The descriptor's number; the slot of a ring's element; absent for a ring's flags and index. */
+  readonly index?: number
+  /** Offsets count from the start of the part: a descriptor, or a ring. */
+  readonly fields: readonly Field[]
+}
+
+/** Bytes of the window that the sender changed. */
+export interface SpanEvent {
+  readonly kind: "span"
+  readonly area: number
+  /** Where the bytes go, in the area. */
+  readonly areaOffset: number
+  readonly bytes: Uint8Array
+  /** Where the bytes begin in the packet. */
+  readonly offset: number
+  /** What they are, where that is known: what lies in no ring is the data of a buffer. */
+  readonly records: readonly QueueRecord[]
+}
+
+/** A chain of descriptors that the driver made available, or that the device used. */
+export interface RequestEvent {
+  readonly kind: "request"
+  readonly phase: "available" | "used"
+  readonly devNum: number
+  readonly queueIndex: number
+  /** The chain's first descriptor. */
+  readonly head: number
+  /** "virtio-i2c" */
+  readonly deviceType: string
+  /** In words: "i2c 0x54 read 66". */
+  readonly text: string
+  /** Offsets count through the readable buffers of the chain, then the writable ones. */
+  readonly fields: readonly Field[]
+  /** Whether the device carried it out, as far as its answer says so; undefined in phase `available`. */
+  readonly ok?: boolean
+  /** Of a used chain: since it was made available. */
+  readonly roundTripMs?: number
+  readonly remarks: readonly Remark[]
+}
+
+export type PacketContent = MessageEvent | SpanEvent | RequestEvent
+
+export interface PacketEvent {
+  readonly kind: "packet"
+  /** Counts the packets of a trace, from 1. */
+  readonly number: number
+  /** Milliseconds, of the clock of whoever observes. */
+  readonly timeMs: number
+  readonly direction: Direction
+  readonly bytes: Uint8Array
+  readonly fields: readonly Field[]
+  /** Whether it has records: others only acknowledge. */
+  readonly hasData: boolean
+  /** Whether its receiver takes no notice of its records: it comes again, too early, or out of another epoch. */
+  readonly isIgnored: boolean
+  readonly remarks: readonly Remark[]
+  /** In the order on the wire; a request stands behind the span that announced it. */
+  readonly contents: readonly PacketContent[]
+}
+
+/** Something that happened to the link, without a packet. */
+export interface StateEvent {
+  readonly kind: "state"
+  readonly timeMs: number
+  readonly state: LinkState
+  /** In words. */
+  readonly text: string
+}
+
+/** `up`: an epoch began and HELLO was answered; `lost`: it is over, a new one may begin; `closed`: for good. */
+export type LinkState = "up" | "lost" | "closed"
+
+export type TraceEvent = PacketEvent | StateEvent

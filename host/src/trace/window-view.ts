@@ -1,0 +1,57 @@
+// An observer's copy of the shared window: both areas, as the spans on the link wrote them.
+
+import { getU16, getU32 } from "../../../shared-protocol/src/bytes.js"
+import { MAX_AREA_SIZE } from "../../../shared-protocol/src/mailbox/packet.js"
+import { DEVICE_AREA, DRIVER_AREA } from "../../../shared-protocol/src/ring/layout.js"
+import type { Direction } from "./trace.js"
+
+/** Whose area a packet's spans go to. */
+export function areaWrittenBy(direction: Direction): number {
+  return direction === "out" ? DRIVER_AREA : DEVICE_AREA
+}
+
+export class WindowView {
+  /** Bytes of the areas, as HELLO told; the largest possible before. */
+  readonly sizes = new Map([
+    [DRIVER_AREA, MAX_AREA_SIZE],
+    [DEVICE_AREA, MAX_AREA_SIZE],
+  ])
+  readonly #areas = new Map([
+    [DRIVER_AREA, new Uint8Array(MAX_AREA_SIZE)],
+    [DEVICE_AREA, new Uint8Array(MAX_AREA_SIZE)],
+  ])
+
+  /** All bytes of an area; undefined for an area that does not exist. */
+  area(area: number): Uint8Array | undefined {
+    return this.#areas.get(area)?.subarray(0, this.sizes.get(area))
+  }
+
+  /** Stores a span. Returns false, and stores nothing, when it lies outside the area. */
+  write(area: number, offset: number, bytes: Uint8Array): boolean {
+    const stored = this.area(area)
+    if (!stored || offset + bytes.length > stored.length) return false
+    stored.set(bytes, offset)
+    return true
+  }
+
+  /** Bytes of the window; undefined where it has none. */
+  read(area: number, offset: number, length: number): Uint8Array | undefined {
+    const stored = this.area(area)
+    return stored && offset + length <= stored.length ? stored.subarray(offset, offset + length) : undefined
+  }
+
+  u16(area: number, offset: number): number {
+    const bytes = this.read(area, offset, 2)
+    return bytes ? getU16(bytes, 0) : 0
+  }
+
+  u32(area: number, offset: number): number {
+    const bytes = this.read(area, offset, 4)
+    return bytes ? getU32(bytes, 0) : 0
+  }
+
+  /** An epoch begins: both areas are 0. */
+  clear(): void {
+    for (const bytes of this.#areas.values()) bytes.fill(0)
+  }
+}
