@@ -18,6 +18,11 @@ import { VirtioMsgError } from "./errors.js"
 export interface OpenBusOptions extends BusOptions {
   /** `sim`, `auto`, a serial port's path, `unix:PATH` or `tcp://HOST:PORT`; `auto` when absent. */
   readonly port?: string
+  /**
+   * A board that was unplugged is looked for, by its serial number: at every call, and by itself every 0.5 s until
+   * `close`. True when absent.
+   */
+  readonly reopen?: boolean
   /** Told what `auto` chose. */
   readonly onChoice?: (choice: string) => void
 }
@@ -38,7 +43,7 @@ export async function openBus(options: OpenBusOptions = {}): Promise<OpenedBus> 
     ...(busOptions.clock ? { clock: busOptions.clock } : {}),
     ...(onChoice ? { onChoice } : {}),
   })
-  return new OpenedBus(await Bus.open(link, busOptions))
+  return new OpenedBus(await Bus.open(link, { reopen: true, ...busOptions }))
 }
 
 /** Device types, and what people call a device of them. */
@@ -75,16 +80,15 @@ export class OpenedBus {
   /** The devices on the bus, by number, each with what GET_DEVICE_INFO says of it. Asks the board anew. */
   async devices(): Promise<VirtioDevice[]> {
     const numbers = await this.bus.devices()
-    for (const devNum of numbers) {
-      let device = this.#devices.get(devNum)
-      if (!device) {
-        device = new VirtioDevice(this.bus, devNum)
-        this.#devices.set(devNum, device)
-      }
-      await device.getInfo()
-    }
-    this.#foundIn = this.bus.generation
-    return numbers.flatMap((devNum) => this.#devices.get(devNum) ?? [])
+    const { generation } = this.bus
+    const devices = numbers.map((devNum) => {
+      const device = this.#devices.get(devNum) ?? new VirtioDevice(this.bus, devNum)
+      this.#devices.set(devNum, device)
+      return device
+    })
+    await Promise.all(devices.map((device) => device.getInfo()))
+    this.#foundIn = generation
+    return devices
   }
 
   /**

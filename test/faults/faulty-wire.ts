@@ -1,6 +1,6 @@
 // One direction of a byte stream on which things go wrong. Frames go in, chunks of bytes come out, later.
 
-import type { Clock } from "../../host/src/clock.js"
+import type { Clock, Timer } from "../../host/src/clock.js"
 import type { Faults } from "./faults.js"
 import { wholeNumber } from "./seeded-random.js"
 
@@ -23,7 +23,7 @@ export class FaultyWire {
   readonly #random: () => number
   readonly #deliver: (chunk: Uint8Array) => void
   #faults: Faults
-  #isCut = false
+  readonly #underWay = new Set<Timer>()
   /** When the frame before arrives: what is not reordered stays in order. */
   #lastMs = 0
   /** Good bits until the next one that flips. */
@@ -43,9 +43,10 @@ export class FaultyWire {
     this.#drawError()
   }
 
-  /** From now on nothing arrives, also of what is under way. */
+  /** What is under way never arrives. */
   cut(): void {
-    this.#isCut = true
+    for (const timer of this.#underWay) timer.cancel()
+    this.#underWay.clear()
   }
 
   send(frame: Uint8Array): void {
@@ -91,13 +92,15 @@ export class FaultyWire {
   }
 
   #arrive(bytes: Uint8Array, atMs: number): void {
-    this.#clock.schedule(atMs - this.#clock.now(), () => {
-      if (this.#isCut || bytes.length === 0) return
+    if (bytes.length === 0) return
+    const timer = this.#clock.schedule(atMs - this.#clock.now(), () => {
+      this.#underWay.delete(timer)
       // a stream has no frames: chunks end anywhere
       const cut = this.#random() < 0.1 ? wholeNumber(this.#random, 0, bytes.length) : bytes.length
       if (cut > 0) this.#deliver(bytes.subarray(0, cut))
       if (cut < bytes.length) this.#deliver(bytes.subarray(cut))
     })
+    this.#underWay.add(timer)
   }
 
   #happens(share: number): boolean {

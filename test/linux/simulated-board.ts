@@ -2,7 +2,6 @@
 // adapter that `virtio-msg serve` uses.
 
 import { Bus } from "../../host/src/bus/bus.js"
-import { systemClock } from "../../host/src/clock.js"
 import { JacdacLink } from "../../host/src/link/jacdac-link.js"
 import { BoardForwarder } from "../../host/src/node/board-forwarder.js"
 import { OpenedBus } from "../../host/src/open-bus.js"
@@ -33,7 +32,7 @@ export class SimulatedBoard {
       const link = new JacdacLink(new VmPort(this.machine))
       this.#opened = new OpenedBus(await Bus.open(link, { trace }))
       return this.#opened
-    }, systemClock)
+    })
     this.forwarder.onOutcome.on(() => {
       this.requestCount++
     })

@@ -4,7 +4,9 @@
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { readFirmware } from "../../host/src/vm/firmware-image.js"
 import { ALL_FAULTS } from "../faults/faults.js"
+import { measureRecovery, RECOVERY_LIMITS, type RecoveryTimes } from "../faults/recovery-times.js"
 import { nativeRig, vmRig } from "./rigs.js"
 import { type SoakResult, soak } from "./soak.js"
 
@@ -18,6 +20,7 @@ const HELP = `Usage: npm run soak -- [options]
 
 Very many I2C transfers and pings over a serial link that loses, damages, doubles, reorders and truncates
 frames, with garbage and log text between them, in virtual time. Each transfer is checked on both sides.
+At the end: how long it takes until a bus is usable again after a restart or a replug.
 
   --requests N      calls on the native device for each loss rate (default 1000000)
   --vm-requests N   calls on the bytecode in the DeviceScript VM for each loss rate, at most ${VM_MOST} (default 20000)
@@ -69,6 +72,18 @@ async function main(): Promise<number> {
       isSound &&= row.problems.length === 0
       console.log(values.json ? JSON.stringify(row) : line(row))
     }
+  }
+  const times = await measureRecovery(readFirmware("simulated"))
+  const within = (key: keyof RecoveryTimes) => times[key] <= RECOVERY_LIMITS[key]
+  isSound &&= within("afterAnnounceMs") && within("afterReplugMs") && within("afterHostRestartMs")
+  if (values.json) console.log(JSON.stringify({ usableAgain: times }))
+  else {
+    const text = (key: keyof RecoveryTimes) =>
+      `${times[key].toFixed(0)} ms (limit ${RECOVERY_LIMITS[key]} ms)`
+    console.log(`\nusable again, in virtual time, over the bytecode:
+  after a board's announcement  ${text("afterAnnounceMs")}
+  after it is plugged in again  ${text("afterReplugMs")}
+  after a host's restart        ${text("afterHostRestartMs")}`)
   }
   return isSound ? 0 : 1
 }

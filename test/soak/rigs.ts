@@ -1,19 +1,14 @@
 // What a soak runs on: the device code natively, or the same code as bytecode in the DeviceScript VM, both behind a
 // serial port with a bad cable.
 
-import { Bus } from "../../host/src/bus/bus.js"
 import { allocateBytes } from "../../host/src/bytes.js"
 import { VirtualClock } from "../../host/src/clock.js"
-import { JacdacLink } from "../../host/src/link/jacdac-link.js"
-import { StreamPort } from "../../host/src/link/stream-port.js"
-import { OpenedBus } from "../../host/src/open-bus.js"
 import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
 import { DeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
 import { I2cDevice } from "../../shared-protocol/src/device/i2c.js"
-import { NO_FAULTS } from "../faults/faults.js"
-import { FaultyStream, type FrameBoard } from "../faults/faulty-stream.js"
 import { Ledger } from "../faults/ledger.js"
 import { NativeBoard } from "../faults/native-board.js"
+import { openOver } from "../faults/open-over.js"
 import { seededRandom } from "../faults/seeded-random.js"
 import type { SoakRig } from "./soak.js"
 
@@ -26,7 +21,12 @@ export async function nativeRig(seed: number, requests: number): Promise<SoakRig
   const clock = new VirtualClock(1000)
   const ledger = new Ledger(requests, allocateBytes)
   const board = new NativeBoard(clock, () => makeEndpoint(ledger))
-  return { ...(await connect(clock, seed, board)), ledger, panics: [], stop: async () => board.stop() }
+  return {
+    ...(await openOver(clock, seed ^ FAULT_SEED, board)),
+    ledger,
+    panics: [],
+    stop: async () => board.stop(),
+  }
 }
 
 /** `program` is the bytecode of firmware/test-src/main-ledger.ts. */
@@ -42,19 +42,11 @@ export async function vmRig(seed: number, program: Uint8Array): Promise<SoakRig>
   machine.onPanic.on((code) => panics.push(code))
   await machine.start()
   return {
-    ...(await connect(clock, seed, machine)),
+    ...(await openOver(clock, seed ^ FAULT_SEED, machine)),
     ledger: undefined,
     panics,
     stop: async () => machine.stop(),
   }
-}
-
-async function connect(clock: VirtualClock, seed: number, board: FrameBoard) {
-  const random = seededRandom(seed ^ FAULT_SEED)
-  const stream = new FaultyStream(clock, random, NO_FAULTS, board)
-  const link = new JacdacLink(new StreamPort(stream, clock), clock)
-  const bus = new OpenedBus(await clock.run(Bus.open(link, { clock, random })))
-  return { clock, stream, bus }
 }
 
 function makeEndpoint(ledger: Ledger): DeviceEndpoint {

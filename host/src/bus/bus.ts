@@ -24,7 +24,7 @@ import {
 import type { HelloResponse } from "../../../shared-protocol/src/messages/hello.js"
 import { EVENT_DEVICE } from "../../../shared-protocol/src/messages/ids.js"
 import { allocateBytes } from "../bytes.js"
-import { type Clock, delay, systemClock, type Timer } from "../clock.js"
+import { type Clock, systemClock, type Timer } from "../clock.js"
 import { Emitter } from "../emitter.js"
 import { VirtioMsgError } from "../errors.js"
 import type { Link } from "../link/link.js"
@@ -41,7 +41,7 @@ const DISCOVERY_COUNT = 304
 const DISCOVERY_REQUESTS = 1 + Math.ceil(65536 / DISCOVERY_COUNT)
 /** Between two attempts to start a new epoch after one was lost. */
 const RECONNECT_MS = 250
-/** How many attempts in a row; the next call after them begins anew. */
+/** How many attempts are made by themselves; each call after them makes one. */
 const RECONNECT_TRIES = 4
 /** How often to look for a link that is gone, while nobody calls. */
 const REOPEN_MS = 500
@@ -101,7 +101,9 @@ export class Bus {
   #isLinkOpen = false
   /** Why the link is not there, while it may come back. */
   #goneBy: VirtioMsgError | undefined
-  #reopenTimer: Timer | undefined
+  #retryTimer: Timer | undefined
+  /** Attempts to connect that failed since the bus was lost. */
+  #failedTries = 0
   #closedBy: VirtioMsgError | undefined
 
   private constructor(link: Link, options: BusOptions) {
@@ -194,7 +196,7 @@ export class Bus {
     if (this.#closedBy) return
     this.#end(new VirtioMsgError("LINK_CLOSED", "The bus was closed.", { maybeExecuted: true }))
     this.session.stop()
-    this.#reopenTimer?.cancel()
+    this.#retryTimer?.cancel()
     await this.link.close()
   }
 
@@ -366,6 +368,7 @@ export class Bus {
   #lost(error: VirtioMsgError): void {
     if (!this.#isUp) return // still connecting, which rejects by itself; or closed
     this.#isUp = false
+    this.#failedTries = 0
     this.#failPending(error)
     this.#gate.refuse(error)
     this.trace.onState.emit("lost", error.message)
@@ -373,30 +376,28 @@ export class Bus {
     this.whenUp().catch(() => {}) // whoever calls next hears of it
   }
 
+  /** One attempt; whoever waits for it hears how it ended. If it failed, others follow by themselves. */
   async #reconnect(): Promise<void> {
-    this.#reopenTimer?.cancel()
-    for (let tries = 1; ; tries++) {
-      try {
-        await this.#openLink()
-        await this.#connect()
-        this.onUp.emit()
-        return
-      } catch (error) {
-        if (this.#closedBy) throw this.#closedBy
-        if (this.#goneBy) {
-          this.#lookLater()
-          throw this.#goneBy.asUnexecuted()
-        }
-        if (tries === RECONNECT_TRIES) throw error
-        await delay(this.clock, RECONNECT_MS)
-        if (this.#closedBy) throw this.#closedBy
+    this.#retryTimer?.cancel()
+    try {
+      await this.#openLink()
+      await this.#connect()
+    } catch (error) {
+      if (this.#closedBy) throw this.#closedBy
+      this.#failedTries++
+      if (this.#goneBy) {
+        this.#retryLater(REOPEN_MS) // who waits for events and never calls wants the board back, too
+        throw this.#goneBy.asUnexecuted()
       }
+      if (this.#failedTries < RECONNECT_TRIES) this.#retryLater(RECONNECT_MS)
+      throw error
     }
+    this.#failedTries = 0
+    this.onUp.emit()
   }
 
-  /** Looks for the link again after a while, although nobody calls: who waits for events wants it back. */
-  #lookLater(): void {
-    this.#reopenTimer = this.clock.schedule(REOPEN_MS, () => {
+  #retryLater(delayMs: number): void {
+    this.#retryTimer = this.clock.schedule(delayMs, () => {
       this.whenUp().catch(() => {})
     })
   }

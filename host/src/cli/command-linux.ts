@@ -4,7 +4,6 @@ import type { Command } from "commander"
 import pc from "picocolors"
 import { PACKET_DATA } from "../../../shared-protocol/src/mailbox/packet.js"
 import { toHex } from "../bytes.js"
-import { systemClock } from "../clock.js"
 import type { I2cOutcome, I2cRequest } from "../driver/i2c-adapter.js"
 import { VirtioMsgError } from "../errors.js"
 import { BoardForwarder } from "../node/board-forwarder.js"
@@ -53,7 +52,7 @@ async function runLinux(port: string, options: LinuxOptions): Promise<number> {
     onProgress: ({ step, count, title }) => note(`[${step}/${count}] ${title}`),
   })
   const trace = new Trace()
-  const forwarder = new BoardForwarder(() => openBus({ port, onChoice: note, trace }), systemClock)
+  const forwarder = new BoardForwarder(() => openBus({ port, onChoice: note, trace }))
   const guest = new LinuxGuest({ image })
   const backend = new VhostUserBackend({
     socketPath: guest.socketPath,

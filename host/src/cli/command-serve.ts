@@ -1,7 +1,6 @@
 // `virtio-msg serve`: gives the board's I2C bus to a QEMU guest, as a vhost-user backend.
 
 import type { Command } from "commander"
-import { systemClock } from "../clock.js"
 import { BoardForwarder } from "../node/board-forwarder.js"
 import { qemuI2cArguments } from "../node/linux-guest/qemu.js"
 import { VhostUserBackend } from "../node/vhost-user/backend.js"
@@ -23,10 +22,7 @@ export function define(command: Command): void {
         "It prints the arguments that QEMU needs. Whichever of the two starts again finds the other.",
     )
     .action(async (options: { socket: string; pci?: true }, command: Command) => {
-      const forwarder = new BoardForwarder(
-        () => openBus({ port: portOf(command), onChoice: note }),
-        systemClock,
-      )
+      const forwarder = new BoardForwarder(() => openBus({ port: portOf(command), onChoice: note }))
       const device = new VirtioI2cDevice(forwarder)
       const backend = new VhostUserBackend({ socketPath: options.socket, device })
       const stopped = untilStopped() // before anybody learns that we are up

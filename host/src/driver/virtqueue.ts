@@ -77,7 +77,7 @@ export class Virtqueue {
     }
     const place = { size, desc, avail: driver, used }
     const ring = new DriverRing(place, session.mailbox.outgoing, session.mailbox.incoming, features)
-    await device.transport.setVqueue({
+    const setting = device.transport.setVqueue({
       index,
       flags: VQUEUE_ENABLE, // every field is given, so no ignore bit is set (D48, D49)
       size,
@@ -86,7 +86,8 @@ export class Virtqueue {
       driver: address(DRIVER_AREA, driver),
       device: address(DEVICE_AREA, used),
     })
-    const state = await device.transport.getVqueue(index) // D55: the empty response says nothing
+    // D55: the empty response says nothing
+    const [, state] = await Promise.all([setting, device.transport.getVqueue(index)])
     const isAsAsked =
       (state.flags & VQUEUE_ENABLED) !== 0 &&
       state.curSize === size &&

@@ -1,15 +1,11 @@
-// The board's I2C bus for a guest: forwards to the adapter of whatever board is behind the port, and finds it
-// again when it was unplugged. Never answers by itself.
+// The board's I2C bus for a guest: forwards to the adapter of the board behind the port, which the bus finds again
+// when it was unplugged. Never answers by itself.
 
-import type { Clock, Timer } from "../clock.js"
 import type { I2cAdapter, I2cOutcome, I2cRequest } from "../driver/i2c-adapter.js"
 import { Emitter } from "../emitter.js"
 import { VirtioMsgError } from "../errors.js"
 import type { OpenedBus } from "../open-bus.js"
 import type { I2cForwarder } from "./vhost-user/i2c-device.js"
-
-/** Between two attempts to find a board that is gone. */
-const REOPEN_MS = 500
 
 export class BoardForwarder implements I2cForwarder {
   /** The board went away or came back. */
@@ -18,15 +14,14 @@ export class BoardForwarder implements I2cForwarder {
   readonly onOutcome = new Emitter<[request: I2cRequest, outcome: I2cOutcome]>()
 
   readonly #open: () => Promise<OpenedBus>
-  readonly #clock: Clock
   #bus: OpenedBus | undefined
   #adapter: I2cAdapter | undefined
-  #retry: Timer | undefined
+  #isThere = false
   #isClosed = false
 
-  constructor(open: () => Promise<OpenedBus>, clock: Clock) {
+  /** `open` opens a bus that opens its link again by itself. */
+  constructor(open: () => Promise<OpenedBus>) {
     this.#open = open
-    this.#clock = clock
   }
 
   /** Opens the board. Rejects when it is not there the first time. */
@@ -35,45 +30,33 @@ export class BoardForwarder implements I2cForwarder {
     if (this.#isClosed) return bus.close()
     this.#bus = bus
     bus.bus.onLost.on((error) => {
-      if (error.code === "LINK_CLOSED" && !this.#isClosed) this.#lost()
+      if (error.code === "LINK_CLOSED") this.#setThere(false)
     })
+    bus.bus.onUp.on(() => this.#setThere(true))
     this.#adapter = await bus.i2c()
-    this.onBoard.emit(true)
+    this.#setThere(true)
   }
 
   /** As `I2cAdapter.submit`; every promise rejects with LINK_CLOSED while no board is there. */
   submit(requests: readonly I2cRequest[]): Promise<I2cOutcome>[] {
-    if (this.#adapter) {
-      const outcomes = this.#adapter.submit(requests)
-      for (const [at, request] of requests.entries())
-        outcomes[at]?.then((outcome) => this.onOutcome.emit(request, outcome)).catch(() => {})
-      return outcomes
-    }
-    return requests.map(() =>
-      Promise.reject(new VirtioMsgError("LINK_CLOSED", "The board is gone.", { hint: "Plug it in again." })),
-    )
+    if (!this.#adapter)
+      return requests.map(() =>
+        Promise.reject(new VirtioMsgError("LINK_CLOSED", "The board is not open yet.")),
+      )
+    const outcomes = this.#adapter.submit(requests)
+    for (const [at, request] of requests.entries())
+      outcomes[at]?.then((outcome) => this.onOutcome.emit(request, outcome)).catch(() => {})
+    return outcomes
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
-    this.#retry?.cancel()
     await this.#bus?.close()
   }
 
-  #lost(): void {
-    this.#adapter = undefined
-    const bus = this.#bus
-    this.#bus = undefined
-    bus?.close().catch(() => {}) // it is gone already
-    this.onBoard.emit(false)
-    this.#retryLater()
-  }
-
-  #retryLater(): void {
-    this.#retry = this.#clock.schedule(REOPEN_MS, () => {
-      this.start().catch(() => {
-        if (!this.#isClosed) this.#retryLater()
-      })
-    })
+  #setThere(isThere: boolean): void {
+    if (this.#isThere === isThere || this.#isClosed) return
+    this.#isThere = isThere
+    this.onBoard.emit(isThere)
   }
 }

@@ -3,6 +3,7 @@
 import { VirtioMsgError } from "../errors.js"
 import type { ByteStream, ByteStreamEvents } from "../link/stream-port.js"
 import { permissionHint } from "./port-permission.js"
+import { SerialLocation } from "./serial-location.js"
 import { listSerialPorts } from "./serial-ports.js"
 
 /** Native USB ignores the rate; the classic ESP32's bridge runs at this one. */
@@ -23,19 +24,23 @@ export class SerialStream implements ByteStream {
   readonly name: string
   readonly isSimulated = false
   readonly paceMs = PACE_MS
-  readonly #path: string
+  readonly #location: SerialLocation
   #port: SerialPortLike | undefined
 
   constructor(path: string) {
     this.name = path
-    this.#path = path
+    this.#location = new SerialLocation(path)
   }
 
-  /** Rejects with NOT_FOUND, CONNECT_FAILED or MISSING_DEPENDENCY. */
+  /**
+   * Opens the port; opened again, the port that the same board has now. Rejects with NOT_FOUND, CONNECT_FAILED or
+   * MISSING_DEPENDENCY.
+   */
   async open(events: ByteStreamEvents): Promise<void> {
-    const port = await this.#makePort()
+    const path = await this.#location.find()
+    const port = await makePort(path)
     await new Promise<void>((resolve, reject) =>
-      port.open((error) => (error ? openError(this.#path, error).then(reject) : resolve())),
+      port.open((error) => (error ? openError(path, error).then(reject) : resolve())),
     )
     this.#port = port
     // the port notices that its cable is gone only while somebody reads
@@ -57,27 +62,23 @@ export class SerialStream implements ByteStream {
     this.#port = undefined
     if (port?.isOpen) await new Promise<void>((resolve) => port.close(() => resolve()))
   }
+}
 
-  async #makePort(): Promise<SerialPortLike> {
-    try {
-      const { SerialPortStream } = await import("@serialport/stream")
-      const { autoDetect } = await import("@serialport/bindings-cpp")
-      return new SerialPortStream({
-        binding: autoDetect(),
-        path: this.#path,
-        baudRate: BAUD_RATE,
-        autoOpen: false,
-      }) as unknown as SerialPortLike
-    } catch (cause) {
-      throw new VirtioMsgError(
-        "MISSING_DEPENDENCY",
-        "Serial ports need two packages that are not installed.",
-        {
-          hint: "npm install @serialport/stream@13 @serialport/bindings-cpp@13",
-          cause,
-        },
-      )
-    }
+async function makePort(path: string): Promise<SerialPortLike> {
+  try {
+    const { SerialPortStream } = await import("@serialport/stream")
+    const { autoDetect } = await import("@serialport/bindings-cpp")
+    return new SerialPortStream({
+      binding: autoDetect(),
+      path,
+      baudRate: BAUD_RATE,
+      autoOpen: false,
+    }) as unknown as SerialPortLike
+  } catch (cause) {
+    throw new VirtioMsgError("MISSING_DEPENDENCY", "Serial ports need two packages that are not installed.", {
+      hint: "npm install @serialport/stream@13 @serialport/bindings-cpp@13",
+      cause,
+    })
   }
 }
 

@@ -1,0 +1,62 @@
+// Where a board's serial port is now. A board that was unplugged and plugged in again may have got another name: it is
+// known again by its USB serial number.
+
+import { realpath } from "node:fs/promises"
+import { VirtioMsgError } from "../errors.js"
+import { listSerialPorts, type SerialPortInfo } from "./serial-ports.js"
+
+interface Identity {
+  readonly vendor: number
+  readonly serialNumber: string
+}
+
+export class SerialLocation {
+  /** As the user named it. */
+  readonly path: string
+  readonly #list: () => Promise<SerialPortInfo[]>
+  /** Of the board that was there; undefined while none was, or if it has no serial number. */
+  #identity: Identity | undefined
+
+  constructor(path: string, list: () => Promise<SerialPortInfo[]> = listSerialPorts) {
+    this.path = path
+    this.#list = list
+  }
+
+  /**
+   * The path to open now: the one that was given, until a board was found there that has a serial number; from then on
+   * wherever that board is. Rejects with NOT_FOUND while it is nowhere.
+   */
+  async find(): Promise<string> {
+    const ports = await this.#list()
+    const identity = this.#identity
+    if (!identity) {
+      const usb = (await portAt(ports, this.path))?.usb
+      if (usb?.serialNumber) this.#identity = { vendor: usb.vendor, serialNumber: usb.serialNumber }
+      return this.path
+    }
+    const candidates = ports.filter(
+      ({ usb }) => usb?.vendor === identity.vendor && usb.serialNumber === identity.serialNumber,
+    )
+    // a board may have more than one port: the one with the old name is right if it is there
+    const found = (await portAt(candidates, this.path)) ?? candidates[0]
+    if (found) return found.path
+    throw new VirtioMsgError(
+      "NOT_FOUND",
+      `The board with serial number ${identity.serialNumber} is not connected.`,
+      {
+        hint: "Plug it in again; it may be at another port.",
+      },
+    )
+  }
+}
+
+/** The port that `path` names, perhaps by another name like /dev/serial/by-id/... */
+async function portAt(ports: readonly SerialPortInfo[], path: string): Promise<SerialPortInfo | undefined> {
+  const place = await placeOf(path)
+  for (const port of ports) if ((await placeOf(port.path)) === place) return port
+  return undefined
+}
+
+function placeOf(path: string): Promise<string> {
+  return realpath(path).catch(() => path)
+}
