@@ -22,6 +22,7 @@ export async function nativeRig(seed: number, requests: number): Promise<SoakRig
   const ledger = new Ledger(requests, allocateBytes)
   const board = new NativeBoard(clock, () => makeEndpoint(ledger))
   return {
+    clock,
     ...(await openOver(clock, seed ^ FAULT_SEED, board)),
     ledger,
     panics: [],
@@ -42,6 +43,7 @@ export async function vmRig(seed: number, program: Uint8Array): Promise<SoakRig>
   machine.onPanic.on((code) => panics.push(code))
   await machine.start()
   return {
+    clock,
     ...(await openOver(clock, seed ^ FAULT_SEED, machine)),
     ledger: undefined,
     panics,
