@@ -101,6 +101,8 @@ export class DeviceRing {
     const head = area[slot] | (area[slot + 1] << 8)
     let table = this.desc
     let limit = size
+    // a chain is no longer than its queue, and visits no descriptor twice (2.7.5.3)
+    let longest = size
     let index = head
     let count = 0
     let readable = 0
@@ -118,8 +120,9 @@ export class DeviceRing {
         return this.fail(`descriptor ${index} has an address outside the window`)
       if (flags & DESCRIPTOR_INDIRECT) {
         if (!this.features.hasIndirect) return this.fail("an indirect descriptor, which was not negotiated")
-        if (isIndirect || count > 0 || flags & (DESCRIPTOR_NEXT | DESCRIPTOR_WRITE))
-          return this.fail("an indirect descriptor inside a chain")
+        // WRITE is ignored here, and descriptors of the queue's own table may come before (R5, R6)
+        if (isIndirect || flags & DESCRIPTOR_NEXT)
+          return this.fail("an indirect descriptor that does not end its chain")
         limit = length >> 4
         if (
           which !== DRIVER_AREA ||
@@ -129,12 +132,13 @@ export class DeviceRing {
           offset + length > area.length
         )
           return this.fail(`an indirect table of ${length} bytes at ${offset}`)
+        if (count + limit < longest) longest = count + limit
         isIndirect = true
         table = offset
         index = 0
         continue
       }
-      if (count >= limit) return this.fail(`a chain of more than ${limit} descriptors`)
+      if (count >= longest) return this.fail(`a chain of more than ${longest} descriptors`)
       if (flags & DESCRIPTOR_WRITE) {
         if (which !== DEVICE_AREA || length > this.deviceArea.bytes.length - offset)
           return this.fail(`a device-writable buffer of ${length} bytes at ${offset} of area ${which}`)

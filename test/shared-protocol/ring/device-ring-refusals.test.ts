@@ -72,6 +72,25 @@ describe("a device ring takes", () => {
     expect(pair.device.count).toBe(SIZE)
   })
 
+  it("R5 an indirect descriptor with the WRITE flag, which means nothing there", () => {
+    raw(0, { offset: TABLE, length: 16, flags: DESCRIPTOR_INDIRECT | DESCRIPTOR_WRITE })
+    raw(0, { length: 5 }, TABLE)
+    available(0)
+    expect(pair.device.pop()).toBe(0)
+    expect([pair.device.count, pair.device.readable, pair.device.lengths[0]]).toEqual([1, 1, 5])
+  })
+
+  it("R6 descriptors before the indirect one", () => {
+    raw(0, { length: 8, flags: DESCRIPTOR_NEXT, next: 1 })
+    raw(1, { offset: TABLE, length: 32, flags: DESCRIPTOR_INDIRECT })
+    raw(0, { length: 3, flags: DESCRIPTOR_NEXT, next: 1 }, TABLE)
+    raw(1, { area: 2, offset: DEVICE_BUFFERS, length: 1, flags: DESCRIPTOR_WRITE }, TABLE)
+    available(0)
+    expect(pair.device.pop()).toBe(0)
+    expect(pair.device.lengths.slice(0, pair.device.count)).toEqual([8, 3, 1])
+    expect(pair.device.readable).toBe(2)
+  })
+
   it("an indirect table of as many entries as the queue has", () => {
     for (let i = 0; i < SIZE; i++) raw(i, { flags: i + 1 < SIZE ? DESCRIPTOR_NEXT : 0, next: i + 1 }, TABLE)
     raw(5, { offset: TABLE, length: 16 * SIZE, flags: DESCRIPTOR_INDIRECT })
@@ -168,20 +187,21 @@ describe("a device ring refuses", () => {
     expectBroken("an indirect descriptor, which was not negotiated")
   })
 
-  it.each([DESCRIPTOR_NEXT, DESCRIPTOR_WRITE])("an indirect descriptor with flag %i", (flag) => {
-    raw(0, { offset: TABLE, length: 16, flags: DESCRIPTOR_INDIRECT | flag, next: 1 })
+  it("an indirect descriptor that has a next, or lies in a table", () => {
+    raw(0, { offset: TABLE, length: 16, flags: DESCRIPTOR_INDIRECT | DESCRIPTOR_NEXT, next: 1 })
     available(0)
-    expectBroken("an indirect descriptor inside a chain")
-  })
-
-  it("an indirect descriptor behind another one, or in a table", () => {
-    raw(0, { flags: DESCRIPTOR_NEXT, next: 1 })
-    raw(1, { offset: TABLE, length: 16, flags: DESCRIPTOR_INDIRECT })
-    available(0)
-    expectBroken("an indirect descriptor inside a chain")
+    expectBroken("an indirect descriptor that does not end its chain")
     raw(0, { offset: TABLE, length: 16, flags: DESCRIPTOR_INDIRECT })
     raw(0, { offset: TABLE, length: 16, flags: DESCRIPTOR_INDIRECT }, TABLE)
-    expectBroken("an indirect descriptor inside a chain")
+    expectBroken("an indirect descriptor that does not end its chain")
+  })
+
+  it("a chain that an indirect table makes longer than the queue", () => {
+    for (let i = 0; i < SIZE; i++) raw(i, { flags: i + 1 < SIZE ? DESCRIPTOR_NEXT : 0, next: i + 1 }, TABLE)
+    raw(0, { flags: DESCRIPTOR_NEXT, next: 1 })
+    raw(1, { offset: TABLE, length: 16 * SIZE, flags: DESCRIPTOR_INDIRECT })
+    available(0)
+    expectBroken(`a chain of more than ${SIZE} descriptors`)
   })
 
   it.each([

@@ -1,0 +1,167 @@
+// Runs the rows against a device and its side of the bus, behind any port.
+
+import { getU32 } from "../../../shared-protocol/src/bytes.js"
+import { decodeGetDevicesResponse } from "../../../shared-protocol/src/messages/bus.js"
+import { decodeGetDeviceInfoResponse, UUID_SIZE } from "../../../shared-protocol/src/messages/device-info.js"
+import { HEADER_SIZE } from "../../../shared-protocol/src/messages/header.js"
+import { deviceTypeName } from "../driver/names.js"
+import { VirtioMsgError } from "../errors.js"
+import { Conversation } from "./conversation.js"
+import { DeviceBench } from "./device-bench.js"
+import type { DevicePort } from "./device-port.js"
+import { recogniseDraft } from "./drafts.js"
+import * as frames from "./frames.js"
+import { type Report, type RowResult, worst } from "./result.js"
+import { hex, type Row, Verdict } from "./row.js"
+
+/** Messages shown with a failure. */
+const EXCHANGES_SHOWN = 8
+/** Where to look for devices on a bus without GET_DEVICES, unless the caller knows their numbers. */
+const NUMBERS_TRIED = [0, 1, 2, 3]
+
+export interface CheckDeviceOptions {
+  readonly rows: readonly Row[]
+  /** Only this device. */
+  readonly devNum?: number
+  readonly chipAddress?: number
+  readonly onResult?: (result: RowResult) => void
+}
+
+/** Checks everything that `rows` have to say about what is behind `port`. Rejects only when the port itself fails. */
+export async function checkDevice(port: DevicePort, options: CheckDeviceOptions): Promise<Report> {
+  const conversation = new Conversation(port)
+  const startMs = port.clock.now()
+  try {
+    return await check(conversation, options, startMs)
+  } finally {
+    conversation.detach()
+  }
+}
+
+async function check(
+  conversation: Conversation,
+  options: CheckDeviceOptions,
+  startMs: number,
+): Promise<Report> {
+  const { port } = conversation
+  const { parameters } = port
+  const facts = [
+    `${port.busName}, revision ${parameters.revision}, messages up to ${parameters.maxMessageSize} bytes, ` +
+      `transport features ${hex(parameters.transportFeatures)}`,
+  ]
+  const report = (results: RowResult[], draft?: string): Report => ({
+    subject: port.name,
+    facts,
+    results,
+    ...(draft === undefined ? {} : { draft }),
+    tookMs: port.clock.now() - startMs,
+  })
+  const listed = await listDevices(conversation)
+  const devices = await findDevices(conversation, listed ?? NUMBERS_TRIED)
+  const draft = devices.length === 0 ? await recogniseDraft(conversation) : undefined
+  if (draft !== undefined) return report([], draft)
+  const chosen = devices.filter(({ devNum }) => options.devNum === undefined || devNum === options.devNum)
+  if (chosen.length === 0)
+    throw new VirtioMsgError(
+      "NOT_FOUND",
+      options.devNum === undefined
+        ? `No device answers GET_DEVICE_INFO on ${port.name}.`
+        : `No device ${options.devNum} answers GET_DEVICE_INFO on ${port.name}.`,
+      { hint: "See what is there: virtio-msg info" },
+    )
+  const numbers = listed ?? devices.map(({ devNum }) => devNum)
+  const benches = chosen.map((device) => new DeviceBench(conversation, device, numbers, options.chipAddress))
+  for (const { devNum, info } of benches)
+    facts.push(
+      `device ${devNum}: ${deviceTypeName(info.deviceId)} (${info.deviceId}), ${info.configSize} bytes of configuration`,
+    )
+  const results: RowResult[] = []
+  const passive = (row: Row) => (row.isPassive ? 1 : 0)
+  for (const row of [...options.rows].sort((a, b) => passive(a) - passive(b))) {
+    const result = await checkRow(row, benches)
+    results.push(result)
+    options.onResult?.(result)
+  }
+  results.sort((a, b) => options.rows.indexOf(a.row) - options.rows.indexOf(b.row))
+  return report(results)
+}
+
+async function checkRow(row: Row, benches: readonly DeviceBench[]): Promise<RowResult> {
+  if (row.reason !== undefined) return { row, status: "not observable", detail: row.reason, exchanges: [] }
+  if (!row.device)
+    return {
+      row,
+      status: "skipped",
+      detail: "Checked against a driver: virtio-msg conform driver.",
+      exchanges: [],
+    }
+  const concerned = benches.filter(({ info }) => row.deviceId === undefined || row.deviceId === info.deviceId)
+  const [first] = concerned
+  if (!first)
+    return {
+      row,
+      status: "skipped",
+      detail: `There is no ${deviceTypeName(row.deviceId ?? 0)} device.`,
+      exchanges: [],
+    }
+  const results: RowResult[] = []
+  for (const bench of row.side === "bus" ? [first] : concerned) {
+    const result = await checkOn(row, bench)
+    results.push(benches.length > 1 && row.side !== "bus" ? { ...result, devNum: bench.devNum } : result)
+  }
+  return worst(results)
+}
+
+async function checkOn(row: Row, bench: DeviceBench): Promise<RowResult> {
+  const { conversation } = bench
+  conversation.sentinelDevice = bench.devNum
+  const mark = conversation.mark()
+  const result = (status: RowResult["status"], detail: string): RowResult => ({
+    row,
+    status,
+    detail,
+    exchanges:
+      status === "fail" || status === "blocked"
+        ? conversation.history.slice(mark).slice(-EXCHANGES_SHOWN)
+        : [],
+  })
+  try {
+    await row.device?.(bench)
+    return result("pass", "")
+  } catch (error) {
+    if (error instanceof Verdict) return result(error.status, error.message)
+    // the bus gave the peer up: it is asked to begin anew, so that the other rows can be judged
+    if (error instanceof VirtioMsgError) {
+      await bench.port.reconnect().catch(() => {})
+      return result("blocked", error.message)
+    }
+    throw error
+  }
+}
+
+/** The numbers that GET_DEVICES reports, or undefined where the bus does not support it. */
+async function listDevices(conversation: Conversation): Promise<number[] | undefined> {
+  conversation.hasPing = (await conversation.ask(frames.ping(0x70696e67))) !== undefined
+  const found: number[] = []
+  let offset = 0
+  for (let rounds = 0; rounds < 300; rounds++) {
+    const response = await conversation.ask(frames.getDevices(offset, Math.min(304, 0x10000 - offset)))
+    if (!response) return rounds === 0 ? undefined : found
+    const decoded = decodeGetDevicesResponse(response)
+    if (!decoded.ok) return found
+    found.push(...decoded.value.deviceNumbers)
+    if (decoded.value.nextOffset <= offset) return found
+    offset = decoded.value.nextOffset
+  }
+  return found
+}
+
+async function findDevices(conversation: Conversation, numbers: readonly number[]) {
+  const responses = await conversation.askAll(numbers.map((devNum) => frames.getDeviceInfo(devNum)))
+  return numbers.flatMap((devNum, n) => {
+    const response = responses[n]
+    if (!response || response.length < HEADER_SIZE + 4 || getU32(response, HEADER_SIZE) === 0) return []
+    const decoded = decodeGetDeviceInfoResponse(response, new Uint8Array(UUID_SIZE))
+    return decoded.ok ? [{ devNum, info: decoded.value }] : []
+  })
+}

@@ -1,0 +1,209 @@
+// Everything that is said on a port: each frame is remembered, requests find their responses, and silence is told
+// from death by a sentinel, a request whose answer must come behind whatever the peer had to say.
+
+import { getU16 } from "../../../shared-protocol/src/bytes.js"
+import {
+  EVENT_BIT,
+  getToken,
+  HEADER_SIZE,
+  putToken,
+  TYPE_BUS,
+  TYPE_RESPONSE,
+} from "../../../shared-protocol/src/messages/header.js"
+import type { Timer } from "../clock.js"
+import type { DevicePort } from "./device-port.js"
+import * as frames from "./frames.js"
+import { blocked } from "./row.js"
+
+/** How long an answer may take. */
+const ANSWER_TIMEOUT_MS = 1000
+/** The suite's tokens begin here: below are those of the package's own bus, on the same wire. */
+const FIRST_TOKEN = 0x4000
+const LAST_TOKEN = 0xfff0
+
+/** One frame, as the suite sees it: `out` to the peer. */
+export interface Exchange {
+  readonly direction: "out" | "in"
+  readonly frame: Uint8Array
+  readonly atMs: number
+}
+
+export class Conversation {
+  readonly port: DevicePort
+  /** All frames of the run, oldest first. */
+  readonly history: Exchange[] = []
+  /** Whether the bus answers PING; it need not (B1). Undefined before it was asked. */
+  hasPing: boolean | undefined
+  /** A device that is asked for its status as a sentinel, too. */
+  sentinelDevice: number | undefined
+  readonly #off: () => void
+  #token = FIRST_TOKEN
+  #waiting = new Set<() => void>()
+
+  constructor(port: DevicePort) {
+    this.port = port
+    this.#off = port.onFrame.on((frame) => {
+      this.history.push({ direction: "in", frame, atMs: port.clock.now() })
+      for (const wake of [...this.#waiting]) wake()
+    })
+  }
+
+  /** Stops listening. */
+  detach(): void {
+    this.#off()
+  }
+
+  takeToken(): number {
+    const token = this.#token
+    this.#token = token === LAST_TOKEN ? FIRST_TOKEN : token + 1
+    return token
+  }
+
+  /** Where the history ends now. */
+  mark(): number {
+    return this.history.length
+  }
+
+  /** What came in since `mark`. */
+  since(mark: number): Uint8Array[] {
+    return this.history.slice(mark).flatMap(({ direction, frame }) => (direction === "in" ? [frame] : []))
+  }
+
+  /** Events of a device since `mark`; of every device and of the bus without a number. */
+  eventsSince(mark: number, msgId: number, devNum?: number): Uint8Array[] {
+    return this.since(mark).filter(
+      (frame) =>
+        frame.length >= HEADER_SIZE &&
+        frame[1] === msgId &&
+        ((frame[0] as number) & TYPE_BUS) === 0 &&
+        (devNum === undefined || getU16(frame, 2) === devNum),
+    )
+  }
+
+  post(frame: Uint8Array): void {
+    this.history.push({ direction: "out", frame, atMs: this.port.clock.now() })
+    this.port.send(frame)
+  }
+
+  /** Sends a request with a token of its own, or with `token`, and returns its response; undefined if none came. */
+  async ask(frame: Uint8Array, token = this.takeToken()): Promise<Uint8Array | undefined> {
+    const [response] = await this.#askAll([frame], [token])
+    return response
+  }
+
+  /** Sends requests without waiting in between, and returns the responses in the order of the requests. */
+  async askAll(requests: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    return this.#askAll(
+      requests,
+      requests.map(() => this.takeToken()),
+    )
+  }
+
+  async #askAll(
+    requests: readonly Uint8Array[],
+    tokens: readonly number[],
+  ): Promise<(Uint8Array | undefined)[]> {
+    const mark = this.mark()
+    for (const [i, request] of requests.entries()) {
+      const frame = Uint8Array.from(request)
+      putToken(frame, tokens[i] as number)
+      this.post(frame)
+    }
+    const find = () => this.#match(mark, requests, tokens)
+    await this.waitUntil(() => !find().includes(undefined), ANSWER_TIMEOUT_MS)
+    const responses = find()
+    if (!responses.includes(undefined)) return responses
+    // a response with another token is another row's business (V27): here its content counts
+    const taken = new Set(responses)
+    return responses.map((response, i) => {
+      if (response) return response
+      const request = requests[i] as Uint8Array
+      const found = this.since(mark).find((frame) => !taken.has(frame) && isResponseTo(frame, request))
+      if (found) taken.add(found)
+      return found
+    })
+  }
+
+  #match(
+    mark: number,
+    requests: readonly Uint8Array[],
+    tokens: readonly number[],
+  ): (Uint8Array | undefined)[] {
+    const came = this.since(mark)
+    const taken = new Set<Uint8Array>()
+    return requests.map((request, i) => {
+      const found = came.find(
+        (frame) => !taken.has(frame) && isResponseTo(frame, request) && getToken(frame) === tokens[i],
+      )
+      if (found) taken.add(found)
+      return found
+    })
+  }
+
+  /**
+   * Sends `sent`, then the sentinel, and returns every response that came back for them, which the sentinel's are
+   * not. Blocks the row when even the sentinel stays unanswered.
+   */
+  async answersTo(sent: readonly Uint8Array[]): Promise<Uint8Array[]> {
+    const mark = this.mark()
+    for (const frame of sent) this.post(frame)
+    const sentinels = await this.sentinel()
+    return this.since(mark).filter(
+      (frame) =>
+        frame.length > 0 && ((frame[0] as number) & TYPE_RESPONSE) !== 0 && !sentinels.includes(frame),
+    )
+  }
+
+  /** Asks what is always answered, and returns the answers; throws a verdict when none comes. */
+  async sentinel(): Promise<Uint8Array[]> {
+    const requests: Uint8Array[] = []
+    if (this.sentinelDevice !== undefined) requests.push(frames.getDeviceStatus(this.sentinelDevice))
+    if (this.hasPing !== false) requests.push(frames.ping(0x5e471e1))
+    const answers = (await this.askAll(requests)).filter((answer) => answer !== undefined)
+    if (answers.length === 0 && requests.length > 0) blocked("The peer answers nothing any more.")
+    return answers
+  }
+
+  /** Waits until `isDone`, which is asked whenever a frame came and every 20 ms; false if the time ran out. */
+  async waitUntil(isDone: () => boolean, timeoutMs = ANSWER_TIMEOUT_MS): Promise<boolean> {
+    const { clock } = this.port
+    const deadlineMs = clock.now() + timeoutMs
+    this.port.await(true)
+    try {
+      while (!isDone()) {
+        if (clock.now() >= deadlineMs) return false
+        await this.#nextFrame(Math.min(20, deadlineMs - clock.now()))
+      }
+      return true
+    } finally {
+      this.port.await(false)
+    }
+  }
+
+  #nextFrame(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      let timer: Timer | undefined
+      const wake = () => {
+        timer?.cancel()
+        this.#waiting.delete(wake)
+        resolve()
+      }
+      timer = this.port.clock.schedule(timeoutMs, wake)
+      this.#waiting.add(wake)
+    })
+  }
+}
+
+/** Whether `frame` answers `request`, tokens aside. */
+function isResponseTo(frame: Uint8Array, request: Uint8Array): boolean {
+  return (
+    frame.length >= HEADER_SIZE &&
+    frame[1] === request[1] &&
+    ((frame[0] as number) & 3) === (((request[0] as number) & 3) | TYPE_RESPONSE)
+  )
+}
+
+/** Whether a frame is an event. */
+export function isEvent(frame: Uint8Array): boolean {
+  return frame.length >= HEADER_SIZE && ((frame[1] as number) & EVENT_BIT) !== 0
+}

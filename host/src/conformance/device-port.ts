@@ -1,0 +1,62 @@
+// What the suite needs of a bus when it plays the driver: frames in and out, a window of memory that both sides
+// see, time. One implementation for each bus (mailbox-port.ts, plain-port.ts); the checks know none of them.
+
+import type { Clock } from "../clock.js"
+import type { Emitter } from "../emitter.js"
+
+/** What a bus tells its transport before any transport message (B5). */
+export interface BusParameters {
+  readonly revision: number
+  /** Bytes, either way. */
+  readonly maxMessageSize: number
+  /** Transport feature bits. */
+  readonly transportFeatures: number
+}
+
+/** A run of addresses in the window. */
+export interface Region {
+  readonly address: bigint
+  readonly lengthBytes: number
+}
+
+/** The memory that driver and device share. Addresses are those that descriptors and SET_VQUEUE carry. */
+export interface SharedMemory {
+  /** Where this side may write, and where only the device may. They do not overlap. */
+  readonly driverRegion: Region
+  readonly deviceRegion: Region
+  read(address: bigint, lengthBytes: number): Uint8Array
+  /** Writes inside the driver's region; the peer sees it before the next message that is sent. */
+  write(address: bigint, bytes: Uint8Array): void
+  /** Writes a ring's 16-bit index, which the peer must not see before everything else. */
+  writeIndex(address: bigint, value: number): void
+}
+
+export interface DevicePort {
+  /** What the user called it. */
+  readonly name: string
+  /** Which bus it is: "serial mailbox bus", "plain profile". */
+  readonly busName: string
+  readonly clock: Clock
+  readonly parameters: BusParameters
+  readonly memory: SharedMemory
+  /** Whether writing to chips and pins behind the device can do no harm, because they are simulated. */
+  readonly isSimulated: boolean
+  /** Each frame that arrives, as it was framed: it may be longer or shorter than its msg_size. */
+  readonly onFrame: Emitter<[frame: Uint8Array]>
+  /** Sends a frame as it is, token and all. */
+  send(frame: Uint8Array): void
+  /** Makes the peer look at what was written, without a message. */
+  flush(): void
+  /** Tells the bus that answers are awaited, or are not any more. */
+  await(isAwaiting: boolean): void
+  /** Begins anew, as a driver that has just started: a new epoch, a new connection. */
+  reconnect(): Promise<void>
+  /** Asks the bus for its parameters again without beginning anew; undefined where there is no way to ask. */
+  askParameters(): Promise<BusParameters | undefined>
+  /**
+   * A request through this package's own driver side of the bus: settles once, in bounded time, with the response
+   * or an error. Undefined where the suite itself is the driver side of the bus.
+   */
+  readonly request: ((frame: Uint8Array) => Promise<Uint8Array>) | undefined
+  close(): Promise<void>
+}

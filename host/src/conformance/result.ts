@@ -1,0 +1,51 @@
+// What became of the rows: one result each, and what they add up to.
+
+import type { Exchange } from "./conversation.js"
+import type { Row, Status } from "./row.js"
+
+export interface RowResult {
+  readonly row: Row
+  readonly status: Status
+  /** Why, unless it passed. */
+  readonly detail: string
+  /** The device that it is about, where there are several. */
+  readonly devNum?: number
+  /** The last messages before a failure, oldest first. */
+  readonly exchanges: readonly Exchange[]
+}
+
+export interface Report {
+  /** What was tested: a port's name, or a command. */
+  readonly subject: string
+  /** Its own words, one fact a line. */
+  readonly facts: readonly string[]
+  readonly results: readonly RowResult[]
+  /** What an older draft's peer was recognised by; undefined for a peer of this revision. */
+  readonly draft?: string
+  readonly tookMs: number
+}
+
+export type Counts = Record<Status, number>
+
+export function countsOf(results: readonly RowResult[]): Counts {
+  const counts: Counts = { pass: 0, fail: 0, blocked: 0, skipped: 0, "not observable": 0 }
+  for (const { status } of results) counts[status]++
+  return counts
+}
+
+/** Whether the peer conforms as far as could be seen: no MUST failed, and none could not be judged. */
+export function isConforming(report: Report): boolean {
+  return (
+    report.draft === undefined &&
+    !report.results.some(
+      ({ row, status }) => row.level === "MUST" && (status === "fail" || status === "blocked"),
+    )
+  )
+}
+
+const SEVERITY: readonly Status[] = ["not observable", "skipped", "pass", "blocked", "fail"]
+
+/** The result that stands for several of the same row: the worst. */
+export function worst(results: readonly RowResult[]): RowResult {
+  return results.reduce((a, b) => (SEVERITY.indexOf(b.status) > SEVERITY.indexOf(a.status) ? b : a))
+}

@@ -1,0 +1,130 @@
+// Rows of the device about feature bits: V16 to V18, V31, V32 (virtio-msg "Feature Blocks", "Feature Negotiation").
+
+import { FEATURE_NOTIF_CONFIG_DATA_BLOCK1 } from "../../../../shared-protocol/src/device/device-type.js"
+import {
+  STATUS_ACKNOWLEDGE,
+  STATUS_DRIVER,
+  STATUS_FEATURES_OK,
+} from "../../../../shared-protocol/src/messages/status.js"
+import type { DeviceBench } from "../device-bench.js"
+import { expect, hex, type Row, skip } from "../row.js"
+
+const BLOCKS = "Feature Blocks"
+const NEGOTIATION = "Feature Negotiation"
+const FEATURES_OK = STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK
+
+type Check = (bench: DeviceBench) => Promise<void>
+
+function must(id: string, section: string, requirement: string, device: Check): Row {
+  return { id, side: "device", level: "MUST", section, requirement, device }
+}
+
+async function toDriver(bench: DeviceBench): Promise<void> {
+  await bench.reset()
+  await bench.setStatus(STATUS_ACKNOWLEDGE)
+  await bench.setStatus(STATUS_ACKNOWLEDGE | STATUS_DRIVER)
+}
+
+/** A bit that is not offered, in one of the first two blocks. */
+function absentBit(offered: readonly number[]): { block: number; bit: number } {
+  for (const [block, bits] of offered.slice(0, 2).entries())
+    for (let bit = 23; bit >= 0; bit--) if (((bits >>> bit) & 1) === 0) return { block, bit }
+  return skip("The device offers every feature bit.")
+}
+
+export const DEVICE_FEATURE_ROWS: readonly Row[] = [
+  must("V16", BLOCKS, "Feature blocks beyond those that the device has read as 0.", async (bench) => {
+    const { numFeatureBlocks } = bench.info
+    for (const [first, count] of [
+      [numFeatureBlocks, 1],
+      [numFeatureBlocks + 1, 4],
+      [0x10000, 2],
+      [0xfffffff0, 1],
+    ] as const) {
+      const features = await bench.getFeatures(first, count)
+      expect(
+        features.length === count,
+        `Asked for ${count} blocks from ${hex(first)}, got ${features.length}.`,
+      )
+      expect(
+        features.every((bits) => bits === 0),
+        `Blocks from ${hex(first)} on read ${features.map(hex).join(", ")}.`,
+      )
+    }
+  }),
+  must(
+    "V17",
+    BLOCKS,
+    "SET_DRIVER_FEATURES changes the blocks that it names, and no other.",
+    async (bench) => {
+      const offered = await bench.offered()
+      const selected = await bench.selection()
+      const { block, bit } = absentBit(offered)
+      // a bit that cannot be accepted, in one block; then a write of another block, which must leave it there
+      await toDriver(bench)
+      const bad = [...selected]
+      bad[block] = ((bad[block] ?? 0) | (1 << bit)) >>> 0
+      await bench.setFeatures(0, bad)
+      const other = block === 0 ? 1 : 0
+      await bench.setFeatures(other, [selected[other] ?? 0])
+      const refused = await bench.setStatus(FEATURES_OK)
+      expect(
+        (refused & STATUS_FEATURES_OK) === 0,
+        `A write of block ${other} made block ${block} forget a bit.`,
+      )
+      await toDriver(bench)
+      await bench.setFeatures(1, [selected[1] ?? 0])
+      await bench.setFeatures(0, [selected[0] ?? 0])
+      const taken = await bench.setStatus(FEATURES_OK)
+      expect((taken & STATUS_FEATURES_OK) !== 0, "Features written block by block were refused.")
+    },
+  ),
+  must(
+    "V18",
+    BLOCKS,
+    "GET_DEVICE_FEATURES reports what is offered, whatever was selected.",
+    async (bench) => {
+      await bench.reset()
+      const before = await bench.offered()
+      await bench.negotiate()
+      const after = await bench.offered()
+      expect(
+        before.join() === after.join(),
+        `Offered were ${before.map(hex).join(", ")}; after negotiation ${after.map(hex).join(", ")}.`,
+      )
+    },
+  ),
+  must("V31", NEGOTIATION, "VIRTIO_F_NOTIF_CONFIG_DATA (bit 39) is not offered.", async (bench) => {
+    const block1 = (await bench.offered())[1] ?? 0
+    expect((block1 & FEATURE_NOTIF_CONFIG_DATA_BLOCK1) === 0, "Bit 39 is offered.")
+  }),
+  must(
+    "V32",
+    NEGOTIATION,
+    "A selection that the device cannot support clears FEATURES_OK in the status that is answered.",
+    async (bench) => {
+      const offered = await bench.offered()
+      const selected = await bench.selection()
+      const { block, bit } = absentBit(offered)
+      await toDriver(bench)
+      const bad = [...selected]
+      bad[block] = ((bad[block] ?? 0) | (1 << bit)) >>> 0
+      await bench.setFeatures(0, bad)
+      const status = await bench.setStatus(FEATURES_OK)
+      expect(
+        (status & STATUS_FEATURES_OK) === 0,
+        `Bit ${32 * block + bit} is not offered, but FEATURES_OK stayed set.`,
+      )
+      const read = await bench.getStatus()
+      expect((read & STATUS_FEATURES_OK) === 0, "FEATURES_OK was refused, but GET_DEVICE_STATUS shows it.")
+      await toDriver(bench)
+      await bench.setFeatures(bench.info.numFeatureBlocks, [1])
+      await bench.setFeatures(0, selected)
+      const beyond = await bench.setStatus(FEATURES_OK)
+      expect(
+        (beyond & STATUS_FEATURES_OK) === 0,
+        "A bit beyond the last block was selected, but FEATURES_OK stayed set.",
+      )
+    },
+  ),
+]

@@ -1,0 +1,36 @@
+// A bit of everything, for the rows that judge the messages of the whole run: when only one of them is asked for,
+// there must be messages to judge.
+
+import type { DeviceBench } from "../device-bench.js"
+import * as frames from "../frames.js"
+import { Verdict } from "../row.js"
+
+const done = new WeakSet<DeviceBench>()
+
+/** Sends every kind of request once, and does some I/O; once for each bench. What goes wrong is other rows' business. */
+export async function exercise(bench: DeviceBench): Promise<void> {
+  if (done.has(bench)) return
+  done.add(bench)
+  const { devNum } = bench
+  const requests = [
+    frames.getDeviceInfo(devNum),
+    frames.getDeviceFeatures(devNum, 0, 2),
+    frames.getDeviceStatus(devNum),
+    frames.getConfig(devNum, 0, Math.min(4, bench.info.configSize)),
+    frames.getVqueue(devNum, 0),
+    frames.getShm(devNum, 0),
+    frames.getDevices(0, 16),
+    frames.ping(0x01020304),
+  ]
+  for (const request of requests) await bench.ask(request)
+  try {
+    const { queue, workload } = await bench.start()
+    queue.submit(workload.request(0), workload.request(1))
+    await queue.completed(2)
+    await bench.conversation.sentinel()
+    await bench.ask(frames.resetVqueue(devNum, queue.index))
+    await bench.reset()
+  } catch (error) {
+    if (!(error instanceof Verdict)) throw error
+  }
+}

@@ -1,0 +1,138 @@
+// Rows G1 to G6: what holds for driver, device and bus alike (virtio-msg "Common Message Format").
+
+import { getU16 } from "../../../../shared-protocol/src/bytes.js"
+import { decodeGetDevicesResponse } from "../../../../shared-protocol/src/messages/bus.js"
+import { HEADER_SIZE, TYPE_BUS, TYPE_RESPONSE } from "../../../../shared-protocol/src/messages/header.js"
+import { SET_VQUEUE } from "../../../../shared-protocol/src/messages/ids.js"
+import { isEvent } from "../conversation.js"
+import * as frames from "../frames.js"
+import { expect, hex, type Row, skip } from "../row.js"
+import { checkAdminRange } from "./device-info.js"
+import { exercise } from "./exercise.js"
+
+const FORMAT = "Common Message Format"
+
+export const GENERAL_ROWS: readonly Row[] = [
+  {
+    id: "G1",
+    side: "general",
+    level: "MUST",
+    section: FORMAT,
+    requirement: "An event has bit 0 of its type clear, and nobody sends a response with an event's msg_id.",
+    isPassive: true,
+    async device(bench) {
+      await exercise(bench)
+      const { conversation } = bench
+      for (const frame of conversation.since(0).filter(isEvent))
+        expect(
+          ((frame[0] as number) & TYPE_RESPONSE) === 0,
+          `An event came with type ${hex(frame[0] as number)}.`,
+        )
+    },
+    async driver(runs) {
+      for (const frame of await runs.everyFrame())
+        if (isEvent(frame))
+          expect(
+            ((frame[0] as number) & TYPE_RESPONSE) === 0,
+            `An event came with type ${hex(frame[0] as number)}.`,
+          )
+    },
+  },
+  {
+    id: "G2",
+    side: "general",
+    level: "MUST",
+    section: FORMAT,
+    requirement: "Bus messages carry dev_num 0.",
+    isPassive: true,
+    async device(bench) {
+      await exercise(bench)
+      expectBusNumbers(bench.conversation.since(0))
+    },
+    async driver(runs) {
+      const sent = await runs.everyFrame()
+      if (!sent.some(isBusMessage)) skip("The driver side sends no bus messages.")
+      expectBusNumbers(sent)
+    },
+  },
+  {
+    id: "G3",
+    side: "general",
+    level: "MUST",
+    section: FORMAT,
+    requirement: "Reserved bits of the header are sent as 0, and ignored by whoever receives them.",
+    async device(bench) {
+      const status = await bench.getStatus()
+      const request = frames.changed(frames.getDeviceStatus(bench.devNum), 0, 0xfc)
+      const response = await bench.ask(request)
+      expect(response !== undefined, "A request with reserved type bits set got no response.")
+      expect(
+        response?.[HEADER_SIZE] === status,
+        "A request with reserved type bits set was answered otherwise.",
+      )
+    },
+    async driver(runs) {
+      const run = await runs.run("reserved-bits")
+      expect(run.isDone, `The driver did not accept responses with reserved type bits set: ${run.how}`)
+    },
+  },
+  {
+    id: "G4",
+    side: "general",
+    level: "MUST",
+    section: "SET_VQUEUE",
+    requirement: "SET_VQUEUE is sent with reserved 0 and flags[31:6] 0.",
+    isPassive: true,
+    async driver(runs) {
+      const settings = (await runs.everyFrame()).filter((frame) => isTransport(frame, SET_VQUEUE))
+      if (settings.length === 0) skip("The driver sent no SET_VQUEUE.")
+      for (const frame of settings) {
+        const flags = new DataView(frame.buffer, frame.byteOffset).getUint32(HEADER_SIZE + 4, true)
+        const reserved = new DataView(frame.buffer, frame.byteOffset).getUint32(HEADER_SIZE + 12, true)
+        expect(
+          flags >>> 6 === 0 && reserved === 0,
+          `SET_VQUEUE has flags ${hex(flags)} and reserved ${hex(reserved)}.`,
+        )
+      }
+    },
+  },
+  {
+    id: "G5",
+    side: "general",
+    level: "MUST",
+    section: "GET_DEVICES",
+    requirement: "The count of a GET_DEVICES response is not greater than that of the request.",
+    async device(bench) {
+      for (const count of [0, 1, 7, 8, 9, 65535]) {
+        const response = await bench.ask(frames.getDevices(0, count))
+        if (!response) skip("The bus does not support GET_DEVICES.")
+        const decoded = decodeGetDevicesResponse(response)
+        if (decoded.ok)
+          expect(decoded.value.count <= count, `Asked for ${count} slots, it answers ${decoded.value.count}.`)
+      }
+    },
+  },
+  {
+    id: "G6",
+    side: "general",
+    level: "MUST",
+    section: "GET_DEVICE_INFO",
+    requirement: "max_virtqueues counts administration virtqueues, too.",
+    async device(bench) {
+      checkAdminRange(await bench.getInfo())
+    },
+  },
+]
+
+function isBusMessage(frame: Uint8Array): boolean {
+  return frame.length >= HEADER_SIZE && ((frame[0] as number) & TYPE_BUS) !== 0
+}
+
+function isTransport(frame: Uint8Array, msgId: number): boolean {
+  return frame.length >= HEADER_SIZE + 40 && ((frame[0] as number) & 3) === 0 && frame[1] === msgId
+}
+
+function expectBusNumbers(sent: readonly Uint8Array[]): void {
+  for (const frame of sent.filter(isBusMessage))
+    expect(getU16(frame, 2) === 0, `A bus message has dev_num ${getU16(frame, 2)}.`)
+}

@@ -1,0 +1,48 @@
+// The conformance table: every row, in the order in which they are checked and shown.
+
+import type { Row } from "./row.js"
+import { BUS_DELIVERY_ROWS } from "./rows/bus-delivery.js"
+import { BUS_DISCOVERY_ROWS } from "./rows/bus-discovery.js"
+import { BUS_PARAMETER_ROWS } from "./rows/bus-parameters.js"
+import { DEVICE_CONFIG_ROWS } from "./rows/device-config.js"
+import { DEVICE_FEATURE_ROWS } from "./rows/device-features.js"
+import { DEVICE_INFO_ROWS } from "./rows/device-info.js"
+import { DEVICE_MESSAGE_ROWS } from "./rows/device-messages.js"
+import { DEVICE_STATUS_ROWS } from "./rows/device-status.js"
+import { DEVICE_VQUEUE_ROWS } from "./rows/device-vqueue.js"
+import { GENERAL_ROWS } from "./rows/general.js"
+import { I2C_DEVICE_ROWS } from "./rows/i2c-device.js"
+import { RING_DEVICE_ROWS } from "./rows/ring-device.js"
+
+/** All rows: G, B, V, D, R, I, each by number, recommendations (B-S1) and permissions (B-M1) behind. */
+export const TABLE: readonly Row[] = [
+  ...GENERAL_ROWS,
+  ...BUS_DELIVERY_ROWS,
+  ...BUS_DISCOVERY_ROWS,
+  ...BUS_PARAMETER_ROWS,
+  ...DEVICE_CONFIG_ROWS,
+  ...DEVICE_FEATURE_ROWS,
+  ...DEVICE_INFO_ROWS,
+  ...DEVICE_MESSAGE_ROWS,
+  ...DEVICE_STATUS_ROWS,
+  ...DEVICE_VQUEUE_ROWS,
+  ...RING_DEVICE_ROWS,
+  ...I2C_DEVICE_ROWS,
+].sort(byId)
+
+/** "B-S1" is letter B, kind S, number 1. */
+function byId(a: Row, b: Row): number {
+  return keyOf(a.id) < keyOf(b.id) ? -1 : 1
+}
+
+function keyOf(id: string): string {
+  const match = /^([A-Z])(?:-([SM]))?(\d+)$/.exec(id)
+  if (!match) throw new Error(`${id} is no row's id`)
+  const [, letter = "", kind = "", number = ""] = match
+  return `${"GBVDRI".indexOf(letter)}${kind ? 1 : 0}${kind}${number.padStart(4, "0")}`
+}
+
+/** Whether a row has anything to check against a device, or against a driver. */
+export function isCheckable(row: Row): boolean {
+  return row.device !== undefined || row.driver !== undefined
+}
