@@ -71,7 +71,7 @@ describe("the packed package", () => {
         "dist/shared-protocol/src/index.d.ts",
       ]),
     )
-    const expected = /^(LICENSE|README\.md|package\.json|docs\/.+\.md|dist\/.+)$/
+    const expected = /^(LICENSE|README\.md|package\.json|docs\/.+\.md|docs\/examples\/.+\.c|dist\/.+)$/
     expect(files.filter((file) => !expected.test(file))).toEqual([])
     const unwanted = /(^|\/)(test|tests|node_modules|coverage)\/|\.test\.|(?<!\.d)\.ts$/
     expect(files.filter((file) => unwanted.test(file))).toEqual([])

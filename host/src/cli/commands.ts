@@ -37,6 +37,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     "Use the microcontroller's I2C bus: i2c-tools' commands without the bus number.",
     () => import("./command-i2c.js"),
   ),
+  entry(
+    "conform",
+    "Check a device and its bus, or a driver, against every requirement of virtio-msg.",
+    () => import("./command-conform.js"),
+  ),
   entry("sim", "Run the simulated board for other processes to use.", () => import("./command-sim.js")),
   entry(
     "serve",

@@ -27,6 +27,8 @@ export interface SharedMemory {
   read(address: bigint, lengthBytes: number): Uint8Array
   /** Writes inside the driver's region; the peer sees it before the next message that is sent. */
   write(address: bigint, bytes: Uint8Array): void
+  /** Sets flags and index of a used ring to 0 where that is the driver's to do (2.7.10), and not the device's. */
+  initialiseUsedRing(address: bigint): void
   /** Writes a ring's 16-bit index, which the peer must not see before everything else. */
   writeIndex(address: bigint, value: number): void
 }

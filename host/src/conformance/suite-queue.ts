@@ -93,6 +93,7 @@ export class SuiteQueue {
     this.#freeDevice = placed.freeDevice
     this.#memory.write(this.place.driver, new Uint8Array(availBytes(size)))
     this.#memory.write(this.place.desc, new Uint8Array(descBytes(size)))
+    this.#memory.initialiseUsedRing(this.place.device)
   }
 
   /** Room in the window for the driver's bytes. */

@@ -13,11 +13,11 @@ import {
 } from "../../../shared-protocol/src/messages/vqueue.js"
 import { DriverRing } from "../../../shared-protocol/src/ring/driver-ring.js"
 import {
+  AREA_BASES,
   AVAIL_ALIGNMENT,
   availBytes,
+  type BaseAddress,
   DESC_ALIGNMENT,
-  DEVICE_AREA,
-  DRIVER_AREA,
   descBytes,
   isQueueSize,
   USED_ALIGNMENT,
@@ -75,25 +75,26 @@ export class Virtqueue {
       hasEventIdx: (low & FEATURE_EVENT_IDX) !== 0,
       hasInOrder: (high & FEATURE_IN_ORDER_BLOCK1) !== 0,
     }
-    const place = { size, desc, avail: driver, used }
+    const bases = device.bus.link.windowBases ?? AREA_BASES
+    const place = { size, desc, avail: driver, used, bases }
     const ring = new DriverRing(place, session.mailbox.outgoing, session.mailbox.incoming, features)
     const setting = device.transport.setVqueue({
       index,
       flags: VQUEUE_ENABLE, // every field is given, so no ignore bit is set (D48, D49)
       size,
       reserved: 0,
-      desc: address(DRIVER_AREA, desc),
-      driver: address(DRIVER_AREA, driver),
-      device: address(DEVICE_AREA, used),
+      desc: address(bases.driver, desc),
+      driver: address(bases.driver, driver),
+      device: address(bases.device, used),
     })
     // D55: the empty response says nothing
     const [, state] = await Promise.all([setting, device.transport.getVqueue(index)])
     const isAsAsked =
       (state.flags & VQUEUE_ENABLED) !== 0 &&
       state.curSize === size &&
-      isSame(state.desc, address(DRIVER_AREA, desc)) &&
-      isSame(state.driver, address(DRIVER_AREA, driver)) &&
-      isSame(state.device, address(DEVICE_AREA, used))
+      isSame(state.desc, address(bases.driver, desc)) &&
+      isSame(state.driver, address(bases.driver, driver)) &&
+      isSame(state.device, address(bases.device, used))
     if (!isAsAsked) throw fail("did not take its configuration")
     return new Virtqueue(index, ring, state, release)
   }
@@ -104,9 +105,8 @@ export class Virtqueue {
   }
 }
 
-/** An address on our bus: `area << 48 | offset`. */
-function address(area: number, offset: number): Address {
-  return { low: offset, high: area * 0x10000 }
+function address(base: BaseAddress, offset: number): Address {
+  return { low: base.low + offset, high: base.high }
 }
 
 function isSame(a: Address, b: Address): boolean {

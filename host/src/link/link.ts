@@ -1,6 +1,8 @@
 // A link moves mailbox packets between the host and one microcontroller. It may lose, double or damage none,
 // some or all of them: the mailbox above it repairs that. It knows nothing of what is in them.
 
+import type { WindowBases } from "../../../shared-protocol/src/ring/layout.js"
+
 /** An epoch that no session takes: a link uses it to find out whether anybody is there. */
 export const PROBE_EPOCH = 0xffff
 
@@ -19,6 +21,8 @@ export interface LinkEvents {
 }
 
 export interface Link {
+  /** Where the window's areas begin, where it is not the serial mailbox bus that is behind the link. */
+  readonly windowBases?: WindowBases | undefined
   /** What the user calls it: `sim`, `/dev/ttyACM0`, `tcp://...`. */
   readonly name: string
   /** Whether what it reaches runs on this computer, as a simulation. */

@@ -10,6 +10,8 @@ import { readFirmware } from "../vm/firmware-image.js"
 import { VirtualMachine } from "../vm/virtual-machine.js"
 import { VmPort } from "../vm/vm-port.js"
 import { findBoards } from "./find-boards.js"
+import { isPlainPort } from "./plain-connection.js"
+import { PlainLink } from "./plain-link.js"
 import { PORT_FORMS } from "./port-forms.js"
 import { SerialStream } from "./serial-stream.js"
 import { parseSocketAddress, SocketStream } from "./socket-stream.js"
@@ -22,7 +24,8 @@ export interface OpenLinkOptions {
 
 /**
  * Makes the link that `port` names, not yet open: `sim` for the simulated board in this process; `auto` for the
- * one board that is connected, else the simulated one; or where a board is. Throws INVALID_ARGUMENT, NOT_FOUND.
+ * one board that is connected, else the simulated one; or where a board is; `plain:` in front of a socket for a
+ * device of the plain profile. Throws INVALID_ARGUMENT, NOT_FOUND.
  */
 export async function makeLink(port: string, options: OpenLinkOptions = {}): Promise<Link> {
   const clock = options.clock ?? systemClock
@@ -30,6 +33,7 @@ export async function makeLink(port: string, options: OpenLinkOptions = {}): Pro
     const machine = new VirtualMachine({ program: readFirmware("simulated"), clock })
     return new JacdacLink(new VmPort(machine), clock)
   }
+  if (isPlainPort(port)) return new PlainLink(port)
   if (port === "auto") return makeLink(await choosePort(options.onChoice), options)
   return new JacdacLink(makeFramePort(port, clock), clock)
 }

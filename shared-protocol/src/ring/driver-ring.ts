@@ -5,15 +5,16 @@
 import type { ByteBuf } from "../bytes.js"
 import type { OutgoingArea } from "../mailbox/outgoing-area.js"
 import {
+  AREA_BASES,
+  type BaseAddress,
   DESCRIPTOR_INDIRECT,
   DESCRIPTOR_NEXT,
   DESCRIPTOR_SIZE,
   DESCRIPTOR_WRITE,
-  DEVICE_AREA,
-  DRIVER_AREA,
   isEventDue,
   type RingFeatures,
   USED_NO_NOTIFY,
+  type WindowBases,
 } from "./layout.js"
 
 /** `take` found no used element. */
@@ -32,6 +33,8 @@ export interface DriverRingPlace {
   readonly avail: number
   /** Offset in the device-written area. */
   readonly used: number
+  /** Where the areas begin; those of the serial mailbox bus when absent. */
+  readonly bases?: WindowBases
 }
 
 export class DriverRing {
@@ -42,6 +45,7 @@ export class DriverRing {
   usedLength = 0
 
   private readonly place: DriverRingPlace
+  private readonly bases: WindowBases
   private readonly driverArea: OutgoingArea
   private readonly deviceArea: ByteBuf
   /** A head's device-writable bytes while the device holds its chain, else -1: the device cannot touch this. */
@@ -60,6 +64,7 @@ export class DriverRing {
 
   constructor(place: DriverRingPlace, driverArea: OutgoingArea, deviceArea: ByteBuf, features: RingFeatures) {
     this.place = place
+    this.bases = place.bases === undefined ? AREA_BASES : place.bases
     this.size = place.size
     this.driverArea = driverArea
     this.deviceArea = deviceArea
@@ -89,7 +94,7 @@ export class DriverRing {
   /** Makes descriptor `index` stand for the `count` entries of the indirect table at `table`. */
   describeTable(index: number, table: number, count: number): void {
     const at = this.place.desc + DESCRIPTOR_SIZE * index
-    this.putAddress(at, table, DRIVER_AREA)
+    this.putAddress(at, table, this.bases.driver)
     this.driverArea.put32(at + 8, DESCRIPTOR_SIZE * count)
     this.driverArea.put16(at + 12, DESCRIPTOR_INDIRECT)
     this.driverArea.put16(at + 14, 0)
@@ -181,16 +186,15 @@ export class DriverRing {
   }
 
   private describeAt(at: number, offset: number, length: number, isWritable: boolean, next: number): void {
-    this.putAddress(at, offset, isWritable ? DEVICE_AREA : DRIVER_AREA)
+    this.putAddress(at, offset, isWritable ? this.bases.device : this.bases.driver)
     this.driverArea.put32(at + 8, length)
     this.driverArea.put16(at + 12, (isWritable ? DESCRIPTOR_WRITE : 0) | (next >= 0 ? DESCRIPTOR_NEXT : 0))
     this.driverArea.put16(at + 14, next >= 0 ? next : 0)
   }
 
-  private putAddress(at: number, offset: number, area: number): void {
-    this.driverArea.put32(at, offset)
-    this.driverArea.put16(at + 4, 0)
-    this.driverArea.put16(at + 6, area)
+  private putAddress(at: number, offset: number, base: BaseAddress): void {
+    this.driverArea.put32(at, base.low + offset)
+    this.driverArea.put32(at + 4, base.high)
   }
 
   private fail(reason: string): number {

@@ -24,6 +24,24 @@ export const DRIVER_AREA = 1
 /** The area of the window that the device writes. */
 export const DEVICE_AREA = 2
 
+/** A 64-bit address in two unsigned halves. */
+export interface BaseAddress {
+  readonly low: number
+  readonly high: number
+}
+
+/** Where the two areas begin, as descriptors and SET_VQUEUE carry it. */
+export interface WindowBases {
+  readonly driver: BaseAddress
+  readonly device: BaseAddress
+}
+
+/** On the serial mailbox bus: `area << 48`. */
+export const AREA_BASES: WindowBases = {
+  driver: { low: 0, high: DRIVER_AREA << 16 },
+  device: { low: 0, high: DEVICE_AREA << 16 },
+}
+
 /** What driver and device agreed on that changes how rings are used. */
 export interface RingFeatures {
   /** VIRTIO_F_INDIRECT_DESC: a descriptor may stand for a table of them. */

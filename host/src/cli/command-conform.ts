@@ -1,0 +1,174 @@
+// `virtio-msg conform`: the conformance suite against a device and its bus, or against a driver.
+
+import { writeFile } from "node:fs/promises"
+import { type Command, InvalidArgumentError, Option } from "commander"
+import { VirtualClock } from "../clock.js"
+import { checkDevice } from "../conformance/check-device.js"
+import type { DevicePort } from "../conformance/device-port.js"
+import { MailboxPort } from "../conformance/mailbox-port.js"
+import { PlainPort } from "../conformance/plain-port.js"
+import { reportAsJson, reportAsJunit } from "../conformance/report-files.js"
+import { formatReport } from "../conformance/report-text.js"
+import { isConforming, type Report } from "../conformance/result.js"
+import type { Row } from "../conformance/row.js"
+import { isCheckable, TABLE } from "../conformance/table.js"
+import { VirtioMsgError } from "../errors.js"
+import { makeLink } from "../node/open-link.js"
+import { isPlainPort } from "../node/plain-connection.js"
+import { colours, helpExamples, note, portOf, print } from "./context.js"
+import { EXIT_FAILED } from "./exit-codes.js"
+import { formatTable } from "./table.js"
+
+/** Longest virtual time that a run may take. */
+const VIRTUAL_LIMIT_MS = 3_600_000
+
+interface ConformOptions {
+  readonly json?: true
+  readonly junit?: string
+  readonly row?: string[]
+  readonly list?: true
+  readonly verbose?: true
+  readonly device?: number
+  readonly chip?: number
+}
+
+export function define(command: Command): void {
+  addReportOptions(command)
+    .option("--device <number>", "only the device with this number", parseNumber)
+    .option("--chip <address>", "an I2C chip that may be written to, as 0x54", parseNumber)
+    .addHelpText(
+      "after",
+      helpExamples(
+        "virtio-msg --port sim conform",
+        "virtio-msg --port sim conform --row V57 --verbose",
+        "virtio-msg --port sim conform --junit /tmp/conformance.xml",
+        "virtio-msg conform --list",
+      ) +
+        "\n\nA device of your own: docs/conform-your-own.md.\n" +
+        "Exit code 1: a MUST row failed, or could not be judged because of another failure.",
+    )
+    .action(async (options: ConformOptions, command: Command) => {
+      const rows = chosenRows(options.row, (row) => row.side !== "driver" && !(row.driver && !row.device))
+      if (options.list) list(options.row ? rows : TABLE, options.json === true)
+      else await finish(await runDevice(portOf(command), rows, options), options)
+    })
+}
+
+/** Options that both commands have. */
+export function addReportOptions(command: Command): Command {
+  return command
+    .option("--json", "as JSON")
+    .option("--junit <file>", "write a JUnit report, too")
+    .addOption(new Option("--row <id...>", "only these rows").argParser(collect))
+    .option("--list", "list the rows and what each is checked by")
+    .option("-v, --verbose", "show the rows that pass, too")
+}
+
+function collect(id: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), ...id.split(",")]
+}
+
+function parseNumber(text: string): number {
+  const value = Number(text)
+  if (!/^(0x[0-9a-f]+|\d+)$/i.test(text) || value > 0xffff)
+    throw new InvalidArgumentError("It is a number from 0 to 65535, as 7 or 0x54.")
+  return value
+}
+
+/** The rows with these ids, those that concern the subject without; throws INVALID_ARGUMENT for an id that is none. */
+export function chosenRows(
+  ids: readonly string[] | undefined,
+  isConcerned: (row: Row) => boolean,
+): readonly Row[] {
+  if (!ids) return TABLE.filter(isConcerned)
+  const wanted = ids.map((id) => id.toUpperCase())
+  const unknown = wanted.find((id) => !TABLE.some((row) => row.id === id))
+  if (unknown !== undefined)
+    throw new VirtioMsgError("INVALID_ARGUMENT", `There is no row ${unknown}.`, {
+      hint: "List the rows: virtio-msg conform --list",
+    })
+  return TABLE.filter((row) => wanted.includes(row.id))
+}
+
+/** Prints the report as asked for, and sets the exit code. */
+export async function finish(report: Report, options: ConformOptions): Promise<void> {
+  if (options.junit !== undefined) await writeJunit(options.junit, report)
+  if (options.json) print(JSON.stringify(reportAsJson(report), undefined, 2))
+  else {
+    const paint = { good: colours.green, bad: colours.red, dim: colours.dim, strong: colours.bold }
+    const columns = process.stdout.columns ?? 110
+    for (const line of formatReport(report, { paint, columns, isVerbose: options.verbose === true }))
+      print(line)
+  }
+  if (!isConforming(report)) process.exitCode = EXIT_FAILED
+}
+
+async function writeJunit(file: string, report: Report): Promise<void> {
+  try {
+    await writeFile(file, reportAsJunit(report))
+  } catch (cause) {
+    throw new VirtioMsgError(
+      "INVALID_ARGUMENT",
+      `Cannot write ${file}: ${cause instanceof Error ? cause.message : cause}`,
+      {
+        hint: "Choose a file in a folder that exists and that you may write to.",
+        cause,
+      },
+    )
+  }
+}
+
+async function runDevice(portName: string, rows: readonly Row[], options: ConformOptions): Promise<Report> {
+  const check = (port: DevicePort) =>
+    checkDevice(port, {
+      rows,
+      ...(options.device === undefined ? {} : { devNum: options.device }),
+      ...(options.chip === undefined ? {} : { chipAddress: options.chip }),
+    })
+  if (portName === "sim") {
+    // nobody waits for a simulated board
+    const clock = new VirtualClock(1000)
+    const link = await makeLink(portName, { clock })
+    const port = await clock.run(MailboxPort.open(link, { clock }))
+    try {
+      return await clock.run(check(port), VIRTUAL_LIMIT_MS)
+    } finally {
+      await port.close()
+    }
+  }
+  const port = isPlainPort(portName)
+    ? await PlainPort.open(portName)
+    : await MailboxPort.open(await makeLink(portName, { onChoice: note }))
+  try {
+    return await check(port)
+  } finally {
+    await port.close()
+  }
+}
+
+function list(rows: readonly Row[], asJson: boolean): void {
+  const listed = rows.map((row) => ({
+    id: row.id,
+    side: row.side,
+    level: row.level,
+    section: row.section,
+    requirement: row.requirement,
+    checkedAgainst: [...(row.device ? ["device"] : []), ...(row.driver ? ["driver"] : [])],
+    notObservable: isCheckable(row) ? null : (row.reason ?? null),
+  }))
+  if (asJson) {
+    print(JSON.stringify(listed, undefined, 2))
+    return
+  }
+  const [title = "", ...lines] = formatTable([
+    ["ROW", "LEVEL", "CHECKED AGAINST", "REQUIREMENT"],
+    ...listed.map(({ id, level, checkedAgainst, requirement }) => [
+      id,
+      level,
+      checkedAgainst.join(", ") || "not observable",
+      requirement,
+    ]),
+  ])
+  print(colours.bold(title))
+  for (const line of lines) print(line)
+}
