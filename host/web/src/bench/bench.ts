@@ -1,8 +1,9 @@
 // What the page is connected to: a whole system in this page, a board on a serial port, or somebody else's bus.
 
-import type { OpenedBus } from "../../../src/open-bus.js"
+import type { OpenedBus } from "../../../src/opened-bus.js"
 import type { Cable } from "./cable.js"
 import type { PacedClock } from "./paced-clock.js"
+import type { PacketGate } from "./packet-gate.js"
 
 export type SourceKind = "simulated" | "serial" | "live"
 
@@ -15,6 +16,8 @@ export interface Bench {
   readonly cable: Cable | undefined
   /** Time that can be stopped; undefined where it is the world's. */
   readonly pace: PacedClock | undefined
+  /** Where time cannot be stopped: what holds the view of it. */
+  readonly gate: PacketGate | undefined
   /** Milliseconds on the bench's clock. */
   now(): number
   /** Takes the board's power away and gives it back; undefined where this page cannot. */

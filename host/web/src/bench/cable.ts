@@ -28,10 +28,14 @@ export class Cable implements FramePort {
   dropRate = 0
   damageRate = 0
 
+  /** Settles when the port is open: the board has its power. */
+  readonly opened: Promise<void>
+
   readonly #port: FramePort
   readonly #clock: Clock
   readonly #options: CableOptions
   #isCut = false
+  #onOpened: () => void = () => {}
 
   constructor(port: FramePort, clock: Clock, options: CableOptions) {
     this.name = port.name
@@ -39,15 +43,18 @@ export class Cable implements FramePort {
     this.#port = port
     this.#clock = clock
     this.#options = options
+    this.opened = new Promise((resolve) => {
+      this.#onOpened = resolve
+    })
   }
 
-  open(events: FramePortEvents): Promise<void> {
-    return this.#port.open({
-      ...events,
+  async open(events: FramePortEvents): Promise<void> {
+    await this.#port.open({
       onLog: (line) => events.onLog(line),
       onClose: (reason) => events.onClose(reason),
       onFrame: (frame) => this.#carry("in", frame, (arrived) => events.onFrame(arrived)),
     })
+    this.#onOpened()
   }
 
   sendFrame(frame: Uint8Array): void {

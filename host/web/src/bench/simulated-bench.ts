@@ -2,7 +2,7 @@
 
 import { Bus } from "../../../src/bus/bus.js"
 import { JacdacLink } from "../../../src/link/jacdac-link.js"
-import { OpenedBus } from "../../../src/open-bus.js"
+import { OpenedBus } from "../../../src/opened-bus.js"
 import { Machine } from "../../../src/vm/machine.js"
 import type { LoadRuntime } from "../../../src/vm/runtime.js"
 import { VmPort } from "../../../src/vm/vm-port.js"
@@ -19,6 +19,7 @@ export class SimulatedBench implements Bench {
   readonly title = "the simulated board in this page"
   readonly cable: Cable
   readonly pace: PacedClock
+  readonly gate = undefined
   readonly machine: Machine
   bus: OpenedBus | undefined
   readonly resetBoard: () => Promise<void>

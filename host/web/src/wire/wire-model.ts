@@ -42,6 +42,8 @@ type DistributiveOmit<T, Keys extends PropertyKey> = T extends unknown ? Omit<T,
 export class WireModel {
   readonly onRow = new Emitter<[row: Row]>()
   readonly onWriting = new Emitter<[writing: Writing]>()
+  /** The device said what it is: an epoch has begun. */
+  readonly onHello = new Emitter<[hello: HelloResponse]>()
   /** Everything was forgotten. */
   readonly onClear = new Emitter<[]>()
 
@@ -228,6 +230,7 @@ export class WireModel {
       if (!hello?.ok) return
       this.hello = hello.value
       this.areas = emptyAreas(hello.value.driverAreaSize, hello.value.deviceAreaSize)
+      this.onHello.emit(hello.value)
     } else if (name === "GET_DEVICE_INFO" && kind === "response") {
       const info = decodeGetDeviceInfoResponse(frame, new Uint8Array(UUID_SIZE))
       if (info.ok) this.deviceIds.set(devNum, info.value.deviceId)

@@ -1,0 +1,151 @@
+// A connected bus and the drivers of its devices, whatever link it is on. Free of Node APIs.
+
+import { VIRTIO_ID_CONSOLE } from "../../shared-protocol/src/device/console.js"
+import { VIRTIO_ID_GPIO } from "../../shared-protocol/src/device/gpio.js"
+import { VIRTIO_ID_I2C } from "../../shared-protocol/src/device/i2c.js"
+import { VIRTIO_ID_RNG } from "../../shared-protocol/src/device/rng.js"
+import { DEVICE_REMOVED, type DeviceEvent } from "../../shared-protocol/src/messages/bus.js"
+import type { HelloResponse } from "../../shared-protocol/src/messages/hello.js"
+import type { Bus } from "./bus/bus.js"
+import { ConsolePort } from "./driver/console-port.js"
+import type { Driver } from "./driver/driver.js"
+import { GpioChip } from "./driver/gpio-chip.js"
+import { I2cAdapter, type I2cAdapterOptions } from "./driver/i2c-adapter.js"
+import { Rng } from "./driver/rng.js"
+import { VirtioDevice } from "./driver/virtio-device.js"
+import { VirtioMsgError } from "./errors.js"
+
+/** Device types, and what people call a device of them. */
+const I2C = { deviceId: VIRTIO_ID_I2C, name: "I2C adapter" }
+const GPIO = { deviceId: VIRTIO_ID_GPIO, name: "GPIO chip" }
+const RNG = { deviceId: VIRTIO_ID_RNG, name: "source of random bytes" }
+const CONSOLE = { deviceId: VIRTIO_ID_CONSOLE, name: "console" }
+
+/** A connected bus. */
+export class OpenedBus {
+  /** The bus itself, for those who speak virtio-msg. */
+  readonly bus: Bus
+  /** The devices found in this epoch of the bus, by number. */
+  readonly #devices = new Map<number, VirtioDevice>()
+  /** Each of the class for its device's type. */
+  readonly #drivers = new Map<number, Driver>()
+  #foundIn = 0
+
+  constructor(bus: Bus) {
+    this.bus = bus
+    bus.onDevice.on(({ deviceNumber, busState }) => {
+      this.#foundIn = 0 // whoever asks next looks again
+      if (busState !== DEVICE_REMOVED) return
+      this.#drivers.delete(deviceNumber) // it hears of it from its device
+      this.#devices.delete(deviceNumber)
+    })
+  }
+
+  /** What the board said of itself. */
+  get board(): HelloResponse {
+    return this.bus.hello
+  }
+
+  /** The devices on the bus, by number, each with what GET_DEVICE_INFO says of it. Asks the board anew. */
+  async devices(): Promise<VirtioDevice[]> {
+    const numbers = await this.bus.devices()
+    const { generation } = this.bus
+    const devices = numbers.map((devNum) => {
+      const device = this.#devices.get(devNum) ?? new VirtioDevice(this.bus, devNum)
+      this.#devices.set(devNum, device)
+      return device
+    })
+    await Promise.all(devices.map((device) => device.getInfo()))
+    this.#foundIn = generation
+    return devices
+  }
+
+  /**
+   * The I2C adapter: that of device `devNum`, or the first on the bus. Initialises it. Rejects with NOT_FOUND,
+   * or as `VirtioDevice.initialise`.
+   */
+  i2c(devNum?: number, options: I2cAdapterOptions = {}): Promise<I2cAdapter> {
+    return this.#use(I2C, devNum, (device) => new I2cAdapter(device, options))
+  }
+
+  /** The GPIO chip, as `i2c`. */
+  gpio(devNum?: number): Promise<GpioChip> {
+    return this.#use(GPIO, devNum, (device) => new GpioChip(device))
+  }
+
+  /** The source of random bytes, as `i2c`. */
+  rng(devNum?: number): Promise<Rng> {
+    return this.#use(RNG, devNum, (device) => new Rng(device))
+  }
+
+  /** The console, as `i2c`. */
+  console(devNum?: number): Promise<ConsolePort> {
+    return this.#use(CONSOLE, devNum, (device) => new ConsolePort(device))
+  }
+
+  /** The driver of device `devNum`, whichever type it has; undefined when the library has none for it. */
+  async driverOf(devNum: number): Promise<Driver | undefined> {
+    await this.#find()
+    switch (this.#devices.get(devNum)?.info?.deviceId) {
+      case VIRTIO_ID_I2C:
+        return this.i2c(devNum)
+      case VIRTIO_ID_GPIO:
+        return this.gpio(devNum)
+      case VIRTIO_ID_RNG:
+        return this.rng(devNum)
+      case VIRTIO_ID_CONSOLE:
+        return this.console(devNum)
+      default:
+        return undefined
+    }
+  }
+
+  async #find(): Promise<void> {
+    await this.bus.whenUp()
+    if (this.#foundIn !== this.bus.generation) await this.devices()
+  }
+
+  async #use<D extends Driver>(
+    type: { readonly deviceId: number; readonly name: string },
+    devNum: number | undefined,
+    make: (device: VirtioDevice) => D,
+  ): Promise<D> {
+    await this.#find()
+    const device = [...this.#devices.values()].find(
+      (candidate) =>
+        candidate.info?.deviceId === type.deviceId && (devNum === undefined || candidate.devNum === devNum),
+    )
+    if (!device)
+      throw new VirtioMsgError(
+        "NOT_FOUND",
+        devNum === undefined ? `The board has no ${type.name}.` : `Device ${devNum} is no ${type.name}.`,
+        { hint: "See what the board has: virtio-msg info" },
+      )
+    let driver = this.#drivers.get(device.devNum) as D | undefined
+    if (!driver) {
+      driver = make(device)
+      this.#drivers.set(device.devNum, driver)
+    }
+    await driver.start()
+    return driver
+  }
+
+  /** Milliseconds that a PING takes. */
+  ping(): Promise<number> {
+    return this.bus.ping()
+  }
+
+  /** Calls back when a device comes or goes. Returns the function that stops that. */
+  onDevice(listener: (event: DeviceEvent) => void): () => void {
+    return this.bus.onDevice.on(listener)
+  }
+
+  /** Ends everything: calls in flight reject with LINK_CLOSED; no timer or handle is left. */
+  async close(): Promise<void> {
+    for (const driver of this.#drivers.values()) driver.close()
+    for (const device of this.#devices.values()) device.detach()
+    this.#drivers.clear()
+    this.#devices.clear()
+    await this.bus.close()
+  }
+}

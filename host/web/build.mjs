@@ -1,0 +1,59 @@
+// Builds the page to dist/web: Vite for what we wrote, and beside it the files that the simulated board needs:
+// our bytecode, and the virtual machine's code as a module of its own, which is fetched when it is first used.
+// Needs the compiled host and firmware in dist/.
+
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import path from "node:path"
+import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const output = path.join(root, "dist/web")
+const program = path.join(root, "dist/firmware/simulated.devs")
+const sourceRoots = ["host/web", "host/src", "shared-protocol/src"]
+
+/** Whether the page is newer than everything that it is made of. */
+function isFresh() {
+  let built
+  try {
+    built = statSync(path.join(output, "vm/devicescript-vm.js")).mtimeMs // written last
+  } catch {
+    return false
+  }
+  const sources = sourceRoots.flatMap((folder) =>
+    readdirSync(path.join(root, folder), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => path.join(entry.parentPath, entry.name)),
+  )
+  return [program, ...sources].every((file) => statSync(file).mtimeMs <= built)
+}
+
+async function build() {
+  const { build: buildPage } = await import("vite") // the bundler that vitest brings along
+  await buildPage({
+    configFile: false,
+    root: path.join(root, "host/web"),
+    base: "./", // relative paths: any web server can host the folder at any place
+    logLevel: "warn",
+    build: {
+      outDir: output,
+      emptyOutDir: true,
+      target: "es2022",
+      cssCodeSplit: false,
+      assetsInlineLimit: 0,
+      modulePreload: { polyfill: false },
+    },
+  })
+  mkdirSync(path.join(output, "firmware"), { recursive: true })
+  copyFileSync(program, path.join(output, "firmware/simulated.devs"))
+  const { readRuntimeCode } = await import(path.join(root, "dist/host/src/vm/runtime-loader.js"))
+  const { RUNTIME_EXPORT, RUNTIME_PARAMETERS } = await import(path.join(root, "dist/host/src/vm/runtime.js"))
+  const head = "// DeviceScript's virtual machine, Microsoft, MIT licence; its WebAssembly is inside"
+  mkdirSync(path.join(output, "vm"), { recursive: true })
+  writeFileSync(
+    path.join(output, "vm/devicescript-vm.js"),
+    `${head}\nexport default (${RUNTIME_PARAMETERS.join(", ")}) => {\n${readRuntimeCode()}\nreturn ${RUNTIME_EXPORT}()\n}\n`,
+  )
+  console.log(`dist/web ${readFileSync(path.join(output, "index.html")).length} bytes of page, and its files`)
+}
+
+if (!isFresh()) await build()

@@ -1,0 +1,244 @@
+// The page as a whole: what it is connected to, and the parts that show it and act on it.
+
+import type { HelloResponse } from "../../../shared-protocol/src/messages/hello.js"
+import type { I2cAdapter } from "../../src/driver/i2c-adapter.js"
+import { VirtioMsgError } from "../../src/errors.js"
+import type { OpenedBus } from "../../src/opened-bus.js"
+import type { Bench, SourceKind } from "./bench/bench.js"
+import { LiveBench } from "./bench/live-bench.js"
+import { fetchProgram, loadRuntimeFromPage } from "./bench/page-files.js"
+import { SerialBench, type SerialPortLike } from "./bench/serial-bench.js"
+import { SimulatedBench } from "./bench/simulated-bench.js"
+import { Tour } from "./tour/tour.js"
+import { byId, setText } from "./view/dom.js"
+import { I2cPanel } from "./view/i2c-panel.js"
+import { Inspector } from "./view/inspector.js"
+import { LadderView } from "./view/ladder.js"
+import { QueueDials } from "./view/queues.js"
+import { watchTheme } from "./view/theme.js"
+import { TimeControls } from "./view/time-controls.js"
+import { TrafficView } from "./view/traffic.js"
+import { TroubleView } from "./view/trouble.js"
+import { SAMPLE_MS, WeatherView } from "./view/weather.js"
+import { WindowMap } from "./view/window-map.js"
+import { WireModel } from "./wire/wire-model.js"
+
+type Tone = "good" | "bad" | "wait"
+
+/** Between two attempts to reach a board that is silent. */
+const RETRY_MS = 1000
+
+export class App {
+  readonly model = new WireModel()
+  readonly ladder = new LadderView(this.model)
+  readonly inspector = new Inspector(this.model, this.ladder)
+  readonly time = new TimeControls(this.model, () => this.bench)
+  readonly trouble = new TroubleView(this.model, () => this.bench)
+  readonly weather = new WeatherView(() => this.adapter())
+  readonly i2c = new I2cPanel(() => this.adapter())
+  readonly #map = new WindowMap(this.model)
+  readonly #dials = new QueueDials(this.model)
+  readonly #traffic = new TrafficView(this.model)
+  readonly #tour = new Tour(this)
+  bench: Bench | undefined
+
+  start(): void {
+    for (const kind of ["simulated", "serial", "live"] as const)
+      byId(`source-${kind}`).addEventListener("click", () => this.connect(kind))
+    byId("tour-start").addEventListener("click", () => this.#tour.start())
+    watchTheme(() => {
+      this.#map.forgetColours()
+      this.weather.recolour()
+    })
+    document.addEventListener("keydown", (event) => this.#takeKey(event))
+    this.model.onHello.on((hello) => this.#greet(hello))
+    const drawForever = () => {
+      this.#draw()
+      requestAnimationFrame(drawForever)
+    }
+    requestAnimationFrame(drawForever)
+    // only the command's own server offers the live view
+    const offersLive = document.querySelector('meta[name="virtio-msg-live"]') !== null
+    byId("source-live").hidden = !offersLive
+    this.connect(offersLive ? "live" : "simulated")
+  }
+
+  /** The I2C adapter of what the page is connected to. Rejects with NOT_FOUND, or as `OpenedBus.i2c`. */
+  async adapter(): Promise<I2cAdapter> {
+    const bus = this.bench?.bus
+    if (!bus) throw new VirtioMsgError("NOT_FOUND", "This page is not connected to a board.")
+    return bus.i2c()
+  }
+
+  /** Connects to something else. */
+  async connect(kind: SourceKind): Promise<void> {
+    let port: SerialPortLike | undefined
+    if (kind === "serial") {
+      port = await this.#choosePort()
+      if (!port) return
+    }
+    try {
+      if (kind === "live") await this.#connectLive()
+      else if (port) await this.#connectSerial(port)
+      else await this.connectSimulated()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /** Makes a simulated board, switches it on and begins to connect to it; paused, all that waits for time to go on. */
+  async connectSimulated({ isPaused = false } = {}): Promise<void> {
+    await this.#disconnect()
+    this.say("Loading the virtual machine", "wait")
+    const bench = new SimulatedBench(await fetchProgram(), loadRuntimeFromPage, this.model)
+    this.#take(bench)
+    const connecting = bench.connect()
+    connecting.then(
+      (bus) => this.#use(bench, bus),
+      (error) => this.#fail(error),
+    )
+    await Promise.race([bench.cable.opened, connecting])
+    this.say("Connecting to the simulated board", "wait")
+    if (isPaused) this.time.pause()
+    else this.time.goOn()
+  }
+
+  /** Shows in what state the connection is. */
+  say(text: string, tone: Tone): void {
+    const status = byId("status")
+    setText(status, text)
+    status.title = text
+    status.dataset.tone = tone
+  }
+
+  async #choosePort(): Promise<SerialPortLike | undefined> {
+    const { serial } = navigator as { serial?: { requestPort(): Promise<SerialPortLike> } }
+    if (!serial) {
+      this.say("This browser has no Web Serial: use Chrome or Edge, over https or on localhost", "bad")
+      return undefined
+    }
+    try {
+      return await serial.requestPort()
+    } catch {
+      return undefined // nobody chose one
+    }
+  }
+
+  async #connectSerial(port: SerialPortLike): Promise<void> {
+    await this.#disconnect()
+    const bench = new SerialBench(port, this.model)
+    this.#take(bench)
+    this.say("Looking for the firmware on the serial port", "wait")
+    await this.#use(bench, await bench.connect())
+  }
+
+  async #connectLive(): Promise<void> {
+    await this.#disconnect()
+    const bench = new LiveBench(this.model)
+    this.#take(bench)
+    bench.onState = (text, isConnected) => this.say(text, isConnected ? "good" : "bad")
+    this.say("Connecting to the dashboard's server", "wait")
+    bench.connect()
+  }
+
+  async #disconnect(): Promise<void> {
+    const { bench } = this
+    this.bench = undefined
+    await bench?.close()
+  }
+
+  #take(bench: Bench): void {
+    this.bench = bench
+    for (const button of document.querySelectorAll<HTMLButtonElement>(".sources button"))
+      button.setAttribute("aria-pressed", String(button.id === `source-${bench.kind}`))
+    this.model.clear()
+    this.weather.clear()
+    this.i2c.clear()
+    this.i2c.isSimulated = bench.kind === "simulated"
+    this.i2c.setEnabled(bench.kind !== "live")
+    this.time.connected()
+    this.trouble.connected()
+    setText(byId("a7-what"), bench.kind === "live" ? "somebody's driver" : "the driver, in this page")
+    setText(byId("m4-what"), "the device")
+  }
+
+  /** The bus is connected: keeps it so, and measures the weather. */
+  async #use(bench: Bench, opened: OpenedBus): Promise<void> {
+    const { bus } = opened
+    bus.onLost.on((error) => {
+      if (this.bench !== bench) return
+      this.say(error.message, "bad")
+      this.trouble.lost(error.message)
+      this.#recover(bench, opened)
+    })
+    await this.#reach(bench, opened)
+    this.#sampleForever(bench)
+  }
+
+  async #recover(bench: Bench, opened: OpenedBus): Promise<void> {
+    await this.#reach(bench, opened)
+    if (this.bench === bench) this.trouble.recovered()
+  }
+
+  /** Initialises the I2C device, trying until it works or the bench is another. */
+  async #reach(bench: Bench, opened: OpenedBus): Promise<void> {
+    while (this.bench === bench) {
+      try {
+        await opened.i2c()
+        return
+      } catch (error) {
+        if (this.bench !== bench) return
+        this.#fail(error)
+        if (error instanceof VirtioMsgError && error.code === "LINK_CLOSED") return
+        await wait(opened, RETRY_MS)
+      }
+    }
+  }
+
+  async #sampleForever(bench: Bench): Promise<void> {
+    while (this.bench === bench && bench.bus) {
+      if (this.weather.isWanted) await this.weather.sample(() => bench.now())
+      await wait(bench.bus, SAMPLE_MS)
+    }
+  }
+
+  #greet(hello: HelloResponse): void {
+    const { epoch } = this.model
+    const version = hello.firmwareVersion.slice(0, 3).join(".")
+    setText(byId("m4-what"), hello.board)
+    const where = this.bench?.title ?? ""
+    this.say(
+      `Connected to ${where}: firmware ${version}, epoch 0x${epoch.toString(16).padStart(4, "0")}`,
+      "good",
+    )
+  }
+
+  #fail(error: unknown): void {
+    const isOurs = error instanceof VirtioMsgError
+    this.say(isOurs ? [error.message, error.hint].filter(Boolean).join(" ") : String(error), "bad")
+    if (!isOurs) throw error
+  }
+
+  #takeKey(event: KeyboardEvent): void {
+    const isTyping = (event.target as Element).matches(
+      "input:not([type=range], [type=checkbox]), select, textarea",
+    )
+    if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return
+    const button = { p: "pause", s: "step", d: "detect", r: "reset", c: "cut", t: "theme" }[
+      event.key.toLowerCase()
+    ]
+    if (button) byId<HTMLButtonElement>(button).click()
+  }
+
+  #draw(): void {
+    this.#map.draw(performance.now())
+    this.#dials.draw()
+    if (this.bench) this.#traffic.draw(this.bench.now())
+  }
+}
+
+function wait(opened: OpenedBus, durationMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    opened.bus.clock.schedule(durationMs, resolve)
+  })
+}

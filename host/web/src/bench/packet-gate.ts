@@ -1,0 +1,65 @@
+// Lets packets through to the model, or keeps them while somebody looks closely: what a real board or another
+// program does cannot be stopped, but the view of it can.
+
+import { readPacket } from "../../../src/trace/packet-records.js"
+import type { Direction } from "../../../src/trace/trace.js"
+import type { WireModel } from "../wire/wire-model.js"
+import type { Fate } from "./cable.js"
+
+/** More than these are not kept: the oldest are shown, paused or not. */
+const MOST_KEPT = 20_000
+
+type Kept = readonly [direction: Direction, bytes: Uint8Array, fate: Fate, atMs: number]
+
+export class PacketGate {
+  readonly #model: WireModel
+  #kept: Kept[] = []
+  #isShut = false
+
+  constructor(model: WireModel) {
+    this.#model = model
+  }
+
+  /** How many packets wait to be shown. */
+  get keptCount(): number {
+    return this.#kept.length
+  }
+
+  get isShut(): boolean {
+    return this.#isShut
+  }
+
+  packet(...packet: Kept): void {
+    if (!this.#isShut) this.#model.packet(...packet)
+    else {
+      this.#kept.push(packet)
+      if (this.#kept.length > MOST_KEPT) this.#showNext()
+    }
+  }
+
+  shut(): void {
+    this.#isShut = true
+  }
+
+  open(): void {
+    this.#isShut = false
+    while (this.#showNext());
+  }
+
+  /** Shows what was kept up to the next packet with anything in it. */
+  step(): void {
+    this.#isShut = true
+    for (let next = this.#showNext(); next; next = this.#showNext()) if (readPacket(next[1])?.hasData) return
+  }
+
+  /** Forgets what was kept. */
+  clear(): void {
+    this.#kept = []
+  }
+
+  #showNext(): Kept | undefined {
+    const next = this.#kept.shift()
+    if (next) this.#model.packet(...next)
+    return next
+  }
+}

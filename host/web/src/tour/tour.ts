@@ -1,0 +1,108 @@
+// The guided tour: starts the simulated system anew, in time that stands still, and goes from message to message.
+
+import type { App } from "../app.js"
+import { byId, setText } from "../view/dom.js"
+import { TOUR_STEPS, type TourStep } from "./steps.js"
+
+/** The longest that a step may take, in virtual time. */
+const STEP_LIMIT_MS = 10_000
+
+export class Tour {
+  readonly #app: App
+  readonly #dialog = byId<HTMLDialogElement>("tour")
+  readonly #next = byId<HTMLButtonElement>("tour-next")
+  #at = 0
+  #wasMeasuring = true
+  /** Whether the A7 is busy with what a step told it to do. */
+  #isActing = false
+
+  constructor(app: App) {
+    this.#app = app
+    this.#next.addEventListener("click", () => this.#go(this.#at + 1))
+    byId("tour-end").addEventListener("click", () => this.#end())
+    this.#dialog.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.#end()
+      else if (event.key === "ArrowRight") this.#next.click()
+    })
+  }
+
+  async start(): Promise<void> {
+    const { weather } = this.#app
+    if (!this.#dialog.open) this.#wasMeasuring = weather.isWanted
+    weather.isWanted = false
+    // not modal: the page under it stays there to be looked at, and used
+    if (!this.#dialog.open) this.#dialog.show()
+    this.#next.focus()
+    await this.#app.connectSimulated({ isPaused: true })
+    await this.#go(0)
+  }
+
+  async #go(at: number): Promise<void> {
+    const step = TOUR_STEPS[at]
+    if (!step) {
+      this.#end()
+      return
+    }
+    this.#at = at
+    this.#next.disabled = true
+    this.#show(step, at)
+    await this.#play(step)
+    this.#next.disabled = false
+    this.#next.focus()
+  }
+
+  #show(step: TourStep, at: number): void {
+    setText(byId("tour-count"), `Step ${at + 1} of ${TOUR_STEPS.length}`)
+    setText(byId("tour-title"), step.title)
+    setText(byId("tour-text"), step.text)
+    setText(this.#next, at === TOUR_STEPS.length - 1 ? "Finish" : "Next")
+    byId<HTMLProgressElement>("tour-progress").value = at + 1
+    this.#point(step.panel)
+  }
+
+  /** Outlines the panel that the step speaks of, and brings it into sight. */
+  #point(panel: string | undefined): void {
+    for (const pointed of document.querySelectorAll(".spoken-of")) pointed.classList.remove("spoken-of")
+    if (panel === undefined) return
+    const target = byId(panel)
+    target.classList.add("spoken-of")
+    this.#dialog.dataset.beside = target.closest(".a7-column") ? "right" : "left"
+    target.scrollIntoView({ block: "nearest" })
+    // on a telephone the dialog covers the lower half
+    if (matchMedia("(max-width: 699px)").matches) target.scrollIntoView({ block: "start" })
+  }
+
+  async #play({ act, isIt, isDone }: TourStep): Promise<void> {
+    const { model, time, ladder } = this.#app
+    this.#begin(act)
+    if (isIt) {
+      await time.runUntil((index) => {
+        const row = model.row(index)
+        return row?.kind === "message" && isIt(row)
+      }, STEP_LIMIT_MS)
+      const row = model.findRow((one) => one.kind === "message" && isIt(one))
+      if (row) ladder.choose(row.index)
+    }
+    if (isDone) await this.#app.bench?.pace?.runUntil(() => !this.#isActing, STEP_LIMIT_MS)
+  }
+
+  /** Begins what the A7 does at a step; time has to move for it to be done. */
+  #begin(act: TourStep["act"]): void {
+    const { i2c, weather, bench } = this.#app
+    if (!act || !bench) return
+    this.#isActing = true
+    const acting = act === "detect" ? i2c.detect() : weather.sample(() => bench.now())
+    acting.finally(() => {
+      this.#isActing = false
+    })
+  }
+
+  #end(): void {
+    this.#dialog.close()
+    this.#point(undefined)
+    this.#app.weather.isWanted = this.#wasMeasuring
+    this.#app.ladder.choose(undefined)
+    this.#app.time.goOn()
+    byId("tour-start").focus()
+  }
+}

@@ -1,0 +1,179 @@
+// The I2C bus: i2cdetect's grid, and the registers of a chip.
+
+import { detect } from "../../../src/cli/i2c-detect.js"
+import { formatByte, parseAddress, parseNumber } from "../../../src/cli/i2c-numbers.js"
+import type { I2cAdapter } from "../../../src/driver/i2c-adapter.js"
+import { VirtioMsgError } from "../../../src/errors.js"
+import { byId, element, setText } from "./dom.js"
+
+const FIRST = 0x08
+const LAST = 0x77
+/** As i2c-tools' block commands. */
+const MOST_BYTES = 32
+const SIMULATED_CHIPS: Record<number, string> = {
+  72: "LM75, temperature",
+  80: "24C02, EEPROM",
+  84: "ST's RAM",
+  86: "ST's RAM",
+  118: "BME280, weather",
+}
+
+export class I2cPanel {
+  readonly #adapter: () => Promise<I2cAdapter>
+  readonly #grid = byId<HTMLTableElement>("detect-grid")
+  readonly #form = byId<HTMLFormElement>("registers")
+  readonly #result = byId<HTMLOutputElement>("register-result")
+  readonly #typed = byId("typed")
+  readonly #cells = new Map<number, HTMLTableCellElement>()
+  /** Whether the chips' names are known. */
+  isSimulated = true
+
+  /** `adapter` gives the I2C adapter of whatever the page is connected to; it may reject. */
+  constructor(adapter: () => Promise<I2cAdapter>) {
+    this.#adapter = adapter
+    this.#makeGrid()
+    byId("detect").addEventListener("click", () => this.detect())
+    byId("write").addEventListener("click", () => this.#write())
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault()
+      this.#read()
+    })
+    this.#form.addEventListener("input", (event) => {
+      ;(event.target as Element).removeAttribute("aria-invalid")
+      this.#type("get")
+    })
+  }
+
+  /** Forgets what was found. */
+  clear(): void {
+    for (const cell of this.#cells.values()) cell.replaceChildren("··")
+    this.#show("–")
+  }
+
+  setEnabled(isOn: boolean): void {
+    for (const id of ["detect", "read", "write"]) byId<HTMLButtonElement>(id).disabled = !isOn
+  }
+
+  async detect(): Promise<void> {
+    await this.#run(async () => {
+      setText(this.#typed, "$ virtio-msg i2c detect")
+      const found = await detect(await this.#adapter(), FIRST, LAST, "auto")
+      for (const [address, cell] of this.#cells)
+        cell.replaceChildren(found.has(address) ? this.#chipButton(address) : "--")
+      return `${found.size} chip${found.size === 1 ? "" : "s"}: ${[...found].map(formatByte).join(" ")}`
+    })
+  }
+
+  #makeGrid(): void {
+    const digits = Array.from({ length: 16 }, (_, digit) => digit.toString(16))
+    const head = element(
+      "tr",
+      {},
+      element("td"),
+      ...digits.map((digit) => element("th", { scope: "col" }, digit)),
+    )
+    const body = element("tbody")
+    for (let line = 0; line < 0x80; line += 16) {
+      const row = element("tr", {}, element("th", { scope: "row" }, line.toString(16).padStart(2, "0")))
+      for (let address = line; address < line + 16; address++) {
+        const cell = element("td")
+        if (address >= FIRST && address <= LAST) {
+          cell.append("··")
+          this.#cells.set(address, cell)
+        }
+        row.append(cell)
+      }
+      body.append(row)
+    }
+    this.#grid.append(element("thead", {}, head), body)
+  }
+
+  #chipButton(address: number): HTMLButtonElement {
+    const name = this.isSimulated ? SIMULATED_CHIPS[address] : undefined
+    const button = element(
+      "button",
+      { type: "button", title: name, "aria-label": `Chip ${formatByte(address)}${name ? `, ${name}` : ""}` },
+      address.toString(16).padStart(2, "0"),
+    )
+    button.addEventListener("click", () => {
+      this.#input("chip").value = formatByte(address)
+      this.#type("get")
+      this.#input("register").focus()
+    })
+    return button
+  }
+
+  async #read(): Promise<void> {
+    await this.#run(async () => {
+      const { chip, register } = this.#place()
+      const length = this.#number("length", "Number of bytes", 1, MOST_BYTES)
+      this.#type("get")
+      const data = await (await this.#adapter()).readBlock(chip, register, length)
+      return Array.from(data, formatByte).join(" ")
+    })
+  }
+
+  async #write(): Promise<void> {
+    await this.#run(async () => {
+      const { chip, register } = this.#place()
+      const values = this.#input("value")
+        .value.trim()
+        .split(/[\s,]+/)
+      const bytes = values.map((text) => this.#check("value", () => parseNumber(text, "Value", 0, 0xff)))
+      this.#type("set")
+      await (await this.#adapter()).writeBlock(chip, register, bytes)
+      return `${bytes.length} byte${bytes.length === 1 ? "" : "s"} written`
+    })
+  }
+
+  #place(): { chip: number; register: number } {
+    return {
+      chip: this.#check("chip", () => parseAddress(this.#input("chip").value.trim())),
+      register: this.#number("register", "Register", 0, 0xff),
+    }
+  }
+
+  #number(id: string, what: string, least: number, most: number): number {
+    return this.#check(id, () => parseNumber(this.#input(id).value.trim(), what, least, most))
+  }
+
+  /** Marks the field that is wrong. */
+  #check<T>(id: string, parse: () => T): T {
+    const input = this.#input(id)
+    try {
+      input.removeAttribute("aria-invalid")
+      return parse()
+    } catch (error) {
+      input.setAttribute("aria-invalid", "true")
+      input.focus()
+      throw error
+    }
+  }
+
+  /** Shows what one would type for this. */
+  #type(verb: "get" | "set"): void {
+    const { value: chip } = this.#input("chip")
+    const { value: register } = this.#input("register")
+    const { value: length } = this.#input("length")
+    const more = verb === "set" ? ` ${this.#input("value").value}` : length === "1" ? "" : ` i ${length}`
+    setText(this.#typed, `$ virtio-msg i2c ${verb} ${chip} ${register}${more}`)
+  }
+
+  async #run(work: () => Promise<string>): Promise<void> {
+    try {
+      this.#show("…")
+      this.#show(await work())
+    } catch (error) {
+      this.#show(error instanceof VirtioMsgError ? error.message : String(error), "bad")
+    }
+  }
+
+  #show(text: string, tone = "plain"): void {
+    this.#result.value = text
+    this.#result.dataset.tone = tone
+  }
+
+  #input(id: string): HTMLInputElement {
+    return byId<HTMLInputElement>(id)
+  }
+}

@@ -1,0 +1,165 @@
+// The chosen rung in full: what the specification says, the message's fields, the packet's bytes, and what the
+// packet wrote into the window.
+
+import type { PacketRecord } from "../../../src/trace/packet-records.js"
+import { describeByte, queueRegions } from "../wire/queue-view.js"
+import type { MessageRow, Row, SeenPacket } from "../wire/row.js"
+import type { WireModel } from "../wire/wire-model.js"
+import { byId, element, setText } from "./dom.js"
+import { formatTime, type LadderView } from "./ladder.js"
+import { specWords } from "./spec-words.js"
+
+const HEADER_FIELDS: readonly [name: string, at: number, length: number][] = [
+  ["flags", 0, 1],
+  ["epoch", 1, 2],
+  ["sequence", 3, 1],
+  ["acknowledgement", 4, 1],
+]
+
+export class Inspector {
+  readonly #model: WireModel
+  readonly #body = byId("inspector-body")
+  readonly #title = byId("inspector-title")
+  readonly #tools = byId("inspector-tools")
+  readonly #partner = byId<HTMLButtonElement>("inspect-partner")
+  readonly #hint = this.#body.firstElementChild as Element
+
+  constructor(model: WireModel, ladder: LadderView) {
+    this.#model = model
+    this.#body.tabIndex = 0 // it scrolls
+    ladder.onChoose = (row) => this.#show(row)
+    this.#partner.addEventListener("click", () => {
+      const row = ladder.chosen
+      if (row?.kind === "message" && row.answers) ladder.choose(row.answers.index)
+    })
+    this.#body.addEventListener("pointerover", (event) => this.#light(event.target as Element))
+    this.#body.addEventListener("pointerleave", () => this.#light(undefined))
+  }
+
+  #show(row: Row | undefined): void {
+    this.#tools.hidden = !(row?.kind === "message" && row.answers)
+    this.#body.scrollTop = 0
+    if (!row) {
+      setText(this.#title, "Message")
+      this.#body.replaceChildren(this.#hint)
+      return
+    }
+    if (row.kind === "remark") {
+      setText(this.#title, "Remark")
+      this.#body.replaceChildren(element("p", { class: "says" }, row.text))
+      return
+    }
+    const { packet } = row
+    this.#body.style.setProperty("--side", packet.direction === "out" ? "var(--a7)" : "var(--m4)")
+    const parts: Node[] = [factsLine(row)]
+    if (row.kind === "message") {
+      setText(this.#title, `${row.message.name}, ${row.message.kind}`)
+      setText(this.#partner, row.message.kind === "response" ? "Its request" : "Its kick")
+      parts.push(...saysOf(row), element("p", {}, row.message.text))
+    } else if (row.kind === "memory") {
+      setText(this.#title, "Memory")
+      const text =
+        "Changed bytes of the shared window alone: they did not fit the packet of the message that announces them."
+      parts.push(element("p", { class: "says" }, text))
+    } else {
+      setText(this.#title, "A packet without records")
+      parts.push(element("p", { class: "says" }, `It says: ${row.text}.`))
+    }
+    const spans = row.kind === "signal" ? [] : row.spans
+    if (spans.length > 0)
+      parts.push(element("h3", {}, "What it wrote into the window"), this.#spanTable(packet, spans))
+    parts.push(element("h3", {}, `The packet's ${packet.bytes.length} bytes`), byteGrid(packet, row))
+    this.#body.replaceChildren(...parts)
+  }
+
+  #spanTable(packet: SeenPacket, spans: readonly PacketRecord[]): HTMLElement {
+    const area = packet.direction === "out" ? "driver" : "device"
+    const regions = this.#model.queues
+      .flatMap((queue) => queueRegions(queue, this.#model.areas))
+      .filter((region) => region.area === area)
+    const rows = spans.map(({ at, length, offset }) => {
+      const region = regions.findLast((one) => offset >= one.offset && offset < one.offset + one.length)
+      const where = `${area === "driver" ? 1 : 2}:0x${offset.toString(16).padStart(4, "0")}`
+      return element(
+        "tr",
+        { "data-from": at, "data-to": at + length },
+        element("th", { scope: "row" }, where),
+        element("td", {}, hex(packet.bytes.subarray(at, at + length))),
+        element("td", {}, region ? describeByte(region, offset) : ""),
+      )
+    })
+    return table(["place", "bytes", "what it is"], rows)
+  }
+
+  /** Lights the bytes that a row of a table speaks of. */
+  #light(target: Element | undefined): void {
+    const range = target?.closest<HTMLElement>("[data-from]")?.dataset
+    for (const cell of this.#body.querySelectorAll<HTMLElement>(".bytes [data-at]")) {
+      const at = Number(cell.dataset.at)
+      const isLit = range !== undefined && at >= Number(range.from) && at < Number(range.to)
+      cell.classList.toggle("lit", isLit)
+    }
+  }
+}
+
+function factsLine(row: Exclude<Row, { kind: "remark" }>): HTMLElement {
+  const { packet } = row
+  const { contents } = packet
+  const facts = [
+    packet.direction === "out" ? "A7 to M4" : "M4 to A7",
+    formatTime(row.atMs),
+    `packet ${packet.number}${contents.hasData ? `, sequence ${contents.sequence}` : ""}`,
+    `acknowledges ${contents.acknowledgement}`,
+  ]
+  if (contents.isConnect) facts.push("begins an epoch")
+  if (packet.isRepetition) facts.push("sent again")
+  if (packet.fate !== "delivered")
+    facts.push(`never arrived: ${packet.fate === "cut" ? "the cable is cut" : packet.fate}`)
+  if (row.kind === "message" && row.answers) facts.push(`${row.answers.tookMs.toFixed(1)} ms later`)
+  return element("p", { class: "facts-line" }, ...facts.map((fact) => element("span", {}, fact)))
+}
+
+function saysOf({ message }: MessageRow): HTMLElement[] {
+  const words = specWords(message.name)
+  if (!words) return []
+  const says = message.kind === "response" ? words.response : words.request
+  return [element("p", { class: "says" }, `${says} `, element("cite", {}, `(${words.section})`))]
+}
+
+function byteGrid(packet: SeenPacket, row: Row): HTMLElement {
+  const isNarrow = matchMedia("(max-width: 480px)").matches
+  const columns = isNarrow ? 8 : 16
+  const grid = element("div", { class: "bytes", role: "img", "aria-label": hex(packet.bytes) })
+  for (const [at, byte] of packet.bytes.entries()) {
+    if (at % columns === 0)
+      grid.append(element("span", { class: "offset" }, at.toString(16).padStart(2, "0")))
+    const [kind, title] = whatIs(packet, at, row)
+    grid.append(element("span", { class: kind, title, "data-at": at }, byte.toString(16).padStart(2, "0")))
+  }
+  return grid
+}
+
+/** What the byte at `at` of a packet belongs to: its class in the grid, and a title. */
+function whatIs(packet: SeenPacket, at: number, row: Row): [kind: string, title: string] {
+  const field = HEADER_FIELDS.find(([, start, length]) => at >= start && at < start + length)
+  if (field) return ["head", `packet header: ${field[0]}`]
+  const record = packet.contents.records.find((one) => at >= one.at && at < one.at + one.length)
+  if (!record) return ["head", "head of a record"]
+  if (record.kind === "span")
+    return ["span", `window offset 0x${(record.offset + at - record.at).toString(16)}`]
+  const isChosen = row.kind === "message" && row.record === record
+  return [isChosen ? "here" : "record", isChosen ? "this message" : "another message of the packet"]
+}
+
+function table(heads: readonly string[], rows: readonly HTMLElement[]): HTMLElement {
+  return element(
+    "table",
+    { class: "fields" },
+    element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))),
+    element("tbody", {}, ...rows),
+  )
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ")
+}

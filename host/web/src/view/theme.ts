@@ -1,0 +1,29 @@
+// Light or dark: as the system has it, until somebody chooses; the choice is remembered.
+
+import { byId } from "./dom.js"
+
+const KEY = "virtio-msg-theme"
+
+/** Calls back when the colours change. */
+export function watchTheme(onChange: () => void): void {
+  const button = byId("theme")
+  const system = matchMedia("(prefers-color-scheme: dark)")
+  const { dataset } = document.documentElement
+  const isDark = () => (dataset.theme ? dataset.theme === "dark" : system.matches)
+  const label = () => button.setAttribute("aria-label", `Change to the ${isDark() ? "light" : "dark"} theme`)
+  button.addEventListener("click", () => {
+    dataset.theme = isDark() ? "light" : "dark"
+    try {
+      localStorage.setItem(KEY, dataset.theme)
+    } catch {
+      // a browser that keeps nothing: then it is not remembered
+    }
+    label()
+    onChange()
+  })
+  system.addEventListener("change", () => {
+    label()
+    onChange()
+  })
+  label()
+}

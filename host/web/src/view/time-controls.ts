@@ -1,0 +1,78 @@
+// Pause, step and speed: of the simulated system's time, or of the view where time is the world's.
+
+import type { Bench } from "../bench/bench.js"
+import type { WireModel } from "../wire/wire-model.js"
+import { byId } from "./dom.js"
+
+/** A step gives up when nothing is sent for so long, in virtual time. */
+const STEP_LIMIT_MS = 5000
+
+export class TimeControls {
+  readonly #model: WireModel
+  readonly #bench: () => Bench | undefined
+  readonly #pause = byId<HTMLButtonElement>("pause")
+  readonly #speed = byId<HTMLSelectElement>("speed")
+
+  constructor(model: WireModel, bench: () => Bench | undefined) {
+    this.#model = model
+    this.#bench = bench
+    this.#pause.addEventListener("click", () => (this.isPaused ? this.goOn() : this.pause()))
+    byId("step").addEventListener("click", () => this.step())
+    this.#speed.addEventListener("change", () => this.connected())
+  }
+
+  get isPaused(): boolean {
+    const bench = this.#bench()
+    return bench?.pace?.isPaused ?? bench?.gate?.isShut ?? false
+  }
+
+  /** The page is connected to something else. */
+  connected(): void {
+    const bench = this.#bench()
+    byId("speed-field").hidden = bench !== undefined && bench.pace === undefined
+    if (bench?.pace) bench.pace.speed = Number(this.#speed.value)
+    this.#show()
+  }
+
+  pause(): void {
+    this.#bench()?.pace?.pause()
+    this.#bench()?.gate?.shut()
+    this.#show()
+  }
+
+  goOn(): void {
+    this.#bench()?.pace?.start()
+    this.#bench()?.gate?.open()
+    this.#show()
+  }
+
+  /** Goes on to the next packet with anything in it, and pauses there. */
+  async step(): Promise<void> {
+    const bench = this.#bench()
+    bench?.gate?.step()
+    this.#show(true)
+    if (bench?.pace) await this.runUntil(() => true, STEP_LIMIT_MS)
+  }
+
+  /**
+   * Lets the simulated time run until a new message or piece of memory is on the ladder for which `isIt` holds, and
+   * pauses there. Resolves with whether it came to that.
+   */
+  async runUntil(isIt: (index: number) => boolean, limitMs: number): Promise<boolean> {
+    const pace = this.#bench()?.pace
+    if (!pace) return false
+    let isThere = false
+    const off = this.#model.onRow.on((row) => {
+      if ((row.kind === "message" || row.kind === "memory") && isIt(row.index)) isThere = true
+    })
+    this.#show(true)
+    await pace.runUntil(() => isThere, limitMs)
+    off()
+    this.#show()
+    return isThere
+  }
+
+  #show(isPaused = this.isPaused): void {
+    this.#pause.setAttribute("aria-pressed", String(isPaused))
+  }
+}

@@ -1,0 +1,33 @@
+// The counters, and what is left of the M4's sending budget.
+
+import { BUDGET_BURST, type WayCount } from "../wire/counters.js"
+import type { WireModel } from "../wire/wire-model.js"
+import { byId, setText } from "./dom.js"
+
+const SHOWN: readonly (keyof WayCount)[] = ["packets", "bytes", "messages", "lost", "again"]
+
+export class TrafficView {
+  readonly #model: WireModel
+  readonly #meter = byId<HTMLMeterElement>("budget")
+
+  constructor(model: WireModel) {
+    this.#model = model
+  }
+
+  /** `nowMs` is the bench's time: the budget grows back with it. */
+  draw(nowMs: number): void {
+    const { counters } = this.#model
+    for (const way of ["out", "in"] as const)
+      for (const name of SHOWN) setText(byId(`${way}-${name}`), counters[way][name].toLocaleString("en"))
+    setText(byId("round-trips"), counters.roundTripCount.toLocaleString("en"))
+    setText(byId("round-trip-last"), milliseconds(counters.lastRoundTripMs))
+    setText(byId("round-trip-median"), milliseconds(counters.medianRoundTripMs))
+    const budget = counters.budget(nowMs)
+    this.#meter.value = budget
+    setText(byId("budget-text"), `${budget.toFixed(1)} of ${BUDGET_BURST} packets, 50 a second`)
+  }
+}
+
+function milliseconds(value: number | undefined): string {
+  return value === undefined ? "–" : `${value.toFixed(1)} ms`
+}

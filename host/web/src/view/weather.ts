@@ -1,0 +1,174 @@
+// The weather: three curves of what a BME280 on the bus measures.
+
+import uPlot from "uplot" // draws time series on a canvas, 50 kB, no dependencies
+import "uplot/dist/uPlot.min.css"
+import { BME280_ADDRESS, Bme280 } from "../../../src/chips/bme280.js"
+import type { I2cAdapter } from "../../../src/driver/i2c-adapter.js"
+import { VirtioMsgError } from "../../../src/errors.js"
+import { byId, setText } from "./dom.js"
+
+/** Points that are kept: four minutes at two a second. */
+const MOST_POINTS = 480
+/** Between two measurements, on the bench's clock. */
+export const SAMPLE_MS = 500
+
+interface Curve {
+  readonly name: "temperature" | "pressure" | "humidity"
+  readonly unit: string
+  readonly digits: number
+  /** What a curve at rest still spans: noise is not stretched to the whole height. */
+  readonly leastSpan: number
+  readonly colour: string
+}
+
+const CURVES: readonly Curve[] = [
+  { name: "temperature", unit: "°C", digits: 2, leastSpan: 0.2, colour: "--m4" },
+  { name: "pressure", unit: "hPa", digits: 1, leastSpan: 0.5, colour: "--a7" },
+  { name: "humidity", unit: "%", digits: 1, leastSpan: 0.5, colour: "--available" },
+]
+
+export class WeatherView {
+  readonly #adapter: () => Promise<I2cAdapter>
+  readonly #note = byId("sensor-note")
+  readonly #wants = byId<HTMLInputElement>("sampling")
+  #plots: uPlot[] = []
+  /** Seconds, then the three quantities. */
+  #data: [number[], number[], number[], number[]] = [[], [], [], []]
+  #sensor: { readonly adapter: I2cAdapter; readonly chip: Bme280 } | undefined
+
+  constructor(adapter: () => Promise<I2cAdapter>) {
+    this.#adapter = adapter
+    this.recolour()
+    const resize = new ResizeObserver(() => {
+      for (const plot of this.#plots) plot.setSize(sizeOf(plot.root.parentElement as HTMLElement))
+    })
+    for (const { name } of CURVES) resize.observe(chartOf(name))
+  }
+
+  /** Whether somebody wants to see the weather. */
+  get isWanted(): boolean {
+    return this.#wants.checked
+  }
+
+  set isWanted(isOn: boolean) {
+    this.#wants.checked = isOn
+  }
+
+  /** Forgets the curves and the chip. */
+  clear(): void {
+    this.#data = [[], [], [], []]
+    this.#sensor = undefined
+    for (const { name } of CURVES) byId<HTMLOutputElement>(name).value = "–"
+    this.#show()
+    setText(this.#note, "A BME280 at 0x76, read through virtio-i2c twice a second.")
+  }
+
+  /** Measures once. Resolves also when there is nothing to measure with, and says so. `nowMs` is the bench's time. */
+  async sample(nowMs: () => number): Promise<void> {
+    try {
+      const adapter = await this.#adapter()
+      if (this.#sensor?.adapter !== adapter) this.#sensor = { adapter, chip: await Bme280.open(adapter) }
+      const { temperatureC, pressurePa, humidityPercent } = await this.#sensor.chip.read()
+      this.#add(nowMs() / 1000, [temperatureC, pressurePa / 100, humidityPercent])
+      setText(this.#note, "A BME280 at 0x76, read through virtio-i2c twice a second.")
+    } catch (error) {
+      this.#sensor = undefined
+      if (!(error instanceof VirtioMsgError)) throw error
+      const isMissing = error.code === "NACK" || error.code === "NOT_FOUND"
+      setText(
+        this.#note,
+        isMissing ? `No BME280 at 0x${BME280_ADDRESS.toString(16)} on this bus.` : error.message,
+      )
+    }
+  }
+
+  /** Makes the plots anew, in the colours that the page has now. */
+  recolour(): void {
+    for (const plot of this.#plots) plot.destroy()
+    const style = getComputedStyle(document.documentElement)
+    const probe = document.createElement("i")
+    document.body.append(probe)
+    const colourOf = (name: string) => {
+      probe.style.color = `var(${name})`
+      return getComputedStyle(probe).color
+    }
+    const font = `11px ${style.getPropertyValue("--sans")}`
+    this.#plots = CURVES.map((curve) =>
+      makePlot(curve, colourOf(curve.colour), colourOf("--ink-soft"), colourOf("--line"), font),
+    )
+    probe.remove()
+    this.#show()
+  }
+
+  #add(atS: number, values: readonly [number, number, number]): void {
+    const numbers = [atS, ...values]
+    for (const [column, value] of numbers.entries()) {
+      const points = this.#data[column] as number[]
+      points.push(value)
+      if (points.length > MOST_POINTS) points.shift()
+    }
+    for (const [i, { name, unit, digits }] of CURVES.entries())
+      byId<HTMLOutputElement>(name).value = `${(values[i] as number).toFixed(digits)} ${unit}`
+    this.#show()
+  }
+
+  #show(): void {
+    const times = this.#data[0]
+    for (const [i, plot] of this.#plots.entries()) plot.setData([times, this.#data[i + 1] as number[]])
+  }
+}
+
+function makePlot(curve: Curve, colour: string, ink: string, line: string, font: string): uPlot {
+  const box = chartOf(curve.name)
+  return new uPlot(
+    {
+      ...sizeOf(box),
+      legend: { show: false },
+      cursor: { y: false, points: { size: 7 } },
+      padding: [6, 2, 0, 0],
+      scales: {
+        x: { time: false, range: (_, from, to) => [to - Math.max(60, to - from), to] },
+        y: {
+          range: (_, from, to) => {
+            const span = Math.max(curve.leastSpan, (to - from) * 1.25)
+            const middle = (from + to) / 2
+            return [middle - span / 2, middle + span / 2]
+          },
+        },
+      },
+      series: [
+        {},
+        {
+          stroke: colour,
+          width: 2,
+          points: { show: false },
+          fill: `color-mix(in srgb, ${colour} 14%, transparent)`,
+        },
+      ],
+      axes: [
+        { show: false },
+        {
+          side: 1,
+          size: 46,
+          gap: 3,
+          font,
+          stroke: ink,
+          grid: { stroke: line, width: 1 },
+          ticks: { show: false },
+          space: 26,
+          values: (_, splits) => splits.map((split) => split.toFixed(curve.digits > 1 ? 2 : 1)),
+        },
+      ],
+    },
+    [[], []],
+    box,
+  )
+}
+
+function chartOf(name: Curve["name"]): HTMLElement {
+  return byId(`plot-${name}`).querySelector(".chart") as HTMLElement
+}
+
+function sizeOf(box: HTMLElement): { width: number; height: number } {
+  return { width: Math.max(80, box.clientWidth), height: Math.max(40, box.clientHeight) }
+}

@@ -1,0 +1,269 @@
+// The shared window as a map: a pixel for each byte, 64 to a line, coloured by what it belongs to; what the last
+// packets wrote glows and fades. Where the parts begin and end is drawn over it.
+
+import { describeByte, queueRegions, type Region, type RegionKind } from "../wire/queue-view.js"
+import type { WireModel } from "../wire/wire-model.js"
+import { byId, setText, svg } from "./dom.js"
+
+const BYTES_A_LINE = 64
+const GLOW_MS = 1600
+/** How strongly a part's colour covers the paper: bytes that are 0, and others. */
+const ZERO_TINT = 0.2
+const BYTE_TINT = 0.85
+/** A byte outside every part, when it is not 0. */
+const LONELY_TINT = 0.4
+
+type Colour = readonly [red: number, green: number, blue: number]
+type Palette = Record<RegionKind | "paper" | "byte" | "glow", Colour>
+
+export class WindowMap {
+  readonly #model: WireModel
+  readonly #areas: readonly AreaMap[]
+
+  constructor(model: WireModel) {
+    this.#model = model
+    this.#areas = [new AreaMap(model, "driver", 1), new AreaMap(model, "device", 2)]
+    model.onWriting.on(({ area, spans }) => {
+      const map = this.#areas[area === "driver" ? 0 : 1]
+      for (const { offset, length } of spans) map?.light(offset, length)
+    })
+    model.onClear.on(() => {
+      for (const area of this.#areas) area.dim()
+    })
+  }
+
+  /** Draws what changed. `atMs` is the page's time, by which the glow fades. */
+  draw(atMs: number): void {
+    const regions = this.#model.queues.flatMap((queue) => queueRegions(queue, this.#model.areas))
+    for (const area of this.#areas)
+      area.draw(
+        regions.filter((region) => region.area === area.name),
+        atMs,
+      )
+  }
+
+  /** Makes the next drawing use the colours that the page has then. */
+  forgetColours(): void {
+    for (const area of this.#areas) area.forgetColours()
+  }
+}
+
+class AreaMap {
+  readonly name: Region["area"]
+
+  readonly #number: number
+  readonly #model: WireModel
+  readonly #box: HTMLElement
+  readonly #canvas: HTMLCanvasElement
+  readonly #overlay: SVGElement
+  readonly #note = byId("byte")
+  #regions: Region[] = []
+  #outlined = ""
+  #palette: Palette | undefined
+  /** When each byte was last written, in the page's time. */
+  #litAtMs = new Float64Array(0)
+  #isLit = false
+  #cursor: number | undefined
+
+  constructor(model: WireModel, name: Region["area"], number: number) {
+    this.#model = model
+    this.name = name
+    this.#number = number
+    const figure = byId(`area-${name}`)
+    this.#box = figure.querySelector(".map") as HTMLElement
+    this.#canvas = figure.querySelector("canvas") as HTMLCanvasElement
+    this.#overlay = figure.querySelector("svg") as SVGElement
+    this.#box.tabIndex = 0
+    this.#box.addEventListener("pointermove", (event) => this.#point(event))
+    this.#box.addEventListener("pointerdown", (event) => this.#point(event))
+    this.#box.addEventListener("pointerleave", () => this.#setCursor(undefined))
+    this.#box.addEventListener("blur", () => this.#setCursor(undefined))
+    this.#box.addEventListener("keydown", (event) => this.#takeKey(event))
+  }
+
+  light(offset: number, length: number): void {
+    const bytes = this.#model.areas[this.name]
+    if (this.#litAtMs.length !== bytes.length) this.dim()
+    this.#litAtMs.fill(performance.now(), offset, offset + length)
+    this.#isLit = true
+  }
+
+  dim(): void {
+    this.#litAtMs = new Float64Array(this.#model.areas[this.name].length).fill(Number.NEGATIVE_INFINITY)
+  }
+
+  forgetColours(): void {
+    this.#palette = undefined
+  }
+
+  draw(regions: Region[], atMs: number): void {
+    const bytes = this.#model.areas[this.name]
+    this.#regions = regions
+    const outline = regions.map(({ kind, offset, length }) => `${kind}${offset}+${length}`).join()
+    if (!this.#isLit && outline === this.#outlined && this.#palette) return
+    if (this.#litAtMs.length !== bytes.length) this.dim()
+    this.#palette ??= readPalette(this.#box)
+    this.#paint(bytes, this.#palette, atMs)
+    if (outline !== this.#outlined) this.#outline(outline)
+  }
+
+  #paint(bytes: Uint8Array, palette: Palette, atMs: number): void {
+    const height = Math.ceil(bytes.length / BYTES_A_LINE)
+    if (this.#canvas.height !== height) {
+      this.#canvas.height = height
+      this.#overlay.setAttribute("viewBox", `0 0 ${BYTES_A_LINE} ${height}`)
+    }
+    const context = this.#canvas.getContext("2d")
+    if (!context) return
+    const kinds = new Array<RegionKind | undefined>(bytes.length)
+    for (const { kind, offset, length } of this.#regions) kinds.fill(kind, offset, offset + length)
+    const image = context.createImageData(BYTES_A_LINE, height)
+    let isLit = false
+    for (let at = 0; at < bytes.length; at++) {
+      const kind = kinds[at]
+      const tint = kind ? (bytes[at] ? BYTE_TINT : ZERO_TINT) : bytes[at] ? LONELY_TINT : 0
+      let colour = mix(palette.paper, kind ? palette[kind] : palette.byte, tint)
+      const glow = 1 - (atMs - (this.#litAtMs[at] as number)) / GLOW_MS
+      if (glow > 0) {
+        isLit = true
+        colour = mix(colour, palette.glow, Math.min(1, glow * 1.3))
+      }
+      image.data.set(colour, 4 * at)
+      image.data[4 * at + 3] = 255
+    }
+    context.putImageData(image, 0, 0)
+    this.#isLit = isLit
+  }
+
+  /** Draws around the three parts of each queue, and around each run of buffers. */
+  #outline(outline: string): void {
+    this.#outlined = outline
+    const runs = joinRuns(this.#regions)
+    this.#overlay.replaceChildren(
+      ...runs.map(({ kind, offset, length }) =>
+        svg("path", { class: "outline", "data-kind": kind, d: runPath(offset, offset + length) }),
+      ),
+    )
+    const parts = runs.map(({ name, offset, length }) => `${name}: ${length} bytes at ${offset}`)
+    const writer = this.name === "driver" ? "the A7" : "the M4"
+    this.#box.setAttribute(
+      "aria-label",
+      `Area ${this.#number}, written by ${writer}: ${this.#model.areas[this.name].length} bytes. ${parts.join("; ")}`,
+    )
+  }
+
+  #point(event: PointerEvent): void {
+    const { left, top, width, height } = this.#canvas.getBoundingClientRect()
+    const column = Math.floor(((event.clientX - left) / width) * BYTES_A_LINE)
+    const line = Math.floor(((event.clientY - top) / height) * this.#canvas.height)
+    if (column >= 0 && column < BYTES_A_LINE && line >= 0) this.#setCursor(line * BYTES_A_LINE + column)
+  }
+
+  #takeKey(event: KeyboardEvent): void {
+    const moves: Record<string, number> = {
+      ArrowLeft: -1,
+      ArrowRight: 1,
+      ArrowUp: -BYTES_A_LINE,
+      ArrowDown: BYTES_A_LINE,
+    }
+    const move = moves[event.key]
+    if (move === undefined) return
+    event.preventDefault()
+    const last = this.#model.areas[this.name].length - 1
+    this.#setCursor(Math.max(0, Math.min(last, (this.#cursor ?? this.#regions[0]?.offset ?? 0) + move)))
+  }
+
+  #setCursor(at: number | undefined): void {
+    this.#cursor = at
+    this.#overlay.querySelector(".cursor")?.remove()
+    if (at === undefined) {
+      setText(this.#note, "Point at a byte, or move with the arrow keys.")
+      return
+    }
+    const bytes = this.#model.areas[this.name]
+    if (at >= bytes.length) return
+    this.#overlay.append(
+      svg("rect", {
+        class: "cursor",
+        x: at % BYTES_A_LINE,
+        y: Math.floor(at / BYTES_A_LINE),
+        width: 1,
+        height: 1,
+      }),
+    )
+    // the last region that has the byte: buffers lie inside nothing else
+    const region = this.#regions.findLast(({ offset, length }) => at >= offset && at < offset + length)
+    const where = `${this.#number}:0x${at.toString(16).padStart(4, "0")}`
+    const value = `0x${(bytes[at] as number).toString(16).padStart(2, "0")}`
+    setText(this.#note, `${where} is ${value}: ${region ? describeByte(region, at) : "free"}`)
+  }
+}
+
+/** Neighbouring buffers as one run: their outlines would cover them. */
+function joinRuns(regions: readonly Region[]): Region[] {
+  const runs: Region[] = []
+  for (const region of [...regions].sort((a, b) => a.offset - b.offset)) {
+    const last = runs.at(-1)
+    const isBuffer = region.kind === "request" || region.kind === "answer"
+    if (last && isBuffer && last.kind === region.kind && region.offset - (last.offset + last.length) <= 16)
+      runs[runs.length - 1] = {
+        ...last,
+        name: region.kind === "request" ? "request buffers" : "answer buffers",
+        length: Math.max(last.offset + last.length, region.offset + region.length) - last.offset,
+      }
+    else runs.push(region)
+  }
+  return runs
+}
+
+/** The outline of the bytes from `start` to before `end`, whose first and last lines may be short. */
+function runPath(start: number, end: number): string {
+  const width = BYTES_A_LINE
+  const [firstLine, firstColumn] = [Math.floor(start / width), start % width]
+  const [lastLine, lastColumn] = [Math.floor((end - 1) / width), ((end - 1) % width) + 1]
+  if (firstLine === lastLine)
+    return `M${firstColumn} ${firstLine}H${lastColumn}V${firstLine + 1}H${firstColumn}Z`
+  return (
+    `M${firstColumn} ${firstLine}H${width}V${lastLine}H${lastColumn}V${lastLine + 1}` +
+    `H0V${firstLine + 1}H${firstColumn}Z`
+  )
+}
+
+function mix(from: Colour, to: Colour, part: number): Colour {
+  return [
+    from[0] + (to[0] - from[0]) * part,
+    from[1] + (to[1] - from[1]) * part,
+    from[2] + (to[2] - from[2]) * part,
+  ]
+}
+
+/** The page's colours as numbers: the style sheet is the one place where they are chosen. */
+function readPalette(near: Element): Palette {
+  const probe = document.createElement("i")
+  near.append(probe)
+  const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true })
+  const read = (css: string): Colour => {
+    probe.style.color = css
+    if (!context) return [128, 128, 128]
+    context.fillStyle = getComputedStyle(probe).color
+    context.fillRect(0, 0, 1, 1)
+    const [red = 0, green = 0, blue = 0] = context.getImageData(0, 0, 1, 1).data
+    return [red, green, blue]
+  }
+  const kind = (name: string): Colour => {
+    probe.dataset.kind = name
+    return read("var(--swatch)")
+  }
+  const palette: Palette = {
+    paper: read("var(--map-paper)"),
+    byte: read("var(--map-byte)"),
+    glow: read("var(--glow)"),
+    descriptors: kind("descriptors"),
+    available: kind("available"),
+    used: kind("used"),
+    request: kind("request"),
+    answer: kind("answer"),
+  }
+  probe.remove()
+  return palette
+}
