@@ -69,8 +69,12 @@ describe("the packed package", () => {
         "dist/host/src/index.d.ts",
         "dist/shared-protocol/src/index.js",
         "dist/shared-protocol/src/index.d.ts",
+        "dist/web/index.html",
+        "dist/web/firmware/simulated.devs",
       ]),
     )
+    // the virtual machine comes with @devicescript/cli: the dashboard takes it from there
+    expect(files.filter((file) => file.startsWith("dist/web/vm"))).toEqual([])
     const expected = /^(LICENSE|README\.md|package\.json|docs\/.+\.md|docs\/examples\/.+\.c|dist\/.+)$/
     expect(files.filter((file) => !expected.test(file))).toEqual([])
     const unwanted = /(^|\/)(test|tests|node_modules|coverage)\/|\.test\.|(?<!\.d)\.ts$/
