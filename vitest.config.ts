@@ -6,6 +6,7 @@ import { defineConfig } from "vitest/config"
 const COMPILING = [
   "test/bench/chip-model.test.ts",
   "test/firmware/firmware.test.ts",
+  "test/i2c-bus/packages.test.ts",
   "test/shared-protocol/vectors.test.ts",
   "test/soak/soak-vm.test.ts",
 ]

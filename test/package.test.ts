@@ -1,57 +1,21 @@
 // The package as its users get it: packed, installed in an empty folder, used as a command and as a library.
 
-import { execFile } from "node:child_process"
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { writeFile } from "node:fs/promises"
 import path from "node:path"
-import { fileURLToPath } from "node:url"
-import { promisify } from "node:util"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { INSTALL_LIMIT_MS, InstalledProject, type Packed } from "./support/installed-project.js"
 
-const ROOT = fileURLToPath(new URL("..", import.meta.url))
-const INSTALL_LIMIT_MS = 120_000
-
-/** What `npm pack --json` says of the one package that it packs. */
-interface Packed {
-  readonly filename: string
-  readonly size: number
-  readonly unpackedSize: number
-  readonly files: readonly { readonly path: string }[]
-}
-
-const run = promisify(execFile)
-
-let folder: string
 let packed: Packed
-let project: string
+let project: InstalledProject
 
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), "virtio-msg-package-"))
-  // the build of this very test run is packed: without scripts, which would build again
-  const { stdout } = await run("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", folder], {
-    cwd: ROOT,
-  })
-  const [first]: Packed[] = JSON.parse(stdout)
-  if (!first) throw new Error(`npm pack printed ${stdout}`)
-  packed = first
-  project = path.join(folder, "project")
-  await mkdir(project)
-  await writeFile(path.join(project, "package.json"), '{ "private": true }\n')
-  await run(
-    "npm",
-    [
-      "install",
-      "--ignore-scripts",
-      "--prefer-offline",
-      "--no-audit",
-      "--no-fund",
-      path.join(folder, packed.filename),
-    ],
-    { cwd: project },
-  )
+  project = await InstalledProject.create()
+  const virtioMsg = await project.pack(".")
+  packed = virtioMsg
+  await project.install({ private: true, dependencies: { "virtio-msg": `file:${virtioMsg.tarball}` } })
 }, INSTALL_LIMIT_MS)
 
-afterAll(() => rm(folder, { recursive: true, force: true }))
+afterAll(() => project.remove())
 
 describe("the packed package", () => {
   it("holds what it needs, and nothing else", () => {
@@ -89,16 +53,14 @@ describe("the packed package", () => {
 
 describe("the installed package", () => {
   it("has a command that works", async () => {
-    const command = path.join(project, "node_modules", ".bin", "virtio-msg")
-    const { stdout, stderr } = await run(command, ["--port", "sim", "i2c", "get", "0x54", "14"], {
-      cwd: project,
-    })
+    const command = path.join(project.folder, "node_modules", ".bin", "virtio-msg")
+    const { stdout, stderr } = await project.run(command, ["--port", "sim", "i2c", "get", "0x54", "14"])
     expect({ stdout, stderr }).toEqual({ stdout: "0x66\n", stderr: "" })
   })
 
   it("is a library, whose process ends by itself once the bus is closed", async () => {
     await writeFile(
-      path.join(project, "read.mjs"),
+      path.join(project.folder, "read.mjs"),
       `import { openBus } from "virtio-msg"
 const bus = await openBus({ port: "sim" })
 const i2c = await bus.i2c()
@@ -107,21 +69,20 @@ await bus.close()
 console.log(data[0].toString(16))
 `,
     )
-    // killed when a handle keeps the process alive, which rejects
-    const { stdout, stderr } = await run(process.execPath, ["read.mjs"], { cwd: project, timeout: 10_000 })
+    const { stdout, stderr } = await project.run(process.execPath, ["read.mjs"])
     expect({ stdout, stderr }).toEqual({ stdout: "66\n", stderr: "" })
   })
 
   it("shows what is public, and its protocol", async () => {
     await writeFile(
-      path.join(project, "names.mjs"),
+      path.join(project.folder, "names.mjs"),
       `import * as library from "virtio-msg"
 import * as protocol from "virtio-msg/protocol"
 console.log(typeof library.openBus, typeof library.VirtioMsgError, Object.keys(protocol).length > 10)
 await import("virtio-msg/dist/host/src/open-bus.js").catch((error) => console.log(error.code))
 `,
     )
-    const { stdout } = await run(process.execPath, ["names.mjs"], { cwd: project })
+    const { stdout } = await project.run(process.execPath, ["names.mjs"])
     expect(stdout).toBe("function function true\nERR_PACKAGE_PATH_NOT_EXPORTED\n")
   })
 })

@@ -22,6 +22,16 @@ export const systemClock: Clock = {
   },
 }
 
+/** The machine's own time, whose timers do not keep the process running. Only in Node. */
+export const backgroundClock: Clock = {
+  now: systemClock.now,
+  schedule(delayMs, callback) {
+    const handle = setTimeout(callback, delayMs)
+    handle.unref()
+    return { cancel: () => clearTimeout(handle) }
+  },
+}
+
 /** Settles after `delayMs` of the given clock. */
 export function delay(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => {

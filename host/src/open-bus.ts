@@ -1,6 +1,7 @@
 // The library's front door: a bus by the name of its port.
 
 import { Bus, type BusOptions } from "./bus/bus.js"
+import { backgroundClock, systemClock } from "./clock.js"
 import { makeLink } from "./node/open-link.js"
 import { OpenedBus } from "./opened-bus.js"
 
@@ -16,6 +17,11 @@ export interface OpenBusOptions extends BusOptions {
   readonly reopen?: boolean
   /** Told what `auto` chose. */
   readonly onChoice?: (choice: string) => void
+  /**
+   * The connection does not keep the process running, not even while a call is in flight: whoever waits for one
+   * has to. A serial port does all the same; close it.
+   */
+  readonly isBackground?: boolean
 }
 
 /**
@@ -28,10 +34,8 @@ export interface OpenBusOptions extends BusOptions {
  * await bus.close()
  */
 export async function openBus(options: OpenBusOptions = {}): Promise<OpenedBus> {
-  const { port = "auto", onChoice, ...busOptions } = options
-  const link = await makeLink(port, {
-    ...(busOptions.clock ? { clock: busOptions.clock } : {}),
-    ...(onChoice ? { onChoice } : {}),
-  })
-  return new OpenedBus(await Bus.open(link, { reopen: true, ...busOptions }))
+  const { port = "auto", onChoice, isBackground = false, ...busOptions } = options
+  const clock = busOptions.clock ?? (isBackground ? backgroundClock : systemClock)
+  const link = await makeLink(port, { clock, isBackground, ...(onChoice ? { onChoice } : {}) })
+  return new OpenedBus(await Bus.open(link, { reopen: true, ...busOptions, clock }))
 }

@@ -20,6 +20,8 @@ export interface OpenLinkOptions {
   readonly clock?: Clock
   /** Told what `auto` chose. */
   readonly onChoice?: (choice: string) => void
+  /** A socket does not keep the process running. */
+  readonly isBackground?: boolean
 }
 
 /**
@@ -35,16 +37,20 @@ export async function makeLink(port: string, options: OpenLinkOptions = {}): Pro
   }
   if (isPlainPort(port)) return new PlainLink(port)
   if (port === "auto") return makeLink(await choosePort(options.onChoice), options)
-  return new JacdacLink(makeFramePort(port, clock), clock)
+  return new JacdacLink(makeFramePort(port, clock, options.isBackground), clock)
 }
 
 /**
  * Makes the way to a board that runs by itself: a serial port's path, `unix:PATH` or `tcp://HOST:PORT`, not yet
- * open. Throws INVALID_ARGUMENT for anything else.
+ * open. `isBackground` as in OpenLinkOptions. Throws INVALID_ARGUMENT for anything else.
  */
-export function makeFramePort(port: string, clock: Clock = systemClock): FramePort {
+export function makeFramePort(
+  port: string,
+  clock: Clock = systemClock,
+  isBackground: boolean = false,
+): FramePort {
   const address = parseSocketAddress(port)
-  if (address) return new StreamPort(new SocketStream(port, address), clock)
+  if (address) return new StreamPort(new SocketStream(port, address, isBackground), clock)
   const isPath = port.startsWith("/") || port.startsWith("./") || /^COM\d+$/i.test(port) || existsSync(port)
   if (isPath) return new StreamPort(new SerialStream(port), clock)
   throw new VirtioMsgError("INVALID_ARGUMENT", `"${port}" is no port.`, { hint: `A port is ${PORT_FORMS}.` })

@@ -21,11 +21,14 @@ export class SocketStream implements ByteStream {
   readonly isSimulated = true
   readonly paceMs = 0
   readonly #address: net.NetConnectOpts
+  readonly #isBackground: boolean
   #socket: net.Socket | undefined
 
-  constructor(name: string, address: net.NetConnectOpts) {
+  /** `isBackground`: once connected, the socket does not keep the process running. */
+  constructor(name: string, address: net.NetConnectOpts, isBackground = false) {
     this.name = name
     this.#address = address
+    this.#isBackground = isBackground
   }
 
   /** Rejects with CONNECT_FAILED when nobody listens. */
@@ -35,7 +38,10 @@ export class SocketStream implements ByteStream {
       this.#socket = socket
       let failure: Error | undefined
       socket.setNoDelay(true)
-      socket.once("connect", resolve)
+      socket.once("connect", () => {
+        if (this.#isBackground) socket.unref()
+        resolve()
+      })
       socket.on("data", (chunk) => events.onData(chunk))
       socket.on("error", (error) => {
         failure = error

@@ -1,0 +1,108 @@
+// Texas Instruments ADS1115 (SBAS444), a 16-bit converter of four inputs: a pointer byte selects the conversion (0),
+// configuration (1) or threshold register (2, 3), all of 16 bits, most significant byte first. Table 8 has the
+// configuration: OS, MUX, PGA, MODE, DR. Not modelled: the comparator, which has no effect but on its pin.
+
+import type { ByteBuf, OwnedBytes } from "../../../shared-protocol/src/bytes.js"
+import type { Chip } from "./chip.js"
+import { triangle } from "./wave.js"
+
+const CONVERSION = 0
+const CONFIGURATION = 1
+const LOW_THRESHOLD = 2
+
+/** OS: written, begins a conversion; read, says that none is under way. */
+const START = 0x8000
+/** MODE: one conversion when asked, instead of one after another. */
+const SINGLE_SHOT = 0x0100
+
+/** Full scale by PGA, in volts; the last two are as the one before. */
+const FULL_SCALE_V = [6.144, 4.096, 2.048, 1.024, 0.512, 0.256, 0.256, 0.256]
+/** Samples a second by DR. */
+const DATA_RATE = [8, 16, 32, 64, 128, 250, 475, 860]
+/** By MUX below 4, what is compared; from 4 on an input with ground. */
+const POSITIVE = [0, 0, 1, 2]
+const NEGATIVE = [1, 3, 3, 3]
+
+/** AIN0 goes from 0 to 3.3 V in 15 s and back; AIN1 has 1.65 V, AIN2 0.5 V, AIN3 is grounded. */
+export class Ads1115 implements Chip {
+  readonly address: number
+  readonly name = "ads1115"
+  private readonly now: () => number
+  private pointer = CONVERSION
+  private configuration = 0x8583
+  private lowThreshold = 0x8000
+  private highThreshold = 0x7fff
+  /** What the conversion register holds. */
+  private converted = 0
+  /** When the conversion that is under way ends; 0 when none is. */
+  private endMs = 0
+
+  /** `address` is 0x48 to 0x4b on the real part; `now` gives milliseconds. */
+  constructor(address: number, now: () => number) {
+    this.address = address
+    this.now = now
+  }
+
+  /** Always: the part answers at any time. */
+  ready(): boolean {
+    return true
+  }
+
+  /** The first byte is the pointer, of which two bits count; with two more its register changes. */
+  write(bytes: ByteBuf, offset: number, length: number): boolean {
+    this.settle()
+    this.pointer = bytes[offset] & 3
+    if (length < 3) return true
+    const value = (bytes[offset + 1] << 8) | bytes[offset + 2]
+    if (this.pointer === CONFIGURATION) {
+      this.configuration = value & ~START
+      const isSingleShot = (value & SINGLE_SHOT) !== 0
+      // a conversion that is under way is not interrupted by a single shot asked for meanwhile
+      if (!isSingleShot) this.endMs = this.now() + this.conversionMs()
+      else if ((value & START) !== 0 && this.endMs === 0) this.endMs = this.now() + this.conversionMs()
+    } else if (this.pointer === LOW_THRESHOLD) this.lowThreshold = value
+    else if (this.pointer !== CONVERSION) this.highThreshold = value
+    return true
+  }
+
+  /** Shows the selected register; after its two bytes the part drives nothing: 0xff. */
+  read(into: OwnedBytes, offset: number, length: number): boolean {
+    this.settle()
+    let value = this.highThreshold
+    if (this.pointer === CONVERSION) value = this.converted
+    else if (this.pointer === CONFIGURATION) value = this.configuration | (this.endMs === 0 ? START : 0)
+    else if (this.pointer === LOW_THRESHOLD) value = this.lowThreshold
+    into[offset] = value >> 8
+    if (length > 1) into[offset + 1] = value & 0xff
+    if (length > 2) into.fillAt(offset + 2, length - 2, 0xff)
+    return true
+  }
+
+  /** Takes over a conversion that is complete; without single shot the next one is under way at once. */
+  private settle(): void {
+    const nowMs = this.now()
+    if (this.endMs === 0 || nowMs < this.endMs) return
+    const isSingleShot = (this.configuration & SINGLE_SHOT) !== 0
+    const conversionMs = this.conversionMs()
+    const missed = isSingleShot ? 0 : Math.floor((nowMs - this.endMs) / conversionMs)
+    const atMs = this.endMs + missed * conversionMs
+    this.endMs = isSingleShot ? 0 : atMs + conversionMs
+    const mux = (this.configuration >> 12) & 7
+    const volts = mux < 4 ? input(POSITIVE[mux], atMs) - input(NEGATIVE[mux], atMs) : input(mux - 4, atMs)
+    let code = Math.floor((volts * 32768) / FULL_SCALE_V[(this.configuration >> 9) & 7] + 0.5)
+    if (code > 32767) code = 32767
+    if (code < -32768) code = -32768
+    this.converted = code & 0xffff
+  }
+
+  private conversionMs(): number {
+    return 1000 / DATA_RATE[(this.configuration >> 5) & 7]
+  }
+}
+
+/** The voltage at AIN0 to AIN3. */
+function input(channel: number, atMs: number): number {
+  if (channel === 0) return triangle(atMs, 30000, 0, 3.3)
+  if (channel === 1) return 1.65
+  return channel === 2 ? 0.5 : 0
+}

@@ -1,0 +1,42 @@
+// What the bus can do, in i2c-bus' words: what Linux says of its own i2c-virtio adapter (`virtio-msg i2c detect -F`).
+
+export interface I2CFuncs {
+  readonly i2c: boolean
+  readonly tenBitAddr: boolean
+  readonly protocolMangling: boolean
+  readonly smbusPec: boolean
+  readonly smbusBlockProcCall: boolean
+  readonly smbusQuick: boolean
+  readonly smbusReceiveByte: boolean
+  readonly smbusSendByte: boolean
+  readonly smbusReadByte: boolean
+  readonly smbusWriteByte: boolean
+  readonly smbusReadWord: boolean
+  readonly smbusWriteWord: boolean
+  readonly smbusProcCall: boolean
+  readonly smbusReadBlock: boolean
+  readonly smbusWriteBlock: boolean
+  readonly smbusReadI2cBlock: boolean
+  readonly smbusWriteI2cBlock: boolean
+}
+
+export const FUNCS: I2CFuncs = Object.freeze({
+  i2c: true,
+  tenBitAddr: false,
+  protocolMangling: false,
+  smbusPec: true,
+  // the chip decides the length of a block: virtio-i2c has to know it beforehand
+  smbusBlockProcCall: false,
+  smbusQuick: true,
+  smbusReceiveByte: true,
+  smbusSendByte: true,
+  smbusReadByte: true,
+  smbusWriteByte: true,
+  smbusReadWord: true,
+  smbusWriteWord: true,
+  smbusProcCall: true,
+  smbusReadBlock: false,
+  smbusWriteBlock: true,
+  smbusReadI2cBlock: true,
+  smbusWriteI2cBlock: true,
+})

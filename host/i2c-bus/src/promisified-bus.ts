@@ -1,0 +1,102 @@
+// i2c-bus' PromisifiedBus: every method returns a promise, which rejects also for a wrong argument.
+
+import type { Bus } from "./bus.js"
+import type { DeviceId } from "./device-id.js"
+import type { I2CFuncs } from "./funcs.js"
+import type { Operations } from "./operations.js"
+
+export interface BytesRead {
+  bytesRead: number
+  /** The buffer that was passed. */
+  buffer: Buffer
+}
+
+export interface BytesWritten {
+  bytesWritten: number
+  /** The buffer that was passed. */
+  buffer: Buffer
+}
+
+export class PromisifiedBus {
+  readonly #bus: Bus
+  readonly #operations: Operations
+
+  constructor(bus: Bus, operations: Operations) {
+    this.#bus = bus
+    this.#operations = operations
+  }
+
+  /** The same bus with callbacks. */
+  bus(): Bus {
+    return this.#bus
+  }
+
+  /** Gives the bus back; the board itself is closed with its last user. */
+  async close(): Promise<void> {
+    await this.#operations.close()
+  }
+
+  async i2cFuncs(): Promise<I2CFuncs> {
+    return this.#operations.i2cFuncs()
+  }
+
+  /** The addresses that answer: from 0x03 to 0x77, of one address, or of a range. */
+  scan(address?: number): Promise<number[]>
+  scan(startAddr: number, endAddr: number): Promise<number[]>
+  async scan(startAddr?: number, endAddr?: number): Promise<number[]> {
+    return this.#operations.scan(startAddr, endAddr)
+  }
+
+  async deviceId(address: number): Promise<DeviceId> {
+    return this.#operations.deviceId(address)
+  }
+
+  async i2cRead(address: number, length: number, buffer: Buffer): Promise<BytesRead> {
+    return { bytesRead: await this.#operations.i2cRead(address, length, buffer), buffer }
+  }
+
+  async i2cWrite(address: number, length: number, buffer: Buffer): Promise<BytesWritten> {
+    return { bytesWritten: await this.#operations.i2cWrite(address, length, buffer), buffer }
+  }
+
+  async readByte(address: number, command: number): Promise<number> {
+    return this.#operations.readByte(address, command)
+  }
+
+  async readWord(address: number, command: number): Promise<number> {
+    return this.#operations.readWord(address, command)
+  }
+
+  async readI2cBlock(address: number, command: number, length: number, buffer: Buffer): Promise<BytesRead> {
+    return { bytesRead: await this.#operations.readI2cBlock(address, command, length, buffer), buffer }
+  }
+
+  async receiveByte(address: number): Promise<number> {
+    return this.#operations.receiveByte(address)
+  }
+
+  async sendByte(address: number, byte: number): Promise<void> {
+    await this.#operations.sendByte(address, byte)
+  }
+
+  async writeByte(address: number, command: number, byte: number): Promise<void> {
+    await this.#operations.writeByte(address, command, byte)
+  }
+
+  async writeWord(address: number, command: number, word: number): Promise<void> {
+    await this.#operations.writeWord(address, command, word)
+  }
+
+  async writeQuick(address: number, bit: number): Promise<void> {
+    await this.#operations.writeQuick(address, bit)
+  }
+
+  async writeI2cBlock(
+    address: number,
+    command: number,
+    length: number,
+    buffer: Buffer,
+  ): Promise<BytesWritten> {
+    return { bytesWritten: await this.#operations.writeI2cBlock(address, command, length, buffer), buffer }
+  }
+}

@@ -1,0 +1,94 @@
+// Published sensor packages, unmodified, on the simulated board: npm's overrides put our package in the place of
+// i2c-bus, and nothing else is done to them.
+
+import { cp, readFile } from "node:fs/promises"
+import path from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { type BoardServer, serveBoard } from "../../host/src/node/board-server.js"
+import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
+import { compileFirmware } from "../support/compile-firmware.js"
+import { INSTALL_LIMIT_MS, InstalledProject } from "../support/installed-project.js"
+
+const FIXTURE = path.join(import.meta.dirname, "project")
+
+let project: InstalledProject
+let machine: VirtualMachine
+let board: BoardServer
+
+/** Runs a program of the fixture on the simulated board; what it printed. */
+async function outputOf(program: string): Promise<unknown> {
+  const { stdout, stderr } = await project.run(process.execPath, [program], { VIRTIO_MSG_PORT: board.port })
+  expect(stderr).toBe("")
+  return JSON.parse(stdout)
+}
+
+beforeAll(async () => {
+  project = await InstalledProject.create()
+  const { tarball } = await project.pack(".")
+  const dropIn = await project.pack("host/i2c-bus")
+  await cp(FIXTURE, project.folder, { recursive: true })
+  const manifest = JSON.parse(await readFile(path.join(FIXTURE, "package.json"), "utf8"))
+  const ours = { "virtio-msg": `file:${tarball}`, "i2c-bus": `file:${dropIn.tarball}` }
+  await project.install({ ...manifest, dependencies: { ...manifest.dependencies, ...ours } })
+  machine = new VirtualMachine({ program: compileFirmware("main-sensors") })
+  await machine.start()
+  board = await serveBoard(machine, `unix:${path.join(project.folder, "board.sock")}`)
+}, INSTALL_LIMIT_MS)
+
+afterAll(async () => {
+  await board?.close()
+  machine?.stop()
+  await project?.remove()
+})
+
+describe("an unmodified package of the registry", () => {
+  it("bme280 reads the BME280, continuously and when asked", async () => {
+    const [first, forced] = (await outputOf("bme280.cjs")) as Record<string, number>[]
+    for (const reading of [first, forced]) {
+      expect(reading?.temperature).toBeGreaterThanOrEqual(20.9)
+      expect(reading?.temperature).toBeLessThanOrEqual(24.1)
+      expect(reading?.pressure).toBeGreaterThan(1007)
+      expect(reading?.pressure).toBeLessThan(1019)
+    }
+    expect(first?.humidity).toBeGreaterThan(39)
+    expect(first?.humidity).toBeLessThan(51)
+    expect(forced).not.toHaveProperty("humidity") // not measured, as it was told
+  })
+
+  it("aht20-sensor reads the AHT20, and its process ends though it never closes the bus", async () => {
+    const { temperature, humidity } = (await outputOf("aht20.cjs")) as Record<string, number>
+    expect(temperature).toBeGreaterThan(19.9)
+    expect(temperature).toBeLessThan(26.1)
+    expect(humidity).toBeGreaterThan(34.9)
+    expect(humidity).toBeLessThan(55.1)
+  })
+
+  it("ads1115 reads the ADS1115's inputs in volts", async () => {
+    const [ain1, ain2, difference] = (await outputOf("ads1115.cjs")) as number[]
+    expect(ain1).toBeCloseTo(1.65, 3)
+    expect(ain2).toBeCloseTo(0.5, 4)
+    expect(difference).toBeCloseTo(0.5, 4)
+  })
+
+  it("i2c-bus-promise, which wraps every callback method, reads the LM75 and writes the EEPROM", async () => {
+    const told = (await outputOf("callbacks.cjs")) as { temperature: number }
+    expect(told).toEqual({
+      found: [0x38, 0x48, 0x49, 0x50, 0x54, 0x56, 0x76],
+      temperature: expect.any(Number),
+      kept: "lent",
+      absent: ["ENXIO", 6, "readByte"],
+      smbusReadBlock: false,
+      isPlain: true,
+    })
+    expect(told.temperature).toBeGreaterThanOrEqual(22)
+    expect(told.temperature).toBeLessThanOrEqual(28)
+  })
+
+  it("that needs Sync methods, bme280-sensor, ends with a sentence that says what works", async () => {
+    const failed = await outputOf("sync.cjs").catch((error: { stderr?: string }) => error)
+    expect((failed as { stderr?: string }).stderr).toContain(
+      "Error: ENOSYS, Function not implemented: a board's answer cannot be waited for synchronously. " +
+        "Use bus.readByte(address, command, callback) or await bus.promisifiedBus().readByte(address, command).",
+    )
+  })
+})
