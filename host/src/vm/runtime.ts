@@ -74,7 +74,8 @@ export function instantiateRuntime(
     // the runtime's own timers come from setTimeout; an interval only reports slow loading
     (handle: unknown) => handle !== undefined && scope.clearTimeout(handle),
     () => undefined,
-    { now: scope.now },
+    // whole milliseconds, as Date has them: with fractions the VM can lose its program's first turn
+    { now: () => Math.floor(scope.now()) },
     { log: scope.onError, error: scope.onError, warn: scope.onError, debug: () => {} },
     scope.webAssembly ?? Reflect.get(globalThis, "WebAssembly"),
   ) as () => Promise<Runtime>
