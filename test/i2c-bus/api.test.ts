@@ -108,7 +108,7 @@ describe("arguments", () => {
 describe("the Sync methods", () => {
   it("throw a sentence that names what to use instead, but for those that wait for nothing", () => {
     const synchronous = methodsOf(bus).filter((name) => name.endsWith("Sync") && name !== "closeSync")
-    expect(synchronous).toHaveLength(14)
+    expect(synchronous).toHaveLength(16)
     for (const name of synchronous) {
       const alternative = name.slice(0, -"Sync".length)
       let thrown: NodeJS.ErrnoException | undefined

@@ -93,6 +93,12 @@ export class Bus {
     deliverBuffer(this.#operations.readI2cBlock(address, command, length, buffer), buffer, callback)
   }
 
+  /** Calls back with EOPNOTSUPP: see `readI2cBlock`. */
+  readBlock(address: number, command: number, buffer: Buffer, callback: BufferResult): void {
+    checkCallback(callback)
+    deliverBuffer(this.#operations.readBlock(address, command, buffer), buffer, callback)
+  }
+
   receiveByte(address: number, callback: Result<number>): void {
     checkCallback(callback)
     deliver(this.#operations.receiveByte(address), callback)
@@ -116,6 +122,11 @@ export class Bus {
   writeQuick(address: number, bit: number, callback: Completion): void {
     checkCallback(callback)
     complete(this.#operations.writeQuick(address, bit), callback)
+  }
+
+  writeBlock(address: number, command: number, length: number, buffer: Buffer, callback: BufferResult): void {
+    checkCallback(callback)
+    deliverBuffer(this.#operations.writeBlock(address, command, length, buffer), buffer, callback)
   }
 
   writeI2cBlock(
@@ -161,6 +172,10 @@ export class Bus {
     throw noSync("readI2cBlock", "address, command, length, buffer")
   }
 
+  readBlockSync(_address: number, _command: number, _buffer: Buffer): never {
+    throw noSync("readBlock", "address, command, buffer")
+  }
+
   receiveByteSync(_address: number): never {
     throw noSync("receiveByte", "address")
   }
@@ -179,6 +194,10 @@ export class Bus {
 
   writeQuickSync(_address: number, _bit: number): never {
     throw noSync("writeQuick", "address, bit")
+  }
+
+  writeBlockSync(_address: number, _command: number, _length: number, _buffer: Buffer): never {
+    throw noSync("writeBlock", "address, command, length, buffer")
   }
 
   writeI2cBlockSync(_address: number, _command: number, _length: number, _buffer: Buffer): never {

@@ -14,6 +14,7 @@ const ERRNO = {
   EINVAL: [22, "Invalid argument"],
   ENOSYS: [38, "Function not implemented"],
   EPROTO: [71, "Protocol error"],
+  EOPNOTSUPP: [95, "Operation not supported"],
   ETIMEDOUT: [110, "Connection timed out"],
 } as const
 

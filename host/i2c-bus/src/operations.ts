@@ -54,10 +54,10 @@ export class Operations {
   }
 
   /** The device id of I2C (UM10204 3.1.17): few chips have one. */
-  async deviceId(address: number): Promise<DeviceId> {
+  deviceId(address: number): Promise<DeviceId> {
     checkAddress(address)
     const asked = Uint8Array.of(address << 1)
-    return parseDeviceId(await this.#writeRead("deviceId", DEVICE_ID_ADDRESS, asked, 3))
+    return this.#writeRead("deviceId", DEVICE_ID_ADDRESS, asked, 3).then(parseDeviceId)
   }
 
   /** Reads `length` bytes into `buffer`; returns their number. */
@@ -99,6 +99,16 @@ export class Operations {
     )
   }
 
+  /** SMBus block read, in which the chip says how many bytes follow: EOPNOTSUPP, as on Linux' i2c-virtio. */
+  readBlock(address: number, command: number, buffer: Uint8Array): Promise<number> {
+    checkAddress(address)
+    checkCommand(command)
+    checkBuffer(0, buffer)
+    const hint =
+      "virtio-i2c has to know the length beforehand. Use readI2cBlock, whose first byte is the count."
+    return Promise.reject(makeError("EOPNOTSUPP", "readBlock", hint))
+  }
+
   receiveByte(address: number): Promise<number> {
     checkAddress(address)
     return this.#read("receiveByte", address, 1).then(first)
@@ -130,6 +140,15 @@ export class Operations {
     checkAddress(address)
     checkBit(bit)
     return this.#write("writeQuick", address, new Uint8Array(0))
+  }
+
+  /** SMBus block write: the command, the count, and the first `length` bytes of `buffer`, 32 at most. */
+  writeBlock(address: number, command: number, length: number, buffer: Uint8Array): Promise<number> {
+    checkAddress(address)
+    checkCommand(command)
+    checkBlock(length, buffer)
+    const bytes = Uint8Array.of(command, length, ...buffer.subarray(0, length))
+    return this.#write("writeBlock", address, bytes).then(() => length)
   }
 
   /** Writes the first `length` bytes of `buffer`, 32 at most, from register `command` on; returns their number. */

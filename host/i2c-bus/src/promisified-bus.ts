@@ -71,6 +71,11 @@ export class PromisifiedBus {
     return { bytesRead: await this.#operations.readI2cBlock(address, command, length, buffer), buffer }
   }
 
+  /** Rejects with EOPNOTSUPP: see `readI2cBlock`. */
+  async readBlock(address: number, command: number, buffer: Buffer): Promise<BytesRead> {
+    return { bytesRead: await this.#operations.readBlock(address, command, buffer), buffer }
+  }
+
   async receiveByte(address: number): Promise<number> {
     return this.#operations.receiveByte(address)
   }
@@ -89,6 +94,10 @@ export class PromisifiedBus {
 
   async writeQuick(address: number, bit: number): Promise<void> {
     await this.#operations.writeQuick(address, bit)
+  }
+
+  async writeBlock(address: number, command: number, length: number, buffer: Buffer): Promise<BytesWritten> {
+    return { bytesWritten: await this.#operations.writeBlock(address, command, length, buffer), buffer }
   }
 
   async writeI2cBlock(
