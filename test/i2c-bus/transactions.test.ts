@@ -110,7 +110,7 @@ describe("bus numbers", () => {
     await two.close()
   })
 
-  it("can be opened again, at once or after the board was unplugged: ENODEV until then", async () => {
+  it("can be closed and opened at once; while the board is unplugged a call is ENODEV, and after that it works again", async () => {
     const folder = await mkdtemp(path.join(tmpdir(), "virtio-msg-i2c-bus-"))
     const port = `unix:${path.join(folder, "board.sock")}`
     process.env.VIRTIO_MSG_PORT_4 = port
@@ -126,10 +126,7 @@ describe("bus numbers", () => {
       await server.close()
       await expect(again.readByte(RAM, 14)).rejects.toMatchObject({ code: "ENODEV", errno: 19 })
       server = await serveBoard(machine, port)
-      await expect(again.readByte(RAM, 14)).rejects.toMatchObject({ code: "ENODEV" })
-      const plugged = await i2c.openPromisified(4)
-      expect(await plugged.readByte(RAM, 14)).toBe(0x66)
-      await plugged.close()
+      expect(await again.readByte(RAM, 14)).toBe(0x66)
       await again.close()
       await server.close()
     } finally {

@@ -59,10 +59,7 @@ export class Connection {
       const { adapter } = await this.#board.opening
       return await whileRunning(Promise.all(adapter.submit(requests)))
     } catch (error) {
-      const translated = translateError(error, syscall)
-      // unplugged for good: who opens the bus from now on looks for the board anew
-      if (isGone(error)) this.#forget()
-      throw translated
+      throw translateError(error, syscall)
     }
   }
 
@@ -84,10 +81,6 @@ export class Connection {
   #forget(): void {
     if (boards.get(this.#port) === this.#board) boards.delete(this.#port)
   }
-}
-
-function isGone(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "LINK_CLOSED"
 }
 
 async function openBoard(port: string): Promise<{ bus: OpenedBus; adapter: I2cAdapter }> {
