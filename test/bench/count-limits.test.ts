@@ -110,6 +110,10 @@ describe("what the chip does", () => {
     expect(cost?.ms).toBeLessThanOrEqual(limit.ms)
   })
 
+  it("is done with a single call in time for 8 ms in all, the I2C bus and a USB round trip of a frame included", () => {
+    expect(results.chipPartMs).toBeLessThanOrEqual(7)
+  })
+
   it("has bytecode within its limits", () => {
     for (const { title, bytes } of results.sizes)
       expect.soft(bytes, title).toBeLessThanOrEqual(SIZE_LIMITS[title] as number)

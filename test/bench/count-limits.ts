@@ -22,9 +22,9 @@ export const TRAFFIC_LIMITS: Readonly<Record<string, TrafficLimit>> = {
 export const CHIP_LIMITS: Readonly<
   Record<number, { operations: number; calls: number; allocations: number; ms: number }>
 > = {
-  1: { operations: 3540, calls: 67.5, allocations: 54, ms: 11.5 },
-  8: { operations: 2330, calls: 22.6, allocations: 15.6, ms: 7.3 },
-  32: { operations: 2190, calls: 17.8, allocations: 11.5, ms: 6.9 },
+  1: { operations: 2560, calls: 67, allocations: 51, ms: 8.1 },
+  8: { operations: 1310, calls: 22.5, allocations: 15.3, ms: 4.1 },
+  32: { operations: 1170, calls: 17.8, allocations: 11.5, ms: 3.7 },
 }
 
 /** Bytes of bytecode. */

@@ -5,6 +5,7 @@ import {
   FEATURE_IN_ORDER_BLOCK1,
   FEATURE_INDIRECT_DESC,
 } from "../../../shared-protocol/src/device/device-type.js"
+import { VERSION_BLOCK_SIZE } from "../../../shared-protocol/src/mailbox/mailbox.js"
 import type { Address } from "../../../shared-protocol/src/messages/vqueue.js"
 import {
   VQUEUE_ENABLE,
@@ -59,7 +60,10 @@ export class Virtqueue {
     let size = wantedSize
     while (size > 1 && (size > offered.maxSize || !fits(size))) size /= 2 // D47
     if (!isQueueSize(size)) throw fail(`cannot have ${wantedSize} descriptors`)
-    const desc = driverSpace.allocate(descBytes(size), DESC_ALIGNMENT)
+    // 64: the device then remembers chains of up to four neighbours (DeviceRing)
+    const desc =
+      driverSpace.allocate(descBytes(size), VERSION_BLOCK_SIZE) ??
+      driverSpace.allocate(descBytes(size), DESC_ALIGNMENT)
     const driver = driverSpace.allocate(availBytes(size), AVAIL_ALIGNMENT)
     const used = deviceSpace.allocate(usedBytes(size), USED_ALIGNMENT)
     if (desc === undefined || driver === undefined || used === undefined)

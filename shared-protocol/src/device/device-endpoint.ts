@@ -23,7 +23,7 @@ import {
   PACKET_RESEND,
 } from "../mailbox/packet.js"
 import { DEVICE_ADDED, DEVICE_REMOVED, EVENT_DEVICE_SIZE, encodeEventDevice } from "../messages/bus.js"
-import { EVENT_USED_SIZE, encodeEventUsed } from "../messages/events.js"
+import { EVENT_AVAIL_SIZE, EVENT_USED_SIZE, encodeEventUsed } from "../messages/events.js"
 import { EVENT_BIT, HEADER_SIZE, TYPE_BUS, TYPE_RESPONSE } from "../messages/header.js"
 import { EVENT_AVAIL, SET_DEVICE_STATUS } from "../messages/ids.js"
 import { type BoardIdentity, BusResponder } from "./bus-responder.js"
@@ -99,6 +99,7 @@ export class DeviceEndpoint {
       credit: HOST_CREDIT,
       waitingLimit: DEVICE_WAITING_LIMIT,
       runLimit: DEVICE_RUN_LIMIT,
+      hasVersions: true,
     })
     this.maxMessageSize = options.maxMessageSize === undefined ? MAX_MESSAGE_SIZE : options.maxMessageSize
     this.isStrict = options.isStrict === true
@@ -231,6 +232,7 @@ export class DeviceEndpoint {
       { devNum, type, alloc: this.alloc, maxMessageSize: this.maxMessageSize, isStrict: this.isStrict },
       this.mailbox.incoming,
       this.mailbox.outgoing,
+      this.mailbox.incomingVersions,
     )
     this.devices.push(device)
     this.bus.deviceNumbers.push(devNum)
@@ -289,24 +291,24 @@ export class DeviceEndpoint {
     this.refusedEpoch = -1
   }
 
-  /** Takes one message out of a packet. EVENT_AVAIL, the hot one, is read in place. */
+  /** Takes one message out of a packet. EVENT_AVAIL, the hot one, is looked for first and read in place. */
   private take(packet: ByteBuf, offset: number, length: number): void {
-    if (length < HEADER_SIZE) {
-      this.discardedCount++
-      return
-    }
     const type = packet[offset] & 3
     const msgId = packet[offset + 1]
     const msgSize = packet[offset + 6] | (packet[offset + 7] << 8)
-    if (msgSize < HEADER_SIZE || msgSize > length || type & TYPE_RESPONSE) {
+    if (length < HEADER_SIZE || msgSize < HEADER_SIZE || msgSize > length) {
       this.discardedCount++
       return
     }
     const devNum = packet[offset + 2] | (packet[offset + 3] << 8)
-    if (type === 0 && msgId === EVENT_AVAIL) {
-      if (msgSize >= 16 && (packet[offset + 10] | packet[offset + 11]) === 0)
+    if (msgId === EVENT_AVAIL && type === 0) {
+      if (msgSize >= EVENT_AVAIL_SIZE && (packet[offset + 10] | packet[offset + 11]) === 0)
         this.ring(devNum, packet[offset + 8] | (packet[offset + 9] << 8))
       else this.discardedCount++
+      return
+    }
+    if (type & TYPE_RESPONSE) {
+      this.discardedCount++
       return
     }
     const request = this.alloc(msgSize)

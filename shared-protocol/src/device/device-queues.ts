@@ -45,12 +45,18 @@ export class DeviceQueues {
   private readonly driver: Address[] = []
   private readonly device: Address[] = []
 
-  constructor(maxSizes: readonly number[], driverArea: ByteBuf, deviceArea: OutgoingArea) {
+  /** `versions` as for `DeviceRing`. */
+  constructor(
+    maxSizes: readonly number[],
+    driverArea: ByteBuf,
+    deviceArea: OutgoingArea,
+    versions?: readonly number[],
+  ) {
     this.maxSizes = maxSizes
     this.driverArea = driverArea
     this.deviceArea = deviceArea
     for (let i = 0; i < maxSizes.length; i++) {
-      this.rings.push(new DeviceRing(driverArea, deviceArea))
+      this.rings.push(new DeviceRing(driverArea, deviceArea, versions))
       this.sizes.push(0)
       this.desc.push(UNSET)
       this.driver.push(UNSET)

@@ -35,10 +35,17 @@ export const I2C_QUEUE_SIZE = 256
  */
 const PAUSE_AFTER = 192
 
-/** `checkRequest`: no virtio-i2c request, but it has a status byte to say so. */
+/** Not executed: no virtio-i2c request, or its group has failed. */
 const REFUSED = -1
-/** `checkRequest`: not even that. */
-const NO_STATUS = -2
+
+/** What a chain can be, by its descriptors alone; the ring notes it. */
+const SHAPE_PROBE = 1
+const SHAPE_WRITE = 2
+const SHAPE_READ = 3
+/** No virtio-i2c request, but it has a status byte to say so. */
+const SHAPE_REFUSED = 4
+/** Not even that. */
+const SHAPE_NO_STATUS = 5
 
 export class I2cDevice implements DeviceType {
   readonly deviceId = VIRTIO_ID_I2C
@@ -87,26 +94,24 @@ export class I2cDevice implements DeviceType {
     let head = ring.pop()
     while (head !== RING_EMPTY) {
       if (head === RING_BROKEN) return ring.brokenReason
-      const count = ring.count
-      walked += count
-      const last = count - 1
-      const header = ring.offsets[0]
-      const statusAt = ring.offsets[last]
+      const shape = ring.noted === 0 ? this.shapeOf(ring) : ring.noted
+      if (shape === SHAPE_NO_STATUS) return "a virtio-i2c request without a byte for its status"
+      walked += ring.count
+      const offsets = ring.offsets
+      const header = offsets[0]
       const flags = out[header + 4]
-      let address = this.checkRequest(ring)
-      if (address === NO_STATUS) return "a virtio-i2c request without a byte for its status"
+      const statusAt = offsets[ring.count - 1]
+      const address = addressOf(out, header, shape)
       let writeAt = 0
       let writeLength = 0
       let readAt = 0
       let readLength = 0
-      if (count === 3) {
-        if (flags & I2C_FLAG_M_RD) {
-          readAt = ring.offsets[1]
-          readLength = ring.lengths[1]
-        } else {
-          writeAt = ring.offsets[1]
-          writeLength = ring.lengths[1]
-        }
+      if (shape === SHAPE_WRITE) {
+        writeAt = offsets[1]
+        writeLength = ring.lengths[1]
+      } else if (shape === SHAPE_READ) {
+        readAt = offsets[1]
+        readLength = ring.lengths[1]
       }
       // the read that completes a register read; its chain is popped together with the write's
       let pairHead = -1
@@ -117,13 +122,9 @@ export class I2cDevice implements DeviceType {
         next = ring.pop()
         if (next >= 0) {
           walked += ring.count
+          const pairShape = ring.noted === 0 ? this.shapeOf(ring) : ring.noted
           const pairHeader = ring.offsets[0]
-          if (
-            ring.count === 3 &&
-            out[pairHeader + 4] & I2C_FLAG_M_RD &&
-            out[pairHeader] === out[header] &&
-            this.checkRequest(ring) === address
-          ) {
+          if (pairShape === SHAPE_READ && addressOf(out, pairHeader, SHAPE_READ) === address) {
             pairHead = next
             pairStatusAt = ring.offsets[2]
             pairFlags = out[pairHeader + 4]
@@ -132,32 +133,30 @@ export class I2cDevice implements DeviceType {
           }
         }
       }
-      let result = I2C_DONE
-      if (this.isGroupFailed || address < 0) {
-        if (address < 0) this.malformedCount++
-        result = REFUSED
-        address = 0
-      } else {
+      let result = REFUSED
+      if (!this.isGroupFailed && address >= 0) {
         result = await this.controller.transfer(address, out, writeAt, writeLength, readLength)
         if (ring.generation !== generation) return ""
         if (result === I2C_DONE && readLength > 0) {
           into.bytes.blitAt(readAt, this.controller.data, 0, readLength)
           into.mark(readAt, readLength)
         }
-      }
-      const isFirstOk = result === I2C_DONE || (pairHead >= 0 && result === I2C_READ_FAILED)
+      } else if (address < 0) this.malformedCount++
+      const isDone = result === I2C_DONE
+      const isFirstOk = isDone || (pairHead >= 0 && result === I2C_READ_FAILED)
       const status = isFirstOk ? I2C_STATUS_OK : I2C_STATUS_ERROR
       if (into.bytes[statusAt] !== status) into.put8(statusAt, status)
-      ring.push(head, 1 + (pairHead < 0 && result === I2C_DONE ? readLength : 0))
       let groupFlags = flags
-      if (pairHead >= 0) {
-        const pairStatus = result === I2C_DONE ? I2C_STATUS_OK : I2C_STATUS_ERROR
+      if (pairHead < 0) ring.push(head, isDone ? 1 + readLength : 1)
+      else {
+        ring.push(head, 1)
+        const pairStatus = isDone ? I2C_STATUS_OK : I2C_STATUS_ERROR
         if (into.bytes[pairStatusAt] !== pairStatus) into.put8(pairStatusAt, pairStatus)
-        ring.push(pairHead, 1 + (result === I2C_DONE ? readLength : 0))
+        ring.push(pairHead, isDone ? 1 + readLength : 1)
         groupFlags = pairFlags
         next = -1
       }
-      this.isGroupFailed = result !== I2C_DONE && (groupFlags & I2C_FLAG_FAIL_NEXT) !== 0
+      this.isGroupFailed = !isDone && (groupFlags & I2C_FLAG_FAIL_NEXT) !== 0
       if (walked >= PAUSE_AFTER) {
         walked = 0
         // a chain that was popped already stays in the ring's fields: nobody else pops
@@ -169,24 +168,31 @@ export class I2cDevice implements DeviceType {
     return ""
   }
 
-  /**
-   * The 7-bit address of the popped chain if it is a request as the specification wants it; REFUSED if it is
-   * not, but has a status byte to say so; NO_STATUS otherwise.
-   */
-  private checkRequest(ring: DeviceRing): number {
-    const out = ring.driverArea
-    const last = ring.count - 1
-    if (ring.count < 1 || ring.readable === ring.count || ring.lengths[last] !== 1) return NO_STATUS
-    if (ring.readable < 1 || ring.lengths[0] !== I2C_HEADER_SIZE || ring.count < 2 || ring.count > 3)
-      return REFUSED
-    const header = ring.offsets[0]
-    if (ring.count === 3) {
-      // the buffer's direction and M_RD must agree, and an empty buffer must not be there at all
-      const isRead = (out[header + 4] & I2C_FLAG_M_RD) !== 0
-      if (ring.lengths[1] === 0 || (ring.readable === 1) !== isRead) return REFUSED
-    } else if (ring.readable !== 1) return REFUSED
-    // 10-bit addresses have 11110 in the low byte's upper bits and more in the high byte
-    if (out[header + 1] !== 0 || out[header] & 1 || (out[header] & 0xf8) === 0xf0) return REFUSED
-    return out[header] >> 1
+  /** What the popped chain can be: a request as the specification wants it, or why not. Notes it in the ring. */
+  private shapeOf(ring: DeviceRing): number {
+    const { count, readable, lengths } = ring
+    let shape = SHAPE_REFUSED
+    if (count < 1 || readable === count || lengths[count - 1] !== 1) shape = SHAPE_NO_STATUS
+    else if (readable >= 1 && lengths[0] === I2C_HEADER_SIZE) {
+      if (count === 2) shape = SHAPE_PROBE
+      // an empty buffer must not be there at all
+      else if (count === 3 && lengths[1] > 0) shape = readable === 1 ? SHAPE_READ : SHAPE_WRITE
+    }
+    ring.note(shape)
+    return shape
   }
+}
+
+/**
+ * The 7-bit address in the header at `header` of `out`; REFUSED if the header contradicts the chain's shape, or
+ * if the address is no plain one: 10-bit addresses have 11110 in the low byte's upper bits and more in the high.
+ */
+function addressOf(out: ByteBuf, header: number, shape: number): number {
+  if (shape > SHAPE_READ) return REFUSED
+  if (out[header + 4] & I2C_FLAG_M_RD) {
+    if (shape === SHAPE_WRITE) return REFUSED
+  } else if (shape === SHAPE_READ) return REFUSED
+  const rawAddress = out[header] | (out[header + 1] << 8)
+  if (rawAddress & 0xff01) return REFUSED
+  return (rawAddress & 0xf8) === 0xf0 ? REFUSED : rawAddress >> 1
 }

@@ -90,14 +90,20 @@ export class TransportDevice {
   /** The driver selected a bit beyond the blocks that exist. */
   private isBeyondSelected = false
 
-  constructor(options: TransportDeviceOptions, driverArea: ByteBuf, deviceArea: OutgoingArea) {
+  /** `versions` as for `DeviceRing`. */
+  constructor(
+    options: TransportDeviceOptions,
+    driverArea: ByteBuf,
+    deviceArea: OutgoingArea,
+    versions?: readonly number[],
+  ) {
     this.devNum = options.devNum
     this.type = options.type
     this.alloc = options.alloc
     this.maxMessageSize = options.maxMessageSize
     this.isStrict = options.isStrict
     for (let i = 0; i < options.type.features.length; i++) this.selected.push(0)
-    this.queues = new DeviceQueues(options.type.queueMaxSizes, driverArea, deviceArea)
+    this.queues = new DeviceQueues(options.type.queueMaxSizes, driverArea, deviceArea, versions)
   }
 
   /** Puts the device in the state after power-up (V51): the rings are let go before this returns. */

@@ -49,9 +49,17 @@ export interface MailboxOptions {
   readonly waitingLimit?: number
   /** As for `OutgoingArea`. */
   readonly runLimit?: number
+  /** Keep `incomingVersions`. */
+  readonly hasVersions?: boolean
 }
 
 const UNLIMITED = 0x7fffffff
+
+/** Behind the end of every packet: where a record leads that does not fit. */
+const MAX_PACKET_END = 0x10000
+/** Bytes of `incoming` that share a version: four descriptors. */
+export const VERSION_BLOCK_SIZE = 64
+const VERSION_BLOCK_SHIFT = 6
 
 function ignoreMessage(_packet: ByteBuf, _offset: number, _length: number): void {}
 
@@ -61,6 +69,11 @@ export class Mailbox {
   outgoing: OutgoingArea
   /** Our mirror of what the peer writes. */
   incoming: OwnedBytes
+  /**
+   * For each VERSION_BLOCK_SIZE bytes of `incoming` a number that changes whenever the peer writes to one of them:
+   * who has read them once knows from it whether they are still the same. Undefined where nobody asked for it.
+   */
+  readonly incomingVersions: number[] | undefined
   /** Called for each message of a packet, in order, after the spans before it were stored. */
   onMessage: MessageHandler = ignoreMessage
   /** Spans that were refused because they lie outside the peer's area, and other malformed records. */
@@ -89,6 +102,7 @@ export class Mailbox {
   private resend = 0
   private resendIndex = 0
   private messages: ByteBuf[] = []
+  private version = 0
 
   constructor(options: MailboxOptions) {
     this.alloc = options.alloc
@@ -97,6 +111,11 @@ export class Mailbox {
     this.scratch = options.alloc(MAX_PACKET_SIZE)
     this.outgoing = new OutgoingArea(options.alloc(options.outgoingSize), options.runLimit)
     this.incoming = options.alloc(options.incomingSize)
+    if (options.hasVersions === true) {
+      const versions: number[] = []
+      for (let i = 0; i <= options.incomingSize; i += VERSION_BLOCK_SIZE) versions.push(0)
+      this.incomingVersions = versions
+    } else this.incomingVersions = undefined
   }
 
   /** Gives both areas a new size, in bytes, and the value 0. Only a host that has just read HELLO does so. */
@@ -108,6 +127,8 @@ export class Mailbox {
   /** Starts a new epoch: both areas are zeroed and everything under way is forgotten. */
   begin(epoch: number): void {
     this.epoch = epoch
+    this.scratch[1] = epoch & 0xff
+    this.scratch[2] = epoch >> 8
     this.outgoing.clear()
     this.incoming.fillAt(0, this.incoming.length, 0)
     this.nextOut = 0
@@ -173,16 +194,18 @@ export class Mailbox {
       return RECEIVED_OTHER_EPOCH
     }
     const flags = packet[0]
-    // an acknowledgement of packets never sent would be a lie: it is ignored
-    let acknowledged = (packet[4] - (this.nextOut - this.sent.length)) & 0xff
-    if (acknowledged > 0 && acknowledged <= this.sent.length) {
-      for (; acknowledged > 0; acknowledged--) {
-        this.sent.shift()
-        if (this.resend > 0) this.resend--
-        if (this.resendIndex > 0) this.resendIndex--
-      }
+    const sent = this.sent
+    if (sent.length > 0) {
+      // an acknowledgement of packets never sent would be a lie: it is ignored
+      let acknowledged = (packet[4] - (this.nextOut - sent.length)) & 0xff
+      if (acknowledged <= sent.length)
+        for (; acknowledged > 0; acknowledged--) {
+          sent.shift()
+          if (this.resend > 0) this.resend--
+          if (this.resendIndex > 0) this.resendIndex--
+        }
+      if (flags & PACKET_RESEND) this.requestResend()
     }
-    if (flags & PACKET_RESEND && this.sent.length > 0) this.requestResend()
     if ((flags & PACKET_DATA) === 0) return RECEIVED_ACKNOWLEDGEMENT
     if (packet[3] !== this.nextIn) {
       this.unacknowledgedIn++
@@ -199,45 +222,51 @@ export class Mailbox {
     }
     this.nextIn = (this.nextIn + 1) & 0xff
     this.unacknowledgedIn++
+    const incoming = this.incoming
+    const size = incoming.length
+    const versions = this.incomingVersions
+    const version = this.version + 1
+    this.version = version
     let at = PACKET_HEADER_SIZE
     let spanEnd = 0
     while (at < length) {
       const tag = packet[at]
+      let offset = 0
+      let bytes = 0
       if (tag & RECORD_SPAN) {
-        if (at + SPAN_OVERHEAD > length) break
-        const offset = ((tag & 0x7f) << 8) | packet[at + 1]
-        const bytes = packet[at + 2]
+        offset = ((tag & 0x7f) << 8) | packet[at + 1]
+        bytes = packet[at + 2] | 0 // undefined behind the packet's end
         at += SPAN_OVERHEAD
-        // one writer a byte: the peer can only ever name its own area, and only inside it
-        if (at + bytes > length || offset + bytes > this.incoming.length) {
-          at = 0 // not the end, also when the packet ends behind the record's head
-          break
-        }
-        this.incoming.blitAt(offset, packet, at, bytes)
-        at += bytes
-        spanEnd = offset + bytes
       } else if (tag & RECORD_NEAR_SPAN) {
-        const offset = spanEnd + packet[at + 1]
-        const bytes = (tag & 0x3f) + 1
+        offset = spanEnd + packet[at + 1]
+        bytes = (tag & 0x3f) + 1
         at += NEAR_SPAN_OVERHEAD
-        if (at + bytes > length || offset + bytes > this.incoming.length) {
-          at = 0 // not the end, also when the packet ends behind the record's head
-          break
-        }
-        this.incoming.blitAt(offset, packet, at, bytes)
-        at += bytes
-        spanEnd = offset + bytes
       } else if (tag === RECORD_MESSAGE) {
-        if (at + MESSAGE_OVERHEAD > length) break
-        const bytes = packet[at + 1]
+        bytes = packet[at + 1] | 0
         at += MESSAGE_OVERHEAD
-        if (at + bytes > length) {
-          at = 0
-          break
-        }
-        this.onMessage(packet, at, bytes)
+        if (at + bytes > length) at = MAX_PACKET_END
+        else this.onMessage(packet, at, bytes)
         at += bytes
+        continue
       } else break
+      const end = at + bytes
+      spanEnd = offset + bytes
+      if (end > length || spanEnd > size) {
+        // one writer a byte: the peer can only ever name its own area, and only inside it
+        at = MAX_PACKET_END
+        break
+      }
+      incoming.blitAt(offset, packet, at, bytes)
+      at = end
+      if (versions !== undefined) {
+        let block = offset >> VERSION_BLOCK_SHIFT
+        versions[block] = version
+        const lastBlock = (spanEnd - 1) >> VERSION_BLOCK_SHIFT
+        while (block < lastBlock) {
+          block++
+          versions[block] = version
+        }
+      }
     }
     if (at === length) return RECEIVED_DATA
     this.malformedCount++
@@ -257,13 +286,12 @@ export class Mailbox {
       this.unacknowledgedIn = 0
       return again
     }
-    if (this.sent.length >= this.credit || !this.hasPending()) return undefined
+    if (this.sent.length >= this.credit) return undefined
+    if (this.messages.length === 0 && !this.outgoing.isDirty()) return undefined
     const size = this.fill(this.scratch)
     const packet = this.alloc(size)
-    packet.blitAt(PACKET_HEADER_SIZE, this.scratch, PACKET_HEADER_SIZE, size - PACKET_HEADER_SIZE)
+    packet.blitAt(0, this.scratch, 0, size) // the epoch is in it
     packet[0] = PACKET_DATA | this.connectFlag
-    packet[1] = this.epoch & 0xff
-    packet[2] = this.epoch >> 8
     packet[3] = this.nextOut
     packet[4] = this.nextIn
     this.connectFlag = 0
@@ -294,7 +322,8 @@ export class Mailbox {
       const offset = area.dirtyOffsets[first]
       let bytes = area.dirtyLengths[first]
       const gap = offset - spanEnd
-      const isNear = gap >= 0 && gap <= NEAR_SPAN_MAX_GAP && bytes <= NEAR_SPAN_MAX_LENGTH
+      // a negative gap is a large one
+      const isNear = gap >>> 0 <= NEAR_SPAN_MAX_GAP && bytes <= NEAR_SPAN_MAX_LENGTH
       const room = MAX_PACKET_SIZE - at - (isNear ? NEAR_SPAN_OVERHEAD : SPAN_OVERHEAD)
       if (room <= 0) return at
       if (bytes > room) {

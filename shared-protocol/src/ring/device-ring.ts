@@ -21,6 +21,14 @@ export const RING_EMPTY = -1
 /** `pop` found a ring that breaks the rules; `brokenReason` says how. Only a reset helps. */
 export const RING_BROKEN = -2
 
+/** Chains are remembered when they begin at a multiple of this and stay within as many descriptors. */
+const GROUP_SIZE = 4
+const GROUP_SHIFT = 2
+/** A group of descriptors is a block of the mailbox's versions. */
+const GROUP_BYTES_SHIFT = 6
+/** No version that a mailbox gives. */
+const NOT_REMEMBERED = -1
+
 const NO_RING_FEATURES: RingFeatures = { hasIndirect: false, hasEventIdx: false, hasInOrder: false }
 
 export class DeviceRing {
@@ -44,18 +52,49 @@ export class DeviceRing {
   count = 0
   /** How many of them are device-readable; these come first and lie in the driver-written area. */
   readable = 0
-  readonly offsets: number[] = []
-  readonly lengths: number[] = []
+  offsets: readonly number[]
+  lengths: readonly number[]
+  /** What `note` said of this chain when it was popped before and has not changed since; else 0. */
+  noted = 0
+
+  /**
+   * Walking a chain is most of what a request costs the chip, and drivers use the same chains again and again. So a
+   * walked chain is remembered as long as the mailbox has stored nothing over its descriptors. Here by group, the
+   * first four descriptors being group 0:
+   */
+  private readonly versions: readonly number[] | undefined
+  private readonly chainVersions: number[] = []
+  private readonly chainCounts: number[] = []
+  private readonly chainReadables: number[] = []
+  private readonly chainOffsets: number[][] = []
+  private readonly chainLengths: number[][] = []
+  private readonly chainNotes: number[] = []
+  /** The group of the chain that `pop` returned; -1 when it is not remembered. */
+  private group = -1
+
+  /** `versions` while the descriptor table lies so that its groups are blocks of the mailbox's; else undefined. */
+  private groupVersions: readonly number[] | undefined
+  /** Whether the chain that was walked last stayed within a group. */
+  private isOneGroup = false
+  /** Where a chain is walked. */
+  private readonly walkedOffsets: number[] = []
+  private readonly walkedLengths: number[] = []
 
   private lastAvail = 0
+  /** The driver's index as last read. */
+  private shadowAvail = 0
   private usedIdx = 0
   private notifiedIdx = 0
   private batchHead = 0
   private batchLength = 0
 
-  constructor(driverArea: ByteBuf, deviceArea: OutgoingArea) {
+  /** `versions` tells what the driver wrote, as `Mailbox.incomingVersions`; without it every chain is walked. */
+  constructor(driverArea: ByteBuf, deviceArea: OutgoingArea, versions?: readonly number[]) {
     this.driverArea = driverArea
     this.deviceArea = deviceArea
+    this.versions = versions
+    this.offsets = this.walkedOffsets
+    this.lengths = this.walkedLengths
   }
 
   /** Puts the ring in the state of a queue that was never configured. */
@@ -68,14 +107,18 @@ export class DeviceRing {
     this.enabled = false
     this.brokenReason = ""
     this.lastAvail = 0
+    this.shadowAvail = 0
     this.usedIdx = 0
     this.notifiedIdx = 0
+    for (let i = 0; i < this.chainVersions.length; i++) this.chainVersions[i] = NOT_REMEMBERED
   }
 
   /** Starts the queue with both indexes at 0 and an empty used ring. */
   enable(features: RingFeatures): void {
     this.enabled = true
     this.features = features
+    const isGrouped = (this.desc & ((1 << GROUP_BYTES_SHIFT) - 1)) === 0
+    this.groupVersions = isGrouped ? this.versions : undefined
     // the memory may hold a former queue's bytes
     this.deviceArea.put32(this.used, 0)
     if (features.hasEventIdx) this.deviceArea.put16(this.used + 4 + 8 * this.size, 0)
@@ -88,17 +131,79 @@ export class DeviceRing {
   }
 
   /**
-   * Takes the next chain: returns the index of its head and fills `count`, `readable`, `offsets` and
-   * `lengths`; or RING_EMPTY; or RING_BROKEN. The chip's hot path: flat, no allocation after the first chains.
+   * Takes the next chain: returns the index of its head and fills `count`, `readable`, `offsets`, `lengths` and
+   * `noted`; or RING_EMPTY; or RING_BROKEN. The chip's hot path: flat, no allocation after the first chains.
    */
   pop(): number {
     const area = this.driverArea
     const size = this.size
-    const available = ((area[this.avail + 2] | (area[this.avail + 3] << 8)) - this.lastAvail) & 0xffff
-    if (available === 0) return RING_EMPTY
-    if (available > size) return this.fail(`avail.idx is ${available} ahead of a queue of ${size}`)
+    if (this.lastAvail === this.shadowAvail) {
+      const rawAvail = area[this.avail + 2] | (area[this.avail + 3] << 8)
+      if (rawAvail === this.lastAvail) return RING_EMPTY
+      const available = (rawAvail - this.lastAvail) & 0xffff
+      if (available > size) return this.fail(`avail.idx is ${available} ahead of a queue of ${size}`)
+      this.shadowAvail = rawAvail
+    }
     const slot = this.avail + 4 + 2 * (this.lastAvail & (size - 1))
     const head = area[slot] | (area[slot + 1] << 8)
+    const group = head >> GROUP_SHIFT
+    const versions = this.groupVersions
+    let version = NOT_REMEMBERED
+    if (versions !== undefined && (head & (GROUP_SIZE - 1)) === 0) {
+      version = versions[(this.desc >> GROUP_BYTES_SHIFT) + group]
+      if (this.chainVersions[group] === version) {
+        this.count = this.chainCounts[group]
+        this.readable = this.chainReadables[group]
+        this.offsets = this.chainOffsets[group]
+        this.lengths = this.chainLengths[group]
+        this.noted = this.chainNotes[group]
+        this.group = group
+        this.lastAvail = (this.lastAvail + 1) & 0xffff
+        return head
+      }
+    }
+    if (!this.walk(head)) return RING_BROKEN
+    this.noted = 0
+    this.group = -1
+    if (version !== NOT_REMEMBERED && this.isOneGroup) this.remember(group, version)
+    this.lastAvail = (this.lastAvail + 1) & 0xffff
+    return head
+  }
+
+  /** Notes what is known of the popped chain's descriptors, a number other than 0, for when it comes again. */
+  note(known: number): void {
+    if (this.group >= 0) this.chainNotes[this.group] = known
+  }
+
+  /** Keeps what `walk` found. */
+  private remember(group: number, version: number): void {
+    while (this.chainVersions.length <= group) {
+      this.chainVersions.push(NOT_REMEMBERED)
+      this.chainCounts.push(0)
+      this.chainReadables.push(0)
+      this.chainNotes.push(0)
+      this.chainOffsets.push([])
+      this.chainLengths.push([])
+    }
+    const offsets = this.chainOffsets[group]
+    const lengths = this.chainLengths[group]
+    for (let i = 0; i < this.count; i++) {
+      offsets[i] = this.walkedOffsets[i]
+      lengths[i] = this.walkedLengths[i]
+    }
+    this.chainVersions[group] = version
+    this.chainCounts[group] = this.count
+    this.chainReadables[group] = this.readable
+    this.chainNotes[group] = 0
+    this.group = group
+  }
+
+  /** Follows the chain from `head` and checks each of its descriptors; false when it breaks the rules. */
+  private walk(head: number): boolean {
+    const area = this.driverArea
+    const size = this.size
+    const offsets = this.walkedOffsets
+    const lengths = this.walkedLengths
     let table = this.desc
     let limit = size
     // a chain is no longer than its queue, and visits no descriptor twice (2.7.5.3)
@@ -107,8 +212,9 @@ export class DeviceRing {
     let count = 0
     let readable = 0
     let isIndirect = false
+    let isOneGroup = true
     while (true) {
-      if (index >= limit) return this.fail(`descriptor ${index} is outside a table of ${limit}`)
+      if (index >= limit) return this.refuse(`descriptor ${index} is outside a table of ${limit}`)
       const at = table + DESCRIPTOR_SIZE * index
       const flags = area[at + 12] | (area[at + 13] << 8)
       const length =
@@ -117,12 +223,12 @@ export class DeviceRing {
       const which = area[at + 6] | (area[at + 7] << 8)
       // addresses are area << 48 | offset: what lies between must be 0
       if (area[at + 2] | area[at + 3] | area[at + 4] | area[at + 5])
-        return this.fail(`descriptor ${index} has an address outside the window`)
+        return this.refuse(`descriptor ${index} has an address outside the window`)
       if (flags & DESCRIPTOR_INDIRECT) {
-        if (!this.features.hasIndirect) return this.fail("an indirect descriptor, which was not negotiated")
+        if (!this.features.hasIndirect) return this.refuse("an indirect descriptor, which was not negotiated")
         // WRITE is ignored here, and descriptors of the queue's own table may come before (R5, R6)
         if (isIndirect || flags & DESCRIPTOR_NEXT)
-          return this.fail("an indirect descriptor that does not end its chain")
+          return this.refuse("an indirect descriptor that does not end its chain")
         limit = length >> 4
         if (
           which !== DRIVER_AREA ||
@@ -131,38 +237,42 @@ export class DeviceRing {
           limit > size ||
           offset + length > area.length
         )
-          return this.fail(`an indirect table of ${length} bytes at ${offset}`)
+          return this.refuse(`an indirect table of ${length} bytes at ${offset}`)
         if (count + limit < longest) longest = count + limit
         isIndirect = true
+        isOneGroup = false
         table = offset
         index = 0
         continue
       }
-      if (count >= longest) return this.fail(`a chain of more than ${longest} descriptors`)
+      if (count >= longest) return this.refuse(`a chain of more than ${longest} descriptors`)
       if (flags & DESCRIPTOR_WRITE) {
         if (which !== DEVICE_AREA || length > this.deviceArea.bytes.length - offset)
-          return this.fail(`a device-writable buffer of ${length} bytes at ${offset} of area ${which}`)
+          return this.refuse(`a device-writable buffer of ${length} bytes at ${offset} of area ${which}`)
       } else {
-        if (count > readable) return this.fail("a device-readable descriptor behind a writable one")
+        if (count > readable) return this.refuse("a device-readable descriptor behind a writable one")
         if (which !== DRIVER_AREA || length > area.length - offset)
-          return this.fail(`a device-readable buffer of ${length} bytes at ${offset} of area ${which}`)
+          return this.refuse(`a device-readable buffer of ${length} bytes at ${offset} of area ${which}`)
         readable++
       }
-      if (count === this.offsets.length) {
-        this.offsets.push(offset)
-        this.lengths.push(length)
+      if (count === offsets.length) {
+        offsets.push(offset)
+        lengths.push(length)
       } else {
-        this.offsets[count] = offset
-        this.lengths[count] = length
+        offsets[count] = offset
+        lengths[count] = length
       }
       count++
       if ((flags & DESCRIPTOR_NEXT) === 0) break
       index = area[at + 14] | (area[at + 15] << 8)
+      if (index >> GROUP_SHIFT !== head >> GROUP_SHIFT) isOneGroup = false
     }
     this.count = count
     this.readable = readable
-    this.lastAvail = (this.lastAvail + 1) & 0xffff
-    return head
+    this.offsets = offsets
+    this.lengths = lengths
+    this.isOneGroup = isOneGroup
+    return true
   }
 
   /**
@@ -198,32 +308,30 @@ export class DeviceRing {
     const bytes = this.deviceArea.bytes
     const at = this.used + 4 + 8 * (index & (this.size - 1))
     const rest = bytes[at + 2] | bytes[at + 3] | bytes[at + 6] | bytes[at + 7]
-    // fixed slots make most elements the same as one lap ago: then nothing travels
-    if (
-      rest === 0 &&
-      bytes[at] === (head & 0xff) &&
-      bytes[at + 1] === head >> 8 &&
-      bytes[at + 4] === (length & 0xff) &&
-      bytes[at + 5] === length >> 8
-    )
-      return
+    const isSameLength = (bytes[at + 4] | (bytes[at + 5] << 8)) === length
+    const isSameHead = (bytes[at] | (bytes[at + 1] << 8)) === head
+    if (rest !== 0) {
+      // what lay here was no used ring
+      bytes.fillAt(at, 8, 0)
+      this.deviceArea.mark(at, 8)
+    } else if (isSameHead) {
+      // fixed slots make most elements the same as one lap ago: then nothing travels
+      if (isSameLength) return
+      this.deviceArea.mark(at + 4, 2)
+    } else this.deviceArea.mark(at, isSameLength ? 2 : 6)
     bytes[at] = head & 0xff
     bytes[at + 1] = head >> 8
     bytes[at + 4] = length & 0xff
     bytes[at + 5] = length >> 8 // a chain fits the window, which is below 64 KiB
-    if (rest === 0) this.deviceArea.mark(at, 6)
-    else {
-      // what lay here was no used ring
-      bytes[at + 2] = 0
-      bytes[at + 3] = 0
-      bytes[at + 6] = 0
-      bytes[at + 7] = 0
-      this.deviceArea.mark(at, 8)
-    }
   }
 
   private fail(reason: string): number {
     this.brokenReason = reason
     return RING_BROKEN
+  }
+
+  private refuse(reason: string): boolean {
+    this.brokenReason = reason
+    return false
   }
 }

@@ -1,6 +1,7 @@
 // Both halves of one virtqueue, over two real areas and their mirrors. Nothing travels until the test says so.
 
 import { allocateBytes, type HostBytes } from "../../../host/src/bytes.js"
+import { VERSION_BLOCK_SIZE } from "../../../shared-protocol/src/mailbox/mailbox.js"
 import { OutgoingArea } from "../../../shared-protocol/src/mailbox/outgoing-area.js"
 import { DeviceRing } from "../../../shared-protocol/src/ring/device-ring.js"
 import { DriverRing, NOTHING_USED } from "../../../shared-protocol/src/ring/driver-ring.js"
@@ -30,11 +31,13 @@ export class RingPair {
   readonly driverSees: HostBytes = allocateBytes(AREA_SIZE)
   readonly driver: DriverRing
   readonly device: DeviceRing
+  /** What the device's mailbox would say of its mirror. */
+  private readonly versions: number[] = new Array(AREA_SIZE / VERSION_BLOCK_SIZE).fill(0)
 
   constructor(size: number, features: Partial<RingFeatures> = {}) {
     const all = { ...NO_FEATURES, ...features }
     this.driver = new DriverRing({ size, ...PLACE }, this.driverArea, this.driverSees, all)
-    this.device = new DeviceRing(this.deviceSees, this.deviceArea)
+    this.device = new DeviceRing(this.deviceSees, this.deviceArea, this.versions)
     this.device.size = size
     this.device.desc = PLACE.desc
     this.device.avail = PLACE.avail
@@ -46,6 +49,12 @@ export class RingPair {
 
   /** Carries what the driver changed to the device. */
   toDevice(): void {
+    for (let i = this.driverArea.dirtyFirst; i < this.driverArea.dirtyEnd; i++) {
+      const offset = Number(this.driverArea.dirtyOffsets[i])
+      const end = offset + Number(this.driverArea.dirtyLengths[i])
+      for (let at = offset - (offset % VERSION_BLOCK_SIZE); at < end; at += VERSION_BLOCK_SIZE)
+        this.versions[at / VERSION_BLOCK_SIZE] = Number(this.versions[at / VERSION_BLOCK_SIZE]) + 1
+    }
     carry(this.driverArea, this.deviceSees)
   }
 
