@@ -14,6 +14,9 @@ const COMPILING = [
 /** They boot guests, which want both cores. */
 const LINUX = "test/linux/**/*.test.ts"
 
+/** They start a browser, which wants a core for itself. */
+const BROWSER = "test/web/browser/**/*.test.ts"
+
 const limits = { testTimeout: 20_000, hookTimeout: 60_000 }
 
 export default defineConfig({
@@ -34,7 +37,7 @@ export default defineConfig({
           ...limits,
           name: "plain",
           include: ["test/**/*.test.ts"],
-          exclude: [...COMPILING, LINUX],
+          exclude: [...COMPILING, LINUX, BROWSER],
           sequence: { groupOrder: 1 },
         },
       },
@@ -45,6 +48,15 @@ export default defineConfig({
           include: [LINUX],
           fileParallelism: false,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          ...limits,
+          name: "browser",
+          include: [BROWSER],
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

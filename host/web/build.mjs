@@ -45,14 +45,9 @@ async function build() {
   })
   mkdirSync(path.join(output, "firmware"), { recursive: true })
   copyFileSync(program, path.join(output, "firmware/simulated.devs"))
-  const { readRuntimeCode } = await import(path.join(root, "dist/host/src/vm/runtime-loader.js"))
-  const { RUNTIME_EXPORT, RUNTIME_PARAMETERS } = await import(path.join(root, "dist/host/src/vm/runtime.js"))
-  const head = "// DeviceScript's virtual machine, Microsoft, MIT licence; its WebAssembly is inside"
+  const { runtimeModule } = await import(path.join(root, "dist/host/src/node/dashboard/page-files.js"))
   mkdirSync(path.join(output, "vm"), { recursive: true })
-  writeFileSync(
-    path.join(output, "vm/devicescript-vm.js"),
-    `${head}\nexport default (${RUNTIME_PARAMETERS.join(", ")}) => {\n${readRuntimeCode()}\nreturn ${RUNTIME_EXPORT}()\n}\n`,
-  )
+  writeFileSync(path.join(output, "vm/devicescript-vm.js"), runtimeModule())
   console.log(`dist/web ${readFileSync(path.join(output, "index.html")).length} bytes of page, and its files`)
 }
 

@@ -1,22 +1,10 @@
 // Somebody else's bus: the packets that a virtio-msg command publishes through `virtio-msg dashboard`, which sends
 // them on as server-sent events (docs/dashboard.md "The live view").
 
-import type { Direction } from "../../../src/trace/trace.js"
+import type { LiveEvent } from "../../../src/node/dashboard/live-feed.js"
 import type { WireModel } from "../wire/wire-model.js"
 import type { Bench } from "./bench.js"
 import { PacketGate } from "./packet-gate.js"
-
-/** What the dashboard's server sends. */
-export type LiveEvent =
-  | { readonly type: "session"; readonly session: number; readonly title: string }
-  | {
-      readonly type: "packet"
-      readonly session: number
-      readonly atMs: number
-      readonly direction: Direction
-      readonly hex: string
-    }
-  | { readonly type: "end"; readonly session: number }
 
 /** Where the server sends them, relative to the page. */
 export const LIVE_PATH = "live"

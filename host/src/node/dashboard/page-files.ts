@@ -1,0 +1,56 @@
+// The files of the page: those that were built, and the virtual machine's code, which the package does not hold
+// twice: it comes out of @devicescript/cli, on which the package depends.
+
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises"
+import path from "node:path"
+import { fileURLToPath } from "node:url"
+import { VirtioMsgError } from "../../errors.js"
+import { RUNTIME_EXPORT, RUNTIME_PARAMETERS } from "../../vm/runtime.js"
+import { readRuntimeCode } from "../../vm/runtime-loader.js"
+
+/** Where the page looks for the virtual machine. */
+const RUNTIME_FILE = "vm/devicescript-vm.js"
+const RUNTIME_HEAD = "// DeviceScript's virtual machine, Microsoft, MIT licence; its WebAssembly is inside"
+
+/** Reads every file of the page, by its path relative to it. Rejects with NOT_FOUND or MISSING_DEPENDENCY. */
+export async function readPageFiles(): Promise<Map<string, Uint8Array>> {
+  const folder = await findPage()
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const files = new Map<string, Uint8Array>()
+  for (const entry of entries.filter((one) => one.isFile())) {
+    const file = path.join(entry.parentPath, entry.name)
+    files.set(path.relative(folder, file).split(path.sep).join("/"), await readFile(file))
+  }
+  files.set(RUNTIME_FILE, new TextEncoder().encode(runtimeModule()))
+  return files
+}
+
+/** Writes every file of the page into `folder`, for a web server to host. Returns how many bytes that are. */
+export async function exportPage(folder: string): Promise<number> {
+  let bytes = 0
+  for (const [name, content] of await readPageFiles()) {
+    const file = path.join(folder, ...name.split("/"))
+    await mkdir(path.dirname(file), { recursive: true })
+    await writeFile(file, content)
+    bytes += content.length
+  }
+  return bytes
+}
+
+/** The virtual machine's code as a module that a browser can import. */
+export function runtimeModule(): string {
+  const body = `${readRuntimeCode()}\nreturn ${RUNTIME_EXPORT}()`
+  return `${RUNTIME_HEAD}\nexport default (${RUNTIME_PARAMETERS.join(", ")}) => {\n${body}\n}\n`
+}
+
+/** From host/src/node/dashboard in the sources and from dist/host/src/node/dashboard when compiled. */
+async function findPage(): Promise<string> {
+  for (const folder of ["../../../../web", "../../../../dist/web"]) {
+    const candidate = fileURLToPath(new URL(folder, import.meta.url))
+    const isIt = await readFile(path.join(candidate, "index.html")).catch(() => undefined)
+    if (isIt && (await readdir(candidate)).includes("assets")) return candidate
+  }
+  throw new VirtioMsgError("NOT_FOUND", "The page was not built.", {
+    hint: "In a checkout, build it: npm run build",
+  })
+}
