@@ -6,10 +6,11 @@ import { PACKET_DATA } from "../../../shared-protocol/src/mailbox/packet.js"
 import { VirtioMsgError } from "../errors.js"
 import { type OpenedBus, openBus } from "../open-bus.js"
 import { describeMessage } from "../trace/describe-message.js"
-import { type Direction, Trace } from "../trace/trace.js"
+import type { Direction } from "../trace/trace.js"
 import { colours, helpExamples, note, portOf, print } from "./context.js"
 import { adapterLine, detect, formatDetected } from "./i2c-detect.js"
 import { formatByte } from "./i2c-numbers.js"
+import { processTrace } from "./process-trace.js"
 
 /** ST's RAM chip, and the place in it that the demo reads and writes. */
 const CHIP = 0x54
@@ -33,7 +34,7 @@ async function runDemo(port: string): Promise<void> {
   explain(
     "The M4 says what the specification leaves to the bus: limits, and the window of memory they share.",
   )
-  const bus = await openBus({ port, onChoice: note, trace: ladder.trace })
+  const bus = await openBus({ port, onChoice: note, trace: processTrace })
   try {
     explain(`The M4 is ${bus.board.board}, firmware ${bus.board.firmwareVersion.slice(0, 3).join(".")}.`)
     await enumerate(bus)
@@ -92,17 +93,16 @@ async function runLines(bus: OpenedBus, ladder: Ladder): Promise<void> {
 
 /** Prints messages as steps of a ladder between the two processors, and counts what crosses the link. */
 class Ladder {
-  readonly trace = new Trace()
   /** Whose feature bits the messages speak of. */
   deviceId = -1
   #areMessagesShown = true
   #crossed = { out: 0, outBytes: 0, in: 0, inBytes: 0 }
 
   constructor() {
-    this.trace.onMessage.on((direction, frame) => {
+    processTrace.onMessage.on((direction, frame) => {
       if (this.#areMessagesShown) this.#show(direction, frame)
     })
-    this.trace.onPacket.on((direction, packet) => {
+    processTrace.onPacket.on((direction, packet) => {
       if (((packet[0] ?? 0) & PACKET_DATA) === 0) return // acknowledgements alone cost the M4 nothing
       this.#crossed[direction]++
       this.#crossed[`${direction}Bytes`] += packet.length

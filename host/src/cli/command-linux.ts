@@ -12,8 +12,9 @@ import { prepareGuest } from "../node/linux-guest/prepare.js"
 import { VhostUserBackend } from "../node/vhost-user/backend.js"
 import { VirtioI2cDevice } from "../node/vhost-user/i2c-device.js"
 import { openBus } from "../open-bus.js"
-import { Trace } from "../trace/trace.js"
 import { helpExamples, note, portOf, print } from "./context.js"
+import { offerProcessTrace } from "./offer-process-trace.js"
+import { processTrace } from "./process-trace.js"
 import { untilStopped } from "./until-stopped.js"
 
 /** ST's five lines, as they are typed in Linux on the A7. */
@@ -51,40 +52,36 @@ async function runLinux(port: string, options: LinuxOptions): Promise<number> {
     ...(options.refresh ? { refresh: true } : {}),
     onProgress: ({ step, count, title }) => note(`[${step}/${count}] ${title}`),
   })
-  const trace = new Trace()
-  const forwarder = new BoardForwarder(() => openBus({ port, onChoice: note, trace }))
+  const forwarder = new BoardForwarder(() => openBus({ port, onChoice: note, trace: processTrace }))
   const guest = new LinuxGuest({ image })
   const backend = new VhostUserBackend({
     socketPath: guest.socketPath,
     device: new VirtioI2cDevice(forwarder),
   })
   backend.onError.on((error) => note(`error: ${error.message}`))
+  const endOffer = await offerProcessTrace("linux")
   try {
     await forwarder.start()
     await backend.start()
     note(`Booting Linux ${image.kernelRelease} on a Cortex-A7 ...`)
     await guest.boot()
     // a signal ends the guest in order, which Node's default would leave running
-    return await Promise.race([use(guest, options, forwarder, trace), untilStopped().then(() => 130)])
+    return await Promise.race([use(guest, options, forwarder), untilStopped().then(() => 130)])
   } finally {
     await guest.shutdown()
     backend.close()
     await forwarder.close()
+    await endOffer()
   }
 }
 
-async function use(
-  guest: LinuxGuest,
-  options: LinuxOptions,
-  forwarder: BoardForwarder,
-  trace: Trace,
-): Promise<number> {
+async function use(guest: LinuxGuest, options: LinuxOptions, forwarder: BoardForwarder): Promise<number> {
   if (options.run !== undefined) {
     const { code, output } = await guest.sh(options.run)
     if (output) print(output)
     return code
   }
-  if (options.demo) return showLines(guest, forwarder, trace)
+  if (options.demo) return showLines(guest, forwarder)
   note("The microcontroller's bus is i2c-0: try i2cdetect -y 0. End with exit.")
   return guest.interactive(process.stdin, process.stdout)
 }
@@ -93,10 +90,10 @@ async function use(
 const MOST_LISTED = 4
 
 /** Types ST's lines in the guest, with what the M4 did beside them. */
-async function showLines(guest: LinuxGuest, forwarder: BoardForwarder, trace: Trace): Promise<number> {
+async function showLines(guest: LinuxGuest, forwarder: BoardForwarder): Promise<number> {
   const packets = { out: 0, in: 0 }
   let requests: string[] = []
-  trace.onPacket.on((direction, packet) => {
+  processTrace.onPacket.on((direction, packet) => {
     if ((packet[0] ?? 0) & PACKET_DATA) packets[direction]++
   })
   forwarder.onOutcome.on((request, outcome) => requests.push(describe(request, outcome)))

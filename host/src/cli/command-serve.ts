@@ -7,6 +7,8 @@ import { VhostUserBackend } from "../node/vhost-user/backend.js"
 import { VirtioI2cDevice } from "../node/vhost-user/i2c-device.js"
 import { openBus } from "../open-bus.js"
 import { helpExamples, note, portOf, print } from "./context.js"
+import { offerProcessTrace } from "./offer-process-trace.js"
+import { processTrace } from "./process-trace.js"
 import { untilStopped } from "./until-stopped.js"
 
 /** The memory in the printed QEMU arguments; any amount works. */
@@ -22,10 +24,13 @@ export function define(command: Command): void {
         "It prints the arguments that QEMU needs. Whichever of the two starts again finds the other.",
     )
     .action(async (options: { socket: string; pci?: true }, command: Command) => {
-      const forwarder = new BoardForwarder(() => openBus({ port: portOf(command), onChoice: note }))
+      const forwarder = new BoardForwarder(() =>
+        openBus({ port: portOf(command), onChoice: note, trace: processTrace }),
+      )
       const device = new VirtioI2cDevice(forwarder)
       const backend = new VhostUserBackend({ socketPath: options.socket, device })
       const stopped = untilStopped() // before anybody learns that we are up
+      const endOffer = await offerProcessTrace("serve")
       try {
         await forwarder.start()
         forwarder.onBoard.on((isThere) => note(isThere ? "The board is back." : "The board is gone."))
@@ -46,6 +51,7 @@ export function define(command: Command): void {
       } finally {
         backend.close()
         await forwarder.close()
+        await endOffer()
       }
     })
 }

@@ -8,6 +8,8 @@ import { FlashFile } from "../node/flash-file.js"
 import { readFirmware } from "../vm/firmware-image.js"
 import { VirtualMachine } from "../vm/virtual-machine.js"
 import { helpExamples, note, print } from "./context.js"
+import { offerProcessTrace } from "./offer-process-trace.js"
+import { processTrace } from "./process-trace.js"
 import { untilStopped } from "./until-stopped.js"
 
 interface SimOptions {
@@ -43,12 +45,14 @@ export function define(command: Command): void {
       await machine.start()
       const stopped = untilStopped() // before anybody learns the port, and so could stop us
       try {
-        const server = await serveBoard(machine, options.listen)
+        const server = await serveBoard(machine, options.listen, processTrace)
+        const endOffer = await offerProcessTrace("sim")
         // scripts read this line to learn the port
         print(server.port)
         const use = options.blank ? "deploy --simulated" : "i2c detect"
         note(`The simulated board is on ${server.port}. Use it: virtio-msg --port ${server.port} ${use}`)
         await stopped
+        await endOffer()
         await server.close()
       } finally {
         machine.stop()

@@ -53,6 +53,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     "Boot a real Linux on an emulated Cortex-A7, with the microcontroller's I2C bus as i2c-0.",
     () => import("./command-linux.js"),
   ),
+  entry(
+    "trace",
+    "Show what crosses the link, message by message: of a command, of a running process, of a capture.",
+    () => import("./command-trace.js"),
+  ),
   entry("boards", "List the boards that we know.", () => import("./command-boards.js")),
   entry(
     "ports",

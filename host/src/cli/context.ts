@@ -4,6 +4,7 @@ import type { Command } from "commander"
 import pc from "picocolors" // escape codes by name
 import type { VirtioMsgError } from "../errors.js"
 import type { OpenedBus } from "../open-bus.js"
+import { processTrace } from "./process-trace.js"
 
 const { env } = process
 const isForced = env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== "0"
@@ -12,9 +13,16 @@ const isTerminal = process.stdout.isTTY === true && env.TERM !== "dumb" && env.F
 /** Colours where stdout is a terminal, unless NO_COLOR or FORCE_COLOR say otherwise; plain text in pipes and in CI. */
 export const colours = pc.createColors(!env.NO_COLOR && (isForced || isTerminal))
 
+let results: NodeJS.WriteStream = process.stdout
+
+/** From now on, results go to stderr: stdout is wanted for something else. */
+export function sendResultsToStderr(): void {
+  results = process.stderr
+}
+
 /** Writes a line to stdout: results. */
 export function print(line = ""): void {
-  process.stdout.write(`${line}\n`)
+  results.write(`${line}\n`)
 }
 
 /** Writes a line to stderr: what is not a result. */
@@ -42,7 +50,7 @@ export function helpExamples(...lines: string[]): string {
 /** Opens the bus that the command line names, runs `work`, and closes it whatever happens. */
 export async function withBus<T>(command: Command, work: (bus: OpenedBus) => Promise<T>): Promise<T> {
   const { openBus } = await import("../open-bus.js") // not needed to print a help text
-  const bus = await openBus({ port: portOf(command), onChoice: note })
+  const bus = await openBus({ port: portOf(command), onChoice: note, trace: processTrace })
   try {
     return await work(bus)
   } finally {

@@ -31,7 +31,7 @@ const SERVER_ID_MASK = "f8531b75a74922db"
 /** The service index that our firmware has. */
 const FIRMWARE_SERVICE_INDEX = 1
 /** A packet of an epoch that no host uses: the firmware answers that it knows no such epoch. */
-const PROBE_PACKET = Uint8Array.of(0, PROBE_EPOCH & 0xff, PROBE_EPOCH >> 8, 0, 0)
+export const PROBE_PACKET = Uint8Array.of(0, PROBE_EPOCH & 0xff, PROBE_EPOCH >> 8, 0, 0)
 
 /** How long to look for a board: it announces itself twice a second, and boots in about a second. */
 const DISCOVERY_MS = 4000
@@ -212,7 +212,7 @@ function isProbeAnswer(payload: Uint8Array): boolean {
 }
 
 /** An announcement is a list of service classes; the first word holds flags instead. 0: not among them. */
-function findService(announcement: Uint8Array): number {
+export function findService(announcement: Uint8Array): number {
   for (let index = 1; 4 * index + 4 <= announcement.length; index++)
     if (getU32(announcement, 4 * index) === SERVICE_CLASS) return index
   return 0

@@ -5,6 +5,8 @@ import net from "node:net"
 import type { Duplex } from "node:stream"
 import { VirtioMsgError } from "../errors.js"
 import { BoardStream } from "../link/board-stream.js"
+import { JacdacTap } from "../link/jacdac-tap.js"
+import type { Trace } from "../trace/trace.js"
 import type { VirtualMachine } from "../vm/virtual-machine.js"
 import { openPty } from "./pty.js"
 import { parseSocketAddress } from "./socket-stream.js"
@@ -18,12 +20,17 @@ export interface BoardServer {
 /**
  * Makes `machine`, which is running, reachable: `unix:PATH` (a socket that only its owner may use),
  * `tcp://HOST:PORT` (port 0 for any free one), or `pty` (a new pseudo-terminal).
- * Rejects with INVALID_ARGUMENT, CONNECT_FAILED or MISSING_DEPENDENCY.
+ * `trace` is told of every packet. Rejects with INVALID_ARGUMENT, CONNECT_FAILED or MISSING_DEPENDENCY.
  */
-export async function serveBoard(machine: VirtualMachine, listen: string): Promise<BoardServer> {
+export async function serveBoard(
+  machine: VirtualMachine,
+  listen: string,
+  trace?: Trace,
+): Promise<BoardServer> {
+  const tap = new JacdacTap((direction, packet) => trace?.onPacket.emit(direction, packet))
   if (listen === "pty") {
     const pty = await openPty()
-    const detach = attach(machine, pty.stream)
+    const detach = attach(machine, pty.stream, tap)
     return {
       port: pty.path,
       async close() {
@@ -37,13 +44,14 @@ export async function serveBoard(machine: VirtualMachine, listen: string): Promi
     throw new VirtioMsgError("INVALID_ARGUMENT", `"${listen}" is nothing to listen on.`, {
       hint: "Use unix:PATH, tcp://127.0.0.1:PORT or pty.",
     })
-  return serveSocket(machine, listen, address)
+  return serveSocket(machine, listen, address, tap)
 }
 
 async function serveSocket(
   machine: VirtualMachine,
   listen: string,
   address: net.NetConnectOpts,
+  tap: JacdacTap,
 ): Promise<BoardServer> {
   let current: net.Socket | undefined
   const server = net.createServer((socket) => {
@@ -52,7 +60,7 @@ async function serveSocket(
     current = socket
     socket.setNoDelay(true)
     socket.on("error", () => {})
-    const detach = attach(machine, socket)
+    const detach = attach(machine, socket, tap)
     socket.on("close", detach)
   })
   const path = "path" in address ? address.path : undefined
@@ -82,13 +90,19 @@ async function serveSocket(
 }
 
 /** Connects the two; returns what undoes it. */
-function attach(machine: VirtualMachine, stream: Duplex): () => void {
+function attach(machine: VirtualMachine, stream: Duplex, tap: JacdacTap): () => void {
   const board = new BoardStream({
-    sendFrame: (frame) => machine.sendFrame(frame),
+    sendFrame(frame) {
+      tap.frame("out", frame)
+      machine.sendFrame(frame)
+    },
     write: (bytes) => stream.write(bytes),
   })
   const offs = [
-    machine.onFrame.on((frame) => board.frame(frame)),
+    machine.onFrame.on((frame) => {
+      tap.frame("in", frame)
+      board.frame(frame)
+    }),
     machine.onLog.on((line) => board.log(line)),
   ]
   stream.on("data", (chunk: Uint8Array) => board.receive(chunk))

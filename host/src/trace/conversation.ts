@@ -31,6 +31,7 @@ export class Conversation {
   maxMessageSize: number | undefined
 
   readonly #window: WindowView
+  #hello: Uint8Array | undefined
   readonly #asked = new Map<number, Asked>()
 
   constructor(window: WindowView) {
@@ -47,8 +48,26 @@ export class Conversation {
     return device
   }
 
+  /**
+   * The frames that tell a late observer what was negotiated, in the order in which it has to hear of it.
+   * What was said before a device's last reset is not among them.
+   */
+  memorable(): { readonly fromDevice: Uint8Array[]; readonly fromDriver: Uint8Array[] } {
+    const frames = [...this.devices.values()].map((device) => device.memorable())
+    return {
+      fromDevice: [...(this.#hello ? [this.#hello] : []), ...frames.flatMap(({ fromDevice }) => fromDevice)],
+      fromDriver: frames.flatMap(({ fromDriver }) => fromDriver),
+    }
+  }
+
   /** Takes the next message in the order on the wire. `isComplete`: everything before it was seen. */
-  follow(message: MessageDescription, packetNumber: number, timeMs: number, isComplete: boolean): Followed {
+  follow(
+    message: MessageDescription,
+    frame: Uint8Array,
+    packetNumber: number,
+    timeMs: number,
+    isComplete: boolean,
+  ): Followed {
     const remarks: Remark[] = []
     const breach: Breach = (row, text) => remarks.push({ severity: "breach", row, text })
     if (message.malformed !== undefined) return { remarks, asked: undefined }
@@ -62,9 +81,12 @@ export class Conversation {
       if (asked) checkAnswer(asked.message, message, breach)
       else if (isComplete) breach("V27", "a response that nobody waits for")
     }
-    if (message.devNum === undefined) this.#followBus(message)
-    else
-      this.#followDevice(this.device(message.devNum), message, asked?.message, isComplete ? breach : () => {})
+    if (message.devNum === undefined) this.#followBus(message, frame)
+    else {
+      const device = this.device(message.devNum)
+      this.#followDevice(device, message, asked?.message, isComplete ? breach : () => {})
+      device.remember(message, frame)
+    }
     return { remarks, asked }
   }
 
@@ -87,8 +109,9 @@ export class Conversation {
     return asked
   }
 
-  #followBus(message: MessageDescription): void {
+  #followBus(message: MessageDescription, frame: Uint8Array): void {
     if (message.msgId !== ids.HELLO || message.kind !== "response") return
+    this.#hello = frame
     this.maxMessageSize = numberOf(message, "max_msg_size")
     this.#window.sizes.set(DRIVER_AREA, Math.min(numberOf(message, "driver_area_size"), 0x8000))
     this.#window.sizes.set(DEVICE_AREA, Math.min(numberOf(message, "device_area_size"), 0x8000))

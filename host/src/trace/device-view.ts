@@ -1,5 +1,15 @@
 // What an observer knows of one device from the messages that crossed the link.
 
+import {
+  GET_DEVICE_FEATURES,
+  GET_DEVICE_INFO,
+  GET_DEVICE_STATUS,
+  SET_DEVICE_STATUS,
+  SET_DRIVER_FEATURES,
+  SET_VQUEUE,
+} from "../../../shared-protocol/src/messages/ids.js"
+import type { MessageDescription } from "./describe-message.js"
+import { numberOf } from "./message-breaches.js"
 import { QueueView } from "./queue-view.js"
 import type { WindowView } from "./window-view.js"
 
@@ -17,6 +27,7 @@ export class DeviceView {
   readonly queues = new Map<number, QueueView>()
 
   readonly #window: WindowView
+  readonly #memorable = new Map<string, { readonly frame: Uint8Array; readonly isFromDevice: boolean }>()
 
   constructor(devNum: number, window: WindowView) {
     this.devNum = devNum
@@ -41,5 +52,29 @@ export class DeviceView {
   reset(): void {
     this.taken.length = 0
     this.queues.clear()
+    for (const key of [...this.#memorable.keys()])
+      if (!key.startsWith(`${GET_DEVICE_INFO} `)) this.#memorable.delete(key)
+  }
+
+  /** Keeps a frame that a late observer has to know of. */
+  remember(message: MessageDescription, frame: Uint8Array): void {
+    const { msgId, kind } = message
+    const isAnswer = kind === "response"
+    const isFact =
+      (isAnswer && (msgId === GET_DEVICE_INFO || msgId === GET_DEVICE_FEATURES)) ||
+      (!isAnswer && (msgId === SET_DRIVER_FEATURES || msgId === SET_VQUEUE))
+    const isStatus = isAnswer && (msgId === SET_DEVICE_STATUS || msgId === GET_DEVICE_STATUS)
+    if (!isFact && !isStatus) return
+    const part = isStatus ? "status" : numberOf(message, msgId === SET_VQUEUE ? "index" : "block_index")
+    this.#memorable.set(isStatus ? "status" : `${msgId} ${part}`, { frame, isFromDevice: isAnswer })
+  }
+
+  /** The frames to tell a late observer. */
+  memorable(): { readonly fromDevice: Uint8Array[]; readonly fromDriver: Uint8Array[] } {
+    const kept = [...this.#memorable.values()]
+    return {
+      fromDevice: kept.filter(({ isFromDevice }) => isFromDevice).map(({ frame }) => frame),
+      fromDriver: kept.filter(({ isFromDevice }) => !isFromDevice).map(({ frame }) => frame),
+    }
   }
 }

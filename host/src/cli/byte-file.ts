@@ -1,0 +1,49 @@
+// A file or pipe that bytes are appended to at once, so that nothing is lost when the process is killed.
+
+import { closeSync, openSync, writeSync } from "node:fs"
+import { VirtioMsgError } from "../errors.js"
+
+export class ByteFile {
+  readonly #path: string
+  readonly #file: number
+  /** False once whoever reads a pipe has gone, or the disk is full. */
+  isOpen = true
+
+  /** Opens `path` anew; "-" is stdout. Throws INVALID_ARGUMENT. */
+  constructor(path: string) {
+    this.#path = path
+    try {
+      this.#file = path === "-" ? process.stdout.fd : openSync(path, "w")
+    } catch (error) {
+      throw new VirtioMsgError("INVALID_ARGUMENT", `Cannot write the trace: ${reasonOf(error)}.`, {
+        hint: "Choose another file.",
+        cause: error,
+      })
+    }
+  }
+
+  /** Appends the bytes. What cannot be written ends the file, with a word to the user unless a reader just left. */
+  write(bytes: Uint8Array): void {
+    for (let at = 0; this.isOpen && at < bytes.length; ) {
+      try {
+        at += writeSync(this.#file, bytes, at)
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException
+        if (code === "EAGAIN") continue
+        if (code !== "EPIPE")
+          process.stderr.write(`error: The trace in ${this.#path} ends here: ${reasonOf(error)}.\n`)
+        this.close()
+      }
+    }
+  }
+
+  close(): void {
+    if (!this.isOpen) return
+    this.isOpen = false
+    if (this.#path !== "-") closeSync(this.#file)
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

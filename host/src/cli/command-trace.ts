@@ -1,0 +1,179 @@
+// `virtio-msg trace`: what crosses the link, a line for each message: of a command, of a running process, or out of a
+// capture.
+
+import { createReadStream } from "node:fs"
+import type { Readable } from "node:stream"
+import type { Command } from "commander"
+import { VirtioMsgError } from "../errors.js"
+import { connectTrace, offeredTraces } from "../node/trace-socket.js"
+import { PcapngReader } from "../trace/pcapng-reader.js"
+import type { CapturedPacket } from "../trace/pcapng-writer.js"
+import type { TraceEvent } from "../trace/trace-event.js"
+import { TraceObserver } from "../trace/trace-observer.js"
+import { helpExamples, note, print, sendResultsToStderr } from "./context.js"
+import { EPOCH_OFFSET_MS, processTrace } from "./process-trace.js"
+import { traceToFile } from "./trace-file.js"
+import { makeTraceFilter, type TraceFilterOptions } from "./trace-filter.js"
+import { packetJson, traceJson } from "./trace-json.js"
+import { TraceLines } from "./trace-lines.js"
+import { untilStopped } from "./until-stopped.js"
+import { application } from "./version.js"
+
+interface TraceOptions extends TraceFilterOptions {
+  readonly json?: true
+  readonly packets?: true
+  readonly list?: true
+  readonly write?: string
+}
+
+type Show = (event: TraceEvent) => void
+
+export function define(command: Command): void {
+  command
+    .usage("[options] [capture or process]\n       virtio-msg trace [options] -- command...")
+    .argument("[what...]", "a capture, or a process that runs (see --list)")
+    .option("-d, --device <list>", 'only these devices, such as 0,bus; "bus" is the bus itself', collect)
+    .option("-m, --message <list>", "only these messages, such as GET_VQUEUE,SET_VQUEUE", collect)
+    .option("--no-spans", "without the changes of the shared window")
+    .option("--packets", "also each packet with its header and acknowledgement")
+    .option("--json", "one JSON object a line")
+    .option("-w, --write <file>", 'write pcapng instead, for Wireshark; "-" is stdout')
+    .option("--list", "list the running processes that can be traced")
+    .addHelpText(
+      "after",
+      `${helpExamples(
+        "virtio-msg --port sim trace -- i2c get 0x54 14",
+        "virtio-msg --port sim --trace /tmp/read.pcapng i2c get 0x54 14",
+        "virtio-msg trace --no-spans /tmp/read.pcapng",
+      )}\nOf a command, the trace is what stdout gets; the command's own results go to stderr.\n` +
+        "serve, linux and sim can be traced while they run: without an argument, the one that runs.",
+    )
+    .action(async (what: string[], options: TraceOptions, command: Command) => {
+      if (options.list) return list()
+      const show = makeShow(options)
+      const { traced } = command.optsWithGlobals<{ traced?: string[] }>()
+      if (traced) process.exitCode = await traceCommand([...what, ...traced], options, show, command)
+      else if (what.length > 1) throw tooMany(what)
+      else await traceElsewhere(what[0], options, show)
+    })
+}
+
+/** A list with commas; the option may also be repeated. */
+function collect(list: string, before: string[] = []): string[] {
+  return [...before, ...list.split(",")]
+}
+
+async function list(): Promise<void> {
+  const offered = await offeredTraces()
+  for (const { name } of offered) print(name)
+  if (offered.length === 0) note("Nothing runs that can be traced. serve, linux and sim can, while they run.")
+}
+
+function makeShow(options: TraceOptions): Show {
+  const filter = makeTraceFilter(options)
+  const lines = new TraceLines()
+  return (event) => {
+    const wanted = filter(event)
+    if (!wanted) return
+    if (options.packets && wanted.kind === "packet")
+      printTrace(options.json ? packetJson(wanted) : lines.packetLine(wanted))
+    for (const line of options.json ? traceJson(wanted) : lines.format(wanted)) printTrace(line)
+  }
+}
+
+/** The trace is what this command prints, also while the command that it runs prints to stderr. */
+function printTrace(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+async function traceCommand(
+  words: readonly string[],
+  options: TraceOptions,
+  show: Show,
+  command: Command,
+): Promise<number> {
+  const { runCommand } = await import("./run-command.js")
+  if (words.length === 0)
+    throw new VirtioMsgError("INVALID_ARGUMENT", "No command stands behind --.", {
+      hint: "For example: virtio-msg trace -- i2c detect",
+    })
+  if (words[0] === "trace")
+    throw new VirtioMsgError("INVALID_ARGUMENT", "A trace cannot be traced.", {
+      hint: "Name another command behind --.",
+    })
+  const { port } = command.optsWithGlobals<{ port: string }>()
+  sendResultsToStderr()
+  const end =
+    options.write === undefined
+      ? processTrace.watch((event) => show({ ...event, timeMs: event.timeMs + EPOCH_OFFSET_MS }))
+      : traceToFile(options.write, application())
+  try {
+    return await runCommand(["--port", port, ...words])
+  } finally {
+    end()
+  }
+}
+
+/** A capture, or a process that runs. */
+async function traceElsewhere(what: string | undefined, options: TraceOptions, show: Show): Promise<void> {
+  const offered = await offeredTraces()
+  const named =
+    what === undefined ? undefined : offered.find(({ name, path }) => name === what || path === what)
+  if (what !== undefined && !named) return readCapture(createReadStream(what), what, options, show)
+  const chosen = named ?? onlyOne(offered)
+  const socket = await connectTrace(chosen.path)
+  note(`Tracing ${chosen.name}; end with Ctrl-C.`)
+  void untilStopped().then(() => socket.destroy())
+  await readCapture(socket, chosen.name, options, show)
+}
+
+function onlyOne(offered: readonly { name: string; path: string }[]): { name: string; path: string } {
+  const [first, second] = offered
+  if (!first)
+    throw new VirtioMsgError("NOT_FOUND", "Nothing runs that can be traced.", {
+      hint: "serve, linux and sim can be traced while they run; others with: virtio-msg trace -- COMMAND",
+    })
+  if (second)
+    throw new VirtioMsgError(
+      "INVALID_ARGUMENT",
+      `More than one process can be traced: ${offered.map(({ name }) => name).join(", ")}.`,
+      { hint: `Say which: virtio-msg trace ${first.name}` },
+    )
+  return first
+}
+
+async function readCapture(stream: Readable, name: string, options: TraceOptions, show: Show): Promise<void> {
+  const observer = new TraceObserver()
+  const reader = new PcapngReader(({ timeMs, direction, bytes }: CapturedPacket) =>
+    show(observer.observe(timeMs, direction, bytes)),
+  )
+  const copy = options.write === undefined ? undefined : await openCopy(options.write)
+  try {
+    for await (const chunk of stream) {
+      if (copy) copy.write(chunk)
+      else reader.push(chunk)
+    }
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === "ERR_STREAM_PREMATURE_CLOSE") return // Ctrl-C
+    if (error instanceof VirtioMsgError || code === undefined) throw error
+    throw new VirtioMsgError("INVALID_ARGUMENT", `Cannot read ${name}: ${message}.`, {
+      hint: "Name a capture, or a process of virtio-msg trace --list.",
+      cause: error,
+    })
+  } finally {
+    copy?.close()
+  }
+  if (!copy) reader.end()
+}
+
+async function openCopy(path: string): Promise<{ write(chunk: Uint8Array): void; close(): void }> {
+  const { ByteFile } = await import("./byte-file.js")
+  return new ByteFile(path)
+}
+
+function tooMany(what: readonly string[]): VirtioMsgError {
+  return new VirtioMsgError("INVALID_ARGUMENT", `One capture or process at a time, not ${what.length}.`, {
+    hint: `To trace a command: virtio-msg trace -- ${what.join(" ")}`,
+  })
+}

@@ -1,0 +1,121 @@
+// Writes pcapng blocks (draft-ietf-opsawg-pcapng): a section header, two interfaces, and one packet after another.
+// By hand, because no maintained library on npm writes pcapng, and these are three kinds of block.
+
+import type { Direction } from "./trace.js"
+
+/** Link type USER0: Wireshark shows it by the dissector in host/wireshark. */
+export const LINKTYPE_USER0 = 147
+
+/** Each packet stands under the interface of its sender. */
+export const INTERFACES = [
+  { name: "A7", description: "The driver side: packets from the A7 to the M4", direction: "out" },
+  { name: "M4", description: "The device side: packets from the M4 to the A7", direction: "in" },
+] as const
+
+const BLOCK_SECTION = 0x0a0d0d0a
+const BLOCK_INTERFACE = 1
+const BLOCK_PACKET = 6
+const BYTE_ORDER_MAGIC = 0x1a2b3c4d
+
+const OPTION_END = 0
+const OPTION_COMMENT = 1
+const OPTION_IF_NAME = 2
+const OPTION_IF_DESCRIPTION = 3
+const OPTION_USER_APPLICATION = 4
+const OPTION_TIME_RESOLUTION = 9
+const OPTION_PACKET_FLAGS = 2
+/** Time stamps count microseconds. */
+const MICROSECONDS = 6
+/** epb_flags bits 0 and 1. */
+const FLAG_INBOUND = 1
+const FLAG_OUTBOUND = 2
+
+type Option = readonly [code: number, value: Uint8Array]
+
+/** What a capture begins with. `application` says who wrote it: "virtio-msg 0.1.0". */
+export function encodeCaptureHeader(application: string): Uint8Array {
+  const section = new Uint8Array(16)
+  const view = new DataView(section.buffer)
+  view.setUint32(0, BYTE_ORDER_MAGIC, true)
+  view.setUint16(4, 1, true) // version 1.0
+  view.setBigInt64(8, -1n, true) // the section's length is not known
+  return concat([
+    block(BLOCK_SECTION, section, [[OPTION_USER_APPLICATION, text(application)]]),
+    ...INTERFACES.map(({ name, description }) => {
+      const body = new Uint8Array(8)
+      new DataView(body.buffer).setUint16(0, LINKTYPE_USER0, true)
+      return block(BLOCK_INTERFACE, body, [
+        [OPTION_IF_NAME, text(name)],
+        [OPTION_IF_DESCRIPTION, text(description)],
+        [OPTION_TIME_RESOLUTION, Uint8Array.of(MICROSECONDS)],
+      ])
+    }),
+  ])
+}
+
+export interface CapturedPacket {
+  /** Milliseconds since 1970. */
+  readonly timeMs: number
+  readonly direction: Direction
+  readonly bytes: Uint8Array
+  readonly comments: readonly string[]
+}
+
+/** One packet of a capture. */
+export function encodeCapturedPacket({ timeMs, direction, bytes, comments }: CapturedPacket): Uint8Array {
+  const body = new Uint8Array(20 + padded(bytes.length))
+  const view = new DataView(body.buffer)
+  const time = BigInt(Math.round(timeMs * 1000))
+  view.setUint32(
+    0,
+    INTERFACES.findIndex((candidate) => candidate.direction === direction),
+    true,
+  )
+  view.setUint32(4, Number(time >> 32n), true)
+  view.setUint32(8, Number(time & 0xffffffffn), true)
+  view.setUint32(12, bytes.length, true)
+  view.setUint32(16, bytes.length, true)
+  body.set(bytes, 20)
+  const flags = Uint8Array.of(direction === "out" ? FLAG_OUTBOUND : FLAG_INBOUND, 0, 0, 0)
+  return block(BLOCK_PACKET, body, [
+    [OPTION_PACKET_FLAGS, flags],
+    ...comments.map((comment): Option => [OPTION_COMMENT, text(comment)]),
+  ])
+}
+
+function block(type: number, body: Uint8Array, options: readonly Option[]): Uint8Array {
+  const encoded = [...options, [OPTION_END, new Uint8Array(0)] as const].map(([code, value]) => {
+    const option = new Uint8Array(4 + padded(value.length))
+    const view = new DataView(option.buffer)
+    view.setUint16(0, code, true)
+    view.setUint16(2, value.length, true)
+    option.set(value, 4)
+    return option
+  })
+  const frame = new Uint8Array(8)
+  const tail = new Uint8Array(4)
+  const whole = concat([frame, body, ...encoded, tail])
+  const view = new DataView(whole.buffer)
+  view.setUint32(0, type, true)
+  view.setUint32(4, whole.length, true)
+  view.setUint32(whole.length - 4, whole.length, true)
+  return whole
+}
+
+function padded(length: number): number {
+  return (length + 3) & ~3
+}
+
+function text(value: string): Uint8Array {
+  return new TextEncoder().encode(value)
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}

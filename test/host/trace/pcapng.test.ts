@@ -1,0 +1,187 @@
+// Captures: what is written is read back, in any pieces and either byte order; and what a late observer is told.
+
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { capture } from "../../../host/src/trace/capture.js"
+import { PcapngReader } from "../../../host/src/trace/pcapng-reader.js"
+import {
+  type CapturedPacket,
+  encodeCapturedPacket,
+  encodeCaptureHeader,
+} from "../../../host/src/trace/pcapng-writer.js"
+import { TraceObserver } from "../../../host/src/trace/trace-observer.js"
+import { openTraced, packetsIn, remarksIn, requestsIn } from "./traced-session.js"
+
+const CHIP = 0x54
+
+const PACKETS: readonly CapturedPacket[] = [
+  { timeMs: 1_764_081_234_567.125, direction: "out", bytes: Uint8Array.of(1, 2, 3, 4, 5), comments: [] },
+  {
+    timeMs: 1_764_081_234_568,
+    direction: "in",
+    bytes: new Uint8Array(236).fill(7),
+    comments: ["sent again"],
+  },
+  { timeMs: 0, direction: "in", bytes: new Uint8Array(0), comments: ["äöü", "two comments"] },
+]
+
+function captureOf(packets: readonly CapturedPacket[]): Uint8Array {
+  return Buffer.concat([encodeCaptureHeader("virtio-msg test"), ...packets.map(encodeCapturedPacket)])
+}
+
+function read(bytes: Uint8Array, pieces: readonly number[] = [bytes.length]): CapturedPacket[] {
+  const packets: CapturedPacket[] = []
+  const reader = new PcapngReader((packet) => packets.push(packet))
+  let at = 0
+  for (const length of pieces) {
+    reader.push(bytes.subarray(at, at + length))
+    at += length
+  }
+  reader.push(bytes.subarray(at))
+  reader.end()
+  return packets
+}
+
+/** A capture in the other byte order, with one USER0 interface without a name, as another tool might write it. */
+function bigEndianCapture(flags: number, bytes: readonly number[]): Uint8Array {
+  const block = (type: number, body: Buffer) => {
+    const whole = Buffer.alloc(12 + body.length)
+    whole.writeUInt32BE(type, 0)
+    whole.writeUInt32BE(whole.length, 4)
+    body.copy(whole, 8)
+    whole.writeUInt32BE(whole.length, whole.length - 4)
+    return whole
+  }
+  const section = Buffer.from("1a2b3c4d00010000ffffffffffffffff", "hex")
+  const packet = Buffer.alloc(20 + ((bytes.length + 3) & ~3) + 8)
+  packet.writeUInt32BE(5, 8) // five microseconds
+  packet.writeUInt32BE(bytes.length, 12)
+  packet.writeUInt32BE(bytes.length, 16)
+  Buffer.from(bytes).copy(packet, 20)
+  packet.writeUInt16BE(2, packet.length - 8)
+  packet.writeUInt16BE(4, packet.length - 6)
+  packet.writeUInt32BE(flags, packet.length - 4)
+  return Buffer.concat([
+    block(0x0a0d0d0a, section),
+    block(1, Buffer.from("0093000000000000", "hex")),
+    block(4, Buffer.alloc(8)), // name resolution: nothing that we know
+    block(6, packet),
+  ])
+}
+
+describe("a capture", () => {
+  it("is read as it was written", () => {
+    expect(read(captureOf(PACKETS))).toEqual(PACKETS)
+  })
+
+  it("is read in pieces of any size", () => {
+    const bytes = captureOf(PACKETS)
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 40 })), (pieces) => {
+        expect(read(bytes, pieces)).toEqual(PACKETS)
+      }),
+    )
+  })
+
+  it("in the other byte order and without our interfaces' names is read, too", () => {
+    expect(read(bigEndianCapture(2, [9, 8, 7]))).toEqual([
+      { timeMs: 0.005, direction: "out", bytes: Uint8Array.of(9, 8, 7), comments: [] },
+    ])
+    expect(read(bigEndianCapture(1, [9]))[0]?.direction).toBe("in")
+  })
+
+  it("that is cut off says so, after what is whole", () => {
+    const bytes = captureOf(PACKETS)
+    const packets: CapturedPacket[] = []
+    const reader = new PcapngReader((packet) => packets.push(packet))
+    reader.push(bytes.subarray(0, bytes.length - 3))
+    expect(packets).toHaveLength(PACKETS.length - 1)
+    expect(() => reader.end()).toThrow(/cut off/)
+  })
+
+  it.each([
+    ["an empty file", "", /empty/],
+    ["text", Buffer.from("hello, this is text").toString("hex"), /section header/],
+    ["a pcap file", "d4c3b2a1020004000000000000000000ffff000093000000", /section header/],
+    ["a block of no size", "0a0d0d0a000000004d3c2b1a", /block of 0 bytes/],
+  ])("is not %s", (_what, hex, message) => {
+    expect(() => read(Buffer.from(hex, "hex"))).toThrow(message)
+  })
+
+  it("never makes the reader fail but with a reason", () => {
+    const bytes = captureOf(PACKETS)
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.integer({ min: 0, max: 255 }))),
+        (changes) => {
+          const changed = Uint8Array.from(bytes)
+          for (const [at, value] of changes) changed[at] = value
+          try {
+            read(changed)
+          } catch (error) {
+            expect(error).toMatchObject({ code: "INVALID_ARGUMENT" })
+          }
+        },
+      ),
+    )
+  })
+})
+
+describe("capturing a session", () => {
+  it("keeps its packets, and says what is remarkable in comments", async () => {
+    const { clock, trace, bus, i2c, link, events } = await openTraced()
+    const pieces: Uint8Array[] = []
+    const end = capture(trace, {
+      application: "test",
+      epochOffsetMs: 1000,
+      write: (piece) => pieces.push(piece),
+    })
+    await clock.run(i2c.readBlock(CHIP, 14, 1))
+    link.restart()
+    await clock.run(i2c.readBlock(CHIP, 14, 1).catch(() => undefined))
+    await clock.run(i2c.readBlock(CHIP, 14, 1))
+    end()
+    await clock.run(bus.ping())
+    const packets = read(Buffer.concat(pieces))
+    const seen = packetsIn(events).slice(2, 2 + packets.length)
+    expect(packets.map(({ bytes }) => bytes)).toEqual(seen.map(({ bytes }) => bytes))
+    expect(packets.map(({ timeMs }) => timeMs)).toEqual(seen.map(({ timeMs }) => timeMs + 1000))
+    const comments = packets.flatMap((packet) => packet.comments)
+    expect(comments).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^the M4 knows no epoch/),
+        expect.stringMatching(/^link lost: The device on memory started again/),
+        expect.stringMatching(/^epoch 0x[0-9a-f]+ begins$/),
+        expect.stringMatching(/^link up: memory on memory/),
+      ]),
+    )
+  })
+
+  it("from the middle on, begins with what a late observer has to know", async () => {
+    const { clock, trace, i2c, events } = await openTraced()
+    const known = new TraceObserver()
+    trace.onPacket.on((direction, packet) => known.observe(clock.now(), direction, Uint8Array.from(packet)))
+    for (let round = 0; round < 3; round++) await clock.run(i2c.readBlock(CHIP, 14, 1))
+    // `known` came too late itself for HELLO, but not for the queues
+    const pieces: Uint8Array[] = []
+    const options = {
+      application: "test",
+      epochOffsetMs: 0,
+      write: (piece: Uint8Array) => pieces.push(piece),
+    }
+    capture(trace, { ...options, known })
+    const before = events.length
+    await clock.run(i2c.readBlock(CHIP, 14, 3))
+    const observer = new TraceObserver()
+    const late = read(Buffer.concat(pieces)).map(({ timeMs, direction, bytes }) =>
+      observer.observe(timeMs, direction, bytes),
+    )
+    const texts = (list: typeof events) => requestsIn(list).map(({ text, phase, ok }) => [phase, text, ok])
+    expect(texts(late)).toEqual(texts(events.slice(before)))
+    expect(texts(late)).toHaveLength(4)
+    expect(late[0]?.remarks[0]?.text).toContain("when the trace began")
+    expect(remarksIn(late).filter((remark) => !remark.startsWith("note"))).toEqual([])
+    // the message's fields keep the device type's words, which GET_DEVICE_INFO told before
+    expect(observer.conversation.devices.get(0)?.deviceId).toBe(34)
+  })
+})
