@@ -10,21 +10,21 @@ type TrafficLimit = Pick<Traffic, "packetsOut" | "packetsIn" | "payloadOut" | "p
 
 /** By workload. */
 export const TRAFFIC_LIMITS: Readonly<Record<string, TrafficLimit>> = {
-  read: { packetsOut: 1, packetsIn: 1, payloadOut: 32, payloadIn: 29, kicks: 1, ms: 1 },
-  "batch-8": { packetsOut: 1, packetsIn: 1, payloadOut: 53, payloadIn: 57, kicks: 1, ms: 1 },
-  "batch-32": { packetsOut: 1, packetsIn: 1, payloadOut: 125, payloadIn: 153, kicks: 1, ms: 1 },
-  eeprom: { packetsOut: 1, packetsIn: 2, payloadOut: 28, payloadIn: 291, kicks: 1, ms: 1 },
-  scan: { packetsOut: 4, packetsIn: 2, payloadOut: 934, payloadIn: 112, kicks: 2, ms: 5 },
-  initialise: { packetsOut: 13, packetsIn: 13, payloadOut: 299, payloadIn: 459, kicks: 0, ms: 280 },
+  read: { packetsOut: 1, packetsIn: 1, payloadOut: 31, payloadIn: 28, kicks: 1, ms: 1 },
+  "batch-8": { packetsOut: 1, packetsIn: 1, payloadOut: 39, payloadIn: 43, kicks: 1, ms: 1 },
+  "batch-32": { packetsOut: 1, packetsIn: 1, payloadOut: 63, payloadIn: 91, kicks: 1, ms: 1 },
+  eeprom: { packetsOut: 1, packetsIn: 2, payloadOut: 27, payloadIn: 290, kicks: 1, ms: 1 },
+  scan: { packetsOut: 5, packetsIn: 2, payloadOut: 960, payloadIn: 112, kicks: 2, ms: 5 },
+  initialise: { packetsOut: 10, packetsIn: 10, payloadOut: 284, payloadIn: 444, kicks: 0, ms: 240 },
 }
 
 /** For each register read, by how many are in a kick. */
 export const CHIP_LIMITS: Readonly<
   Record<number, { operations: number; calls: number; allocations: number; ms: number }>
 > = {
-  1: { operations: 2560, calls: 67, allocations: 51, ms: 8.1 },
-  8: { operations: 1310, calls: 22.5, allocations: 15.3, ms: 4.1 },
-  32: { operations: 1170, calls: 17.8, allocations: 11.5, ms: 3.7 },
+  1: { operations: 2570, calls: 67, allocations: 51, ms: 8.1 },
+  8: { operations: 1120, calls: 20.8, allocations: 15.3, ms: 3.5 },
+  32: { operations: 960, calls: 15.8, allocations: 11.5, ms: 3 },
 }
 
 /** Bytes of bytecode. */

@@ -55,7 +55,7 @@ describe("a packet's records", () => {
     const sender = makeMailbox()
     sender.outgoing.put32(0x100, 0x04030201)
     sender.outgoing.put8(0x120, 7)
-    sender.outgoing.putIndex(0x4002, 3)
+    sender.outgoing.putIndex(0x4002, 0x103)
     sender.post(Uint8Array.of(0, 0x41, 0, 0, 0, 0, 8, 0))
     const packet = sender.nextPacket() as unknown as Uint8Array
     expect(readPacket(packet)).toMatchObject({ hasData: true, isConnect: false, epoch: EPOCH, sequence: 0 })

@@ -100,7 +100,7 @@ export const PACKET_VECTORS: readonly PacketVector[] = [
     hex: [
       "01 3412 00 00",
       "81 04 02 0700", // span: what the index announces
-      "81 02 02 0100", // span: the index
+      "81 02 01 01", // span: the index, of which one byte changed
     ],
     pack: (alloc) => {
       const mailbox = makeMailbox(alloc)

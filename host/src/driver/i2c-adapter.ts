@@ -205,7 +205,8 @@ export class I2cAdapter extends Driver {
   /** Puts a group into slots; false when it has to wait for room. */
   #offer(group: Call[]): boolean {
     const slots = this.#slots as I2cSlots
-    if (!slots.hasRoom(group.map((call) => call.request))) {
+    const reservations = slots.reserve(group.map((call) => call.request))
+    if (!reservations) {
       if (this.#inFlight.size > 0) return false
       this.#waiting.shift()
       const error = new VirtioMsgError(
@@ -216,8 +217,10 @@ export class I2cAdapter extends Driver {
       for (const call of group) call.reject(error)
       return this.#waiting[0] ? this.#offer(this.#waiting[0]) : true
     }
-    for (const call of group) {
-      this.#inFlight.set(slots.offer(call.request), call)
+    for (const [at, reservation] of reservations.entries()) {
+      const call = group[at] as Call
+      slots.offer(call.request, reservation)
+      this.#inFlight.set(reservation.slot, call)
       this.device.bus.session.await()
     }
     return true

@@ -1,9 +1,10 @@
-// Where virtio-i2c requests lie in the window. Each slot has four descriptors and small buffers at fixed places,
-// so that a transfer like the one before changes few bytes, and only changed bytes travel:
+// Where virtio-i2c requests lie in the window: at fixed places, used in turn, so that a transfer like the one before
+// changes few bytes, and only changed bytes travel:
 //
-//   descriptors  4n header (readable), 4n+1 bytes to write (readable), 4n+2 bytes read (writable), 4n+3 status
-//   driver area  per slot: header [8], bytes to write [8]
-//   device area  per slot: status [1], bytes read [15]
+//   descriptors  of slot n: 4n header (readable), 4n+1 bytes to write (readable), 4n+2 bytes read (writable),
+//                4n+3 status (writable)
+//   driver area  the slots' headers, 8 bytes each; then the bytes to write, one slot's behind another's
+//   device area  the slots' statuses, 1 byte each; then the bytes read, one slot's behind another's
 //
 // A chain is header, then one of the two buffers or none, then status. Longer buffers are allocated beside.
 
@@ -18,19 +19,22 @@ import type { RangeAllocator } from "../bus/range-allocator.js"
 import type { HostBytes } from "../bytes.js"
 import { VirtioMsgError } from "../errors.js"
 import type { I2cRequest } from "./i2c-adapter.js"
+import { LapArena } from "./lap-arena.js"
 import type { Virtqueue } from "./virtqueue.js"
 
 const DESCRIPTORS_PER_SLOT = 4
-const DRIVER_SLOT_SIZE = 16
-const INLINE_WRITE_SIZE = DRIVER_SLOT_SIZE - I2C_HEADER_SIZE
-const DEVICE_SLOT_SIZE = 16
-const INLINE_READ_SIZE = DEVICE_SLOT_SIZE - 1
+const STATUS_SIZE = 1
+/** Longer ones are allocated beside; so many bytes a slot are set apart for the others. */
+const SHORT_WRITE_SIZE = 8
+const SHORT_READ_SIZE = 15
 
-/** A buffer outside its slot. */
-interface LongBuffer {
-  readonly isWritable: boolean
+/** A reserved slot: where its bytes to write or to read lie. */
+export interface Reservation {
+  readonly slot: number
   readonly offset: number
-  readonly length: number
+  /** Bytes that were allocated beside the slots; 0 for short buffers. */
+  readonly allocated: number
+  readonly isWritable: boolean
 }
 
 export class I2cSlots {
@@ -42,12 +46,16 @@ export class I2cSlots {
   readonly #driverSpace: RangeAllocator
   readonly #deviceSpace: RangeAllocator
   readonly #queue: Virtqueue
-  readonly #driverSlots: number
-  readonly #deviceSlots: number
-  readonly #long: (LongBuffer | undefined)[]
+  readonly #headers: number
+  readonly #statuses: number
+  readonly #writes: LapArena
+  readonly #reads: LapArena
+  /** By slot, from reservation to release. */
+  readonly #reserved: (Reservation | undefined)[]
   /** Slots are used in turn: then the available and used rings repeat themselves and do not travel. */
   #next = 0
-  #inUse = 0
+  /** From the oldest slot that is in use to the newest; those between may have been released already. */
+  #span = 0
 
   constructor(bus: Bus, queue: Virtqueue) {
     this.#mailbox = bus.session.mailbox
@@ -55,15 +63,19 @@ export class I2cSlots {
     this.#deviceSpace = bus.deviceSpace
     this.#queue = queue
     this.count = queue.ring.size / DESCRIPTORS_PER_SLOT
-    const driverSlots = bus.driverSpace.allocate(DRIVER_SLOT_SIZE * this.count)
-    const deviceSlots = bus.deviceSpace.allocate(DEVICE_SLOT_SIZE * this.count)
-    if (driverSlots === undefined || deviceSlots === undefined || this.count < 1)
+    const headers = bus.driverSpace.allocate(driverBytes(this.count))
+    const statuses = bus.deviceSpace.allocate(deviceBytes(this.count))
+    if (headers === undefined || statuses === undefined || this.count < 1)
       throw new VirtioMsgError("DEVICE_FAILED", `The window has no room for ${this.count} I2C requests.`, {
         hint: "The firmware's window is too small.",
       })
-    this.#driverSlots = driverSlots
-    this.#deviceSlots = deviceSlots
-    this.#long = new Array(this.count).fill(undefined)
+    this.#headers = headers
+    this.#statuses = statuses
+    const writes = headers + I2C_HEADER_SIZE * this.count
+    const reads = statuses + STATUS_SIZE * this.count
+    this.#writes = new LapArena(this.count, writes, SHORT_WRITE_SIZE * this.count)
+    this.#reads = new LapArena(this.count, reads, SHORT_READ_SIZE * this.count)
+    this.#reserved = new Array(this.count).fill(undefined)
   }
 
   /** The longest buffer, in bytes, that has room when nothing else is under way. */
@@ -71,37 +83,36 @@ export class I2cSlots {
     return Math.min(this.#driverSpace.longestFree, this.#deviceSpace.longestFree)
   }
 
-  /** Whether these requests have room now, all of them together. */
-  hasRoom(requests: readonly I2cRequest[]): boolean {
-    if (this.#inUse + requests.length > this.count) return false
-    const taken: LongBuffer[] = []
-    const fits = requests.every((request) => {
-      const long = this.#allocateLong(request)
-      if (long) taken.push(long)
-      return long !== undefined || !isLong(request)
-    })
-    for (const long of taken) this.#free(long)
-    return fits
+  /** Takes slots for these requests, all of them together; undefined when they have no room now. */
+  reserve(requests: readonly I2cRequest[]): Reservation[] | undefined {
+    const first = this.#next
+    const reservations: Reservation[] = []
+    for (const request of requests) {
+      const reservation = this.#span < this.count ? this.#place(request) : undefined
+      if (!reservation) {
+        for (const { slot } of reservations) this.#forget(slot)
+        this.#next = first
+        this.#span -= reservations.length
+        this.#writes.rewind(first)
+        this.#reads.rewind(first)
+        return undefined
+      }
+      reservations.push(reservation)
+      this.#reserved[reservation.slot] = reservation
+      this.#next = (reservation.slot + 1) % this.count
+      this.#span++
+    }
+    return reservations
   }
 
-  /**
-   * Writes a request, for which there is room, into the next slot and offers its chain. Returns the slot.
-   * The device sees the chain after the ring is published.
-   */
-  offer(request: I2cRequest): number {
-    const slot = this.#next
-    this.#next = (slot + 1) % this.count
-    this.#inUse++
-    const long = this.#allocateLong(request)
-    this.#long[slot] = long
+  /** Writes a request into its slot and offers its chain. The device sees it after the ring is published. */
+  offer(request: I2cRequest, { slot, offset }: Reservation): void {
     const write = request.write?.length ? request.write : undefined
     const readLength = readLengthOf(request)
-    const placed = long?.offset ?? (readLength > 0 ? this.#inlineRead(slot) : this.#inlineWrite(slot))
-
     const { outgoing } = this.#mailbox
     const ring = this.#queue.ring
     const head = DESCRIPTORS_PER_SLOT * slot
-    const header = this.#driverSlots + DRIVER_SLOT_SIZE * slot
+    const header = this.#headers + I2C_HEADER_SIZE * slot
     outgoing.put16(header, request.address << 1)
     outgoing.put16(header + 2, 0)
     outgoing.put32(
@@ -111,12 +122,11 @@ export class I2cSlots {
     const buffer = write ? head + 1 : readLength > 0 ? head + 2 : head + 3
     ring.describe(head, header, I2C_HEADER_SIZE, false, buffer)
     if (write) {
-      for (const [i, byte] of write.entries()) outgoing.put8(placed + i, byte)
-      ring.describe(buffer, placed, write.length, false, head + 3)
-    } else if (readLength > 0) ring.describe(buffer, placed, readLength, true, head + 3)
-    ring.describe(head + 3, this.#deviceSlots + DEVICE_SLOT_SIZE * slot, 1, true, -1)
+      for (const [i, byte] of write.entries()) outgoing.put8(offset + i, byte)
+      ring.describe(buffer, offset, write.length, false, head + 3)
+    } else if (readLength > 0) ring.describe(buffer, offset, readLength, true, head + 3)
+    ring.describe(head + 3, this.#statuses + STATUS_SIZE * slot, 1, true, -1)
     ring.offer(head, readLength + 1)
-    return slot
   }
 
   /** The slot of a head that came back; its descriptors are the driver's again. */
@@ -126,58 +136,67 @@ export class I2cSlots {
 
   /** The status byte that the device wrote. */
   status(slot: number): number {
-    return this.#mailbox.incoming[this.#deviceSlots + DEVICE_SLOT_SIZE * slot] as number
+    return this.#mailbox.incoming[this.#statuses + STATUS_SIZE * slot] as number
   }
 
   /** The bytes that the device read, copied out of the window. */
   data(slot: number, length: number): Uint8Array {
-    const offset = this.#long[slot]?.offset ?? this.#inlineRead(slot)
+    const offset = this.#reserved[slot]?.offset ?? 0
     return Uint8Array.from((this.#mailbox.incoming as HostBytes).subarray(offset, offset + length))
   }
 
-  /** Frees a slot whose chain came back. */
+  /** Frees a slot whose chain came back. It is used again after those that were taken before it. */
   release(slot: number): void {
-    const long = this.#long[slot]
-    if (long) this.#free(long)
-    this.#long[slot] = undefined
-    this.#inUse--
-  }
-
-  /** A place beside the slot for a buffer too long for it; undefined when it is not, or there is none. */
-  #allocateLong(request: I2cRequest): LongBuffer | undefined {
-    if (!isLong(request)) return undefined
-    const isWritable = !request.write
-    const length = request.write?.length ?? readLengthOf(request)
-    const offset = (isWritable ? this.#deviceSpace : this.#driverSpace).allocate(length)
-    return offset === undefined ? undefined : { isWritable, offset, length }
-  }
-
-  #free(long: LongBuffer): void {
-    const space = long.isWritable ? this.#deviceSpace : this.#driverSpace
-    space.release(long.offset, long.length)
-  }
-
-  #inlineWrite(slot: number): number {
-    return this.#driverSlots + DRIVER_SLOT_SIZE * slot + I2C_HEADER_SIZE
-  }
-
-  #inlineRead(slot: number): number {
-    return this.#deviceSlots + DEVICE_SLOT_SIZE * slot + 1
+    this.#forget(slot)
+    while (this.#span > 0 && !this.#reserved[this.#oldest]) this.#span--
   }
 
   /** Gives the slots' place in the window back; no chain is with the device any more. */
   dispose(): void {
-    for (const long of this.#long) if (long) this.#free(long)
-    this.#driverSpace.release(this.#driverSlots, DRIVER_SLOT_SIZE * this.count)
-    this.#deviceSpace.release(this.#deviceSlots, DEVICE_SLOT_SIZE * this.count)
+    for (let slot = 0; slot < this.count; slot++) this.#forget(slot)
+    this.#driverSpace.release(this.#headers, driverBytes(this.count))
+    this.#deviceSpace.release(this.#statuses, deviceBytes(this.count))
   }
+
+  get #oldest(): number {
+    return (this.#next - this.#span + this.count) % this.count
+  }
+
+  /** A place for the request's bytes: among its neighbours' when they are few, else beside the slots. */
+  #place(request: I2cRequest): Reservation | undefined {
+    const slot = this.#next
+    const oldest = this.#span > 0 ? this.#oldest : undefined
+    const isWritable = !request.write
+    const writeLength = request.write?.length ?? 0
+    const readLength = readLengthOf(request)
+    const isShort = writeLength <= SHORT_WRITE_SIZE && readLength <= SHORT_READ_SIZE
+    // a long buffer takes no place among the short ones, but its slot does
+    const write = this.#writes.place(slot, isShort ? writeLength : 0, oldest)
+    const read = this.#reads.place(slot, isShort ? readLength : 0, oldest)
+    const short = isWritable ? read : write
+    if (isShort && short !== undefined) return { slot, offset: short, allocated: 0, isWritable }
+    const length = writeLength + readLength // one of them is 0
+    const offset = (isWritable ? this.#deviceSpace : this.#driverSpace).allocate(length)
+    return offset === undefined ? undefined : { slot, offset, allocated: length, isWritable }
+  }
+
+  #forget(slot: number): void {
+    const reservation = this.#reserved[slot]
+    this.#reserved[slot] = undefined
+    if (!reservation || reservation.allocated === 0) return
+    const space = reservation.isWritable ? this.#deviceSpace : this.#driverSpace
+    space.release(reservation.offset, reservation.allocated)
+  }
+}
+
+function driverBytes(slots: number): number {
+  return (I2C_HEADER_SIZE + SHORT_WRITE_SIZE) * slots
+}
+
+function deviceBytes(slots: number): number {
+  return (STATUS_SIZE + SHORT_READ_SIZE) * slots
 }
 
 function readLengthOf(request: I2cRequest): number {
   return request.write ? 0 : (request.readLength ?? 0)
-}
-
-/** Whether the request's bytes do not fit its slot. */
-function isLong(request: I2cRequest): boolean {
-  return (request.write?.length ?? 0) > INLINE_WRITE_SIZE || readLengthOf(request) > INLINE_READ_SIZE
 }

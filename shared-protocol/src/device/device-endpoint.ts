@@ -295,19 +295,19 @@ export class DeviceEndpoint {
   private take(packet: ByteBuf, offset: number, length: number): void {
     const type = packet[offset] & 3
     const msgId = packet[offset + 1]
-    const msgSize = packet[offset + 6] | (packet[offset + 7] << 8)
-    if (length < HEADER_SIZE || msgSize < HEADER_SIZE || msgSize > length) {
-      this.discardedCount++
-      return
-    }
     const devNum = packet[offset + 2] | (packet[offset + 3] << 8)
+    const msgSize = packet[offset + 6] | (packet[offset + 7] << 8)
     if (msgId === EVENT_AVAIL && type === 0) {
-      if (msgSize >= EVENT_AVAIL_SIZE && (packet[offset + 10] | packet[offset + 11]) === 0)
+      if (
+        msgSize >= EVENT_AVAIL_SIZE &&
+        msgSize <= length &&
+        (packet[offset + 10] | packet[offset + 11]) === 0
+      )
         this.ring(devNum, packet[offset + 8] | (packet[offset + 9] << 8))
       else this.discardedCount++
       return
     }
-    if (type & TYPE_RESPONSE) {
+    if (length < HEADER_SIZE || msgSize < HEADER_SIZE || msgSize > length || type & TYPE_RESPONSE) {
       this.discardedCount++
       return
     }

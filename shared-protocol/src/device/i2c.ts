@@ -137,26 +137,33 @@ export class I2cDevice implements DeviceType {
       if (!this.isGroupFailed && address >= 0) {
         result = await this.controller.transfer(address, out, writeAt, writeLength, readLength)
         if (ring.generation !== generation) return ""
-        if (result === I2C_DONE && readLength > 0) {
+        if (readLength > 0 && result === I2C_DONE) {
           into.bytes.blitAt(readAt, this.controller.data, 0, readLength)
           into.mark(readAt, readLength)
         }
       } else if (address < 0) this.malformedCount++
-      const isDone = result === I2C_DONE
-      const isFirstOk = isDone || (pairHead >= 0 && result === I2C_READ_FAILED)
-      const status = isFirstOk ? I2C_STATUS_OK : I2C_STATUS_ERROR
-      if (into.bytes[statusAt] !== status) into.put8(statusAt, status)
-      let groupFlags = flags
-      if (pairHead < 0) ring.push(head, isDone ? 1 + readLength : 1)
-      else {
+      if (result === I2C_DONE) {
+        if (into.bytes[statusAt] !== I2C_STATUS_OK) into.put8(statusAt, I2C_STATUS_OK)
+        ring.push(head, pairHead < 0 ? 1 + readLength : 1)
+        if (pairHead >= 0) {
+          if (into.bytes[pairStatusAt] !== I2C_STATUS_OK) into.put8(pairStatusAt, I2C_STATUS_OK)
+          ring.push(pairHead, 1 + readLength)
+          next = -1
+        }
+        this.isGroupFailed = false
+      } else {
+        const isWriteDone = pairHead >= 0 && result === I2C_READ_FAILED
+        into.put8(statusAt, isWriteDone ? I2C_STATUS_OK : I2C_STATUS_ERROR)
         ring.push(head, 1)
-        const pairStatus = isDone ? I2C_STATUS_OK : I2C_STATUS_ERROR
-        if (into.bytes[pairStatusAt] !== pairStatus) into.put8(pairStatusAt, pairStatus)
-        ring.push(pairHead, isDone ? 1 + readLength : 1)
-        groupFlags = pairFlags
-        next = -1
+        let groupFlags = flags
+        if (pairHead >= 0) {
+          into.put8(pairStatusAt, I2C_STATUS_ERROR)
+          ring.push(pairHead, 1)
+          groupFlags = pairFlags
+          next = -1
+        }
+        this.isGroupFailed = (groupFlags & I2C_FLAG_FAIL_NEXT) !== 0
       }
-      this.isGroupFailed = !isDone && (groupFlags & I2C_FLAG_FAIL_NEXT) !== 0
       if (walked >= PAUSE_AFTER) {
         walked = 0
         // a chain that was popped already stays in the ring's fields: nobody else pops

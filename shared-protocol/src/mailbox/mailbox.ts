@@ -323,24 +323,24 @@ export class Mailbox {
       let bytes = area.dirtyLengths[first]
       const gap = offset - spanEnd
       // a negative gap is a large one
-      const isNear = gap >>> 0 <= NEAR_SPAN_MAX_GAP && bytes <= NEAR_SPAN_MAX_LENGTH
-      const room = MAX_PACKET_SIZE - at - (isNear ? NEAR_SPAN_OVERHEAD : SPAN_OVERHEAD)
-      if (room <= 0) return at
+      let overhead = SPAN_OVERHEAD
+      if (gap >>> 0 <= NEAR_SPAN_MAX_GAP && bytes <= NEAR_SPAN_MAX_LENGTH) overhead = NEAR_SPAN_OVERHEAD
+      const room = MAX_PACKET_SIZE - at - overhead
       if (bytes > room) {
+        if (room <= 0) return at
         area.dirtyOffsets[first] = offset + room
         area.dirtyLengths[first] = bytes - room
         bytes = room
       } else area.dirtyFirst = first + 1
-      if (isNear) {
+      if (overhead === NEAR_SPAN_OVERHEAD) {
         packet[at] = RECORD_NEAR_SPAN | (bytes - 1)
         packet[at + 1] = gap
-        at += NEAR_SPAN_OVERHEAD
       } else {
         packet[at] = RECORD_SPAN | (offset >> 8)
         packet[at + 1] = offset & 0xff
         packet[at + 2] = bytes
-        at += SPAN_OVERHEAD
       }
+      at += overhead
       packet.blitAt(at, area.bytes, offset, bytes)
       at += bytes
       spanEnd = offset + bytes
@@ -351,12 +351,13 @@ export class Mailbox {
       if (at + SPAN_OVERHEAD + 2 > MAX_PACKET_SIZE) return at
       area.indexCount--
       const offset = area.indexOffsets[area.indexCount]
+      const bytes = area.indexLengths[area.indexCount]
       packet[at] = RECORD_SPAN | (offset >> 8)
       packet[at + 1] = offset & 0xff
-      packet[at + 2] = 2
+      packet[at + 2] = bytes
       packet[at + 3] = area.bytes[offset]
-      packet[at + 4] = area.bytes[offset + 1]
-      at += SPAN_OVERHEAD + 2
+      if (bytes > 1) packet[at + 4] = area.bytes[offset + 1]
+      at += SPAN_OVERHEAD + bytes
     }
     while (this.messages.length > 0) {
       const frame = this.messages[0]

@@ -17,8 +17,9 @@ export class OutgoingArea {
   readonly dirtyLengths: number[] = []
   dirtyFirst = 0
   dirtyEnd = 0
-  /** Offsets of the 16-bit indexes that changed; the first `indexCount` wait to be sent. */
+  /** Offsets of the 16-bit indexes that changed, and how many of their bytes; the first `indexCount` wait to be sent. */
   readonly indexOffsets: number[] = []
+  readonly indexLengths: number[] = []
   indexCount = 0
 
   private readonly runLimit: number
@@ -95,12 +96,24 @@ export class OutgoingArea {
 
   /** Stores a ring's 16-bit index, which travels behind everything stored before it is sent. */
   putIndex(offset: number, value: number): void {
+    const high = value >> 8
+    const length = this.bytes[offset + 1] === high ? 1 : 2
     this.bytes[offset] = value & 0xff
-    this.bytes[offset + 1] = (value >> 8) & 0xff
-    for (let i = 0; i < this.indexCount; i++) if (this.indexOffsets[i] === offset) return
-    if (this.indexCount === this.indexOffsets.length) this.indexOffsets.push(offset)
-    else this.indexOffsets[this.indexCount] = offset
-    this.indexCount++
+    this.bytes[offset + 1] = high
+    let i = 0
+    while (i < this.indexCount && this.indexOffsets[i] !== offset) i++
+    if (i < this.indexCount) {
+      if (length === 2) this.indexLengths[i] = 2
+      return
+    }
+    if (i === this.indexOffsets.length) {
+      this.indexOffsets.push(offset)
+      this.indexLengths.push(length)
+    } else {
+      this.indexOffsets[i] = offset
+      this.indexLengths[i] = length
+    }
+    this.indexCount = i + 1
   }
 
   /** Whether anything waits to be sent. */

@@ -44,6 +44,21 @@ function packetOf(...bytes: number[]): Uint8Array {
 }
 
 describe("a packet", () => {
+  it("carries only the low byte of a ring's index, unless the high one changed since it was last sent", () => {
+    const sender = makeMailbox()
+    const indexRecord = (...values: number[]) => {
+      for (const value of values) sender.outgoing.putIndex(2, value)
+      const packet = sender.nextPacket() as unknown as Uint8Array
+      sender.receive(Uint8Array.of(0, 7, 0, 0, (packet[3] as number) + 1))
+      return [...packet.subarray(5)]
+    }
+    expect(indexRecord(1)).toEqual([0x80, 2, 1, 1])
+    expect(indexRecord(0xff)).toEqual([0x80, 2, 1, 0xff])
+    expect(indexRecord(0x100)).toEqual([0x80, 2, 2, 0, 1])
+    expect(indexRecord(0x1ff, 0x200, 0x201)).toEqual([0x80, 2, 2, 1, 2])
+    expect(indexRecord(0x2ff, 0x2fe)).toEqual([0x80, 2, 1, 0xfe])
+  })
+
   it("carries spans, then ring indexes, then messages", () => {
     const sender = makeMailbox()
     sender.outgoing.putIndex(2, 0x0102)

@@ -1,0 +1,121 @@
+// Many calls at once on one adapter: batched by themselves, in turn, and never more than the queue holds.
+
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { Bus } from "../../host/src/bus/bus.js"
+import { VirtualClock } from "../../host/src/clock.js"
+import type { I2cAdapter } from "../../host/src/driver/i2c-adapter.js"
+import { OpenedBus } from "../../host/src/open-bus.js"
+import { EVENT_AVAIL, EVENT_USED } from "../../shared-protocol/src/messages/ids.js"
+import { MemoryLink } from "../support/memory-link.js"
+
+/** A register read takes two chains of at most four descriptors, of 256. */
+const READS_IN_FLIGHT = 32
+const RAM = 0x54
+
+let clock: VirtualClock
+let bus: OpenedBus
+let i2c: I2cAdapter
+/** EVENT_AVAIL and EVENT_USED messages so far. */
+let kicks = 0
+let answers = 0
+
+beforeEach(async () => {
+  clock = new VirtualClock(1000)
+  bus = new OpenedBus(await clock.run(Bus.open(new MemoryLink(clock), { clock })))
+  i2c = await clock.run(bus.i2c())
+  kicks = 0
+  answers = 0
+  bus.bus.trace.onMessage.on((_, frame) => {
+    if (frame[0] === 0 && frame[1] === EVENT_AVAIL) kicks++
+    if (frame[0] === 0 && frame[1] === EVENT_USED) answers++
+  })
+})
+
+afterEach(() => bus.close())
+
+describe("calls made in one turn of the event loop", () => {
+  it("are one kick and one EVENT_USED, though their callers know nothing of each other", async () => {
+    const callers = Array.from({ length: 20 }, async (_, at) => {
+      await Promise.resolve()
+      return i2c.readByte(RAM, at % 19)
+    })
+    await clock.run(Promise.all(callers))
+    expect({ kicks, answers }).toEqual({ kicks: 1, answers: 1 })
+  })
+
+  it("wait in the host when the queue is full, and go in as few kicks as it takes", async () => {
+    const reads = Array.from({ length: 10 * READS_IN_FLIGHT }, (_, at) => i2c.readByte(RAM, at % 19))
+    await clock.run(Promise.all(reads))
+    expect(kicks).toBe(10)
+  })
+
+  it("are not taken further than the queue holds", async () => {
+    let running = 0
+    let most = 0
+    const { mailbox } = bus.bus.session
+    const ring = i2c.device.queues[0]?.ring
+    if (!ring) throw new Error("no queue")
+    const offer = ring.offer.bind(ring)
+    ring.offer = (head, writable) => {
+      running++
+      most = Math.max(most, running)
+      offer(head, writable)
+    }
+    const take = ring.take.bind(ring)
+    ring.take = () => {
+      const head = take()
+      if (head >= 0) running--
+      return head
+    }
+    await clock.run(Promise.all(Array.from({ length: 500 }, () => i2c.readByte(RAM, 0))))
+    expect(running).toBe(0)
+    expect(most).toBe(2 * READS_IN_FLIGHT)
+    expect(mailbox.hasPending()).toBe(false)
+  })
+})
+
+describe("callers", () => {
+  it("are served in the order of their calls", async () => {
+    const order: number[] = []
+    const calls = Array.from({ length: 100 }, (_, at) => i2c.readByte(RAM, 0).then(() => order.push(at)))
+    await clock.run(Promise.all(calls))
+    expect(order).toEqual([...order].sort((a, b) => a - b))
+  })
+
+  it("get as many turns as their neighbours, whatever each asks for", async () => {
+    const done = { short: 0, long: 0, scan: 0 }
+    const endMs = clock.now() + 500
+    const repeat = async (name: keyof typeof done, call: () => Promise<unknown>) => {
+      while (clock.now() < endMs) {
+        await call()
+        done[name]++
+      }
+    }
+    await clock.run(
+      Promise.all([
+        repeat("short", () => i2c.readByte(RAM, 0)),
+        repeat("long", () => i2c.readBlock(0x50, 0, 256)),
+        repeat("scan", () => Promise.all(Array.from({ length: 112 }, (_, at) => i2c.probe(8 + at)))),
+      ]),
+    )
+    // a turn is a kick: the scan needs two or three of them, the others one
+    expect(done.long).toBeGreaterThanOrEqual(done.scan)
+    expect(done.short).toBeGreaterThanOrEqual(done.long / 2)
+    expect(done.scan).toBeGreaterThanOrEqual(done.short / 4)
+  })
+
+  it("of short calls get through while others fill the queue again and again", async () => {
+    let isOver = false
+    const greedy = Array.from({ length: 200 }, async () => {
+      while (!isOver) await i2c.readByte(RAM, 1)
+    })
+    await clock.advance(100)
+    const startMs = clock.now()
+    await clock.run(i2c.readByte(RAM, 2))
+    const waitedMs = clock.now() - startMs
+    isOver = true
+    await clock.run(Promise.all(greedy))
+    // 200 calls were before it: seven queues full, a round trip each
+    expect(waitedMs).toBeLessThanOrEqual(8)
+  })
+})
