@@ -161,7 +161,7 @@ export const BUS_LAYOUTS: readonly MessageLayout[] = [
     request(payload) {
       payload.u32("protocol_hash", hex)
       payload.u16("bus_version")
-      payload.u16("reserved")
+      payload.u16("hello_reserved")
     },
     response(payload) {
       payload.u32("protocol_hash", hex)
