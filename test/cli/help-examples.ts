@@ -1,12 +1,49 @@
 // Finds the examples in help texts, and runs them as a person would type them. What they need around them is
 // played here: a board on a serial port by the simulator, QEMU by nobody.
 
+import { writeFile } from "node:fs/promises"
 import path from "node:path"
 import { expect } from "vitest"
+import { FAKE_C3, FakeEspRom } from "../support/fake-esp-rom.js"
+import { FakePico } from "../support/fake-pico.js"
+import { FakeRoot } from "../support/fake-root.js"
+import { makeEspImage, makeUf2 } from "../support/firmware-files.js"
 import { Simulator, startUntilLine, stdoutOf, virtioMsg, withFolder } from "./command.js"
+
+/** The serial port in examples: a simulated board's is there instead. */
+const A_BOARD = "/dev/ttyACM0"
 
 /** The commands that run until somebody ends them: ready when they have printed a line. */
 const LASTING = ["sim", "serve"]
+
+/** Commands whose examples want hardware that is played here; what plays it is set up before the example runs. */
+const STAGED: Readonly<Record<string, (example: string, folder: string) => Promise<Stage>>> = {
+  flash: stageFlash,
+}
+
+/** What an example finds around it. */
+interface Stage {
+  readonly env: Record<string, string>
+  /** What stands in the example, and what is there instead. */
+  readonly replace: readonly (readonly [string, string])[]
+  end(): Promise<void>
+}
+
+/** A Pico in its boot loader, or an ESP32's ROM, and a firmware file for it. */
+async function stageFlash(example: string, folder: string): Promise<Stage> {
+  const root = new FakeRoot(folder)
+  const [, file = ""] = /--file \/tmp\/(\S+)/.exec(example) ?? []
+  const [, serialPort] = /--port (\S+)/.exec(example) ?? []
+  const firmware = serialPort ? makeEspImage(5) : makeUf2(100)
+  await writeFile(path.join(folder, file), firmware)
+  if (!serialPort) {
+    const pico = await FakePico.insert(root, firmware.length)
+    return { env: root.env, replace: [], end: () => pico.end() }
+  }
+  const rom = await FakeEspRom.start(FAKE_C3)
+  rom.becomesBoard = true
+  return { env: root.env, replace: [[serialPort, rom.path]], end: async () => rom.close() }
+}
 
 /** The commands whose examples run elsewhere, since they need what not every machine has. */
 export const RUN_ELSEWHERE: Readonly<Record<string, string>> = {
@@ -46,18 +83,24 @@ function commandOf(args: readonly string[]): string {
 export async function runExamples(lines: readonly string[]): Promise<void> {
   await withFolder(async (folder) => {
     const background: { stop(): Promise<{ code: number | null }> }[] = []
-    const start = async (args: readonly string[]) => background.push(await startUntilLine(args))
     let board: Simulator | undefined
     for (const typed of lines) {
-      if (typed.includes("/dev/ttyACM0")) board ??= await Simulator.start("pty")
+      const stage = await STAGED[commandOf(words(typed))]?.(typed, folder)
+      if (!stage && typed.includes(A_BOARD)) board ??= await Simulator.start("pty")
+      const replacements = stage?.replace ?? [[A_BOARD, board?.port ?? ""] as const]
       const args = words(typed.replace(/ &$/, "")).map((word) =>
-        word.replaceAll("/tmp/", `${folder}${path.sep}`).replace("/dev/ttyACM0", board?.port ?? ""),
+        replacements.reduce(
+          (changed, [from, to]) => changed.replace(from, to),
+          word.replaceAll("/tmp/", `${folder}${path.sep}`),
+        ),
       )
-      if (typed.endsWith(" &") || LASTING.includes(commandOf(args))) await start(args)
+      if (typed.endsWith(" &") || LASTING.includes(commandOf(args)))
+        background.push(await startUntilLine(args))
       else {
-        const { code, stderr } = await virtioMsg(args)
+        const { code, stderr } = await virtioMsg(args, stage?.env, 40_000)
         expect({ typed, code, stderr: code === 0 ? "" : stderr }).toEqual({ typed, code: 0, stderr: "" })
       }
+      await stage?.end()
     }
     for (const process of background) expect((await process.stop()).code).toBe(0)
     await board?.stop()

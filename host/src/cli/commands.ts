@@ -64,6 +64,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     "List the serial ports, and what is missing to use them.",
     () => import("./command-ports.js"),
   ),
+  entry("flash", "Put the DeviceScript runtime on a board.", () => import("./command-flash.js")),
   entry(
     "deploy",
     "Put our firmware on a board, with its pins and its I2C speed.",

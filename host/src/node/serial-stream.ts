@@ -11,11 +11,14 @@ const BAUD_RATE = 1_500_000
 /** Stock firmware loses full frames that come closer together. */
 const PACE_MS = 2
 
-interface SerialPortLike {
-  isOpen: boolean
+/** What we use of a port of the serialport package. */
+export interface SerialPortLike {
+  readonly isOpen: boolean
   open(done: (error: Error | null) => void): void
   write(bytes: Uint8Array, done?: (error: Error | null | undefined) => void): boolean
   close(done: (error: Error | null) => void): void
+  update(options: { baudRate: number }, done: (error: Error | null) => void): void
+  set(lines: { dtr?: boolean; rts?: boolean }, done: (error: Error | null) => void): void
   on(event: "data", listener: (chunk: Uint8Array) => void): unknown
   on(event: "close" | "error", listener: (error?: Error | null) => void): unknown
 }
@@ -38,10 +41,7 @@ export class SerialStream implements ByteStream {
    */
   async open(events: ByteStreamEvents): Promise<void> {
     const path = await this.#location.find()
-    const port = await makePort(path)
-    await new Promise<void>((resolve, reject) =>
-      port.open((error) => (error ? openError(path, error).then(reject) : resolve())),
-    )
+    const port = await openSerialPort(path, BAUD_RATE)
     this.#port = port
     // the port notices that its cable is gone only while somebody reads
     port.on("data", (chunk) => events.onData(chunk))
@@ -64,16 +64,21 @@ export class SerialStream implements ByteStream {
   }
 }
 
-async function makePort(path: string): Promise<SerialPortLike> {
+/** Opens a serial port. Rejects with NOT_FOUND, CONNECT_FAILED or MISSING_DEPENDENCY. */
+export async function openSerialPort(path: string, baudRate: number): Promise<SerialPortLike> {
+  const port = await makePort(path, baudRate)
+  await new Promise<void>((resolve, reject) =>
+    port.open((error) => (error ? openError(path, error).then(reject) : resolve())),
+  )
+  return port
+}
+
+async function makePort(path: string, baudRate: number): Promise<SerialPortLike> {
   try {
     const { SerialPortStream } = await import("@serialport/stream")
     const { autoDetect } = await import("@serialport/bindings-cpp")
-    return new SerialPortStream({
-      binding: autoDetect(),
-      path,
-      baudRate: BAUD_RATE,
-      autoOpen: false,
-    }) as unknown as SerialPortLike
+    const options = { binding: autoDetect(), path, baudRate, autoOpen: false }
+    return new SerialPortStream(options) as unknown as SerialPortLike
   } catch (cause) {
     throw new VirtioMsgError("MISSING_DEPENDENCY", "Serial ports need two packages that are not installed.", {
       hint: "npm install @serialport/stream@13 @serialport/bindings-cpp@13",

@@ -1,0 +1,70 @@
+// Copies firmware to the USB drive of an RP2040's boot loader, which writes it to flash as it comes, and starts it,
+// taking its drive away, with the last block.
+
+import { access, open } from "node:fs/promises"
+import path from "node:path"
+import { VirtioMsgError } from "../errors.js"
+import type { BootDrive } from "../node/boot-drives.js"
+
+/** Bytes between two reports of progress, each written through to the drive. */
+const PIECE_SIZE = 32 * 1024
+const FILE_NAME = "firmware.uf2"
+
+/**
+ * Copies `file` to the drive. Rejects with CONNECT_FAILED when nothing was written, LINK_CLOSED when the drive went
+ * away before all was: the flash then holds a part.
+ */
+export async function copyToDrive(
+  drive: BootDrive,
+  file: Uint8Array,
+  onProgress: (doneBytes: number, totalBytes: number) => void,
+): Promise<void> {
+  const target = path.join(drive.folder, FILE_NAME)
+  let done = 0
+  try {
+    const handle = await open(target, "w")
+    try {
+      for (; done < file.length; done += PIECE_SIZE) {
+        onProgress(done, file.length)
+        await handle.write(file.subarray(done, done + PIECE_SIZE))
+        await handle.sync()
+        await access(target) // a drive that was pulled may go on to take bytes that go nowhere
+      }
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    // the boot loader needs no more than the bytes: it starts the firmware while we still say goodbye to the drive
+    const isAllWritten = done + PIECE_SIZE >= file.length
+    const isGone = await access(drive.folder).then(
+      () => false,
+      () => true,
+    )
+    if (!(isAllWritten && isGone)) throw copyError(drive, done, file.length, error as NodeJS.ErrnoException)
+  }
+  onProgress(file.length, file.length)
+}
+
+function copyError(
+  drive: BootDrive,
+  done: number,
+  total: number,
+  error: NodeJS.ErrnoException,
+): VirtioMsgError {
+  if (done === 0)
+    return new VirtioMsgError("CONNECT_FAILED", `Cannot write to ${drive.folder}: ${error.message}`, {
+      hint:
+        error.code === "EACCES" || error.code === "EROFS"
+          ? "Mount the drive so that you may write to it; nothing was written."
+          : "Unplug the board, hold BOOTSEL while you plug it in, try again; nothing was written.",
+      cause: error,
+    })
+  return new VirtioMsgError(
+    "LINK_CLOSED",
+    `The drive ${drive.folder} went away after ${done} of ${total} bytes: the board holds half a firmware.`,
+    {
+      hint: "Nothing is broken: hold BOOTSEL while you plug it in, and flash again.",
+      cause: error,
+    },
+  )
+}

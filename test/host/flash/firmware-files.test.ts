@@ -1,0 +1,96 @@
+// Files for boards are taken apart before a byte is written: kind, chip, length, checksum.
+
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { whyNoEspImage } from "../../../host/src/flash/esp-image.js"
+import { whyNoUf2 } from "../../../host/src/flash/uf2.js"
+import { makeEspImage, makeUf2 } from "../../support/firmware-files.js"
+
+const RP2040_FAMILY = 0xe48bff56
+
+/** `file` with a word changed. */
+function changed(file: Buffer, at: number, word: number): Buffer {
+  const copy = Buffer.from(file)
+  copy.writeUInt32LE(word, at)
+  return copy
+}
+
+describe("a UF2 file", () => {
+  const file = makeUf2(40)
+
+  it("for the chip is taken", () => {
+    expect(whyNoUf2(file, RP2040_FAMILY)).toBe("")
+  })
+
+  it.each([
+    ["another kind of file", makeEspImage(5), "It is no UF2 file."],
+    ["nothing", Buffer.alloc(0), "It is no UF2 file."],
+    ["a Pico 2's", makeUf2(3, 0xe48bff59), "It is for the RP2350, not for the RP2040."],
+    ["an unknown chip's", makeUf2(3, 0x1234), "It is for chip family 0x1234, not for the RP2040."],
+    ["nobody's", changed(file, 8, 0), "It is for no chip family in particular, not for the RP2040."],
+    [
+      "one that ends in a block",
+      file.subarray(0, 1000),
+      "It is cut off: 1000 bytes are no whole blocks of 512.",
+    ],
+    [
+      "one that ends early",
+      file.subarray(0, 512 * 39),
+      "It is cut off: it should have 40 blocks, and has 39.",
+    ],
+    ["one with a damaged end of a block", changed(file, 508, 0), "Block 0 is damaged."],
+    ["one with blocks out of order", changed(file, 512 + 20, 7), "Block 1 is numbered 7."],
+    ["one for RAM", changed(file, 12, 0x20000000), "Block 0 is for address 0x20000000, where no flash is."],
+    [
+      "one with two blocks for a place",
+      changed(file, 512 + 12, 0x10000000),
+      "Block 1 writes address 0x10000000 once more.",
+    ],
+    ["one with a payload too long", changed(file, 16, 500), "Block 0 has 500 bytes."],
+    ["one with a block that is a comment", changed(file, 8, 0x2001), "Block 0 is not for flash."],
+  ])("is refused: %s", (_name, bad, reason) => {
+    expect(whyNoUf2(bad, RP2040_FAMILY)).toBe(reason)
+  })
+})
+
+describe("an ESP32's image", () => {
+  const image = makeEspImage(5, 300)
+
+  it("for the chip is taken, with what may follow it", () => {
+    expect(whyNoEspImage(image, 5)).toBe("")
+    expect(whyNoEspImage(Buffer.concat([image, Buffer.alloc(100, 0xff)]), 5)).toBe("")
+  })
+
+  it.each([
+    ["another kind of file", makeUf2(1), "It is no firmware image of an ESP32."],
+    ["another chip's", makeEspImage(9, 20), "It is for the ESP32-S3, not for the ESP32-C3."],
+    ["an unknown chip's", makeEspImage(99, 20), "It is for the chip with id 99, not for the ESP32-C3."],
+    ["one that is cut off", image.subarray(0, 400), "It is cut off."],
+    ["one that lacks its checksum", image.subarray(0, image.length - 1), "It is cut off."],
+  ])("is refused: %s", (_name, bad, reason) => {
+    expect(whyNoEspImage(bad, 5)).toBe(reason)
+  })
+
+  it("is refused when any byte of its segments changed", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 32, max: 331 }), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+        const damaged = Buffer.from(image)
+        damaged[at] = (damaged[at] ?? 0) ^ flip
+        expect(whyNoEspImage(damaged, 5)).toBe("It is damaged: its checksum is wrong.")
+      }),
+    )
+  })
+
+  it("never makes the reader throw", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), fc.nat(255), (tail, count) => {
+        const file = Buffer.concat([Buffer.alloc(24), tail])
+        file[0] = 0xe9
+        file[1] = count
+        file[12] = 5
+        whyNoEspImage(file, 5)
+        whyNoUf2(file, RP2040_FAMILY)
+      }),
+    )
+  })
+})
