@@ -7,8 +7,9 @@ import { deployProgram, isSameProgram, readHeldProgram } from "../deploy/deploy-
 import { withSettings } from "../deploy/program-image.js"
 import { VirtioMsgError } from "../errors.js"
 import { type FirmwareBuild, readFirmware } from "../vm/firmware-image.js"
-import { openRestartedBoard, serialNumberOf } from "./await-board.js"
+import { openRestartedBoard } from "./await-board.js"
 import { findOneBoard, makeFramePort } from "./open-link.js"
+import { SerialLocation } from "./serial-location.js"
 
 /** The number by which the runtime's build for the VM says what it is. */
 const SIMULATOR_PRODUCT = 0x3fe5b46f
@@ -61,7 +62,8 @@ export async function deployFirmware(options: DeployOptions): Promise<Deployment
     )
   checkWithoutBoard(options)
   const port = options.port === "auto" ? await findOneBoard(options.onChoice) : options.port
-  const serialNumber = await serialNumberOf(port)
+  const location = new SerialLocation(port)
+  await location.find() // to know the board again when its port has another name afterwards
   const client = await BoardClient.open(makeFramePort(port))
   let written: Omit<Deployment, "hello">
   try {
@@ -75,7 +77,7 @@ export async function deployFirmware(options: DeployOptions): Promise<Deployment
   } finally {
     await client.close()
   }
-  const bus = await openRestartedBoard(port, serialNumber)
+  const bus = await openRestartedBoard(location)
   try {
     if (bus.board.hasSimulatedChips !== (options.build === "simulated"))
       throw new VirtioMsgError(
