@@ -74,7 +74,7 @@ describe.concurrent("deploy", () => {
         stderr: `Using Raspberry Pi Pico or Raspberry Pi Pico W on ${port}.\n`,
       })
       expect(stdout).toContain(`on ${port}\n`)
-      expect((await virtioMsg("i2c get 0x54 14", root.env)).stdout).toBe("0x66\n")
+      expect(await virtioMsg("i2c get 0x54 14", root.env)).toMatchObject({ code: 0, stdout: "0x66\n" })
       await board.stop()
     }))
 })
