@@ -14,6 +14,9 @@ export const MAIN = fileURLToPath(new URL("../../dist/host/src/cli/main.js", imp
 /** Longer than any command takes on a busy machine; a command that hangs is killed, and fails its test. */
 const LIMIT_MS = 15_000
 
+/** As long as whatever uses a process that runs on. */
+const LASTING_LIMIT_MS = 90_000
+
 export interface Outcome {
   readonly code: number | null
   readonly stdout: string
@@ -81,7 +84,7 @@ export async function firstLineOf(line: string): Promise<Outcome> {
 
 /** Starts a command that runs on, waits for its first line, and offers to end it. */
 export async function startUntilLine(args: readonly string[]): Promise<{ stop(): Promise<Outcome> }> {
-  const child = spawnCommand(args)
+  const child = spawnCommand(args, {}, LASTING_LIMIT_MS)
   const done = exitCode(child)
   const stderr = text(child.stderr)
   const stdout = await firstLine(child.stdout)
@@ -110,7 +113,7 @@ export class Simulator {
 
   /** Settles when the process has printed where it listens. */
   static async start(listen: string, options: readonly string[] = []): Promise<Simulator> {
-    const child = spawnCommand(["sim", "--listen", listen, ...options])
+    const child = spawnCommand(["sim", "--listen", listen, ...options], {}, LASTING_LIMIT_MS)
     const done = exitCode(child)
     const stderr = text(child.stderr)
     const port = await firstLine(child.stdout)

@@ -17,7 +17,8 @@ describe("the commands that the help texts list", () => {
   })
 })
 
-describe.concurrent("--help", () => {
+// a machine that is busy with other tests takes long over the longest examples
+describe.concurrent("--help", { timeout: 90_000 }, () => {
   it.each(commands)("of virtio-msg %s has examples that run", async (command) => {
     const help = await stdoutOf(`${command} --help`)
     expect(help).toMatch(new RegExp(`^Usage: virtio-msg ${command}`))
