@@ -1,0 +1,19 @@
+// All that can be fuzzed.
+
+import { anyTarget, type FuzzTarget } from "../target.js"
+import { decoders } from "./decoders.js"
+import { device, deviceStrict } from "./device.js"
+import { firmware } from "./firmware.js"
+import { jacdac } from "./jacdac.js"
+import { mailbox } from "./mailbox.js"
+import { usedRing } from "./used-ring.js"
+
+export const TARGETS: readonly FuzzTarget[] = [
+  anyTarget(decoders),
+  anyTarget(mailbox),
+  anyTarget(jacdac),
+  anyTarget(usedRing),
+  anyTarget(device),
+  anyTarget(deviceStrict),
+  anyTarget(firmware),
+]
