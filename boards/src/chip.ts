@@ -6,6 +6,11 @@ interface ChipFacts {
   readonly heapKib: number
   /** What its serial port runs at; undefined: native USB, which has no speed. */
   readonly serialBaud: number | undefined
+  /**
+   * The runtime gives an I2C transaction about 20 ms, in which so many bytes pass at 100 kHz: an estimate from its
+   * source, not tried on silicon. undefined: it waits without bound, and a bus that is held stops the program.
+   */
+  readonly maxI2cTransferBytes: number | undefined
 }
 
 /** Takes firmware as a UF2 file that is copied to a USB drive. */
@@ -33,6 +38,7 @@ export const RP2040: Uf2Chip = {
   name: "RP2040",
   heapKib: 64,
   serialBaud: undefined,
+  maxI2cTransferBytes: undefined,
   flashBy: "uf2-drive",
   uf2Family: 0xe48bff56,
   drive: "RPI-RP2",
@@ -43,6 +49,7 @@ export const ESP32: EspChip = {
   name: "ESP32",
   heapKib: 64,
   serialBaud: 1_500_000,
+  maxI2cTransferBytes: 200,
   flashBy: "esp-rom",
   imageChipId: 0,
   flashOffset: 0x1000,
@@ -52,6 +59,7 @@ export const ESP32_S2: EspChip = {
   name: "ESP32-S2",
   heapKib: 40,
   serialBaud: undefined,
+  maxI2cTransferBytes: 200,
   flashBy: "esp-rom",
   imageChipId: 2,
   flashOffset: 0x1000,
@@ -61,6 +69,7 @@ export const ESP32_C3: EspChip = {
   name: "ESP32-C3",
   heapKib: 64,
   serialBaud: undefined,
+  maxI2cTransferBytes: 200,
   flashBy: "esp-rom",
   imageChipId: 5,
   flashOffset: 0,
@@ -70,6 +79,7 @@ export const ESP32_S3: EspChip = {
   name: "ESP32-S3",
   heapKib: 64,
   serialBaud: undefined,
+  maxI2cTransferBytes: 200,
   flashBy: "esp-rom",
   imageChipId: 9,
   flashOffset: 0,

@@ -1,9 +1,12 @@
 // The I2C controller of the board, by @devicescript/i2c (docs/bus.md "What the wires can do").
 
+import * as ds from "@devicescript/core"
 import { I2CError, i2c } from "@devicescript/i2c"
 import type { ByteBuf } from "../../shared-protocol/src/bytes.js"
 import {
+  I2C_BUS_HELD,
   I2C_DONE,
+  I2C_MAX_TRANSFER_BYTES,
   I2C_READ_FAILED,
   I2C_WRITE_FAILED,
   type I2cController,
@@ -12,8 +15,19 @@ import {
 /** The runtime's status for a read that failed; for a write it is -1. */
 const RUNTIME_READ_FAILED = -2
 
+/** A missing acknowledgement is there at once; what fails this much later than its bytes need has timed out. */
+const TIMEOUT_MS = 8
+/** Bytes of 9 bits that pass in a millisecond at 100 kHz, the slowest usual speed. */
+const BYTES_PER_MS = 11
+/** One transaction may time out because its chip is slow; so many in a row, because the bus is held. */
+const HELD_AFTER = 3
+
 export class HardwareBus implements I2cController {
   data: ByteBuf = Buffer.alloc(0)
+  /** The clock as the last transaction saw it. The runtime sets it once for all that runs without a wait. */
+  private seenMs = -1
+  /** Transactions that timed out, in a row. */
+  private timedOut = 0
 
   async transfer(
     address: number,
@@ -23,17 +37,41 @@ export class HardwareBus implements I2cController {
     readLength: number,
   ): Promise<number> {
     if (address === 0) return I2C_WRITE_FAILED // the runtime refuses the general call address
+    if (writeLength > I2C_MAX_TRANSFER_BYTES || readLength > I2C_MAX_TRANSFER_BYTES) return I2C_WRITE_FAILED
+    const startMs = ds.millis()
+    const isClockFresh = startMs !== this.seenMs
+    this.seenMs = startMs
     // the runtime does nothing at all for a transaction without bytes, so a probe reads one
     const isProbe = writeLength === 0 && readLength === 0
     const bytes = Buffer.alloc(writeLength)
     if (writeLength > 0) bytes.blitAt(0, write as unknown as Buffer, writeOffset, writeLength)
+    let status = 0
     try {
       this.data = await i2c.xfer(address, bytes, isProbe ? 1 : readLength)
+      this.timedOut = 0
       return I2C_DONE
     } catch (e) {
-      if (e instanceof I2CError && ((e as I2CError).status as number) === RUNTIME_READ_FAILED)
-        return writeLength > 0 ? I2C_READ_FAILED : I2C_WRITE_FAILED
-      return I2C_WRITE_FAILED
+      if (e instanceof I2CError) status = (e as I2CError).status as number
     }
+    if (isClockFresh && (await this.isHeld(startMs, writeLength + readLength))) return I2C_BUS_HELD
+    return status === RUNTIME_READ_FAILED && writeLength > 0 ? I2C_READ_FAILED : I2C_WRITE_FAILED
+  }
+
+  /**
+   * After a failure, whether the bus is held. The runtime has one status for a missing acknowledgement, a lost
+   * arbitration and a line that stays low, but they take their time: a board without a time-out never comes here.
+   */
+  private async isHeld(startMs: number, lengthBytes: number): Promise<boolean> {
+    await ds.sleep(1) // the clock goes on only in a wait
+    const tookMs = ds.millis() - startMs - 1
+    if (tookMs < TIMEOUT_MS + lengthBytes / BYTES_PER_MS) {
+      this.timedOut = 0
+      return false
+    }
+    this.timedOut++
+    if (this.timedOut < HELD_AFTER) return false
+    this.timedOut = 0
+    console.log(`I2C: ${HELD_AFTER} transactions in a row timed out, the last after ${tookMs} ms`)
+    return true
   }
 }

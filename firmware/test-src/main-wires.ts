@@ -3,6 +3,8 @@
 //
 //   0x20 acknowledges; reads give the count of transactions so far, then what was written last
 //   0x21 acknowledges writes and refuses reads; every other address is empty
+//   0x22 takes 20 ms and fails, as a line that is held does on an ESP32, until 0x20 is written to
+//   0x23 takes 20 ms and fails every time but the third, as a chip that stretches the clock for too long
 
 import * as ds from "@devicescript/core"
 import { makeEndpoint } from "../src/endpoint.js"
@@ -19,12 +21,22 @@ const READ_FAILED = -2
 
 let transactions = 0
 let lastWritten = 0
+let isHeld = false
+let stretched = 0
 
 function replaceWires(): void {
   ;(ds as DsI2c)._i2cTransaction = async (address, write, read) => {
     transactions++
     // the runtime does nothing, and so fails nothing, for a transaction without bytes
     if (write.length === 0 && read === undefined) return DONE
+    if (address === 0x22) isHeld = true
+    if (address === 0x20 && write.length > 0) isHeld = false
+    if (address === 0x23) stretched++
+    if (isHeld || (address === 0x23 && stretched % 3 !== 0)) {
+      await ds.sleep(20)
+      return write.length > 0 ? WRITE_FAILED : READ_FAILED
+    }
+    if (address === 0x23) return DONE
     if (address !== 0x20 && address !== 0x21) return write.length > 0 ? WRITE_FAILED : READ_FAILED
     if (write.length > 0) lastWritten = write[write.length - 1]
     if (read !== undefined) {

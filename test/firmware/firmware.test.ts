@@ -3,14 +3,16 @@
 import { beforeAll, describe, expect, it } from "vitest"
 import { Bus } from "../../host/src/bus/bus.js"
 import { VirtualClock } from "../../host/src/clock.js"
+import type { I2cAdapterOptions } from "../../host/src/driver/i2c-adapter.js"
 import { JacdacLink } from "../../host/src/link/jacdac-link.js"
 import { OpenedBus } from "../../host/src/open-bus.js"
 import { readFirmware } from "../../host/src/vm/firmware-image.js"
 import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
 import { VmPort } from "../../host/src/vm/vm-port.js"
+import { I2C_MAX_TRANSFER_BYTES } from "../../shared-protocol/src/device/i2c-controller.js"
 import { compileFirmware } from "../support/compile-firmware.js"
 
-async function boot(program: Uint8Array) {
+async function boot(program: Uint8Array, options: I2cAdapterOptions = {}) {
   const clock = new VirtualClock(1000)
   const machine = new VirtualMachine({ program, clock })
   const log: string[] = []
@@ -20,8 +22,13 @@ async function boot(program: Uint8Array) {
   const board = new OpenedBus(
     await clock.run(Bus.open(new JacdacLink(new VmPort(machine), clock), { clock })),
   )
-  const i2c = await clock.run(board.i2c())
+  const i2c = await clock.run(board.i2c(undefined, options))
   return { clock, machine, log, panics, board, i2c }
+}
+
+/** As many questions to one address, in one go. */
+function probes(address: number, count: number) {
+  return Array.from({ length: count }, () => ({ address, failNext: false }))
 }
 
 describe("the firmware's size", () => {
@@ -78,6 +85,49 @@ describe("the hardware build", () => {
       )
     expect((await submit(0x21)).map((outcome) => outcome.ok)).toEqual([true, false])
     expect((await submit(0x30)).map((outcome) => outcome.ok)).toEqual([false, false])
+    await board.close()
+  })
+
+  it("says that the bus is held when transaction after transaction times out, and works again when it is free", async () => {
+    const { clock, log, board, i2c } = await boot(program)
+    const all = await Promise.allSettled([clock.run(Promise.all(i2c.submit(probes(0x22, 10))))])
+    expect(all[0]).toMatchObject({
+      status: "rejected",
+      reason: {
+        code: "DEVICE_FAILED",
+        message: "The I2C bus is held: transaction after transaction times out.",
+      },
+    })
+    const { reason } = all[0] as PromiseRejectedResult
+    expect(reason.hint).toContain("Are SDA and SCL the right way round, each with a pull-up")
+    expect(log.join("\n")).toMatch(/I2C: 3 transactions in a row timed out, the last after 2\d ms/)
+    // the device was reset for this call, and the wires are still held
+    expect(await clock.run(i2c.probe(0x20))).toBe(false)
+    await clock.run(i2c.writeByte(0x20, 1, 2)).catch(() => {}) // lets go
+    expect(await clock.run(i2c.probe(0x20))).toBe(true)
+    await board.close()
+  })
+
+  it("does not say so of a chip that is slow now and then, nor of missing ones, however many", async () => {
+    const { clock, board, i2c } = await boot(program)
+    const slow = await clock.run(Promise.all(i2c.submit(probes(0x23, 9))))
+    expect(slow.map(({ ok }) => ok)).toEqual([false, false, true, false, false, true, false, false, true])
+    const missing = await clock.run(Promise.all(i2c.submit(probes(0x30, 50))))
+    expect(missing.some(({ ok }) => ok)).toBe(false)
+    await board.close()
+  })
+
+  it("moves as much as it allows in one message, and refuses more without a panic", async () => {
+    // a driver that does not know the limit
+    const { clock, panics, board, i2c } = await boot(program, { maxTransferBytes: 4000 })
+    const most = new Uint8Array(I2C_MAX_TRANSFER_BYTES).fill(7)
+    const [read] = await clock.run(i2c.transfer(0x20, [{ write: most }, { read: most.length }]))
+    expect(read?.subarray(0, 2)).toEqual(Uint8Array.of(1, 7))
+    await expect(clock.run(i2c.transfer(0x20, [{ read: most.length + 1 }]))).rejects.toMatchObject({
+      code: "NACK",
+    })
+    expect(await clock.run(i2c.probe(0x20))).toBe(true)
+    expect(panics).toEqual([])
     await board.close()
   })
 

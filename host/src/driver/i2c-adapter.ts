@@ -9,10 +9,12 @@ import {
   I2C_QUEUE_SIZE,
   I2C_STATUS_OK,
 } from "../../../shared-protocol/src/device/i2c.js"
+import { STATUS_DEVICE_NEEDS_RESET } from "../../../shared-protocol/src/messages/status.js"
 import { NOTHING_USED, USED_BROKEN } from "../../../shared-protocol/src/ring/driver-ring.js"
 import type { Timer } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
 import { Driver } from "./driver.js"
+import { type TransferLimit, transferLimitOf } from "./i2c-limits.js"
 import { I2cSlots } from "./i2c-slots.js"
 import type { DriverNeeds, VirtioDevice } from "./virtio-device.js"
 import type { Virtqueue } from "./virtqueue.js"
@@ -40,6 +42,8 @@ export type I2cMessage = { readonly write: ArrayLike<number> } | { readonly read
 export interface I2cAdapterOptions {
   /** A transfer is given up when the device completes nothing for so long; 1500 ms when absent. */
   readonly timeoutMs?: number
+  /** The most bytes in one message, instead of what is known of the board. */
+  readonly maxTransferBytes?: number
 }
 
 const NEEDS: DriverNeeds = {
@@ -52,6 +56,10 @@ const DEFAULT_TIMEOUT_MS = 1500
 /** As Linux's I2C_RDWR takes them. */
 const MAX_MESSAGES = 42
 
+const LOOK_AT_THE_WIRES =
+  "Are SDA and SCL the right way round, each with a pull-up (2.2 to 10 kOhm to 3.3 V), and does every chip have power? " +
+  "A chip that holds a line lets go when its power is switched off and on."
+
 interface Call {
   readonly request: I2cRequest
   readonly resolve: (outcome: I2cOutcome) => void
@@ -61,6 +69,7 @@ interface Call {
 export class I2cAdapter extends Driver {
   protected override readonly needs = NEEDS
   readonly #timeoutMs: number
+  readonly #ownLimit: TransferLimit | undefined
   /** Groups not yet with the device, oldest first: a group is offered as a whole. */
   #waiting: Call[][] = []
   /** Calls with the device, by slot. */
@@ -74,8 +83,11 @@ export class I2cAdapter extends Driver {
   constructor(device: VirtioDevice, options: I2cAdapterOptions = {}) {
     super(device)
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
+    const maxBytes = options.maxTransferBytes
+    if (maxBytes !== undefined)
+      this.#ownLimit = { maxBytes, reason: `maxTransferBytes of this adapter is ${maxBytes}.` }
     device.onUsed.on(() => this.#takeUsed())
-    device.onBroken.on((error) => this.#abandon(error))
+    device.onBroken.on((error) => this.#abandon(this.#explain(error)))
     device.onReset.on(() => {
       this.#slots?.dispose()
       this.#slots = undefined
@@ -117,10 +129,22 @@ export class I2cAdapter extends Driver {
     await this.transfer(address, [{ write: [register, value] }])
   }
 
-  /** Reads `length` bytes from `register` on. */
+  /**
+   * Reads `length` bytes from `register` on. What is longer than the board allows in one message is read in
+   * several transactions, each from its own register on, as far as a register number of 8 bits reaches.
+   */
   async readBlock(address: number, register: number, length: number): Promise<Uint8Array> {
-    const [data] = await this.transfer(address, [{ write: [register] }, { read: length }])
-    return data as Uint8Array
+    const { maxBytes } = this.#limit
+    const canSplit = length > maxBytes && register + length <= 256
+    const step = canSplit ? maxBytes : Math.max(1, length)
+    const reads: Promise<Uint8Array[]>[] = []
+    for (let at = 0; at < length || at === 0; at += step)
+      reads.push(this.transfer(address, [{ write: [register + at] }, { read: Math.min(step, length - at) }]))
+    const parts = (await Promise.all(reads)).flat()
+    if (parts.length === 1) return parts[0] as Uint8Array
+    const data = new Uint8Array(length)
+    for (const [at, part] of parts.entries()) data.set(part, at * step)
+    return data
   }
 
   /** Writes `data` from `register` on. */
@@ -134,7 +158,7 @@ export class I2cAdapter extends Driver {
    * acknowledge; it rejects when there is no telling. Throws INVALID_ARGUMENT.
    */
   submit(requests: readonly I2cRequest[]): Promise<I2cOutcome>[] {
-    for (const request of requests) checkRequest(request)
+    for (const request of requests) checkRequest(request, this.#limit)
     let group: Call[] = []
     const groups: Call[][] = []
     const outcomes = requests.map(
@@ -155,6 +179,24 @@ export class I2cAdapter extends Driver {
     this.#waiting.push(...groups)
     this.#schedulePump()
     return outcomes
+  }
+
+  get #limit(): TransferLimit {
+    return this.#ownLimit ?? transferLimitOf(this.device.bus.hello)
+  }
+
+  /** DEVICE_NEEDS_RESET of this device type says that the wires do not work. */
+  #explain(error: VirtioMsgError): VirtioMsgError {
+    if (error.code !== "DEVICE_FAILED" || !(this.device.status & STATUS_DEVICE_NEEDS_RESET)) return error
+    return new VirtioMsgError(
+      "DEVICE_FAILED",
+      "The I2C bus is held: transaction after transaction times out.",
+      {
+        hint: `${LOOK_AT_THE_WIRES} The next call resets the device.`,
+        cause: error,
+        maybeExecuted: true,
+      },
+    )
   }
 
   /** Fails what is in flight with LINK_CLOSED; the adapter takes nothing more. */
@@ -268,7 +310,7 @@ export class I2cAdapter extends Driver {
     this.#watchdog = this.device.bus.clock.schedule(this.#timeoutMs, () => {
       this.device.fail(
         new VirtioMsgError("TIMEOUT", `The I2C bus completed nothing for ${this.#timeoutMs} ms.`, {
-          hint: "A chip may hold the bus: switch its power off and on. The next call resets the device.",
+          hint: `${LOOK_AT_THE_WIRES} A held bus stops a Pico's program for good: unplug the board, too.`,
           maybeExecuted: true,
         }),
       )
@@ -296,13 +338,20 @@ export class I2cAdapter extends Driver {
   }
 }
 
-function checkRequest(request: I2cRequest): void {
+function checkRequest(request: I2cRequest, limit: TransferLimit): void {
   const wrong = (what: string) => new VirtioMsgError("INVALID_ARGUMENT", what)
   if (!Number.isInteger(request.address) || request.address < 0 || request.address > 0x7f)
     throw wrong(`An I2C address has 7 bits, 0x00 to 0x7f, not ${request.address}.`)
   const { readLength, write } = request
   if (readLength !== undefined && (!Number.isInteger(readLength) || readLength < 0 || write))
     throw wrong(`An I2C message cannot read ${readLength} bytes${write ? " and write" : ""}.`)
+  const lengthBytes = write?.length ?? readLength ?? 0
+  if (lengthBytes > limit.maxBytes)
+    throw new VirtioMsgError(
+      "INVALID_ARGUMENT",
+      `An I2C message of ${lengthBytes} bytes is too long. ${limit.reason}`,
+      { hint: "Split it into shorter ones, if the chip allows that." },
+    )
 }
 
 function nack(address: number, at: number, requests: readonly I2cRequest[]): VirtioMsgError {

@@ -13,7 +13,7 @@ import {
   FEATURE_RING_RESET_BLOCK1,
   FEATURE_VERSION_1_BLOCK1,
 } from "./device-type.js"
-import { I2C_DONE, I2C_READ_FAILED, type I2cController } from "./i2c-controller.js"
+import { I2C_BUS_HELD, I2C_DONE, I2C_READ_FAILED, type I2cController } from "./i2c-controller.js"
 
 export const VIRTIO_ID_I2C = 34
 /** VIRTIO_I2C_F_ZERO_LENGTH_REQUEST: driver and device must both support it. */
@@ -163,6 +163,8 @@ export class I2cDevice implements DeviceType {
           next = -1
         }
         this.isGroupFailed = (groupFlags & I2C_FLAG_FAIL_NEXT) !== 0
+        // the status of a request cannot say this; DEVICE_NEEDS_RESET can
+        if (result === I2C_BUS_HELD) return "the I2C bus is held"
       }
       if (walked >= PAUSE_AFTER) {
         walked = 0
