@@ -10,7 +10,7 @@ import { PcapngReader } from "../trace/pcapng-reader.js"
 import type { CapturedPacket } from "../trace/pcapng-writer.js"
 import type { TraceEvent } from "../trace/trace-event.js"
 import { TraceObserver } from "../trace/trace-observer.js"
-import { helpExamples, note, print, sendResultsToStderr } from "./context.js"
+import { helpExamples, note, print, sendResultsTo } from "./context.js"
 import { EPOCH_OFFSET_MS, processTrace } from "./process-trace.js"
 import { traceToFile } from "./trace-file.js"
 import { makeTraceFilter, type TraceFilterOptions } from "./trace-filter.js"
@@ -102,7 +102,7 @@ async function traceCommand(
       hint: "Name another command behind --.",
     })
   const { port } = command.optsWithGlobals<{ port: string }>()
-  sendResultsToStderr()
+  sendResultsTo(process.stderr)
   const end =
     options.write === undefined
       ? processTrace.watch((event) => show({ ...event, timeMs: event.timeMs + EPOCH_OFFSET_MS }))

@@ -13,11 +13,16 @@ const isTerminal = process.stdout.isTTY === true && env.TERM !== "dumb" && env.F
 /** Colours where stdout is a terminal, unless NO_COLOR or FORCE_COLOR say otherwise; plain text in pipes and in CI. */
 export const colours = pc.createColors(!env.NO_COLOR && (isForced || isTerminal))
 
-let results: NodeJS.WriteStream = process.stdout
+/** What takes text. */
+interface TextSink {
+  write(text: string): unknown
+}
 
-/** From now on, results go to stderr: stdout is wanted for something else. */
-export function sendResultsToStderr(): void {
-  results = process.stderr
+let results: TextSink = process.stdout
+
+/** From now on, results go there: stdout is wanted for something else. */
+export function sendResultsTo(sink: TextSink): void {
+  results = sink
 }
 
 /** Writes a line to stdout: results. */
