@@ -83,17 +83,25 @@ export async function firstLineOf(line: string): Promise<Outcome> {
 }
 
 /** Starts a command that runs on, waits for its first line, and offers to end it. */
-export async function startUntilLine(args: readonly string[]): Promise<{ stop(): Promise<Outcome> }> {
+export async function startUntilLine(
+  args: readonly string[],
+  on: "stdout" | "stderr" = "stdout",
+): Promise<{ stop(): Promise<Outcome>; ended: Promise<Outcome> }> {
   const child = spawnCommand(args, {}, LASTING_LIMIT_MS)
   const done = exitCode(child)
-  const stderr = text(child.stderr)
-  const stdout = await firstLine(child.stdout)
-  if (stdout === "") throw new Error(`It ended at once: ${await stderr}`)
+  const whole = [text(child.stdout), text(child.stderr)] as const
+  const ended = Promise.all([done, ...whole]).then(([code, stdout, stderr]) => {
+    expectNoStackTrace(stderr)
+    return { code, stdout, stderr }
+  })
+  const first = await firstLine(child[on])
+  if (first === "") throw new Error(`It ended at once: ${await whole[1]}`)
   return {
-    async stop() {
+    stop() {
       child.kill("SIGTERM")
-      return { code: await done, stdout, stderr: await stderr }
+      return ended
     },
+    ended,
   }
 }
 

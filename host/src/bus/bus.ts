@@ -125,10 +125,13 @@ export class Bus {
     const bus = new Bus(link, options)
     await bus.#openLink()
     try {
-      await bus.#connect()
+      bus.#connecting = bus.#connect() // a board that announces itself meanwhile starts no second attempt
+      await bus.#connecting
     } catch (error) {
       await bus.close()
       throw error
+    } finally {
+      bus.#connecting = undefined
     }
     return bus
   }

@@ -60,6 +60,8 @@ export class Session {
   readonly #random: () => number
   #isUp = false
   #onHello: ((hello: HelloResponse) => void) | undefined
+  /** Ends the connecting that is under way. */
+  #giveUp: ((error: VirtioMsgError) => void) | undefined
   #isFlushScheduled = false
   #tick: Timer | undefined
   /** How many answers are awaited by those above. */
@@ -111,6 +113,7 @@ export class Session {
           ),
         )
         this.#onHello = resolve
+        this.#giveUp = reject
         this.#isUp = true
         limit = this.#clock.schedule(HELLO_TIMEOUT_MS, () => this.#lose(this.#silence()))
         this.await()
@@ -129,6 +132,7 @@ export class Session {
       offLost()
       this.settle()
       this.#onHello = undefined
+      this.#giveUp = undefined
     }
   }
 
@@ -215,6 +219,7 @@ export class Session {
 
   /** Stops everything without a word to anybody. */
   stop(): void {
+    this.#giveUp?.(new VirtioMsgError("LINK_CLOSED", "The bus was closed.")) // or HELLO would be sent for ever
     this.#down()
   }
 
@@ -234,6 +239,7 @@ export class Session {
     else
       this.#lose(
         new VirtioMsgError("DEVICE_RESTARTED", `The device on ${this.#link.name} started again.`, {
+          hint: "Try again; what was under way may have been carried out.",
           maybeExecuted: true,
         }),
       )

@@ -70,4 +70,10 @@ export const COMMANDS: readonly CommandEntry[] = [
     "Put our firmware on a board, with its pins and its I2C speed.",
     () => import("./command-deploy.js"),
   ),
+  entry(
+    "doctor",
+    "Find what is wrong on the way to the chips, and the next step.",
+    () => import("./command-doctor.js"),
+  ),
+  entry("logs", "Show the board's console.", () => import("./command-logs.js")),
 ]

@@ -95,6 +95,7 @@ export class JacdacLink implements Link {
         this.#service = undefined
         onClosed(
           new VirtioMsgError("CONNECT_FAILED", `${this.name} closed while it was being opened.`, {
+            hint: "Is the cable in, and does no other program use the port?",
             cause: reason,
           }),
         )

@@ -1,0 +1,258 @@
+// What `virtio-msg doctor` looks at, one after the other: each finds something in order, doubtful or wrong, and says
+// what to do next. A check that fails ends the examination where nothing behind it could work.
+
+import { BOARDS } from "../../../boards/src/index.js"
+import { PROTOCOL_HASH } from "../../../shared-protocol/src/device/bus-responder.js"
+import { PACKET_DATA, PACKET_HEADER_SIZE } from "../../../shared-protocol/src/mailbox/packet.js"
+import { BoardClient } from "../deploy/board-client.js"
+import { readHeldProgram } from "../deploy/deploy-program.js"
+import type { I2cAdapter } from "../driver/i2c-adapter.js"
+import { VirtioMsgError } from "../errors.js"
+import { loadEspTool } from "../flash/esptool.js"
+import { namesOf } from "../node/find-boards.js"
+import { findOneBoard, makeFramePort } from "../node/open-link.js"
+import { listSerialPorts } from "../node/serial-ports.js"
+import { type OpenedBus, openBus } from "../open-bus.js"
+import { Trace } from "../trace/trace.js"
+import { detect } from "./i2c-detect.js"
+import { packageVersion } from "./version.js"
+
+export const PING_COUNT = 200
+const FIRST_ADDRESS = 0x08
+const LAST_ADDRESS = 0x77
+/** Linux's own drivers need no more; a slower answer is felt. */
+const SLOW_PING_MS = 100
+
+export interface Finding {
+  readonly check: string
+  readonly state: "ok" | "warning" | "failed"
+  readonly text: string
+  /** What to do; absent when nothing. */
+  readonly next?: string
+  /** The error behind a failure, for the exit code. */
+  readonly error?: VirtioMsgError
+}
+
+type Report = (finding: Finding) => void
+
+/** Examines everything on the way to the board on `port`, and reports as it goes. */
+export async function examine(port: string, report: Report): Promise<void> {
+  report(checkNode())
+  report(await checkPackages())
+  const found = await guard("Port", report, () => checkPort(port, report))
+  if (found === undefined) return
+  if (found !== "sim" && !(await guard("Runtime", report, () => checkRuntime(found, report)))) return
+  const trace = new Trace()
+  const repeats = countRepeats(trace)
+  const bus = await guard("Firmware", report, () => checkFirmware(found, trace, report))
+  if (!bus) return
+  try {
+    await guard("Round trip", report, () => checkRoundTrip(bus, repeats, report))
+    await guard("I2C bus", report, async () => report(await checkI2c(bus)))
+  } finally {
+    await bus.close()
+  }
+}
+
+/** Runs a check; an error of it is its finding. */
+async function guard<T>(check: string, report: Report, run: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await run()
+  } catch (error) {
+    if (!(error instanceof VirtioMsgError)) throw error
+    const { message: text, hint: next } = error
+    report({ check, state: "failed", text, ...(next ? { next } : {}), error })
+    return undefined
+  }
+}
+
+function checkNode(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
+  const isNew = major > 20 || (major === 20 && minor >= 19)
+  return isNew
+    ? { check: "Node.js", state: "ok", text: process.versions.node }
+    : {
+        check: "Node.js",
+        state: "warning",
+        text: `${process.versions.node} is older than 20.19, with which this was tested`,
+        next: "Install a newer one: https://nodejs.org",
+      }
+}
+
+async function checkPackages(): Promise<Finding> {
+  const optional: [string, string, () => Promise<unknown>][] = [
+    [
+      "serial ports",
+      "@serialport/stream@13 @serialport/bindings-cpp@13",
+      () => import("@serialport/bindings-cpp"),
+    ],
+    ["flashing an ESP32", "esptool-js@0.7.0", loadEspTool],
+    ["pseudo-terminals and Linux guests", "koffi@3", () => import("koffi")],
+  ]
+  const missing: string[] = []
+  const packages: string[] = []
+  for (const [what, name, load] of optional)
+    try {
+      await load()
+    } catch {
+      missing.push(what)
+      packages.push(name)
+    }
+  if (missing.length === 0) return { check: "Packages", state: "ok", text: "all optional ones are installed" }
+  return {
+    check: "Packages",
+    state: "warning",
+    text: `not installed: what is needed for ${missing.join(", ")}`,
+    next: `npm install ${packages.join(" ")}`,
+  }
+}
+
+/** The port, which may have been `auto`. */
+async function checkPort(port: string, report: Report): Promise<string> {
+  if (port === "sim") {
+    report({ check: "Port", state: "ok", text: "the simulated board in this process" })
+    return port
+  }
+  const found = port === "auto" ? await findOneBoard() : port
+  const info = (await listSerialPorts()).find(({ path }) => path === found)
+  const what = info && info.boards.length > 0 ? `: ${namesOf(info.boards)}, by its USB id` : ""
+  report({ check: "Port", state: "ok", text: `${found}${what}` })
+  return found
+}
+
+async function checkRuntime(port: string, report: Report): Promise<boolean> {
+  const client = await BoardClient.open(makeFramePort(port))
+  try {
+    const identity = await client.identify()
+    const board = BOARDS.find(({ productId }) => productId === identity.productId)
+    const held = await readHeldProgram(client)
+    report({
+      check: "Runtime",
+      state: "ok",
+      text: `DeviceScript ${identity.runtimeVersion} on ${board?.name ?? identity.description}, ${identity.deviceId}`,
+    })
+    if (held.size > 0) return true
+    report({
+      check: "Firmware",
+      state: "failed",
+      text: "The board holds no program.",
+      next: `Give it ours: virtio-msg --port ${port} deploy`,
+      error: new VirtioMsgError("NOT_FOUND", "The board holds no program."),
+    })
+    return false
+  } finally {
+    await client.close()
+  }
+}
+
+async function checkFirmware(port: string, trace: Trace, report: Report): Promise<OpenedBus> {
+  const bus = await openBus({ port, trace })
+  const version = bus.board.firmwareVersion.slice(0, 3).join(".")
+  const chips = bus.board.hasSimulatedChips ? ", simulated chips" : ""
+  const text = `${version} on ${bus.board.board}${chips}; protocol ${PROTOCOL_HASH.toString(16).padStart(8, "0")}, as here`
+  report(
+    version === packageVersion()
+      ? { check: "Firmware", state: "ok", text }
+      : {
+          check: "Firmware",
+          state: "warning",
+          text: `${text}; this package is ${packageVersion()}`,
+          next: "It works. For the newer one: virtio-msg deploy",
+        },
+  )
+  return bus
+}
+
+/** Counts the packets that had to be sent again, either way: what the mailbox repairs, nobody else sees. */
+function countRepeats(trace: Trace): () => number {
+  const seen = { out: new Set<string>(), in: new Set<string>() }
+  let count = 0
+  trace.onPacket.on((direction, packet) => {
+    if (packet.length <= PACKET_HEADER_SIZE || ((packet[0] as number) & PACKET_DATA) === 0) return
+    // sequences come round after 256 packets, which never wait for each other so long
+    const sequence = packet[3] as number
+    const key = `${packet[1]},${packet[2]},${sequence}`
+    if (seen[direction].has(key)) count++
+    seen[direction].add(key)
+    seen[direction].delete(`${packet[1]},${packet[2]},${(sequence + 128) & 0xff}`)
+  })
+  return () => count
+}
+
+async function checkRoundTrip(bus: OpenedBus, repeats: () => number, report: Report): Promise<void> {
+  const timesMs: number[] = []
+  let lost = 0
+  const before = repeats()
+  for (let i = 0; i < PING_COUNT; i++)
+    try {
+      timesMs.push(await bus.ping())
+    } catch (error) {
+      if (!(error instanceof VirtioMsgError) || error.code !== "TIMEOUT") throw error
+      lost++
+    }
+  timesMs.sort((a, b) => a - b)
+  const middleMs = timesMs[timesMs.length >> 1] ?? Number.POSITIVE_INFINITY
+  const repeated = repeats() - before
+  const text =
+    `${PING_COUNT} pings: ${middleMs.toFixed(1)} ms in the middle, ${(timesMs.at(-1) ?? 0).toFixed(1)} ms at most; ` +
+    `${lost === 0 ? "none" : lost} lost, ${repeated === 0 ? "no packet" : count(repeated, "packet")} sent again`
+  if (lost === 0 && repeated === 0 && middleMs < SLOW_PING_MS) {
+    report({ check: "Round trip", state: "ok", text })
+    return
+  }
+  report({
+    check: "Round trip",
+    state: "warning",
+    text,
+    next:
+      lost > 0 || repeated > 0
+        ? "Try another cable, and no hub. What is lost is repaired, but takes time."
+        : "Is this computer busy? A board answers in about 20 ms.",
+  })
+}
+
+async function checkI2c(bus: OpenedBus): Promise<Finding> {
+  const devices = await bus.devices()
+  let adapter: I2cAdapter
+  try {
+    adapter = await bus.i2c()
+  } catch (error) {
+    if ((error as VirtioMsgError).code !== "NOT_FOUND") throw error
+    return {
+      check: "I2C bus",
+      state: "warning",
+      text: `the firmware has none (devices: ${devices.length})`,
+      next: "With it: virtio-msg deploy --devices i2c",
+    }
+  }
+  const found = [...(await detect(adapter, FIRST_ADDRESS, LAST_ADDRESS, "read"))]
+  const total = LAST_ADDRESS - FIRST_ADDRESS + 1
+  if (found.length === 0)
+    return {
+      check: "I2C bus",
+      state: "warning",
+      text: "no chip answers",
+      next:
+        "If one is wired: has it power, are SDA and SCL on the pins that deploy was given, and does each have a pull-up " +
+        "resistor (4.7 kOhm to 3.3 V)?",
+    }
+  if (found.length === total)
+    return {
+      check: "I2C bus",
+      state: "warning",
+      text: "every address answers: something holds SDA low",
+      next: "Look for a short to ground, or SDA and SCL mixed up; take the chips off one by one.",
+    }
+  const addresses = found.map((address) => `0x${address.toString(16).padStart(2, "0")}`)
+  return {
+    check: "I2C bus",
+    state: "ok",
+    text: bus.board.hasSimulatedChips
+      ? `${count(found.length, "simulated chip")}: ${addresses.join(", ")}`
+      : `${count(found.length, "chip")}: ${addresses.join(", ")}; so the lines are pulled up`,
+  }
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`
+}

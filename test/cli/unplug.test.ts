@@ -1,0 +1,77 @@
+// Pulling the cable, a board that starts again, and one that hangs, during every command that uses a board: the command
+// ends by itself, with a sentence and what to do next, never with a stack trace.
+
+import path from "node:path"
+import { describe, expect, it } from "vitest"
+import { FakeCable, type Trouble } from "../support/fake-cable.js"
+import { Simulator, startUntilLine, virtioMsg, withFolder } from "./command.js"
+
+/** Every command that talks to a board and ends by itself. */
+const COMMANDS = [
+  "demo",
+  "info",
+  "i2c detect",
+  "i2c set 0x54 14 0x25",
+  "i2c dump 0x50",
+  "doctor",
+  "deploy --simulated --devices i2c",
+]
+
+/** After so many frames of the board's: in the search for it or in HELLO, and in the middle of the work. */
+const MOMENTS = [2, 8]
+
+/** A second for the search of each, HELLO, and what repetitions take; a command that takes longer hangs. */
+const LIMIT_MS = 40_000
+
+async function run(command: string, trouble: Trouble, afterFrames: number) {
+  let outcome = { code: null as number | null, stdout: "", stderr: "" }
+  let wasThere = false
+  await withFolder(async (folder) => {
+    const cable = await FakeCable.lay(path.join(folder, "board.sock"), trouble, afterFrames)
+    outcome = await virtioMsg(`--port ${cable.port} ${command}`, {}, LIMIT_MS)
+    wasThere = cable.troubleCount > 0
+    await cable.takeUp()
+  })
+  return { ...outcome, wasThere }
+}
+
+/** A command either was done before the trouble came, or says what happened. */
+function expectSentence(command: string, { code, stdout, stderr }: Awaited<ReturnType<typeof run>>): void {
+  expect({ command, code, stderr }).not.toEqual({ command, code: null, stderr })
+  if (code === 0) return
+  const said = command === "doctor" ? stdout : stderr
+  expect({ command, code, said }).toEqual({
+    command,
+    code: expect.toSatisfy((value) => value === 1 || value === 3),
+    said: expect.stringMatching(
+      command === "doctor" ? /^failed {2,}.+\n +next: .+/m : /^error: .+\nhint: .+\n$/m,
+    ),
+  })
+}
+
+describe.concurrent.each<Trouble>(["pull", "restart", "silence"])("%s", { timeout: 60_000 }, (trouble) => {
+  it.each(COMMANDS)("during %s", async (command) => {
+    let troubles = 0
+    for (const moment of MOMENTS) {
+      const outcome = await run(command, trouble, moment)
+      if (outcome.wasThere) troubles++
+      expectSentence(command, outcome)
+      if (trouble === "pull" && outcome.code !== 0 && command !== "doctor")
+        expect(outcome.stderr).toMatch(/ is gone\.| closed while |Cannot connect/)
+    }
+    expect(troubles).toBeGreaterThan(0)
+  })
+})
+
+describe.skipIf(process.platform !== "linux")("a serial port that goes away", () => {
+  it("ends logs with a sentence", { timeout: 60_000 }, async () => {
+    const board = await Simulator.start("pty")
+    const logs = await startUntilLine(["--port", board.port, "logs"], "stderr")
+    await board.kill()
+    const { code, stderr } = await logs.ended
+    expect(code).toBe(3)
+    expect(stderr).toBe(
+      `Listening on ${board.port}; Ctrl-C ends it.\nerror: ${board.port} is gone.\nhint: Plug the board in again.\n`,
+    )
+  })
+})
