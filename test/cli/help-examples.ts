@@ -47,6 +47,7 @@ async function stageFlash(example: string, folder: string): Promise<Stage> {
 
 /** The commands whose examples run elsewhere, since they need what not every machine has. */
 export const RUN_ELSEWHERE: Readonly<Record<string, string>> = {
+  "conform driver": "test/conformance/command.test.ts runs it, with what the examples need around them",
   linux: "test/linux/commands.test.ts boots the guest with them",
 }
 

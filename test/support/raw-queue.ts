@@ -71,7 +71,7 @@ export class RawDevice {
   async kick(queueIndex: number): Promise<{ head: number; bytes: number[] }[]> {
     const queue = this.device.queues[queueIndex]
     if (!queue) throw new Error(`no queue ${queueIndex}`)
-    if (queue.ring.publish()) this.device.notifyAvailable(queueIndex)
+    this.device.announce(queue)
     await this.#clock.advance(100)
     return this.takeUsed(queueIndex)
   }

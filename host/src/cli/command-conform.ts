@@ -1,10 +1,13 @@
 // `virtio-msg conform`: the conformance suite against a device and its bus, or against a driver.
 
 import { writeFile } from "node:fs/promises"
+import { fileURLToPath } from "node:url"
 import { type Command, InvalidArgumentError, Option } from "commander"
-import { VirtualClock } from "../clock.js"
+import { systemClock, VirtualClock } from "../clock.js"
 import { checkDevice } from "../conformance/check-device.js"
+import { checkDriver } from "../conformance/check-driver.js"
 import type { DevicePort } from "../conformance/device-port.js"
+import { processSubject } from "../conformance/driver/process-subject.js"
 import { MailboxPort } from "../conformance/mailbox-port.js"
 import { PlainPort } from "../conformance/plain-port.js"
 import { reportAsJson, reportAsJunit } from "../conformance/report-files.js"
@@ -52,6 +55,37 @@ export function define(command: Command): void {
       if (options.list) list(options.row ? rows : TABLE, options.json === true)
       else await finish(await runDevice(portOf(command), rows, options), options)
     })
+  addDriverCommand(command)
+}
+
+function addDriverCommand(parent: Command): void {
+  addReportOptions(parent.command("driver [command...]"))
+    .description(
+      "Check a driver: run COMMAND once for each scenario, against a bus and devices that the suite plays.",
+    )
+    .addHelpText(
+      "after",
+      helpExamples(
+        "virtio-msg conform driver",
+        "virtio-msg conform driver --row D47 -- virtio-msg --port {port} i2c get 0x54 14",
+      ) +
+        "\n\nCOMMAND finds the bus in VIRTIO_MSG_PORT, or where {port} stands in its arguments. It has to read register 14 of\n" +
+        "the I2C chip at 0x54 and to end with exit code 0 if it is 0x66: docs/conform-your-own.md. Without COMMAND our own\n" +
+        "driver is checked.",
+    )
+    .action(async (words: string[], _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<ConformOptions>()
+      const rows = chosenRows(options.row, (row) => row.driver !== undefined || row.side === "driver")
+      if (options.list) list(rows, options.json === true)
+      else await finish(await runDriver(words, rows), options)
+    })
+}
+
+async function runDriver(words: readonly string[], rows: readonly Row[]): Promise<Report> {
+  const own = fileURLToPath(new URL("../conformance/driver/own-driver-main.js", import.meta.url))
+  const command = words.length > 0 ? words : [process.execPath, own]
+  const name = words.length > 0 ? words.join(" ") : "our own driver"
+  return checkDriver(processSubject(command), { rows, name, clock: systemClock })
 }
 
 /** Options that both commands have. */

@@ -10,9 +10,13 @@ import { DEVICE_INFO_ROWS } from "./rows/device-info.js"
 import { DEVICE_MESSAGE_ROWS } from "./rows/device-messages.js"
 import { DEVICE_STATUS_ROWS } from "./rows/device-status.js"
 import { DEVICE_VQUEUE_ROWS } from "./rows/device-vqueue.js"
+import { DRIVER_MESSAGE_ROWS } from "./rows/driver-messages.js"
+import { DRIVER_STATUS_ROWS } from "./rows/driver-status.js"
+import { DRIVER_VQUEUE_ROWS } from "./rows/driver-vqueue.js"
 import { GENERAL_ROWS } from "./rows/general.js"
 import { I2C_DEVICE_ROWS } from "./rows/i2c-device.js"
 import { RING_DEVICE_ROWS } from "./rows/ring-device.js"
+import { RING_DRIVER_ROWS } from "./rows/ring-driver.js"
 
 /** All rows: G, B, V, D, R, I, each by number, recommendations (B-S1) and permissions (B-M1) behind. */
 export const TABLE: readonly Row[] = [
@@ -26,7 +30,11 @@ export const TABLE: readonly Row[] = [
   ...DEVICE_MESSAGE_ROWS,
   ...DEVICE_STATUS_ROWS,
   ...DEVICE_VQUEUE_ROWS,
+  ...DRIVER_MESSAGE_ROWS,
+  ...DRIVER_STATUS_ROWS,
+  ...DRIVER_VQUEUE_ROWS,
   ...RING_DEVICE_ROWS,
+  ...RING_DRIVER_ROWS,
   ...I2C_DEVICE_ROWS,
 ].sort(byId)
 

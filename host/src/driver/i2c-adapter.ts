@@ -235,12 +235,13 @@ export class I2cAdapter extends Driver {
       )
       return
     }
+    const before = this.#inFlight.size
     for (let group = this.#waiting[0]; group; group = this.#waiting[0]) {
       if (!this.#offer(group)) break
       this.#waiting.shift()
     }
-    if (!this.#queue.ring.publish()) return
-    this.device.notifyAvailable(this.#queue.index)
+    if (this.#inFlight.size === before) return
+    this.device.announce(this.#queue)
     this.#watch()
   }
 
@@ -294,7 +295,16 @@ export class I2cAdapter extends Driver {
       device.bus.session.settle()
       const ok = slots.status(slot) === I2C_STATUS_OK
       const readLength = call?.request.readLength ?? 0
-      call?.resolve(ok && readLength > 0 ? { ok, data: slots.data(slot, readLength) } : { ok })
+      // the status lies behind what was read: a shorter used length says that neither was written (R28)
+      if (ok && ring.usedLength <= readLength)
+        call?.reject(
+          new VirtioMsgError(
+            "PROTOCOL",
+            `Device ${device.devNum} says that it wrote ${ring.usedLength} bytes of a request of ${readLength + 1}.`,
+            { hint: "Its firmware does not follow the specification; reinstall it.", maybeExecuted: true },
+          ),
+        )
+      else call?.resolve(ok && readLength > 0 ? { ok, data: slots.data(slot, readLength) } : { ok })
       slots.release(slot)
     }
     this.#watch()

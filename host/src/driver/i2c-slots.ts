@@ -1,12 +1,11 @@
 // Where virtio-i2c requests lie in the window: at fixed places, used in turn, so that a transfer like the one before
 // changes few bytes, and only changed bytes travel:
 //
-//   descriptors  of slot n: 4n header (readable), 4n+1 bytes to write (readable), 4n+2 bytes read (writable),
-//                4n+3 status (writable)
+//   descriptors  of slot n: 4n header (readable), 4n+1 the bytes to write or to read, if any, behind it the status
 //   driver area  the slots' headers, 8 bytes each; then the bytes to write, one slot's behind another's
 //   device area  the slots' statuses, 1 byte each; then the bytes read, one slot's behind another's
 //
-// A chain is header, then one of the two buffers or none, then status. Longer buffers are allocated beside.
+// A chain's descriptors are neighbours, as VIRTIO_F_IN_ORDER wants it (R23). Longer buffers are allocated beside.
 
 import {
   I2C_FLAG_FAIL_NEXT,
@@ -119,13 +118,13 @@ export class I2cSlots {
       header + 4,
       (request.failNext ? I2C_FLAG_FAIL_NEXT : 0) | (readLength > 0 ? I2C_FLAG_M_RD : 0),
     )
-    const buffer = write ? head + 1 : readLength > 0 ? head + 2 : head + 3
-    ring.describe(head, header, I2C_HEADER_SIZE, false, buffer)
+    const status = write || readLength > 0 ? head + 2 : head + 1
+    ring.describe(head, header, I2C_HEADER_SIZE, false, head + 1)
     if (write) {
       for (const [i, byte] of write.entries()) outgoing.put8(offset + i, byte)
-      ring.describe(buffer, offset, write.length, false, head + 3)
-    } else if (readLength > 0) ring.describe(buffer, offset, readLength, true, head + 3)
-    ring.describe(head + 3, this.#statuses + STATUS_SIZE * slot, 1, true, -1)
+      ring.describe(head + 1, offset, write.length, false, status)
+    } else if (readLength > 0) ring.describe(head + 1, offset, readLength, true, status)
+    ring.describe(status, this.#statuses + STATUS_SIZE * slot, 1, true, -1)
     ring.offer(head, readLength + 1)
   }
 

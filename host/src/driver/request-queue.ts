@@ -157,14 +157,15 @@ export class RequestQueue {
   #pump(): void {
     const slots = this.#slots
     if (!slots || !this.#device.isLive) return
+    const before = this.#inFlight.size
     for (let call = this.#waiting[0]; call; call = this.#waiting[0]) {
       const slot = slots.free.shift()
       if (slot === undefined) break
       this.#waiting.shift()
       this.#offer(slots, slot, call)
     }
-    if (!slots.queue.ring.publish()) return
-    this.#device.notifyAvailable(slots.queue.index)
+    if (this.#inFlight.size === before) return
+    this.#device.announce(slots.queue)
     this.#watch()
   }
 

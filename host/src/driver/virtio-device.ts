@@ -173,7 +173,8 @@ export class VirtioDevice {
   }
 
   /**
-   * Writes to the configuration, in one message. Resolves with whether the device applied it. Throws
+   * Writes to the configuration, in one message; again if it changed meanwhile and the bus wants to know (D-S4).
+   * Resolves with whether the device applied it. Throws
    * INVALID_ARGUMENT outside the configuration space (D41) or for more than a message holds.
    */
   async writeConfig(offset: number, data: Uint8Array): Promise<boolean> {
@@ -185,14 +186,21 @@ export class VirtioDevice {
       )
     const profile = this.bus.hello.transportFeatures // D5, D6
     const isStrict = (profile & TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION) !== 0
-    const answer = await this.transport.setConfig(isStrict ? this.#generation : 0, offset, data) // D7, D8
-    this.#generation = answer.generation
-    return answer.length === data.length && data.length > 0
+    for (let tries = 1; ; tries++) {
+      const sent = isStrict ? this.#generation : 0 // D7, D8
+      const answer = await this.transport.setConfig(sent, offset, data)
+      this.#generation = answer.generation
+      if (answer.length > 0 || data.length === 0) return answer.length > 0
+      // refused although the generation is right: the device does not want it
+      if (!isStrict || answer.generation === sent || tries === CONFIG_TRIES) return false
+      this.#generation = (await this.transport.getConfig(offset, data.length)).generation // D-S4
+    }
   }
 
-  /** Tells the device that a queue has new chains. */
-  notifyAvailable(queueIndex: number): void {
-    this.transport.eventAvail(queueIndex)
+  /** Publishes the chains that were offered, and tells the device unless it looks by itself (R30, R31). */
+  announce(queue: Virtqueue): void {
+    if (queue.ring.publish()) this.transport.eventAvail(queue.index)
+    else this.bus.session.scheduleFlush()
   }
 
   /** The device is gone, and with it all that it used of the window. */

@@ -21,7 +21,18 @@ export interface PlainEvents {
   onClose(reason: CloseReason): void
 }
 
-export class PlainConnection {
+/** A device of the plain profile, connected. */
+export interface PlainPeer {
+  readonly greeting: PlainGreeting
+  readonly window: {
+    read(offset: number, lengthBytes: number): Uint8Array
+    write(offset: number, bytes: Uint8Array): void
+  }
+  send(frame: Uint8Array): void
+  close(): Promise<void>
+}
+
+export class PlainConnection implements PlainPeer {
   readonly greeting: PlainGreeting
   readonly window: SharedFile
   readonly #stream: SocketStream

@@ -27,7 +27,7 @@ import {
 import type { WindowBases } from "../../../shared-protocol/src/ring/layout.js"
 import { allocateBytes, type HostBytes } from "../bytes.js"
 import type { Link, LinkEvents } from "../link/link.js"
-import { PlainConnection } from "./plain-connection.js"
+import { PlainConnection, type PlainEvents, type PlainPeer } from "./plain-connection.js"
 
 /** Payload offsets of SET_VQUEUE. */
 const SET_VQUEUE_FLAGS = HEADER_SIZE + 4
@@ -38,7 +38,8 @@ export class PlainLink implements Link {
   readonly isSimulated = true
   /** Frames that were too long for a mailbox packet. */
   oversizedCount = 0
-  #connection: PlainConnection | undefined
+  readonly #open: (events: PlainEvents) => Promise<PlainPeer>
+  #connection: PlainPeer | undefined
   #events: LinkEvents | undefined
   #mailbox: Mailbox | undefined
   /** The driver's area as it stands in the file. */
@@ -47,8 +48,13 @@ export class PlainLink implements Link {
   /** While a connection is replaced by a new one, packets wait. */
   #opening: Promise<void> | undefined
 
-  constructor(name: string) {
+  /** To the device that listens at `name`, or to what `open` makes. */
+  constructor(
+    name: string,
+    open = (events: PlainEvents): Promise<PlainPeer> => PlainConnection.open(name, events),
+  ) {
     this.name = name
+    this.#open = open
   }
 
   /** An address is an offset in the file: its first half is the driver's, the second the device's. */
@@ -85,7 +91,7 @@ export class PlainLink implements Link {
   }
 
   async #connect(): Promise<void> {
-    const connection = await PlainConnection.open(this.name, {
+    const connection = await this.#open({
       onFrame: (frame) => this.#takeFrame(frame),
       onClose: (reason) => {
         if (this.#connection === connection || !this.#connection) this.#events?.onClose(reason)

@@ -1,9 +1,144 @@
-export interface DriverRun {
+// The runs of a driver under test, one for each scenario that a row asks for, each made only once; and what can be
+// read out of one.
+
+import { getU16, getU32 } from "../../../../shared-protocol/src/bytes.js"
+import { HEADER_SIZE, TYPE_BUS } from "../../../../shared-protocol/src/messages/header.js"
+import type { Exchange } from "../conversation.js"
+import { blocked } from "../row.js"
+import { type Scenario, scenarioOf } from "./scenarios.js"
+import type { ScriptedBus } from "./scripted-bus.js"
+import type { ScriptedDevice } from "./scripted-device.js"
+
+/** How a run of the driver ended. */
+export interface DriverOutcome {
+  /** The driver says that it did what it was asked to do. */
   readonly isDone: boolean
+  /** It had to be ended: it waited longer than anything may take. */
   readonly isKilled: boolean
+  /** In words, for people. */
   readonly how: string
 }
-export interface DriverRuns {
-  run(name: string): Promise<DriverRun>
-  everyFrame(): Promise<readonly Uint8Array[]>
+
+/** Starts the driver against one scenario and waits for its end. */
+export type DriverSubject = (scenario: Scenario) => Promise<{ bus: ScriptedBus; outcome: DriverOutcome }>
+
+export class DriverRun {
+  readonly bus: ScriptedBus
+  readonly outcome: DriverOutcome
+
+  constructor(bus: ScriptedBus, outcome: DriverOutcome) {
+    this.bus = bus
+    this.outcome = outcome
+  }
+
+  get isDone(): boolean {
+    return this.outcome.isDone
+  }
+
+  get isKilled(): boolean {
+    return this.outcome.isKilled
+  }
+
+  get how(): string {
+    return this.outcome.how
+  }
+
+  get transcript(): readonly Exchange[] {
+    return this.bus.transcript
+  }
+
+  /** Frames from the driver, oldest first. */
+  get sent(): Uint8Array[] {
+    return this.transcript.flatMap(({ direction, frame }) => (direction === "in" ? [frame] : []))
+  }
+
+  /** Where in the transcript the driver sends this transport message to this device. */
+  places(device: ScriptedDevice, msgId: number): number[] {
+    return this.transcript.flatMap(({ direction, frame }, at) =>
+      direction === "in" && isMessage(frame, msgId) && getU16(frame, 2) === device.devNum ? [at] : [],
+    )
+  }
+
+  /** The transport messages with this id that the driver sends to this device. */
+  messages(device: ScriptedDevice, msgId: number): Uint8Array[] {
+    return this.places(device, msgId).map((at) => (this.transcript[at] as Exchange).frame)
+  }
+
+  /** The response to the request at this place of the transcript: it has the request's token. */
+  responseTo(at: number): Uint8Array | undefined {
+    const request = this.transcript[at]?.frame
+    if (!request) return undefined
+    return this.transcript
+      .slice(at + 1)
+      .find(
+        ({ direction, frame }) =>
+          direction === "out" &&
+          frame.length >= HEADER_SIZE &&
+          ((frame[0] as number) & 1) === 1 &&
+          frame[1] === request[1] &&
+          getU16(frame, 4) === getU16(request, 4) &&
+          getU16(frame, 2) === getU16(request, 2),
+      )?.frame
+  }
+
+  /** Where the response stands. */
+  placeOfResponse(at: number): number {
+    const response = this.responseTo(at)
+    return response ? this.transcript.findIndex(({ frame }) => frame === response) : -1
+  }
+
+  /** Devices that the driver brought to DRIVER_OK or tried to. */
+  get driven(): ScriptedDevice[] {
+    return this.bus.devices.filter((device) => this.places(device, 0x08).length > 0)
+  }
+}
+
+export class DriverRuns {
+  /** The scenario that was asked for last: what a row's failure is about. */
+  lastAsked: string | undefined
+  readonly #subject: DriverSubject
+  readonly #runs = new Map<string, Promise<DriverRun>>()
+
+  constructor(subject: DriverSubject) {
+    this.#subject = subject
+  }
+
+  /** The run of this scenario, made now unless it was before. */
+  run(name: string): Promise<DriverRun> {
+    this.lastAsked = name
+    let run = this.#runs.get(name)
+    if (!run) {
+      run = this.#subject(scenarioOf(name)).then(({ bus, outcome }) => new DriverRun(bus, outcome))
+      run.catch(() => {})
+      this.#runs.set(name, run)
+    }
+    return run
+  }
+
+  /** The run in which everything is right; blocks the row when the driver fails even there. */
+  async good(name = "plain"): Promise<DriverRun> {
+    const run = await this.run(name)
+    if (!run.isDone) blocked(`The driver does not do its work where everything is right: ${run.how}`)
+    return run
+  }
+
+  /** All runs that were made so far, and that of "plain". */
+  async all(): Promise<DriverRun[]> {
+    await this.run("plain")
+    return Promise.all(this.#runs.values())
+  }
+
+  /** Every frame that the driver sent, in all runs so far. */
+  async everyFrame(): Promise<Uint8Array[]> {
+    return (await this.all()).flatMap((run) => run.sent)
+  }
+}
+
+function isMessage(frame: Uint8Array, msgId: number): boolean {
+  return frame.length >= HEADER_SIZE && ((frame[0] as number) & TYPE_BUS) === 0 && frame[1] === msgId
+}
+
+/** A 32-bit number of a message's payload. */
+export function word(frame: Uint8Array, offset: number): number {
+  return frame.length >= HEADER_SIZE + offset + 4 ? getU32(frame, HEADER_SIZE + offset) : 0
 }

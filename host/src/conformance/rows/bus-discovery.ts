@@ -12,7 +12,7 @@ import {
   GET_DEVICES_BASE_SIZE,
 } from "../../../../shared-protocol/src/messages/bus.js"
 import { HEADER_SIZE, TYPE_BUS } from "../../../../shared-protocol/src/messages/header.js"
-import { EVENT_DEVICE } from "../../../../shared-protocol/src/messages/ids.js"
+import { EVENT_AVAIL, EVENT_DEVICE } from "../../../../shared-protocol/src/messages/ids.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
 import { blocked, expect, fail, type Row, skip } from "../row.js"
@@ -173,7 +173,24 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
         `By the events the devices are ${expected.join(", ")}, by GET_DEVICES ${found.join(", ")}.`,
       )
     },
-    { isPassive: true },
+    {
+      isPassive: true,
+      async driver(runs) {
+        await runs.good()
+        const run = await runs.run("removed")
+        const gone = run.transcript.findIndex(
+          ({ direction, frame }) => direction === "out" && frame[1] === EVENT_DEVICE,
+        )
+        if (gone < 0) skip("The driver made nothing available.")
+        expect(!run.isKilled, `The device was removed in the middle of a request. ${run.how}`)
+        expect(
+          !run.isDone,
+          "The device was removed before it had answered, and the driver says that it did its work.",
+        )
+        const later = run.places(run.bus.i2c, EVENT_AVAIL).filter((at) => at > gone)
+        expect(later.length === 0, "The device was removed, and still notified of buffers.")
+      },
+    },
   ),
   must(
     "B43",

@@ -1,0 +1,66 @@
+// Runs the rows against a driver and its side of the bus: each asks for the scenarios that it needs.
+
+import type { Clock } from "../clock.js"
+import { draftOf, draftSentence } from "./drafts.js"
+import { DriverRuns, type DriverSubject } from "./driver/driver-runs.js"
+import { SCENARIOS } from "./driver/scenarios.js"
+import type { Report, RowResult } from "./result.js"
+import { type Row, Verdict } from "./row.js"
+
+/** With more rows than these nearly every scenario is needed. */
+const MANY_ROWS = 20
+/** Messages shown with a failure. */
+const EXCHANGES_SHOWN = 8
+
+export interface CheckDriverOptions {
+  readonly rows: readonly Row[]
+  /** The driver, as the user named it. */
+  readonly name: string
+  readonly clock: Clock
+}
+
+/** Checks everything that `rows` have to say about a driver. Rejects only when it cannot be started. */
+export async function checkDriver(subject: DriverSubject, options: CheckDriverOptions): Promise<Report> {
+  const startMs = options.clock.now()
+  const runs = new DriverRuns(subject)
+  const plain = await runs.run("plain")
+  // all at once: several processes keep several processors busy
+  if (options.rows.length > MANY_ROWS) await Promise.all(SCENARIOS.map(({ name }) => runs.run(name)))
+  const draft = plain.sent.map((frame) => draftOf(frame)).find((found) => found !== undefined)
+  const base = {
+    subject: options.name,
+    facts: [
+      `the suite plays the bus, an I2C adapter (device ${plain.bus.i2c.devNum}) and a console (device ${plain.bus.console.devNum})`,
+      ...(plain.isDone ? [] : [`where everything is right, the driver fails: ${plain.how}`]),
+    ],
+    tookMs: 0,
+  }
+  if (draft) return { ...base, results: [], draft: draftSentence(draft) }
+  const results: RowResult[] = []
+  const passive = (row: Row) => (row.isPassive ? 1 : 0)
+  for (const row of [...options.rows].sort((a, b) => passive(a) - passive(b)))
+    results.push(await checkRow(row, runs))
+  results.sort((a, b) => options.rows.indexOf(a.row) - options.rows.indexOf(b.row))
+  return { ...base, results, tookMs: options.clock.now() - startMs }
+}
+
+async function checkRow(row: Row, runs: DriverRuns): Promise<RowResult> {
+  if (row.reason !== undefined) return { row, status: "not observable", detail: row.reason, exchanges: [] }
+  if (!row.driver)
+    return { row, status: "skipped", detail: "Checked against a device: virtio-msg conform.", exchanges: [] }
+  runs.lastAsked = undefined
+  try {
+    await row.driver(runs)
+    return { row, status: "pass", detail: "", exchanges: [] }
+  } catch (error) {
+    if (!(error instanceof Verdict)) throw error
+    const name = runs.lastAsked
+    if (error.status === "skipped" || name === undefined)
+      return { row, status: error.status, detail: error.message, exchanges: [] }
+    const { transcript, bus } = await runs.run(name)
+    // what the driver met decides what it should have done
+    const detail =
+      name === "plain" ? error.message : `${error.message} (Scenario ${name}: ${bus.scenario.what})`
+    return { row, status: error.status, detail, exchanges: transcript.slice(-EXCHANGES_SHOWN) }
+  }
+}

@@ -1,0 +1,104 @@
+// What the suite's scripted I2C device does with a request: two chips of RAM, whose first byte written is the offset of
+// what follows, as in ST's demo.
+
+import { getU16, getU32 } from "../../../../shared-protocol/src/bytes.js"
+import {
+  I2C_FLAG_FAIL_NEXT,
+  I2C_FLAG_M_RD,
+  I2C_HEADER_SIZE,
+  I2C_STATUS_ERROR,
+  I2C_STATUS_OK,
+} from "../../../../shared-protocol/src/device/i2c.js"
+import { DESCRIPTOR_WRITE } from "../../../../shared-protocol/src/ring/layout.js"
+import type { ScriptedDevice, SeenChain } from "./scripted-device.js"
+
+export const VIRTIO_ID_CONSOLE = 3
+/** The chip that a driver is asked to read, at this register, and what is there. */
+export const CHIP_ADDRESS = 0x54
+export const CHIP_REGISTER = 14
+export const CHIP_VALUE = 0x66
+
+interface Chip {
+  readonly bytes: Uint8Array
+  pointer: number
+}
+
+interface Bench {
+  readonly chips: Map<number, Chip>
+  isGroupFailed: boolean
+}
+
+const benches = new WeakMap<ScriptedDevice, Bench>()
+
+function benchOf(device: ScriptedDevice): Bench {
+  let bench = benches.get(device)
+  if (!bench) {
+    const bytes = new TextEncoder().encode("123456789abcdefghij")
+    bytes[CHIP_REGISTER] = CHIP_VALUE
+    bench = { chips: new Map([[CHIP_ADDRESS, { bytes, pointer: 0 }]]), isGroupFailed: false }
+    benches.set(device, bench)
+  }
+  return bench
+}
+
+/** A virtio-i2c request, taken apart. */
+export interface I2cRequestSeen {
+  readonly addr: number
+  readonly padding: number
+  readonly flags: number
+  readonly write: Uint8Array
+  /** Device-writable bytes before the status. */
+  readonly readLength: number
+}
+
+/** The request in a chain; undefined when it is too short to be one. */
+export function i2cRequestOf(chain: SeenChain): I2cRequestSeen | undefined {
+  const writable = writableBytes(chain)
+  if (chain.readable.length < I2C_HEADER_SIZE || writable < 1) return undefined
+  return {
+    addr: getU16(chain.readable, 0),
+    padding: getU16(chain.readable, 2),
+    flags: getU32(chain.readable, 4),
+    write: chain.readable.subarray(I2C_HEADER_SIZE),
+    readLength: writable - 1,
+  }
+}
+
+export function writableBytes(chain: SeenChain): number {
+  return chain.descriptors.reduce(
+    (sum, { flags, lengthBytes }) => sum + (flags & DESCRIPTOR_WRITE ? lengthBytes : 0),
+    0,
+  )
+}
+
+/** Writes `bytes` into a chain's device-writable buffers, from the first on. */
+export function writeInto(device: ScriptedDevice, chain: SeenChain, bytes: Uint8Array): void {
+  let at = 0
+  for (const { flags, address, lengthBytes } of chain.descriptors) {
+    if ((flags & DESCRIPTOR_WRITE) === 0) continue
+    device.memory.write(address, bytes.subarray(at, at + lengthBytes))
+    at += lengthBytes
+  }
+}
+
+/** Carries out a request; returns the used length. */
+export function runI2c(chain: SeenChain, device: ScriptedDevice): number {
+  const bench = benchOf(device)
+  const request = i2cRequestOf(chain)
+  if (!request) return 0
+  const chip = bench.chips.get(request.addr >> 1)
+  const isOk = chip !== undefined && !bench.isGroupFailed
+  const data = new Uint8Array(request.readLength + 1)
+  if (isOk && chip) {
+    const [pointer] = request.write
+    if (pointer !== undefined) chip.pointer = pointer % chip.bytes.length
+    for (const byte of request.write.subarray(1)) chip.bytes[chip.pointer++ % chip.bytes.length] = byte
+    if (request.flags & I2C_FLAG_M_RD)
+      for (let i = 0; i < request.readLength; i++)
+        data[i] = chip.bytes[chip.pointer++ % chip.bytes.length] as number
+  }
+  data[request.readLength] = isOk ? I2C_STATUS_OK : I2C_STATUS_ERROR
+  bench.isGroupFailed = !isOk && (request.flags & I2C_FLAG_FAIL_NEXT) !== 0
+  writeInto(device, chain, data)
+  return isOk ? data.length : 1
+}

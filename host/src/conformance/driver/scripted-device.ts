@@ -1,0 +1,352 @@
+// The device that the suite plays for a driver under test: a correct one, of its own making, that writes down what
+// it sees; scenarios (scenarios.ts) bend it.
+
+import { getU16, getU32, putU16, putU32 } from "../../../../shared-protocol/src/bytes.js"
+import { HEADER_SIZE } from "../../../../shared-protocol/src/messages/header.js"
+import * as ids from "../../../../shared-protocol/src/messages/ids.js"
+import {
+  STATUS_DEVICE_NEEDS_RESET,
+  STATUS_DRIVER_OK,
+  STATUS_FEATURES_OK,
+} from "../../../../shared-protocol/src/messages/status.js"
+import { VQUEUE_ENABLE } from "../../../../shared-protocol/src/messages/vqueue.js"
+import {
+  DESCRIPTOR_INDIRECT,
+  DESCRIPTOR_NEXT,
+  DESCRIPTOR_SIZE,
+  DESCRIPTOR_WRITE,
+} from "../../../../shared-protocol/src/ring/layout.js"
+import { words } from "../frames.js"
+
+/** The window, as the device side sees it. */
+export interface WindowMemory {
+  read(address: bigint, lengthBytes: number): Uint8Array
+  write(address: bigint, bytes: Uint8Array): void
+}
+
+export interface SeenDescriptor {
+  readonly index: number
+  readonly address: bigint
+  readonly lengthBytes: number
+  readonly flags: number
+  readonly next: number
+  /** It stood in an indirect table. */
+  readonly isIndirect: boolean
+}
+
+/** A chain as it was when the device first looked at it. */
+export interface SeenChain {
+  readonly queueIndex: number
+  readonly head: number
+  readonly descriptors: readonly SeenDescriptor[]
+  /** What is wrong with it as a chain; "" when nothing. */
+  readonly problem: string
+  /** Of the available ring, then. */
+  readonly availFlags: number
+  /** How many frames had been exchanged: what came before and what behind. */
+  readonly at: number
+  /** All device-readable bytes, one after another. */
+  readonly readable: Uint8Array
+}
+
+interface Queue {
+  size: number
+  isEnabled: boolean
+  desc: bigint
+  driver: bigint
+  device: bigint
+  /** Free-running indexes. */
+  seen: number
+  used: number
+}
+
+export interface DeviceShape {
+  readonly deviceId: number
+  /** Offered feature bits, in blocks of 32. */
+  offered: number[]
+  /** Bits that the driver must take. */
+  required: number[]
+  /** The largest size of each queue; 0: it is not available. */
+  queueMaxSizes: number[]
+  config: Uint8Array
+  /** Fields of GET_DEVICE_INFO that are not as they should be. */
+  lies: {
+    numFeatureBlocks?: number
+    configSize?: number
+    maxVirtqueues?: number
+    adminVqStart?: number
+    adminVqCount?: number
+  }
+}
+
+/** What the device type does with a chain: writes into its device-writable buffers, and says how many bytes. */
+export type Executor = (chain: SeenChain, device: ScriptedDevice) => number
+
+export class ScriptedDevice {
+  readonly devNum: number
+  readonly shape: DeviceShape
+  readonly memory: WindowMemory
+  status = 0
+  generation = 7
+  selected: number[] = []
+  queues: Queue[] = []
+  /** Everything that was made available, oldest first. */
+  readonly chains: SeenChain[] = []
+  /** available idx at every look, to see that it never goes back. */
+  readonly availIndexes: { queueIndex: number; idx: number; availFlags: number }[] = []
+  /** flags of the used ring when its queue was enabled. */
+  readonly usedFlagsAtStart: number[] = []
+  /** Queues with buffers that nobody had notified when the run ended. */
+  unnoticedAtEnd: number[] = []
+  /** How many frames have been exchanged so far. */
+  exchanged = 0
+  execute: Executor
+  isStrict = false
+
+  constructor(devNum: number, shape: DeviceShape, memory: WindowMemory, execute: Executor) {
+    this.devNum = devNum
+    this.shape = shape
+    this.memory = memory
+    this.execute = execute
+    this.reset()
+  }
+
+  reset(): void {
+    this.status = 0
+    this.selected = this.shape.offered.map(() => 0)
+    this.queues = this.shape.queueMaxSizes.map(() => emptyQueue())
+  }
+
+  get isLive(): boolean {
+    return (this.status & (STATUS_DRIVER_OK | STATUS_DEVICE_NEEDS_RESET)) === STATUS_DRIVER_OK
+  }
+
+  /** The payload of the response to a well-formed request; undefined for a request that gets none. */
+  answer(msgId: number, payload: Uint8Array): number[] | undefined {
+    const word = (offset: number) => (payload.length >= offset + 4 ? getU32(payload, offset) : 0)
+    switch (msgId) {
+      case ids.GET_DEVICE_INFO:
+        return this.#info()
+      case ids.GET_DEVICE_FEATURES: {
+        const blocks = Array.from(
+          { length: Math.min(word(4), 1024) },
+          (_, n) => this.shape.offered[word(0) + n] ?? 0,
+        )
+        return words(word(0), blocks.length, ...blocks)
+      }
+      case ids.SET_DRIVER_FEATURES:
+        for (let n = 0; n < word(4) && n < 1024; n++)
+          if ((this.status & STATUS_FEATURES_OK) === 0) this.selected[word(0) + n] = word(8 + 4 * n)
+        return []
+      case ids.GET_CONFIG: {
+        const [offset, length] = [word(0), word(4)]
+        if (offset + length > this.shape.config.length) return undefined
+        return [
+          ...words(this.generation, offset, length),
+          ...this.shape.config.subarray(offset, offset + length),
+        ]
+      }
+      case ids.SET_CONFIG:
+        return this.#setConfig(word(0), word(4), payload.subarray(12, 12 + word(8)))
+      case ids.GET_DEVICE_STATUS:
+        return words(this.status)
+      case ids.SET_DEVICE_STATUS:
+        this.#setStatus(word(0))
+        return words(this.status)
+      case ids.GET_VQUEUE:
+        return this.#getVqueue(word(0))
+      case ids.SET_VQUEUE:
+        this.#setVqueue(payload)
+        return []
+      case ids.RESET_VQUEUE:
+        if (word(0) < this.queues.length) this.queues[word(0)] = emptyQueue()
+        return []
+      case ids.GET_SHM:
+        return words(word(0), 0, 0, 0, 0, 0)
+      default:
+        return undefined
+    }
+  }
+
+  /** Whether a queue has chains that were not looked at. */
+  hasPending(queueIndex: number): boolean {
+    const queue = this.queues[queueIndex]
+    return queue?.isEnabled === true && getU16(this.memory.read(queue.driver + 2n, 2), 0) !== queue.seen
+  }
+
+  /** Takes what is available in a queue and, where `isServing`, completes it. Returns how many came back. */
+  serve(queueIndex: number, isServing = true): number {
+    const queue = this.queues[queueIndex]
+    if (!queue?.isEnabled || queue.size === 0) return 0
+    const header = this.memory.read(queue.driver, 4)
+    const [availFlags, idx] = [getU16(header, 0), getU16(header, 2)]
+    this.availIndexes.push({ queueIndex, idx, availFlags })
+    const pending = (idx - queue.seen) & 0xffff
+    if (pending > queue.size) return 0
+    let done = 0
+    while (queue.seen !== idx) {
+      const slot = this.memory.read(queue.driver + BigInt(4 + 2 * (queue.seen % queue.size)), 2)
+      const chain = this.#look(queueIndex, queue, getU16(slot, 0), availFlags)
+      queue.seen = (queue.seen + 1) & 0xffff
+      this.chains.push(chain)
+      if (!isServing || !this.isLive || chain.problem !== "") continue
+      this.complete(queueIndex, chain.head, this.execute(chain, this))
+      done++
+    }
+    return done
+  }
+
+  /** Gives a chain back. */
+  complete(queueIndex: number, head: number, lengthBytes: number): void {
+    const queue = this.queues[queueIndex]
+    if (!queue) return
+    const element = new Uint8Array(8)
+    putU32(element, 0, head)
+    putU32(element, 4, lengthBytes)
+    this.memory.write(queue.device + BigInt(4 + 8 * (queue.used % queue.size)), element)
+    queue.used = (queue.used + 1) & 0xffff
+    const idx = new Uint8Array(2)
+    putU16(idx, 0, queue.used)
+    this.memory.write(queue.device + 2n, idx)
+  }
+
+  /** Whether the driver selected a feature bit. */
+  hasSelected(block: number, bit: number): boolean {
+    return ((this.selected[block] ?? 0) & bit) !== 0
+  }
+
+  #look(queueIndex: number, queue: Queue, head: number, availFlags: number): SeenChain {
+    const descriptors: SeenDescriptor[] = []
+    const readable: number[] = []
+    let problem = ""
+    let table = queue.desc
+    let limit = queue.size
+    let isIndirect = false
+    for (let index = head; ; ) {
+      if (index >= limit) problem = `descriptor ${index} is outside a table of ${limit}`
+      else if (descriptors.length > queue.size) problem = "the chain does not end"
+      if (problem !== "") break
+      const bytes = this.memory.read(table + BigInt(DESCRIPTOR_SIZE * index), DESCRIPTOR_SIZE)
+      const address = BigInt(getU32(bytes, 0)) | (BigInt(getU32(bytes, 4)) << 32n)
+      const seen = {
+        index,
+        address,
+        lengthBytes: getU32(bytes, 8),
+        flags: getU16(bytes, 12),
+        next: getU16(bytes, 14),
+        isIndirect,
+      }
+      descriptors.push(seen)
+      if (seen.flags & DESCRIPTOR_INDIRECT && !isIndirect) {
+        isIndirect = true
+        table = address
+        limit = seen.lengthBytes / DESCRIPTOR_SIZE
+        index = 0
+        continue
+      }
+      if ((seen.flags & DESCRIPTOR_WRITE) === 0)
+        readable.push(...this.memory.read(address, Math.min(seen.lengthBytes, 4096)))
+      if ((seen.flags & DESCRIPTOR_NEXT) === 0) break
+      index = seen.next
+    }
+    return {
+      queueIndex,
+      head,
+      descriptors,
+      problem,
+      availFlags,
+      at: this.exchanged,
+      readable: Uint8Array.from(readable),
+    }
+  }
+
+  #info(): number[] {
+    const { deviceId, offered, config, queueMaxSizes, lies } = this.shape
+    return [
+      ...words(deviceId, 0x47534d56),
+      ...new Array<number>(16).fill(0),
+      ...words(
+        lies.numFeatureBlocks ?? offered.length,
+        lies.configSize ?? config.length,
+        lies.maxVirtqueues ?? queueMaxSizes.length,
+        lies.adminVqStart ?? 0,
+        lies.adminVqCount ?? 0,
+      ),
+    ]
+  }
+
+  #setConfig(generation: number, offset: number, data: Uint8Array): number[] {
+    const isRight = !this.isStrict || generation === this.generation
+    if (!isRight || offset + data.length > this.shape.config.length || data.length === 0)
+      return words(this.generation, offset, 0)
+    this.shape.config.set(data, offset)
+    this.generation = (this.generation + 1) >>> 0
+    return [...words(this.generation, offset, data.length), ...data]
+  }
+
+  #setStatus(asked: number): void {
+    if (asked === 0) {
+      this.reset()
+      return
+    }
+    const isSupported = this.selected.every((bits, block) => {
+      const offered = this.shape.offered[block] ?? 0
+      return (bits & ~offered) === 0 && ((this.shape.required[block] ?? 0) & ~bits) === 0
+    })
+    let status = (this.status & STATUS_DEVICE_NEEDS_RESET) | (asked & 0x8f)
+    if (!isSupported) status &= ~STATUS_FEATURES_OK
+    if ((status & STATUS_FEATURES_OK) === 0) status &= ~STATUS_DRIVER_OK
+    this.status = status
+  }
+
+  #getVqueue(index: number): number[] {
+    const queue = this.queues[index]
+    const maxSize = this.shape.queueMaxSizes[index] ?? 0
+    if (!queue || maxSize === 0) return [...words(index), ...new Array<number>(36).fill(0)]
+    return words(
+      index,
+      maxSize,
+      queue.size,
+      queue.isEnabled ? 1 : 0,
+      ...[queue.desc, queue.driver, queue.device].flatMap((address) => [
+        Number(address & 0xffffffffn),
+        Number(address >> 32n),
+      ]),
+    )
+  }
+
+  #setVqueue(payload: Uint8Array): void {
+    const index = getU32(payload, 0)
+    const queue = this.queues[index]
+    const maxSize = this.shape.queueMaxSizes[index] ?? 0
+    const [flags, size, reserved] = [getU32(payload, 4), getU32(payload, 8), getU32(payload, 12)]
+    if (
+      !queue ||
+      maxSize === 0 ||
+      queue.isEnabled ||
+      reserved !== 0 ||
+      flags >>> 6 !== 0 ||
+      (flags & 3) === 3
+    )
+      return
+    const address = (offset: number) =>
+      BigInt(getU32(payload, offset)) | (BigInt(getU32(payload, offset + 4)) << 32n)
+    if ((flags & 4) === 0 && (size === 0 || size > maxSize || (size & (size - 1)) !== 0)) return
+    if ((flags & 4) === 0) queue.size = size
+    if ((flags & 8) === 0) queue.desc = address(16)
+    if ((flags & 16) === 0) queue.driver = address(24)
+    if ((flags & 32) === 0) queue.device = address(32)
+    if ((flags & 3) !== VQUEUE_ENABLE) return
+    queue.isEnabled = true
+    this.usedFlagsAtStart.push(getU16(this.memory.read(queue.device, 2), 0))
+  }
+}
+
+function emptyQueue(): Queue {
+  return { size: 0, isEnabled: false, desc: 0n, driver: 0n, device: 0n, seen: 0, used: 0 }
+}
+
+/** A frame's payload. */
+export function payloadOf(frame: Uint8Array): Uint8Array {
+  return frame.subarray(HEADER_SIZE, Math.max(HEADER_SIZE, Math.min(frame.length, getU16(frame, 6))))
+}

@@ -1,0 +1,309 @@
+// Rows of the driver about initialisation, status, reset and waiting: D2 to D4, D10 to D12, D19 to D23, D27 to D29,
+// D43 to D45 (virtio-msg "Driver Initialization", "Error Handling", "SET_DEVICE_STATUS").
+
+import { HEADER_SIZE, TYPE_RESPONSE } from "../../../../shared-protocol/src/messages/header.js"
+import * as ids from "../../../../shared-protocol/src/messages/ids.js"
+import { STATUS_DRIVER_OK, STATUS_FEATURES_OK } from "../../../../shared-protocol/src/messages/status.js"
+import { VQUEUE_ENABLE } from "../../../../shared-protocol/src/messages/vqueue.js"
+import type { DriverRun, DriverRuns } from "../driver/driver-runs.js"
+import { word } from "../driver/driver-runs.js"
+import type { ScriptedDevice } from "../driver/scripted-device.js"
+import { expect, hex, type Row } from "../row.js"
+
+type Check = (runs: DriverRuns) => Promise<void>
+
+function must(id: string, section: string, requirement: string, driver: Check, rest: Partial<Row> = {}): Row {
+  return { id, side: "driver", level: "MUST", section, requirement, driver, ...rest }
+}
+
+const INIT = "Initialization"
+const ERRORS = "Error Handling"
+const SET_STATUS = "SET_DEVICE_STATUS"
+
+/** The statuses that the driver writes to a device, and where. */
+function statusWrites(run: DriverRun, device: ScriptedDevice): { status: number; at: number }[] {
+  return run
+    .places(device, ids.SET_DEVICE_STATUS)
+    .map((at) => ({ at, status: word(run.transcript[at]?.frame ?? new Uint8Array(0), 0) }))
+}
+
+/** Where a status with this bit is written for the first time; -1 if never. */
+function firstWrite(run: DriverRun, device: ScriptedDevice, bit: number): number {
+  return statusWrites(run, device).find(({ status }) => (status & bit) !== 0)?.at ?? -1
+}
+
+/** Where queues are enabled. */
+export function enablings(run: DriverRun, device: ScriptedDevice): number[] {
+  return run
+    .places(device, ids.SET_VQUEUE)
+    .filter((at) => (word(run.transcript[at]?.frame ?? new Uint8Array(0), 4) & 3) === VQUEUE_ENABLE)
+}
+
+function expectNoIo(run: DriverRun, device: ScriptedDevice, why: string): void {
+  expect(run.places(device, ids.EVENT_AVAIL).length === 0, `The driver sent EVENT_AVAIL, although ${why}.`)
+}
+
+export const DRIVER_STATUS_ROWS: readonly Row[] = [
+  must(
+    "D2",
+    "Respecting Bus Limits",
+    "The driver relies on nothing of a later revision than its bus reports.",
+    async (runs) => {
+      for (const run of await runs.all())
+        for (const device of run.bus.devices)
+          for (const frame of run.sent) {
+            const [type = 0, msgId = 0] = frame
+            const isTransport = (type & 2) === 0 && frame.length >= HEADER_SIZE
+            expect(
+              !isTransport ||
+                (msgId >= 0x02 && msgId <= 0x0c) ||
+                msgId === ids.EVENT_AVAIL ||
+                device === undefined,
+              `The driver sent message ${hex(msgId)}, which revision 1 does not have.`,
+            )
+          }
+    },
+    { isPassive: true },
+  ),
+  must(
+    "D3",
+    "Revision Compatibility",
+    "A driver of revision N does what all revisions from 1 to N ask of it.",
+    async (runs) => {
+      const run = await runs.run("plain")
+      expect(run.isDone, `On a correct bus of revision 1 the driver does not do its work. ${run.how}`)
+    },
+  ),
+  must(
+    "D4",
+    "Revision Compatibility",
+    "What an unsupported revision or feature brings is ignored, and not half understood.",
+    async (runs) => {
+      await runs.good()
+      const run = await runs.run("garbage")
+      expect(run.isDone, `Events that revision 1 does not have kept the driver from its work. ${run.how}`)
+    },
+  ),
+  must("D10", ERRORS, "Malformed and unsupported messages are discarded without a word.", async (runs) => {
+    const plain = await runs.good()
+    const run = await runs.run("garbage")
+    for (const frame of run.sent)
+      expect(
+        ((frame[0] as number) & TYPE_RESPONSE) === 0,
+        "The driver answered a message that it should discard.",
+      )
+    expect(run.isDone, `Malformed messages kept the driver from its work. ${run.how}`)
+    const statusWritten = (each: DriverRun) =>
+      statusWrites(each, each.bus.i2c)
+        .map(({ status }) => status)
+        .join()
+    expect(statusWritten(run) === statusWritten(plain), "Malformed messages made the driver go another way.")
+  }),
+  must("D11", ERRORS, "Waiting is bounded, also for the end of a reset.", async (runs) => {
+    for (const name of ["silent", "endless-reset"]) {
+      const run = await runs.run(name)
+      expect(!run.isKilled, `${run.bus.scenario.what} ${run.how}`)
+    }
+  }),
+  must(
+    "D12",
+    ERRORS,
+    "A request that stays without a response has failed; the driver recovers by reset and status.",
+    async (runs) => {
+      await runs.good()
+      const run = await runs.run("silent-later")
+      expect(
+        !run.isKilled && !run.isDone,
+        `A request stayed unanswered, and the driver ${run.isDone ? "succeeded" : "waited"}. ${run.how}`,
+      )
+      expectNoIo(run, run.bus.i2c, "its SET_VQUEUE was never answered")
+    },
+  ),
+  must(
+    "D19",
+    INIT,
+    "After GET_DEVICE_INFO the status goes from reset over ACKNOWLEDGE, DRIVER and FEATURES_OK to DRIVER_OK.",
+    async (runs) => {
+      const run = await runs.good()
+      for (const device of run.driven) {
+        const written = statusWrites(run, device).map(({ status }) => status)
+        expect(
+          written[0] === 0,
+          `The first status written to device ${device.devNum} is ${hex(written[0] ?? 0)}, not 0.`,
+        )
+        const life = written.slice(written.lastIndexOf(0) + 1)
+        let before = 0
+        const order = [1, 2, 8, 4]
+        for (const status of life) {
+          expect((before & ~status) === 0, `Status ${hex(status)} takes bits back that ${hex(before)} had.`)
+          for (const bit of order.filter((each) => (status & each) !== 0 && (before & each) === 0))
+            expect(
+              order.slice(0, order.indexOf(bit)).every((each) => (status & each) !== 0),
+              `Status ${hex(status)} has bit ${hex(bit)} before the bits that come first.`,
+            )
+          before = status
+        }
+        expect((before & STATUS_DRIVER_OK) !== 0, `Device ${device.devNum} was never brought to DRIVER_OK.`)
+      }
+    },
+  ),
+  must("D20", INIT, "GET_DEVICE_INFO comes before feature negotiation and queue setup.", async (runs) => {
+    const run = await runs.good()
+    for (const device of run.driven) {
+      const [info = Number.MAX_SAFE_INTEGER] = run.places(device, ids.GET_DEVICE_INFO)
+      const later = [ids.GET_DEVICE_FEATURES, ids.SET_DRIVER_FEATURES, ids.SET_VQUEUE].flatMap((id) =>
+        run.places(device, id),
+      )
+      expect(
+        later.every((at) => at > info),
+        `Device ${device.devNum} was negotiated with before GET_DEVICE_INFO.`,
+      )
+    }
+  }),
+  must(
+    "D21",
+    INIT,
+    "Features are negotiated and FEATURES_OK is confirmed before a queue is enabled.",
+    async (runs) => {
+      const run = await runs.good()
+      for (const device of run.driven) {
+        const confirmed = run.placeOfResponse(firstWrite(run, device, STATUS_FEATURES_OK))
+        for (const at of enablings(run, device))
+          expect(
+            confirmed >= 0 && at > confirmed,
+            `A queue of device ${device.devNum} was enabled before FEATURES_OK was confirmed.`,
+          )
+      }
+    },
+  ),
+  must(
+    "D22",
+    INIT,
+    "A queue is configured by SET_VQUEUE and confirmed before the driver counts on it.",
+    async (runs) => {
+      const run = await runs.good()
+      for (const device of run.driven)
+        for (const at of enablings(run, device)) {
+          const index = word(run.transcript[at]?.frame ?? new Uint8Array(0), 0)
+          const asked = run
+            .places(device, ids.GET_VQUEUE)
+            .some((later) => later > at && word(run.transcript[later]?.frame as Uint8Array, 0) === index)
+          expect(asked, `Queue ${index} of device ${device.devNum} was enabled and never asked about.`)
+        }
+    },
+  ),
+  must(
+    "D23",
+    INIT,
+    "The status is driven by SET_DEVICE_STATUS, and DRIVER_OK comes before I/O.",
+    async (runs) => {
+      const run = await runs.good()
+      for (const device of run.driven) {
+        const live = firstWrite(run, device, STATUS_DRIVER_OK)
+        for (const at of run.places(device, ids.EVENT_AVAIL))
+          expect(live >= 0 && at > live, `Device ${device.devNum} was notified before DRIVER_OK was written.`)
+      }
+    },
+  ),
+  must(
+    "D27",
+    "Feature Negotiation",
+    "The driver asks for FEATURES_OK and looks at the status that is answered.",
+    async (runs) => {
+      const plain = await runs.good()
+      expect(firstWrite(plain, plain.bus.i2c, STATUS_FEATURES_OK) >= 0, "The driver never wrote FEATURES_OK.")
+      const run = await runs.run("refused-features")
+      expect(!run.isDone, "The device refused the features, and the driver says that it did its work.")
+      expect(
+        firstWrite(run, run.bus.i2c, STATUS_DRIVER_OK) < 0,
+        "FEATURES_OK was refused, and the driver went on to DRIVER_OK.",
+      )
+    },
+  ),
+  must(
+    "D28",
+    "Final Status",
+    "DRIVER_OK is written only after negotiation, with the queues that are needed.",
+    async (runs) => {
+      const run = await runs.good()
+      for (const device of run.driven) {
+        const live = firstWrite(run, device, STATUS_DRIVER_OK)
+        const confirmed = run.placeOfResponse(firstWrite(run, device, STATUS_FEATURES_OK))
+        expect(
+          live > confirmed && confirmed >= 0,
+          `DRIVER_OK was written to device ${device.devNum} before FEATURES_OK was confirmed.`,
+        )
+        for (const at of enablings(run, device))
+          expect(at < live, `A queue of device ${device.devNum} was enabled after DRIVER_OK.`)
+      }
+      const without = await runs.run("no-queue")
+      expect(
+        firstWrite(without, without.bus.i2c, STATUS_DRIVER_OK) < 0,
+        "The only queue is not available, and the driver went on to DRIVER_OK.",
+      )
+    },
+  ),
+  must("D29", "Final Status", "No I/O before the device reports DRIVER_OK.", async (runs) => {
+    await runs.good()
+    const run = await runs.run("no-driver-ok")
+    expectNoIo(run, run.bus.i2c, "the device never reported DRIVER_OK")
+    expect(!run.isDone, "The device never reported DRIVER_OK, and the driver says that it did its work.")
+  }),
+  must(
+    "D43",
+    "GET_DEVICE_STATUS",
+    "While a reset takes its time the driver polls GET_DEVICE_STATUS until it reads 0.",
+    async (runs) => {
+      await runs.good()
+      const run = await runs.run("slow-reset")
+      expect(run.isDone, `A reset that takes 5 polls kept the driver from its work. ${run.how}`)
+      const polls = run.places(run.bus.i2c, ids.GET_DEVICE_STATUS).length
+      expect(polls >= 5, `The reset took 5 polls; the driver polled ${polls} times.`)
+    },
+  ),
+  must("D44", SET_STATUS, "The driver writes status 0 to reset a device.", async (runs) => {
+    const run = await runs.good()
+    for (const device of run.driven)
+      expect(statusWrites(run, device)[0]?.status === 0, `Device ${device.devNum} was used without a reset.`)
+  }),
+  must(
+    "D45",
+    SET_STATUS,
+    "A reset is complete when status 0 is answered; until then nothing else is asked of the device.",
+    async (runs) => {
+      await runs.good()
+      const run = await runs.run("slow-reset")
+      const { i2c } = run.bus
+      const [asked = -1] = run.places(i2c, ids.SET_DEVICE_STATUS)
+      const isZero = (at: number) => {
+        const response = run.responseTo(at)
+        return response !== undefined && word(response, 0) === 0
+      }
+      const done =
+        run.places(i2c, ids.GET_DEVICE_STATUS).find((at) => at > asked && isZero(at)) ??
+        Number.MAX_SAFE_INTEGER
+      const early = statusWrites(run, i2c).find(({ at }) => at > asked && at < done)
+      expect(
+        early === undefined,
+        `Status ${hex(early?.status ?? 0)} was written before the reset was complete.`,
+      )
+    },
+  ),
+  {
+    id: "D-S3",
+    side: "driver",
+    level: "SHOULD",
+    section: "Device Status",
+    requirement: "DEVICE_NEEDS_RESET is answered by a reset and a new initialisation.",
+    async driver(runs) {
+      await runs.good()
+      const run = await runs.run("needs-reset")
+      const asked = run.transcript.findIndex(
+        ({ direction, frame }) => direction === "out" && frame[1] === ids.EVENT_CONFIG,
+      )
+      const after = statusWrites(run, run.bus.i2c).filter(({ at }) => at > asked)
+      expect(after[0]?.status === 0, "The device asked for a reset and was not reset.")
+      expect(run.isDone, `After a reset the device works again, the driver does not. ${run.how}`)
+    },
+  },
+]

@@ -1,0 +1,328 @@
+// Rows of the driver about split virtqueues (virtio 1.4 2.7, R20 to R33) and virtio-i2c requests (5.21, I20 to I28).
+
+import {
+  FEATURE_EVENT_IDX,
+  FEATURE_IN_ORDER_BLOCK1,
+  FEATURE_INDIRECT_DESC,
+} from "../../../../shared-protocol/src/device/device-type.js"
+import {
+  I2C_FLAG_FAIL_NEXT,
+  I2C_FLAG_M_RD,
+  I2C_HEADER_SIZE,
+} from "../../../../shared-protocol/src/device/i2c.js"
+import * as ids from "../../../../shared-protocol/src/messages/ids.js"
+import { STATUS_DRIVER_OK } from "../../../../shared-protocol/src/messages/status.js"
+import {
+  DESCRIPTOR_INDIRECT,
+  DESCRIPTOR_NEXT,
+  DESCRIPTOR_WRITE,
+  isQueueSize,
+} from "../../../../shared-protocol/src/ring/layout.js"
+import { i2cRequestOf } from "../driver/device-types.js"
+import { type DriverRuns, word } from "../driver/driver-runs.js"
+import type { ScriptedDevice, SeenChain } from "../driver/scripted-device.js"
+import { expect, hex, type Row, skip } from "../row.js"
+
+type Check = (runs: DriverRuns) => Promise<void>
+
+function must(id: string, section: string, requirement: string, driver: Check, rest: Partial<Row> = {}): Row {
+  return { id, side: "driver", level: "MUST", section, requirement, driver, isPassive: true, ...rest }
+}
+
+/** Every chain of all runs; skips the row for a driver that made none available. */
+async function chains(runs: DriverRuns): Promise<{ chain: SeenChain; device: ScriptedDevice }[]> {
+  const found = (await runs.all()).flatMap((run) =>
+    run.bus.devices.flatMap((device) => device.chains.map((chain) => ({ chain, device }))),
+  )
+  if (found.length === 0) skip("The driver made no buffers available.")
+  return found
+}
+
+function eachChain(
+  id: string,
+  section: string,
+  requirement: string,
+  check: (chain: SeenChain, device: ScriptedDevice) => void,
+): Row {
+  return must(id, section, requirement, async (runs) => {
+    for (const { chain, device } of await chains(runs)) check(chain, device)
+  })
+}
+
+/** The I2C requests of the run where everything is right. */
+async function requests(runs: DriverRuns) {
+  const run = await runs.good()
+  const found = run.bus.i2c.chains.map((chain) => ({ chain, request: i2cRequestOf(chain) }))
+  if (found.length === 0) skip("The driver sent no I2C request.")
+  return found
+}
+
+function i2c(id: string, requirement: string, driver: Check): Row {
+  return { id, side: "driver", level: "MUST", section: "5.21 I2C Adapter Device", requirement, driver }
+}
+
+export const RING_DRIVER_ROWS: readonly Row[] = [
+  must("R20", "2.7 Split Virtqueues", "A queue's size is a power of two, at most 32768.", async (runs) => {
+    for (const run of await runs.all())
+      for (const device of run.bus.devices)
+        for (const frame of run.messages(device, ids.SET_VQUEUE))
+          expect(
+            (word(frame, 4) & 4) !== 0 || isQueueSize(word(frame, 8)),
+            `SET_VQUEUE sets size ${word(frame, 8)}.`,
+          )
+  }),
+  eachChain(
+    "R21",
+    "2.7.4 Message Framing",
+    "Device-writable descriptors come behind all device-readable ones.",
+    ({ descriptors }) => {
+      const buffers = descriptors.filter(({ flags }) => (flags & DESCRIPTOR_INDIRECT) === 0)
+      const writable = buffers.findIndex(({ flags }) => (flags & DESCRIPTOR_WRITE) !== 0)
+      const late = buffers.findIndex(
+        ({ flags }, at) => writable >= 0 && at > writable && (flags & DESCRIPTOR_WRITE) === 0,
+      )
+      expect(late < 0, `Descriptor ${buffers[late]?.index} is device-readable, behind a writable one.`)
+    },
+  ),
+  eachChain(
+    "R22",
+    "2.7.5 Descriptor Table",
+    "A chain ends, lies inside its table, and is no longer than the queue.",
+    ({ problem, head }) => expect(problem === "", `Of the chain at ${head}, ${problem}.`),
+  ),
+  eachChain(
+    "R23",
+    "2.7.5 Descriptor Table",
+    "With VIRTIO_F_IN_ORDER the next of descriptor x is x + 1, and 0 behind the last.",
+    ({ descriptors, queueIndex }, device) => {
+      if (!device.hasSelected(1, FEATURE_IN_ORDER_BLOCK1)) return
+      const size = device.queues[queueIndex]?.size ?? 0
+      for (const { index, next, flags, isIndirect } of descriptors)
+        if (flags & DESCRIPTOR_NEXT && size > 0)
+          expect(
+            next === (isIndirect ? index + 1 : (index + 1) % size),
+            `IN_ORDER was negotiated; the next of descriptor ${index} is ${next}.`,
+          )
+    },
+  ),
+  eachChain(
+    "R24",
+    "2.7.5.3 Indirect Descriptors",
+    "Indirect descriptors only if negotiated, not in a table, and not with NEXT.",
+    ({ descriptors }, device) => {
+      for (const { flags, index, isIndirect } of descriptors) {
+        if ((flags & DESCRIPTOR_INDIRECT) === 0) continue
+        expect(
+          device.hasSelected(0, FEATURE_INDIRECT_DESC),
+          `Descriptor ${index} is indirect, which was not negotiated.`,
+        )
+        expect(!isIndirect, "An indirect table refers to another one.")
+        expect((flags & DESCRIPTOR_NEXT) === 0, `Descriptor ${index} is indirect and has a next.`)
+      }
+    },
+  ),
+  must("R25", "2.7.6 Available Ring", "The available index never goes back.", async (runs) => {
+    for (const run of await runs.all())
+      for (const device of run.bus.devices)
+        for (const [at, { idx, queueIndex }] of device.availIndexes.entries()) {
+          const before = device.availIndexes.slice(0, at).findLast((each) => each.queueIndex === queueIndex)
+          // a queue that was set up anew begins at 0
+          const step = before === undefined || idx === 0 ? 0 : (idx - before.idx) & 0xffff
+          expect(step < 0x8000, `The available index went from ${before?.idx} to ${idx}.`)
+        }
+  }),
+  eachChain(
+    "R26",
+    "2.7.7 Used Buffer Notification Suppression",
+    "flags of the available ring are 0 or 1, and 0 with EVENT_IDX.",
+    ({ availFlags }, device) => {
+      const most = device.hasSelected(0, FEATURE_EVENT_IDX) ? 0 : 1
+      expect(availFlags <= most, `flags of the available ring are ${hex(availFlags)}.`)
+    },
+  ),
+  must(
+    "R27",
+    "2.7.7 Used Buffer Notification Suppression",
+    "A notification without a used buffer does no harm.",
+    async (runs) => {
+      await runs.good()
+      const run = await runs.run("spurious-used")
+      expect(run.isDone, `Notifications without a used buffer kept the driver from its work. ${run.how}`)
+    },
+  ),
+  must("R28", "2.7.8 Used Ring", "Nothing is assumed about bytes behind the used length.", async (runs) => {
+    await runs.good()
+    const run = await runs.run("short-used")
+    expect(
+      !run.isDone,
+      "The device said that it wrote nothing, and the driver took what lay in the buffer for the answer.",
+    )
+    expect(!run.isKilled, run.how)
+  }),
+  must(
+    "R29",
+    "2.7.10 Available Buffer Notification Suppression",
+    "The driver sets flags of a used ring to 0 when it allocates it.",
+    async (runs) => {
+      const flags = (await runs.all()).flatMap((run) =>
+        run.bus.devices.flatMap((device) => device.usedFlagsAtStart),
+      )
+      if (flags.length === 0) skip("The driver enabled no queue.")
+      const bad = flags.find((value) => value !== 0)
+      expect(bad === undefined, `A queue was enabled with flags ${hex(bad ?? 0)} in its used ring.`)
+    },
+  ),
+  must(
+    "R30",
+    "2.7.10 Available Buffer Notification Suppression",
+    "With flags 0 in the used ring the driver notifies.",
+    async (runs) => {
+      const run = await runs.run("plain")
+      const { i2c } = run.bus
+      if (i2c.chains.length === 0 && i2c.unnoticedAtEnd.length === 0)
+        skip("The driver made no buffers available.")
+      expect(
+        i2c.unnoticedAtEnd.length === 0,
+        "Buffers were made available, flags of the used ring are 0, and no EVENT_AVAIL came.",
+      )
+    },
+  ),
+  must(
+    "R31",
+    "2.7.10 Available Buffer Notification Suppression",
+    "With flags 1 in the used ring the driver does not notify.",
+    async (runs) => {
+      await runs.good()
+      const run = await runs.run("no-notify")
+      const events = run.messages(run.bus.i2c, ids.EVENT_AVAIL).length
+      expect(events === 0, `flags of the used ring are 1, and the driver sent ${events} EVENT_AVAIL.`)
+      expect(run.isDone, `The device polls, and the driver does not get on. ${run.how}`)
+    },
+    { level: "SHOULD" },
+  ),
+  must(
+    "R32",
+    "2.7.10 Available Buffer Notification Suppression",
+    "With EVENT_IDX the driver notifies when avail_event is passed, whatever flags say.",
+    async (runs) => {
+      const run = await runs.run("all-features")
+      if (!run.bus.i2c.hasSelected(0, FEATURE_EVENT_IDX)) skip("The driver does not take VIRTIO_F_EVENT_IDX.")
+      expect(
+        run.messages(run.bus.i2c, ids.EVENT_AVAIL).length > 0,
+        "avail_event 0 was passed, and no EVENT_AVAIL came.",
+      )
+    },
+  ),
+  eachChain(
+    "R33",
+    "2.7.13 Supplying Buffers",
+    "A chain is complete before the available index shows it.",
+    ({ descriptors, head }) =>
+      expect(
+        descriptors.every(
+          ({ address, flags, lengthBytes }) => address !== 0n || (flags === 0 && lengthBytes === 0),
+        ),
+        `The chain at ${head} was shown before its descriptors were written.`,
+      ),
+  ),
+  i2c(
+    "I20",
+    "The driver takes VIRTIO_I2C_F_ZERO_LENGTH_REQUEST, and gives a device up that does not offer it.",
+    async (runs) => {
+      const plain = await runs.good()
+      expect(
+        plain.bus.i2c.hasSelected(0, 1) ||
+          plain.messages(plain.bus.i2c, ids.SET_DRIVER_FEATURES).some((frame) => (word(frame, 8) & 1) !== 0),
+        "Feature bit 0 is offered, and was not selected.",
+      )
+      const run = await runs.run("no-zero-length")
+      const isLive = run
+        .messages(run.bus.i2c, ids.SET_DEVICE_STATUS)
+        .some((frame) => (word(frame, 0) & STATUS_DRIVER_OK) !== 0)
+      expect(!isLive && !run.isDone, "The device does not offer feature bit 0, and the driver goes on.")
+    },
+  ),
+  i2c(
+    "I21",
+    "addr holds a 7-bit address in bits 7 to 1, or a 10-bit one in its form; padding is 0.",
+    async (runs) => {
+      for (const { request } of await requests(runs)) {
+        if (!request) continue
+        const isTenBit = (request.addr & 0xf9) === 0xf0
+        expect(
+          (request.addr & 1) === 0 && (isTenBit || request.addr <= 0xff),
+          `addr is ${hex(request.addr)}.`,
+        )
+        expect(request.padding === 0, `padding is ${hex(request.padding)}.`)
+      }
+    },
+  ),
+  i2c("I22", "Reserved bits of flags are 0.", async (runs) => {
+    for (const { request } of await requests(runs))
+      expect(
+        ((request?.flags ?? 0) & ~(I2C_FLAG_FAIL_NEXT | I2C_FLAG_M_RD)) === 0,
+        `flags are ${hex(request?.flags ?? 0)}.`,
+      )
+  }),
+  i2c("I23", "A zero-length request has no buffer.", async (runs) => {
+    for (const { chain } of await requests(runs)) {
+      const empty = chain.descriptors.find(
+        ({ lengthBytes, flags }) => lengthBytes === 0 && (flags & DESCRIPTOR_INDIRECT) === 0,
+      )
+      expect(empty === undefined, `The chain at ${chain.head} has a buffer of 0 bytes.`)
+      expect(
+        chain.readable.length >= I2C_HEADER_SIZE,
+        `The chain at ${chain.head} has a header of ${chain.readable.length} bytes.`,
+      )
+    }
+  }),
+  i2c("I24", "The buffer of a read is not used when its status is ERR.", async (runs) => {
+    await runs.good()
+    const run = await runs.run("read-fails")
+    expect(!run.isDone, "The read failed, and the driver took its buffer for the answer.")
+  }),
+  i2c("I25", "M_RD is set for a read, whose buffer is device-writable.", async (runs) => {
+    const reads = (await requests(runs)).filter(({ request }) => (request?.readLength ?? 0) > 0)
+    if (reads.length === 0) skip("The driver reads nothing.")
+    for (const { request } of reads)
+      expect(
+        ((request?.flags ?? 0) & I2C_FLAG_M_RD) !== 0,
+        "A request with a device-writable buffer has no M_RD.",
+      )
+  }),
+  i2c("I26", "M_RD is not set for a write, whose buffer is device-readable.", async (runs) => {
+    const writes = (await requests(runs)).filter(({ request }) => (request?.write.length ?? 0) > 0)
+    if (writes.length === 0) skip("The driver writes nothing.")
+    for (const { request } of writes)
+      expect(
+        ((request?.flags ?? 0) & I2C_FLAG_M_RD) === 0,
+        "A request with a device-readable buffer has M_RD.",
+      )
+  }),
+  i2c(
+    "I27",
+    "Requests are queued in order: FAIL_NEXT groups them, and is clear on the last.",
+    async (runs) => {
+      const seen = (await requests(runs)).map(({ request }) => request)
+      expect(
+        ((seen.at(-1)?.flags ?? 0) & I2C_FLAG_FAIL_NEXT) === 0,
+        "The last request has FAIL_NEXT, and no next one.",
+      )
+      const write = seen.findIndex((request) => (request?.write.length ?? 0) > 0)
+      const read = seen.findIndex((request) => (request?.readLength ?? 0) > 0)
+      expect(write >= 0 && read > write, "The register was not written before it was read.")
+    },
+  ),
+  i2c(
+    "I28",
+    "The first failed request and the rest of its group count as failed, whatever their status.",
+    async (runs) => {
+      await runs.good()
+      const run = await runs.run("chip-fails")
+      expect(
+        !run.isDone,
+        "The write of a group failed, and the driver took the read behind it, with status OK, for good.",
+      )
+    },
+  ),
+]

@@ -1,0 +1,72 @@
+// The device's end of the plain profile: a Unix socket that greets, and the file that both sides share.
+
+import { mkdtemp, rm } from "node:fs/promises"
+import net from "node:net"
+import { tmpdir } from "node:os"
+import path from "node:path"
+import { encodeGreeting, encodeRecord, type PlainGreeting, RecordDecoder } from "../link/plain-record.js"
+import { SharedFile } from "./shared-file.js"
+
+export interface PlainServerEvents {
+  onFrame(frame: Uint8Array): void
+  /** A driver connected: a new bus begins. */
+  onConnect?(): void
+}
+
+export class PlainServer {
+  /** What to give to --port. */
+  readonly port: string
+  readonly socketPath: string
+  readonly window: SharedFile
+  readonly #folder: string
+  readonly #server: net.Server
+  #socket: net.Socket | undefined
+
+  private constructor(folder: string, socketPath: string, window: SharedFile, server: net.Server) {
+    this.#folder = folder
+    this.socketPath = socketPath
+    this.port = `plain:unix:${socketPath}`
+    this.window = window
+    this.#server = server
+  }
+
+  /** Listens in a new folder that only its owner may enter. */
+  static async listen(
+    parameters: Omit<PlainGreeting, "file" | "windowBytes">,
+    windowBytes: number,
+    events: PlainServerEvents,
+  ): Promise<PlainServer> {
+    const folder = await mkdtemp(path.join(tmpdir(), "virtio-msg-plain-"))
+    const window = SharedFile.create(path.join(folder, "window"), windowBytes)
+    const server = net.createServer()
+    const socketPath = path.join(folder, "socket")
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject)
+      server.listen(socketPath, resolve)
+    })
+    const made = new PlainServer(folder, socketPath, window, server)
+    const greeting = encodeGreeting({ ...parameters, windowBytes, file: window.path })
+    server.on("connection", (socket) => {
+      // whoever comes last has the bus
+      made.#socket?.destroy()
+      made.#socket = socket
+      events.onConnect?.()
+      const decoder = new RecordDecoder((bytes) => events.onFrame(bytes))
+      socket.on("data", (chunk) => decoder.push(chunk))
+      socket.on("error", () => {})
+      socket.write(encodeRecord(greeting))
+    })
+    return made
+  }
+
+  send(frame: Uint8Array): void {
+    this.#socket?.write(encodeRecord(frame))
+  }
+
+  async close(): Promise<void> {
+    this.#socket?.destroy()
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    this.window.close()
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+}
