@@ -39,7 +39,7 @@ describe("trace -- COMMAND", () => {
 
   it("shows the spans of the window", async () => {
     const { stdout } = await virtioMsg("--port sim trace -- i2c get 0x54 14")
-    expect(stdout).toMatch(/window {4}\d+ bytes +device 0 queue 0: descriptor 0-1, .*available ring 1/)
+    expect(stdout).toMatch(/window {4}\d+ bytes +device 0 queue 0: descriptor 0-2, .*available ring 1/)
     expect(stdout).toMatch(/window {4}\d+ bytes +device 0 queue 0: used ring 0; buffers: 1 byte$/m)
   })
 

@@ -66,7 +66,7 @@ describe("a trace", () => {
       ["addr", expect.stringMatching(/^1:0x/)],
       ["len", 8],
       ["desc_flags", "NEXT"],
-      ["next", 3],
+      ["next", 1],
     ])
     expect(records.map(({ part }) => part)).toContain("available ring")
     expect(records.find(({ part }) => part === "used ring")?.fields).toEqual([
