@@ -14,7 +14,7 @@ export const TRAFFIC_LIMITS: Readonly<Record<string, TrafficLimit>> = {
   "batch-8": { packetsOut: 1, packetsIn: 1, payloadOut: 39, payloadIn: 43, kicks: 1, ms: 1 },
   "batch-32": { packetsOut: 1, packetsIn: 1, payloadOut: 63, payloadIn: 91, kicks: 1, ms: 1 },
   eeprom: { packetsOut: 1, packetsIn: 2, payloadOut: 27, payloadIn: 290, kicks: 1, ms: 1 },
-  scan: { packetsOut: 5, packetsIn: 2, payloadOut: 960, payloadIn: 112, kicks: 2, ms: 5 },
+  scan: { packetsOut: 6, packetsIn: 2, payloadOut: 1160, payloadIn: 112, kicks: 2, ms: 5 },
   initialise: { packetsOut: 10, packetsIn: 10, payloadOut: 284, payloadIn: 444, kicks: 0, ms: 240 },
 }
 
