@@ -3,17 +3,19 @@
 import { parseArgs } from "node:util"
 import { measureChip } from "./chip.js"
 import { compare } from "./comparison.js"
+import { measureDialIn } from "./dial-in.js"
 import { measureHost } from "./host-cpu.js"
 import { chipPartMs, measureLatency } from "./latency.js"
 import { measureOurs, measureSustained } from "./ours.js"
 import { type Results, report } from "./report.js"
-import { measureSizes } from "./sizes.js"
+import { measureRings } from "./ring-choices.js"
+import { measureHeap, measureSizes } from "./sizes.js"
 
 const HELP = `npm run bench -- [--json] [--counts-only]
 
 Measures with the real firmware in the DeviceScript VM, in virtual time, and computes what others would cost.
   --json         print the results as JSON
-  --counts-only  leave out what depends on this computer's speed
+  --counts-only  leave out what depends on this computer's speed, and what has to be compiled first
   --help         print this
 
 Example:
@@ -47,16 +49,24 @@ export async function bench(args: readonly string[], output: Output): Promise<nu
     return EXIT_OK
   }
   const ours = await measureOurs()
-  const results: Results = {
+  const counts: Results = {
     ours,
     sustained: await measureSustained(),
     latency: await measureLatency(),
     chipPartMs: await chipPartMs(),
     chip: await measureChip(),
     comparison: compare(ours),
+    rings: await measureRings(),
     sizes: measureSizes(),
-    ...(options["counts-only"] ? {} : { host: await measureHost() }),
   }
+  const results: Results = options["counts-only"]
+    ? counts
+    : {
+        ...counts,
+        sizes: [...counts.sizes, await measureHeap()],
+        dialIn: await measureDialIn(),
+        host: await measureHost(),
+      }
   output.print(options.json ? JSON.stringify(results, null, 2) : report(results))
   return EXIT_OK
 }

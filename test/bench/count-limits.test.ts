@@ -86,6 +86,25 @@ describe("what crosses the link", () => {
   })
 })
 
+describe("the kind of ring", () => {
+  it("is the one of which the fewest bytes travel, in both directions", () => {
+    const kinds = new Map<string, Results["rings"][number][]>()
+    for (const cost of results.rings) {
+      const key = `${cost.batch} ${cost.isAlike}`
+      kinds.set(key, [...(kinds.get(key) ?? []), cost])
+    }
+    expect(kinds.size).toBe(6)
+    for (const [ours, ...others] of kinds.values()) {
+      expect(ours?.kind).toBe("split, in order")
+      expect(others).toHaveLength(3)
+      for (const other of others) {
+        expect(ours?.payloadOut).toBeLessThanOrEqual(other.payloadOut)
+        expect(ours?.payloadIn).toBeLessThanOrEqual(other.payloadIn)
+      }
+    }
+  })
+})
+
 describe("what the throttle leaves", () => {
   it("is 1,000 register reads a second with 32 in flight, and 80 % of the ceiling for bulk reads", () => {
     const { sustained } = results

@@ -1,11 +1,14 @@
 // The benchmark's results as text.
 
+import { MAX_PACKET_SIZE } from "../../shared-protocol/src/mailbox/packet.js"
 import type { ChipCost } from "./chip.js"
 import type { Comparison } from "./comparison.js"
+import type { DialInCost } from "./dial-in.js"
 import type { HostCost } from "./host-cpu.js"
 import { type Latency, SLOT_MS } from "./latency.js"
 import { type OurCost, type Sustained, THROTTLE_BYTES_PER_S, THROTTLE_PACKETS_PER_S } from "./ours.js"
 import { LINK_NAMES } from "./peers/contender.js"
+import type { RingCost } from "./ring-choices.js"
 import type { Size } from "./sizes.js"
 
 /** Everything that one run finds out; host costs are times, and may be left out. */
@@ -16,7 +19,9 @@ export interface Results {
   readonly chip: readonly ChipCost[]
   readonly chipPartMs: number
   readonly comparison: readonly Comparison[]
+  readonly rings: readonly RingCost[]
   readonly sizes: readonly Size[]
+  readonly dialIn?: readonly DialInCost[]
   readonly host?: readonly HostCost[]
 }
 
@@ -28,8 +33,10 @@ export function report(results: Results): string {
     latency(results.latency, results.chipPartMs),
     chip(results.chip),
     ...results.comparison.map(comparison),
+    rings(results.rings),
     sizes(results.sizes),
   ]
+  if (results.dialIn) parts.push(dialIn(results.dialIn))
   if (results.host) parts.push(host(results.host))
   return parts.join("\n\n")
 }
@@ -106,6 +113,31 @@ function comparison({ workload, i2cMs, rows }: Comparison): string {
       roundTrips,
       ...LINK_NAMES.map((link) => ms[link]?.toFixed(2) ?? "-"),
     ]),
+  )
+}
+
+function rings(costs: readonly RingCost[]): string {
+  return table(
+    "Kinds of rings: payload bytes of a kick of register reads in a warm queue, over a link without a VM",
+    ["", "reads", "lengths", "bytes out", "bytes in", "a read", "packets", ""],
+    costs.map(({ kind, batch, isAlike, payloadOut, payloadIn, isMeasured }) => [
+      kind,
+      batch,
+      isAlike ? "alike" : "various",
+      payloadOut,
+      payloadIn,
+      ((payloadOut + payloadIn) / batch).toFixed(1),
+      Math.ceil(payloadOut / MAX_PACKET_SIZE) + Math.ceil(payloadIn / MAX_PACKET_SIZE),
+      isMeasured ? "measured" : "computed",
+    ]),
+  )
+}
+
+function dialIn(costs: readonly DialInCost[]): string {
+  return table(
+    "A TCP socket that the firmware opens in the VM, without the throttle (a time: it varies)",
+    ["", "per second"],
+    costs.map(({ title, perS }) => [title, perS.toFixed(0)]),
   )
 }
 

@@ -1,6 +1,8 @@
 // How much of the chip's memory the firmware takes.
 
 import { readFirmware } from "../../host/src/vm/firmware-image.js"
+import { compileProgram } from "./compile-program.js"
+import { SimulatedBoard } from "./simulated-board.js"
 
 export interface Size {
   readonly title: string
@@ -13,4 +15,25 @@ export function measureSizes(): Size[] {
     title: `bytecode, ${build} build`,
     bytes: readFirmware(build).length,
   }))
+}
+
+/** Virtual time enough for main-heap to begin, and to take what is left. */
+const EXHAUSTED_MS = 30_000
+
+/** What is left of the 64 kB heap beside the firmware after an initialisation and transfers: taken until it is gone. */
+export async function measureHeap(): Promise<Size> {
+  const board = new SimulatedBoard(compileProgram("main-heap"))
+  let bytes = 0
+  board.machine.onLog.on((line) => {
+    bytes = Math.max(bytes, Number(/heap (\d+)/.exec(line)?.[1] ?? 0))
+  })
+  let hasPanicked = false
+  board.machine.onPanic.on(() => {
+    hasPanicked = true
+  })
+  const i2c = await board.open()
+  await board.clock.run(i2c.readBlock(0x50, 0, 256))
+  for (let ms = 0; ms < EXHAUSTED_MS && !hasPanicked; ms += 100) await board.clock.advance(100)
+  await board.close()
+  return { title: "heap left of 64 kB beside the simulated build", bytes }
 }
