@@ -6,7 +6,7 @@ import type { I2cAdapter } from "../../host/src/driver/i2c-adapter.js"
 import { readFirmware } from "../../host/src/vm/firmware-image.js"
 import { loadRuntime } from "../../host/src/vm/runtime-loader.js"
 import { SimulatedBench } from "../../host/web/src/bench/simulated-bench.js"
-import { queueIndexes, queueRegions } from "../../host/web/src/wire/queue-view.js"
+import { queueIndexes, queueRegions } from "../../host/web/src/wire/regions.js"
 import type { MessageRow, Row } from "../../host/web/src/wire/row.js"
 import { WireModel } from "../../host/web/src/wire/wire-model.js"
 

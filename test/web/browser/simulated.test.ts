@@ -81,6 +81,7 @@ describe.skipIf(skip)(`the page with a simulated board${skip && `, skipped: ${sk
     const text = await inspector.innerText()
     expect(text).toContain("The interrupt: the device has put buffers into the used ring")
     expect(text).toContain("used ring of queue 0")
+    expect(text).toMatch(/vq_index\t0|index\t0/)
     expect(await inspector.locator(".bytes .here").count()).toBe(12)
   })
 

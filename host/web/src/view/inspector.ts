@@ -1,8 +1,9 @@
 // The chosen rung in full: what the specification says, the message's fields, the packet's bytes, and what the
 // packet wrote into the window.
 
-import type { PacketRecord } from "../../../src/trace/packet-records.js"
-import { describeByte, queueRegions } from "../wire/queue-view.js"
+import type { Field } from "../../../src/trace/field.js"
+import type { QueueRecord, Remark, RequestEvent, SpanEvent } from "../../../src/trace/trace-event.js"
+import { describeByte, queueRegions } from "../wire/regions.js"
 import type { MessageRow, Row, SeenPacket } from "../wire/row.js"
 import type { WireModel } from "../wire/wire-model.js"
 import { byId, element, setText } from "./dom.js"
@@ -55,7 +56,10 @@ export class Inspector {
     if (row.kind === "message") {
       setText(this.#title, `${row.message.name}, ${row.message.kind}`)
       setText(this.#partner, row.message.kind === "response" ? "Its request" : "Its kick")
-      parts.push(...saysOf(row), element("p", {}, row.message.text))
+      parts.push(...saysOf(row), ...remarkList([...packet.remarks, ...row.remarks]))
+      if (row.requests.length > 0)
+        parts.push(element("h3", {}, "What it announces"), requestTable(row.requests))
+      parts.push(element("h3", {}, "Fields of the message"), fieldTable(row.message.fields, row.offset))
     } else if (row.kind === "memory") {
       setText(this.#title, "Memory")
       const text =
@@ -67,25 +71,25 @@ export class Inspector {
     }
     const spans = row.kind === "signal" ? [] : row.spans
     if (spans.length > 0)
-      parts.push(element("h3", {}, "What it wrote into the window"), this.#spanTable(packet, spans))
+      parts.push(element("h3", {}, "What it wrote into the window"), this.#spanTable(spans))
     parts.push(element("h3", {}, `The packet's ${packet.bytes.length} bytes`), byteGrid(packet, row))
     this.#body.replaceChildren(...parts)
   }
 
-  #spanTable(packet: SeenPacket, spans: readonly PacketRecord[]): HTMLElement {
-    const area = packet.direction === "out" ? "driver" : "device"
-    const regions = this.#model.queues
-      .flatMap((queue) => queueRegions(queue, this.#model.areas))
-      .filter((region) => region.area === area)
-    const rows = spans.map(({ at, length, offset }) => {
-      const region = regions.findLast((one) => offset >= one.offset && offset < one.offset + one.length)
-      const where = `${area === "driver" ? 1 : 2}:0x${offset.toString(16).padStart(4, "0")}`
+  #spanTable(spans: readonly SpanEvent[]): HTMLElement {
+    const regions = this.#model.queues.flatMap((queue) => queueRegions(queue, this.#model.areas))
+    const rows = spans.map(({ area, areaOffset, bytes, offset, records }) => {
+      const name = area === 1 ? "driver" : "device"
+      const region = regions.findLast(
+        (one) => one.area === name && areaOffset >= one.offset && areaOffset < one.offset + one.length,
+      )
+      const what = records.map(recordText).join("; ") || (region ? describeByte(region, areaOffset) : "")
       return element(
         "tr",
-        { "data-from": at, "data-to": at + length },
-        element("th", { scope: "row" }, where),
-        element("td", {}, hex(packet.bytes.subarray(at, at + length))),
-        element("td", {}, region ? describeByte(region, offset) : ""),
+        { "data-from": offset, "data-to": offset + bytes.length },
+        element("th", { scope: "row" }, `${area}:0x${areaOffset.toString(16).padStart(4, "0")}`),
+        element("td", {}, hex(bytes)),
+        element("td", {}, what),
       )
     })
     return table(["place", "bytes", "what it is"], rows)
@@ -126,6 +130,51 @@ function saysOf({ message }: MessageRow): HTMLElement[] {
   return [element("p", { class: "says" }, `${says} `, element("cite", {}, `(${words.section})`))]
 }
 
+function fieldTable(fields: readonly Field[], start: number): HTMLElement {
+  const rows = fields.map(({ name, value, meaning, offset, length }) =>
+    element(
+      "tr",
+      { "data-from": start + offset, "data-to": start + offset + length },
+      element("th", { scope: "row" }, name),
+      element("td", {}, formatValue(value)),
+      element("td", {}, meaning ?? ""),
+    ),
+  )
+  return table(["field", "value", "meaning"], rows)
+}
+
+function formatValue(value: number | string): string {
+  if (typeof value === "string") return value
+  return value < 10 ? String(value) : `${value} = 0x${value.toString(16)}`
+}
+
+function requestTable(requests: readonly RequestEvent[]): HTMLElement {
+  const rows = requests.map(({ head, text, roundTripMs }) =>
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, `chain ${head}`),
+      element("td", {}, text),
+      element("td", {}, roundTripMs === undefined ? "" : `${roundTripMs.toFixed(1)} ms`),
+    ),
+  )
+  return table(["head", "request", "time"], rows)
+}
+
+function remarkList(remarks: readonly Remark[]): HTMLElement[] {
+  if (remarks.length === 0) return []
+  const items = remarks.map(({ severity, text, row }) =>
+    element("li", { "data-severity": severity }, row ? `${row}: ${text}` : text),
+  )
+  return [element("ul", { class: "remarks" }, ...items)]
+}
+
+/** "descriptor 4: addr 0x..., len 8" */
+function recordText({ part, index, fields }: QueueRecord): string {
+  const values = fields.map(({ name, value, meaning }) => `${name} ${meaning || value}`)
+  return `${part}${index === undefined ? "" : ` ${index}`}: ${values.join(", ")}`
+}
+
 function byteGrid(packet: SeenPacket, row: Row): HTMLElement {
   const isNarrow = matchMedia("(max-width: 480px)").matches
   const columns = isNarrow ? 8 : 16
@@ -147,7 +196,7 @@ function whatIs(packet: SeenPacket, at: number, row: Row): [kind: string, title:
   if (!record) return ["head", "head of a record"]
   if (record.kind === "span")
     return ["span", `window offset 0x${(record.offset + at - record.at).toString(16)}`]
-  const isChosen = row.kind === "message" && row.record === record
+  const isChosen = row.kind === "message" && row.offset === record.at
   return [isChosen ? "here" : "record", isChosen ? "this message" : "another message of the packet"]
 }
 

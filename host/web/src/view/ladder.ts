@@ -1,7 +1,7 @@
 // The ladder of messages. Thousands of rungs may stand on it, so only those in sight are elements; each has its
 // place by its number, so nothing moves when others come or go.
 
-import type { Row } from "../wire/row.js"
+import { type MessageRow, memoryBytes, type Row } from "../wire/row.js"
 import type { WireModel } from "../wire/wire-model.js"
 import { byId, element } from "./dom.js"
 
@@ -212,7 +212,7 @@ function makeRung(row: Row): HTMLElement {
     chips.append(element("span", { class: "warn" }, packet.fate === "cut" ? "cable cut" : packet.fate))
   if (packet.isRepetition) chips.append(element("span", { class: "warn" }, "again"))
   if (row.kind === "message" && row.spans.length > 0)
-    chips.append(element("span", {}, `+${row.spans.reduce((sum, span) => sum + span.length, 0)} B memory`))
+    chips.append(element("span", {}, `+${memoryBytes(row.spans)} B memory`))
   if (row.kind === "message" && row.answers)
     chips.append(element("span", {}, `${row.answers.tookMs.toFixed(1)} ms`))
   const text = element("span", { class: "text" })
@@ -226,10 +226,16 @@ function makeRung(row: Row): HTMLElement {
 }
 
 function words(row: Exclude<Row, { kind: "remark" }>): [name: string, says: string] {
-  if (row.kind === "message") return [row.message.name, row.message.text]
+  if (row.kind === "message") return [row.message.name, saysOf(row)]
   if (row.kind === "signal") return ["", row.text]
-  const bytes = row.spans.reduce((sum, span) => sum + span.length, 0)
-  return ["memory", `${bytes} bytes in ${row.spans.length} spans`]
+  return ["memory", `${memoryBytes(row.spans)} bytes in ${row.spans.length} spans`]
+}
+
+/** What a message says; of a kick or an interrupt, also what it announces. */
+function saysOf({ message, requests }: MessageRow): string {
+  const [first, ...more] = requests
+  if (!first) return message.text
+  return `${message.text}: ${first.text}${more.length > 0 ? `, and ${more.length} more` : ""}`
 }
 
 /** "12.345 s" */

@@ -2,7 +2,7 @@
 // is in flight.
 
 import { deviceTypeName } from "../../../src/driver/names.js"
-import { type QueuePlace, queueIndexes } from "../wire/queue-view.js"
+import { type QueuePlace, queueIndexes } from "../wire/regions.js"
 import type { WireModel } from "../wire/wire-model.js"
 import { byId, element, setText, svg } from "./dom.js"
 
@@ -27,13 +27,13 @@ export class QueueDials {
   }
 
   draw(): void {
-    const { queues, areas, deviceIds } = this.#model
+    const { queues, areas } = this.#model
     const shown = queues.map((queue) => `${queue.devNum}:${queue.index}:${queue.size}`).join()
     if (shown !== this.#shown) {
       this.#shown = shown
       this.#dials.clear()
       for (const queue of queues)
-        this.#dials.set(keyOf(queue), makeDial(queue, deviceTypeName(deviceIds.get(queue.devNum) ?? -1)))
+        this.#dials.set(keyOf(queue), makeDial(queue, deviceTypeName(queue.deviceId)))
       const roots = [...this.#dials.values()].map((dial) => dial.root)
       this.#list.replaceChildren(...(roots.length ? roots : [this.#none]))
     }

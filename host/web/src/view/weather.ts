@@ -9,6 +9,8 @@ import { byId, setText } from "./dom.js"
 
 /** Points that are kept: four minutes at two a second. */
 const MOST_POINTS = 480
+/** What the curves span at the beginning. */
+const LEAST_SECONDS = 30
 /** Between two measurements, on the bench's clock. */
 export const SAMPLE_MS = 500
 
@@ -127,7 +129,7 @@ function makePlot(curve: Curve, colour: string, ink: string, line: string, font:
       cursor: { y: false, points: { size: 7 } },
       padding: [6, 2, 0, 0],
       scales: {
-        x: { time: false, range: (_, from, to) => [to - Math.max(60, to - from), to] },
+        x: { time: false, range: (_, from, to) => [from, Math.max(from + LEAST_SECONDS, to)] },
         y: {
           range: (_, from, to) => {
             const span = Math.max(curve.leastSpan, (to - from) * 1.25)

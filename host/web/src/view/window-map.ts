@@ -1,7 +1,7 @@
 // The shared window as a map: a pixel for each byte, 64 to a line, coloured by what it belongs to; what the last
 // packets wrote glows and fades. Where the parts begin and end is drawn over it.
 
-import { describeByte, queueRegions, type Region, type RegionKind } from "../wire/queue-view.js"
+import { describeByte, queueRegions, type Region, type RegionKind } from "../wire/regions.js"
 import type { WireModel } from "../wire/wire-model.js"
 import { byId, setText, svg } from "./dom.js"
 
@@ -23,9 +23,8 @@ export class WindowMap {
   constructor(model: WireModel) {
     this.#model = model
     this.#areas = [new AreaMap(model, "driver", 1), new AreaMap(model, "device", 2)]
-    model.onWriting.on(({ area, spans }) => {
-      const map = this.#areas[area === "driver" ? 0 : 1]
-      for (const { offset, length } of spans) map?.light(offset, length)
+    model.onWriting.on((spans) => {
+      for (const { area, areaOffset, bytes } of spans) this.#areas[area - 1]?.light(areaOffset, bytes.length)
     })
     model.onClear.on(() => {
       for (const area of this.#areas) area.dim()

@@ -1,8 +1,9 @@
 // One rung of the ladder: a message, the memory that a packet carried, a packet without either, or a remark.
 
 import type { MessageDescription } from "../../../src/trace/describe-message.js"
-import type { PacketContents, PacketRecord } from "../../../src/trace/packet-records.js"
+import type { PacketContents } from "../../../src/trace/packet-records.js"
 import type { Direction } from "../../../src/trace/trace.js"
+import type { Remark, RequestEvent, SpanEvent } from "../../../src/trace/trace-event.js"
 import type { Fate } from "../bench/cable.js"
 
 /** A packet as it was seen on the cable. */
@@ -16,6 +17,8 @@ export interface SeenPacket {
   readonly fate: Fate
   /** Sent before, and now again. */
   readonly isRepetition: boolean
+  /** What is remarkable about it. */
+  readonly remarks: readonly Remark[]
 }
 
 interface RowBase {
@@ -24,22 +27,27 @@ interface RowBase {
   readonly atMs: number
 }
 
-export interface MessageRow extends RowBase {
-  readonly kind: "message"
+interface Writing {
   readonly packet: SeenPacket
-  readonly record: PacketRecord
-  readonly frame: Uint8Array
+  /** What the packet wrote into the window, before its message if there is one. */
+  readonly spans: readonly SpanEvent[]
+  /** The chains of descriptors that this made available, or gave back. */
+  readonly requests: readonly RequestEvent[]
+}
+
+export interface MessageRow extends RowBase, Writing {
+  readonly kind: "message"
+  /** Where the frame begins in the packet, and how long it is. */
+  readonly offset: number
+  readonly length: number
   readonly message: MessageDescription
-  /** What its packet wrote into the window just before it. */
-  readonly spans: readonly PacketRecord[]
+  readonly remarks: readonly Remark[]
   /** The row of the request that it answers, or of the event that it follows; and how long that took. */
   readonly answers: { readonly index: number; readonly tookMs: number } | undefined
 }
 
-export interface MemoryRow extends RowBase {
+export interface MemoryRow extends RowBase, Writing {
   readonly kind: "memory"
-  readonly packet: SeenPacket
-  readonly spans: readonly PacketRecord[]
 }
 
 /** A packet without records: a heartbeat, an acknowledgement, a wish. */
@@ -59,3 +67,8 @@ export interface RemarkRow extends RowBase {
 }
 
 export type Row = MessageRow | MemoryRow | SignalRow | RemarkRow
+
+/** Bytes of memory that a row's packet carried for it. */
+export function memoryBytes(spans: readonly SpanEvent[]): number {
+  return spans.reduce((sum, span) => sum + span.bytes.length, 0)
+}

@@ -1,73 +1,79 @@
-// What a watcher of the cable knows of both sides, from the packets alone: the ladder's rows, the window as the
-// receivers have it, the queues, the epoch. The same for a simulated board, a real one and a view from afar.
+// What a watcher of the cable knows of both sides: the ladder's rows, the window, the queues, the epoch. A trace
+// observer reads what arrives; this adds what does not, and what the page shows. The same for a simulated board, a
+// real one and a view from afar.
 
-import {
-  decodeGetDeviceInfoResponse,
-  UUID_SIZE,
-} from "../../../../shared-protocol/src/messages/device-info.js"
 import { decodeEventAvail, decodeEventUsed } from "../../../../shared-protocol/src/messages/events.js"
-import { TYPE_BUS } from "../../../../shared-protocol/src/messages/header.js"
 import { decodeHelloResponse, type HelloResponse } from "../../../../shared-protocol/src/messages/hello.js"
-import {
-  decodeSetDeviceStatusRequest,
-  decodeSetDeviceStatusResponse,
-} from "../../../../shared-protocol/src/messages/status.js"
-import {
-  decodeResetVqueueRequest,
-  decodeSetVqueueRequest,
-} from "../../../../shared-protocol/src/messages/vqueue.js"
 import { DEVICE_AREA, DRIVER_AREA } from "../../../../shared-protocol/src/ring/layout.js"
 import { Emitter } from "../../../src/emitter.js"
 import { describeMessage } from "../../../src/trace/describe-message.js"
-import { type PacketContents, type PacketRecord, readPacket } from "../../../src/trace/packet-records.js"
+import { type PacketContents, readPacket } from "../../../src/trace/packet-records.js"
 import type { Direction } from "../../../src/trace/trace.js"
+import type { MessageEvent, PacketContent, RequestEvent, SpanEvent } from "../../../src/trace/trace-event.js"
+import { TraceObserver } from "../../../src/trace/trace-observer.js"
+import { areaWrittenBy } from "../../../src/trace/window-view.js"
 import type { Fate } from "../bench/cable.js"
 import { Counters } from "./counters.js"
-import type { QueuePlace } from "./queue-view.js"
+import type { Areas, QueuePlace } from "./regions.js"
 import type { MessageRow, RemarkTone, Row, SeenPacket } from "./row.js"
 
 /** As many rows are kept; the oldest go first. */
 const MOST_ROWS = 20_000
+const ROWS_AT_ONCE = 1000
 /** An area's size until HELLO says it. */
 const ASSUMED_AREA_SIZE = 8192
-
-/** Runs of bytes that one packet wrote. */
-export interface Writing {
-  readonly area: "driver" | "device"
-  readonly spans: readonly PacketRecord[]
-}
 
 type DistributiveOmit<T, Keys extends PropertyKey> = T extends unknown ? Omit<T, Keys> : never
 
 export class WireModel {
   readonly onRow = new Emitter<[row: Row]>()
-  readonly onWriting = new Emitter<[writing: Writing]>()
+  /** A packet wrote into the window. */
+  readonly onWriting = new Emitter<[spans: readonly SpanEvent[]]>()
   /** The device said what it is: an epoch has begun. */
   readonly onHello = new Emitter<[hello: HelloResponse]>()
   /** Everything was forgotten. */
   readonly onClear = new Emitter<[]>()
 
-  areas = emptyAreas(ASSUMED_AREA_SIZE, ASSUMED_AREA_SIZE)
   counters = new Counters()
   hello: HelloResponse | undefined
-  /** 0 before the first. */
-  epoch = 0
-  /** What GET_DEVICE_INFO said of each device number: its virtio device id. */
-  readonly deviceIds = new Map<number, number>()
-  readonly statuses = new Map<number, number>()
 
-  readonly #queues = new Map<string, QueuePlace>()
+  #observer = new TraceObserver()
   #rows: Row[] = []
   #dropped = 0
   #packetCount = 0
-  /** By direction: the sequence that its receiver takes next, and the one that its sender uses next. */
-  #expected = { out: 0, in: 0 }
+  /** The epoch of the newest packet with records, and by direction the sequence that its sender uses next. */
+  #sentEpoch = 0
   #nextNew = { out: 0, in: 0 }
   /** Rows that wait for an answer. */
   readonly #asking = new Map<string, MessageRow>()
 
+  /** 0 before the first. */
+  get epoch(): number {
+    return this.#observer.epoch ?? 0
+  }
+
+  /** Both areas of the window as their receivers have them. */
+  get areas(): Areas {
+    return { driver: this.#area(DRIVER_AREA), device: this.#area(DEVICE_AREA) }
+  }
+
+  /** The queues that are enabled. */
   get queues(): QueuePlace[] {
-    return [...this.#queues.values()]
+    return [...this.#observer.conversation.devices.values()].flatMap((device) =>
+      [...device.queues.values()]
+        .filter(
+          (queue) => queue.isEnabled && queue.desc.area === DRIVER_AREA && queue.device.area === DEVICE_AREA,
+        )
+        .map(({ index, size, desc, driver, device: used }) => ({
+          devNum: device.devNum,
+          deviceId: device.deviceId,
+          index,
+          size,
+          desc: desc.offset,
+          avail: driver.offset,
+          used: used.offset,
+        })),
+    )
   }
 
   /** Rows have the numbers from `firstIndex` up to, not including, `endIndex`. */
@@ -83,22 +89,22 @@ export class WireModel {
     return this.#rows[index - this.#dropped]
   }
 
-  /** The newest row for which `isIt` holds, looking back as far as `from`. */
-  findRow(isIt: (row: Row) => boolean, from = this.firstIndex): Row | undefined {
-    for (let index = this.endIndex - 1; index >= Math.max(from, this.firstIndex); index--) {
-      const row = this.row(index)
-      if (row && isIt(row)) return row
-    }
-    return undefined
+  /** The newest row for which `isIt` holds. */
+  findRow(isIt: (row: Row) => boolean): Row | undefined {
+    return this.#rows.findLast(isIt)
   }
 
   /** Takes a packet as it was put on the wire. Never throws on its bytes. */
   packet(direction: Direction, bytes: Uint8Array, fate: Fate, atMs: number): void {
     const contents = readPacket(bytes)
     if (!contents) return
-    const isOfEpoch = this.#followEpoch(direction, contents, fate, atMs)
-    const isRepetition = contents.hasData && isOfEpoch && !this.#isNew(direction, contents.sequence)
-    const isTaken = fate === "delivered" && isOfEpoch && contents.sequence === this.#expected[direction]
+    const isRepetition = contents.hasData && !this.#isNew(direction, contents)
+    const before = this.epoch
+    const event = fate === "delivered" ? this.#observer.observe(atMs, direction, bytes) : undefined
+    if (this.epoch !== before) {
+      this.#asking.clear()
+      this.remark(`Epoch 0x${hex4(this.epoch)} begins`, "plain", atMs)
+    }
     const packet: SeenPacket = {
       number: ++this.#packetCount,
       atMs,
@@ -107,14 +113,16 @@ export class WireModel {
       contents,
       fate,
       isRepetition,
+      remarks: event?.remarks ?? [],
     }
     this.counters.count(packet)
-    if (!contents.hasData) {
-      this.#add({ kind: "signal", atMs, packet, text: signalText(contents) })
-      return
-    }
-    if (isTaken) this.#expected[direction] = (contents.sequence + 1) & 0xff
-    this.#unpack(packet, isTaken)
+    if (contents.hasData)
+      this.#unpack(
+        packet,
+        event?.contents ?? this.#lostContents(packet),
+        event !== undefined && !event.isIgnored,
+      )
+    else this.#add({ kind: "signal", atMs, packet, text: signalText(contents) })
   }
 
   /** Notes what happened beside the messages. */
@@ -124,161 +132,136 @@ export class WireModel {
 
   /** Forgets everything. */
   clear(): void {
+    this.#observer = new TraceObserver()
     this.#rows = []
     this.#dropped = 0
     this.#packetCount = 0
+    this.#sentEpoch = 0
+    this.#asking.clear()
     this.counters = new Counters()
     this.hello = undefined
-    this.epoch = 0
-    this.#forgetEpoch()
-    this.areas = emptyAreas(ASSUMED_AREA_SIZE, ASSUMED_AREA_SIZE)
     this.onClear.emit()
   }
 
-  /** Whether the packet belongs to the present epoch; a CONNECT begins another. */
-  #followEpoch(direction: Direction, contents: PacketContents, fate: Fate, atMs: number): boolean {
-    if (contents.epoch === this.epoch) return true
-    // who joins late has not seen the CONNECT
-    if (!contents.hasData || (this.epoch !== 0 && !contents.isConnect)) return false
-    this.#forgetEpoch()
-    this.epoch = contents.epoch
-    this.#expected[direction] = contents.sequence
-    this.#nextNew[direction] = contents.sequence
-    this.areas = emptyAreas(this.areas.driver.length, this.areas.device.length)
-    if (fate === "delivered") this.remark(`Epoch 0x${hex4(contents.epoch)} begins`, "plain", atMs)
-    return true
+  #area(area: number): Uint8Array {
+    const bytes = this.#observer.window.area(area) ?? new Uint8Array(0)
+    return this.hello ? bytes : bytes.subarray(0, ASSUMED_AREA_SIZE)
   }
 
-  #forgetEpoch(): void {
-    this.#queues.clear()
-    this.#asking.clear()
-    this.deviceIds.clear()
-    this.statuses.clear()
-    this.#expected = { out: 0, in: 0 }
-    this.#nextNew = { out: 0, in: 0 }
-  }
-
-  #isNew(direction: Direction, sequence: number): boolean {
+  /** Whether the packet's sequence was not sent before, arrived or not. */
+  #isNew(direction: Direction, { epoch, sequence }: PacketContents): boolean {
+    if (epoch !== this.#sentEpoch) {
+      this.#sentEpoch = epoch
+      this.#nextNew = { out: 0, in: 0 }
+      this.#nextNew[direction] = sequence
+    }
     if (((sequence - this.#nextNew[direction]) & 0xff) >= 0x80) return false
     this.#nextNew[direction] = (sequence + 1) & 0xff
     return true
   }
 
-  #unpack(packet: SeenPacket, isTaken: boolean): void {
-    const area = packet.direction === "out" ? "driver" : "device"
-    const written: PacketRecord[] = []
-    let spans: PacketRecord[] = []
-    for (const record of packet.contents.records) {
-      if (record.kind === "span") {
-        spans.push(record)
-        const isInside = record.offset + record.length <= this.areas[area].length
-        if (!isTaken || !isInside) continue
-        this.areas[area].set(packet.bytes.subarray(record.at, record.at + record.length), record.offset)
-        written.push(record)
-      } else {
-        this.#message(packet, record, spans, isTaken)
-        spans = []
-      }
-    }
-    if (spans.length > 0) this.#add({ kind: "memory", atMs: packet.atMs, packet, spans })
-    if (written.length > 0) this.onWriting.emit({ area, spans: written })
+  /** What is in a packet that no observer sees, because it never arrives. */
+  #lostContents(packet: SeenPacket): PacketContent[] {
+    const { bytes, contents, direction } = packet
+    return contents.records.map(({ kind, at, length, offset }): MessageEvent | SpanEvent => {
+      const part = bytes.subarray(at, at + length)
+      if (kind === "span")
+        return {
+          kind,
+          area: areaWrittenBy(direction),
+          areaOffset: offset,
+          bytes: part,
+          offset: at,
+          records: [],
+        }
+      const message = describeMessage(part, -1)
+      return { kind, frame: part, offset: at, message, deviceId: -1, remarks: [] }
+    })
   }
 
-  #message(packet: SeenPacket, record: PacketRecord, spans: PacketRecord[], isTaken: boolean): void {
-    const frame = packet.bytes.slice(record.at, record.at + record.length)
-    const devNum = (frame[2] ?? 0) | ((frame[3] ?? 0) << 8)
-    const message = describeMessage(frame, this.deviceIds.get(devNum) ?? -1)
-    const isBus = ((frame[0] ?? 0) & TYPE_BUS) !== 0
-    const key = isBus ? `bus ${message.name} ${message.token}` : `${devNum} ${message.name} ${message.token}`
-    const asked = isTaken ? this.#takeAsked(message.kind, key, frame, devNum) : undefined
+  #unpack(packet: SeenPacket, contents: readonly PacketContent[], isTaken: boolean): void {
+    let spans: SpanEvent[] = []
+    let requests: RequestEvent[] = []
+    for (const content of contents) {
+      if (content.kind === "span") spans.push(content)
+      else if (content.kind === "request") requests.push(content)
+      else {
+        this.#message(packet, content, spans, requests, isTaken)
+        spans = []
+        requests = []
+      }
+    }
+    if (spans.length > 0) this.#add({ kind: "memory", atMs: packet.atMs, packet, spans, requests })
+    if (isTaken) this.onWriting.emit(contents.filter((content) => content.kind === "span"))
+  }
+
+  #message(
+    packet: SeenPacket,
+    { frame, offset, message, remarks }: MessageEvent,
+    spans: readonly SpanEvent[],
+    requests: readonly RequestEvent[],
+    isTaken: boolean,
+  ): void {
+    const asked = isTaken ? this.#takeAsked(message.kind, questionOf(message), frame) : undefined
     const answers = asked && { index: asked.index, tookMs: packet.atMs - asked.atMs }
+    const { atMs } = packet
     const row = this.#add({
       kind: "message",
-      atMs: packet.atMs,
+      atMs,
       packet,
-      record,
-      frame,
+      offset,
+      length: frame.length,
       message,
+      remarks,
       spans,
+      requests,
       answers,
-    })
+    }) as MessageRow
     if (!isTaken) return
     if (answers) this.counters.roundTrip(answers.tookMs)
-    if (message.kind === "request") this.#asking.set(key, row as MessageRow)
+    if (message.kind === "request") this.#asking.set(questionOf(message), row)
     if (message.name === "EVENT_AVAIL") {
       const kick = decodeEventAvail(frame)
-      if (kick.ok) this.#asking.set(`${devNum} kick ${kick.value.vqIndex}`, row as MessageRow)
+      if (kick.ok) this.#asking.set(kickOf(message.devNum, kick.value.vqIndex), row)
     }
-    this.#learn(frame, message.name, message.kind, devNum, isBus)
+    const hello =
+      message.name === "HELLO" && message.kind === "response" ? decodeHelloResponse(frame) : undefined
+    if (!hello?.ok) return
+    this.hello = hello.value
+    this.onHello.emit(hello.value)
   }
 
   /** The row that this message answers: a request by its token, or the last EVENT_AVAIL of an EVENT_USED's queue. */
-  #takeAsked(kind: string, key: string, frame: Uint8Array, devNum: number): MessageRow | undefined {
-    let asked = kind === "response" ? key : undefined
+  #takeAsked(kind: string, question: string, frame: Uint8Array): MessageRow | undefined {
+    let asked = kind === "response" ? question : undefined
     const used = kind === "event" ? decodeEventUsed(frame) : undefined
-    if (used?.ok) asked = `${devNum} kick ${used.value}`
+    if (used?.ok) asked = kickOf((frame[2] ?? 0) | ((frame[3] ?? 0) << 8), used.value)
     if (asked === undefined) return undefined
     const row = this.#asking.get(asked)
     this.#asking.delete(asked)
     return row
   }
 
-  /** Keeps what a message that arrived says of devices, queues and the window. */
-  #learn(frame: Uint8Array, name: string, kind: string, devNum: number, isBus: boolean): void {
-    if (isBus) {
-      const hello = name === "HELLO" && kind === "response" ? decodeHelloResponse(frame) : undefined
-      if (!hello?.ok) return
-      this.hello = hello.value
-      this.areas = emptyAreas(hello.value.driverAreaSize, hello.value.deviceAreaSize)
-      this.onHello.emit(hello.value)
-    } else if (name === "GET_DEVICE_INFO" && kind === "response") {
-      const info = decodeGetDeviceInfoResponse(frame, new Uint8Array(UUID_SIZE))
-      if (info.ok) this.deviceIds.set(devNum, info.value.deviceId)
-    } else if (name === "SET_DEVICE_STATUS" && kind === "request") {
-      const status = decodeSetDeviceStatusRequest(frame)
-      if (status.ok && status.value === 0)
-        for (const [key, queue] of this.#queues) if (queue.devNum === devNum) this.#queues.delete(key)
-    } else if (name === "SET_DEVICE_STATUS") {
-      const status = decodeSetDeviceStatusResponse(frame)
-      if (status.ok) this.statuses.set(devNum, status.value)
-    } else if (name === "RESET_VQUEUE" && kind === "request") {
-      const index = decodeResetVqueueRequest(frame)
-      if (index.ok) this.#queues.delete(`${devNum}:${index.value}`)
-    } else if (name === "SET_VQUEUE" && kind === "request") this.#placeQueue(frame, devNum)
-  }
-
-  #placeQueue(frame: Uint8Array, devNum: number): void {
-    const setting = decodeSetVqueueRequest(frame)
-    if (!setting.ok) return
-    const { index, size, desc, driver, device } = setting.value
-    // only a queue in our window can be drawn
-    if (desc.high >>> 16 !== DRIVER_AREA || driver.high >>> 16 !== DRIVER_AREA) return
-    if (device.high >>> 16 !== DEVICE_AREA) return
-    this.#queues.set(`${devNum}:${index}`, {
-      devNum,
-      index,
-      size,
-      desc: desc.low,
-      avail: driver.low,
-      used: device.low,
-    })
-  }
-
   #add(row: DistributiveOmit<Row, "index">): Row {
     const numbered = { ...row, index: this.endIndex } as Row
     this.#rows.push(numbered)
     // not one at a time: shifting a long array is slow
-    if (this.#rows.length > MOST_ROWS + 1000) {
-      this.#rows = this.#rows.slice(1000)
-      this.#dropped += 1000
+    if (this.#rows.length > MOST_ROWS + ROWS_AT_ONCE) {
+      this.#rows = this.#rows.slice(ROWS_AT_ONCE)
+      this.#dropped += ROWS_AT_ONCE
     }
     this.onRow.emit(numbered)
     return numbered
   }
 }
 
-function emptyAreas(driverSize: number, deviceSize: number) {
-  return { driver: new Uint8Array(driverSize), device: new Uint8Array(deviceSize) }
+/** The same for a request and its response, and for no other pair in flight. */
+function questionOf({ devNum, name, token }: MessageRow["message"]): string {
+  return `${devNum ?? "bus"} ${name} ${token}`
+}
+
+function kickOf(devNum: number | undefined, queueIndex: number): string {
+  return `${devNum} kick ${queueIndex}`
 }
 
 function signalText(contents: PacketContents): string {

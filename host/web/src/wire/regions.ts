@@ -22,6 +22,8 @@ export interface Areas {
 /** Where SET_VQUEUE put a queue. */
 export interface QueuePlace {
   readonly devNum: number
+  /** The virtio device type; -1 when it is not known. */
+  readonly deviceId: number
   readonly index: number
   /** Descriptors. */
   readonly size: number
