@@ -41,6 +41,8 @@ export class App {
   readonly #traffic = new TrafficView(this.model)
   readonly #tour = new Tour(this)
   bench: Bench | undefined
+  /** How often it was chosen what to connect to. */
+  #choices = 0
 
   start(): void {
     for (const kind of ["simulated", "serial", "live"] as const)
@@ -88,16 +90,19 @@ export class App {
 
   /** Makes a simulated board, switches it on and begins to connect to it; paused, all that waits for time to go on. */
   async connectSimulated({ isPaused = false } = {}): Promise<void> {
-    await this.#disconnect()
+    const isNewest = await this.#disconnect()
     this.say("Loading the virtual machine", "wait")
-    const bench = new SimulatedBench(await fetchProgram(), loadRuntimeFromPage, this.model)
+    const program = await fetchProgram()
+    if (!isNewest()) return
+    const bench = new SimulatedBench(program, loadRuntimeFromPage, this.model)
     this.#take(bench)
     const connecting = bench.connect()
     connecting.then(
       (bus) => this.#use(bench, bus),
-      (error) => this.#fail(error),
+      (error) => isNewest() && this.#fail(error),
     )
     await Promise.race([bench.cable.opened, connecting])
+    if (!isNewest()) return
     this.say("Connecting to the simulated board", "wait")
     if (isPaused) this.time.pause()
     else this.time.goOn()
@@ -125,7 +130,8 @@ export class App {
   }
 
   async #connectSerial(port: SerialPortLike): Promise<void> {
-    await this.#disconnect()
+    const isNewest = await this.#disconnect()
+    if (!isNewest()) return
     const bench = new SerialBench(port, this.model)
     this.#take(bench)
     this.say("Looking for the firmware on the serial port", "wait")
@@ -133,7 +139,8 @@ export class App {
   }
 
   async #connectLive(): Promise<void> {
-    await this.#disconnect()
+    const isNewest = await this.#disconnect()
+    if (!isNewest()) return
     const bench = new LiveBench(this.model)
     this.#take(bench)
     bench.onState = (text, isConnected) => this.say(text, isConnected ? "good" : "bad")
@@ -141,10 +148,13 @@ export class App {
     bench.connect()
   }
 
-  async #disconnect(): Promise<void> {
+  /** Lets go of what is connected. Returns what tells whether nothing else was chosen since. */
+  async #disconnect(): Promise<() => boolean> {
+    const choice = ++this.#choices
     const { bench } = this
     this.bench = undefined
     await bench?.close()
+    return () => choice === this.#choices
   }
 
   #take(bench: Bench): void {

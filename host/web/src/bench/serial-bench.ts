@@ -107,8 +107,9 @@ class WebSerialStream implements ByteStream {
   /** Reads to the end. A framing or parity error breaks one stream; the port then offers another. */
   async #read(events: ByteStreamEvents): Promise<void> {
     let reason: unknown
-    while (!this.#isClosed && this.#port.readable) {
-      this.#reader = this.#port.readable.getReader()
+    let broken: ReadableStream | undefined
+    for (let { readable } = this.#port; readable && readable !== broken; { readable } = this.#port) {
+      this.#reader = readable.getReader()
       try {
         for (
           let { done, value } = await this.#reader.read();
@@ -119,6 +120,7 @@ class WebSerialStream implements ByteStream {
         break
       } catch (error) {
         reason = error
+        broken = readable
       } finally {
         this.#reader.releaseLock()
       }
