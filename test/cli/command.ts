@@ -86,7 +86,7 @@ export async function firstLineOf(line: string): Promise<Outcome> {
 export async function startUntilLine(
   args: readonly string[],
   on: "stdout" | "stderr" = "stdout",
-): Promise<{ stop(): Promise<Outcome>; ended: Promise<Outcome> }> {
+): Promise<{ readonly line: string; stop(): Promise<Outcome>; ended: Promise<Outcome> }> {
   const child = spawnCommand(args, {}, LASTING_LIMIT_MS)
   const done = exitCode(child)
   const whole = [text(child.stdout), text(child.stderr)] as const
@@ -97,6 +97,7 @@ export async function startUntilLine(
   const first = await firstLine(child[on])
   if (first === "") throw new Error(`It ended at once: ${await whole[1]}`)
   return {
+    line: first.trim(),
     stop() {
       child.kill("SIGTERM")
       return ended

@@ -14,7 +14,9 @@ import { Simulator, startUntilLine, stdoutOf, virtioMsg, withFolder } from "./co
 const A_BOARD = "/dev/ttyACM0"
 
 /** The commands that run until somebody ends them: ready when they have printed a line. */
-const LASTING = ["sim", "serve"]
+const LASTING = ["sim", "serve", "dashboard"]
+/** The options that make them end by themselves. */
+const ENDING = ["--export"]
 
 /** Commands whose examples want hardware that is played here; what plays it is set up before the example runs. */
 const STAGED: Readonly<Record<string, (example: string, folder: string) => Promise<Stage>>> = {
@@ -77,6 +79,10 @@ function commandOf(args: readonly string[]): string {
   return args.find((word, at) => !word.startsWith("-") && args[at - 1] !== "--port") ?? ""
 }
 
+function isLasting(args: readonly string[]): boolean {
+  return LASTING.includes(commandOf(args)) && !args.some((arg) => ENDING.includes(arg))
+}
+
 /**
  * Runs the lines in a folder of their own in place of /tmp. A line that ends in & runs until the others are done;
  * a serial port in a line is a simulated board's.
@@ -95,8 +101,7 @@ export async function runExamples(lines: readonly string[]): Promise<void> {
           word.replaceAll("/tmp/", `${folder}${path.sep}`),
         ),
       )
-      if (typed.endsWith(" &") || LASTING.includes(commandOf(args)))
-        background.push(await startUntilLine(args))
+      if (typed.endsWith(" &") || isLasting(args)) background.push(await startUntilLine(args))
       else {
         const { code, stderr } = await virtioMsg(args, stage?.env, 40_000)
         expect({ typed, code, stderr: code === 0 ? "" : stderr }).toEqual({ typed, code: 0, stderr: "" })

@@ -58,6 +58,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     "Show what crosses the link, message by message: of a command, of a running process, of a capture.",
     () => import("./command-trace.js"),
   ),
+  entry(
+    "dashboard",
+    "Serve a page on which the A7 and the M4 talk before your eyes.",
+    () => import("./command-dashboard.js"),
+  ),
   entry("boards", "List the boards that we know.", () => import("./command-boards.js")),
   entry(
     "ports",

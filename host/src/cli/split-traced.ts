@@ -1,5 +1,7 @@
-// `virtio-msg trace -- COMMAND`: what stands behind -- belongs to the command that is traced, whatever it looks like.
+// `virtio-msg trace -- COMMAND` and `dashboard -- COMMAND`: what stands behind -- belongs to the command that is traced, whatever it looks like.
 
+/** Commands that watch the one behind --. */
+const WATCHING = ["trace", "dashboard"]
 /** Options in front of the subcommand that take a value of their own. */
 const WITH_VALUE = ["-p", "--port", "--trace"]
 
@@ -12,7 +14,8 @@ export interface SplitWords {
 /** Takes the traced command off a command line; any other command line stays as it is. */
 export function splitTraced(words: readonly string[]): SplitWords {
   const end = words.indexOf("--")
-  if (end < 0 || subcommandOf(words.slice(0, end)) !== "trace") return { own: [...words], traced: undefined }
+  if (end < 0 || !WATCHING.includes(subcommandOf(words.slice(0, end)) ?? ""))
+    return { own: [...words], traced: undefined }
   return { own: words.slice(0, end), traced: words.slice(end + 1) }
 }
 

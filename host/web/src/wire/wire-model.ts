@@ -7,6 +7,7 @@ import { decodeHelloResponse, type HelloResponse } from "../../../../shared-prot
 import { DEVICE_AREA, DRIVER_AREA } from "../../../../shared-protocol/src/ring/layout.js"
 import { Emitter } from "../../../src/emitter.js"
 import { describeMessage } from "../../../src/trace/describe-message.js"
+import { PACKET_SNAPSHOT } from "../../../src/trace/packet-fields.js"
 import { type PacketContents, readPacket } from "../../../src/trace/packet-records.js"
 import type { Direction } from "../../../src/trace/trace.js"
 import type { MessageEvent, PacketContent, RequestEvent, SpanEvent } from "../../../src/trace/trace-event.js"
@@ -43,7 +44,7 @@ export class WireModel {
   #packetCount = 0
   /** The epoch of the newest packet with records, and by direction the sequence that its sender uses next. */
   #sentEpoch = 0
-  #nextNew = { out: 0, in: 0 }
+  #nextNew: { out: number | undefined; in: number | undefined } = { out: undefined, in: undefined }
   /** Rows that wait for an answer. */
   readonly #asking = new Map<string, MessageRow>()
 
@@ -98,12 +99,15 @@ export class WireModel {
   packet(direction: Direction, bytes: Uint8Array, fate: Fate, atMs: number): void {
     const contents = readPacket(bytes)
     if (!contents) return
-    const isRepetition = contents.hasData && !this.#isNew(direction, contents)
+    // what was before somebody came to look on: never on a cable
+    const isSnapshot = ((bytes[0] as number) & PACKET_SNAPSHOT) !== 0
+    const isRepetition = contents.hasData && !isSnapshot && !this.#isNew(direction, contents)
     const before = this.epoch
     const event = fate === "delivered" ? this.#observer.observe(atMs, direction, bytes) : undefined
     if (this.epoch !== before) {
       this.#asking.clear()
-      this.remark(`Epoch 0x${hex4(this.epoch)} begins`, "plain", atMs)
+      const verb = isSnapshot ? "is under way; what was negotiated before" : "begins"
+      this.remark(`Epoch 0x${hex4(this.epoch)} ${verb}`, "plain", atMs)
     }
     const packet: SeenPacket = {
       number: ++this.#packetCount,
@@ -115,7 +119,7 @@ export class WireModel {
       isRepetition,
       remarks: event?.remarks ?? [],
     }
-    this.counters.count(packet)
+    if (!isSnapshot) this.counters.count(packet)
     if (contents.hasData)
       this.#unpack(
         packet,
@@ -152,10 +156,10 @@ export class WireModel {
   #isNew(direction: Direction, { epoch, sequence }: PacketContents): boolean {
     if (epoch !== this.#sentEpoch) {
       this.#sentEpoch = epoch
-      this.#nextNew = { out: 0, in: 0 }
-      this.#nextNew[direction] = sequence
+      this.#nextNew = { out: undefined, in: undefined }
     }
-    if (((sequence - this.#nextNew[direction]) & 0xff) >= 0x80) return false
+    const next = this.#nextNew[direction]
+    if (next !== undefined && ((sequence - next) & 0xff) >= 0x80) return false
     this.#nextNew[direction] = (sequence + 1) & 0xff
     return true
   }

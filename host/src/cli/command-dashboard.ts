@@ -1,0 +1,121 @@
+// `virtio-msg dashboard`: the page on this computer, with a live view of what other commands and Linux guests do.
+
+import type { Command } from "commander"
+import { VirtioMsgError } from "../errors.js"
+import { DashboardServer } from "../node/dashboard/dashboard-server.js"
+import { LiveFeed } from "../node/dashboard/live-feed.js"
+import { exportPage } from "../node/dashboard/page-files.js"
+import { watchOffered } from "../node/dashboard/watch-offered.js"
+import { helpExamples, note, print } from "./context.js"
+import { processTrace } from "./process-trace.js"
+import { untilStopped } from "./until-stopped.js"
+
+const DEFAULT_HOST = "127.0.0.1"
+const DEFAULT_PORT = 8741
+
+interface DashboardOptions {
+  readonly listen?: string
+  readonly export?: string
+}
+
+export function define(command: Command): void {
+  command
+    .usage("[options]\n       virtio-msg dashboard [options] -- command...")
+    .option(
+      "-l, --listen <where>",
+      "HOST:PORT; 127.0.0.1:8741 when absent, or any free port if that is taken",
+    )
+    .option("--export <folder>", "write the page's files for any web server to host, and end")
+    .addHelpText(
+      "after",
+      `${helpExamples(
+        "virtio-msg dashboard",
+        "virtio-msg dashboard --export /tmp/page",
+        "virtio-msg --port sim dashboard -- i2c detect",
+      )}\nThe page runs a simulated board by itself, or drives a real one by Web Serial.\n` +
+        "Live, it shows the command behind --, and every serve, linux and sim that runs on this computer.",
+    )
+    .action(async (options: DashboardOptions, command: Command) => {
+      const { traced, port } = command.optsWithGlobals<{ traced?: string[]; port: string }>()
+      if (options.export !== undefined) await exportTo(options.export)
+      else await serve(options.listen, port, traced)
+    })
+}
+
+async function exportTo(folder: string): Promise<void> {
+  try {
+    const bytes = await exportPage(folder)
+    note(`The page is in ${folder}: ${Math.round(bytes / 1000)} kB. Any web server can host it.`)
+  } catch (cause) {
+    if (cause instanceof VirtioMsgError) throw cause
+    throw new VirtioMsgError(
+      "INVALID_ARGUMENT",
+      `Cannot write the page to ${folder}: ${(cause as Error).message}.`,
+      {
+        hint: "Name a folder that you may write to.",
+        cause,
+      },
+    )
+  }
+}
+
+async function serve(
+  listen: string | undefined,
+  port: string,
+  words: readonly string[] | undefined,
+): Promise<void> {
+  const feed = new LiveFeed()
+  const stopped = untilStopped() // before anybody learns the address, and so could stop us
+  const server = await startServer(listen, feed)
+  const endWatching = watchOffered(feed)
+  try {
+    print(server.url) // scripts read this line
+    note(`Open ${server.url} in a browser; end with Ctrl-C.`)
+    if (words) process.exitCode = await Promise.race([runShown(feed, port, words), stopped.then(() => 130)])
+    await stopped
+  } finally {
+    endWatching()
+    await server.close()
+  }
+}
+
+async function startServer(listen: string | undefined, feed: LiveFeed): Promise<DashboardServer> {
+  if (listen !== undefined) return DashboardServer.start({ ...parseListen(listen), feed })
+  try {
+    return await DashboardServer.start({ host: DEFAULT_HOST, port: DEFAULT_PORT, feed })
+  } catch (error) {
+    if (!(error instanceof VirtioMsgError) || error.code !== "CONNECT_FAILED") throw error
+    return DashboardServer.start({ host: DEFAULT_HOST, port: 0, feed })
+  }
+}
+
+/** Runs a command and shows on the page what it does. */
+async function runShown(feed: LiveFeed, port: string, words: readonly string[]): Promise<number> {
+  const { runCommand } = await import("./run-command.js")
+  if (words.length === 0 || words[0] === "dashboard")
+    throw new VirtioMsgError("INVALID_ARGUMENT", "No command to show stands behind --.", {
+      hint: "For example: virtio-msg dashboard -- i2c detect",
+    })
+  const session = feed.begin(`virtio-msg ${words.join(" ")}`)
+  const off = processTrace.onPacket.on((direction, packet) =>
+    session.packet(processTrace.clock.now(), direction, packet),
+  )
+  try {
+    const code = await runCommand(["--port", port, ...words])
+    note(`The command has ended with ${code}. The page still shows what it did; end with Ctrl-C.`)
+    return code
+  } finally {
+    off()
+    session.end()
+  }
+}
+
+function parseListen(text: string): { host: string; port: number } {
+  const [, host, digits] = /^(?:(.+):)?(\d{1,5})$/.exec(text) ?? []
+  const port = Number(digits)
+  if (digits === undefined || port > 0xffff)
+    throw new VirtioMsgError("INVALID_ARGUMENT", `"${text}" is no place to listen on.`, {
+      hint: "For example: 127.0.0.1:8741, or a port alone.",
+    })
+  return { host: (host ?? DEFAULT_HOST).replace(/^\[(.*)\]$/, "$1"), port }
+}

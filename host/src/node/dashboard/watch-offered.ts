@@ -1,0 +1,66 @@
+// Watches every process that offers its trace (node/trace-socket.ts), from when it begins to offer it to its end.
+
+import { readdirSync } from "node:fs"
+import type { Socket } from "node:net"
+import path from "node:path"
+import { PcapngReader } from "../../trace/pcapng-reader.js"
+import { connectTrace, traceFolder } from "../trace-socket.js"
+import type { LiveFeed } from "./live-feed.js"
+
+/** How often the folder of sockets is looked into. */
+const LOOK_MS = 500
+
+/** Feeds `feed` until the function that it returns is called. */
+export function watchOffered(feed: LiveFeed): () => void {
+  const folder = traceFolder()
+  const sockets = new Set<Socket>()
+  let known = new Set<string>()
+  let isEnded = false
+
+  const follow = async (file: string) => {
+    let socket: Socket
+    try {
+      socket = await connectTrace(path.join(folder, file))
+    } catch {
+      return // left behind by a process that was killed
+    }
+    if (isEnded) {
+      socket.destroy()
+      return
+    }
+    sockets.add(socket)
+    const session = feed.begin(file.slice(0, -".sock".length))
+    const reader = new PcapngReader(({ timeMs, direction, bytes }) =>
+      session.packet(timeMs, direction, bytes),
+    )
+    try {
+      for await (const chunk of socket) reader.push(chunk)
+    } catch {
+      // it ended in the middle of a packet, or it was no capture: there is no more to see
+    } finally {
+      sockets.delete(socket)
+      session.end()
+    }
+  }
+
+  const look = () => {
+    const files = new Set(socketsIn(folder))
+    for (const file of files) if (!known.has(file)) void follow(file)
+    known = files
+  }
+  look()
+  const timer = setInterval(look, LOOK_MS)
+  return () => {
+    isEnded = true
+    clearInterval(timer)
+    for (const socket of sockets) socket.destroy()
+  }
+}
+
+function socketsIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).filter((file) => file.endsWith(".sock"))
+  } catch {
+    return [] // nobody has offered anything yet
+  }
+}
