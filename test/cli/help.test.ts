@@ -1,8 +1,10 @@
 // Every command's help has examples, and every example runs.
 
 import { readFileSync } from "node:fs"
+import { readdir } from "node:fs/promises"
+import path from "node:path"
 import { describe, expect, it } from "vitest"
-import { stdoutOf, virtioMsg } from "./command.js"
+import { stdoutOf, virtioMsg, withFolder } from "./command.js"
 import { allCommands, examplesIn, RUN_ELSEWHERE, runExamples } from "./help-examples.js"
 
 const commands = await allCommands()
@@ -44,6 +46,35 @@ describe.concurrent("--help", { timeout: 90_000 }, () => {
 
   it("names the exit codes", async () => {
     expect(await stdoutOf("--help")).toContain("Exit codes: 0 done, 1 ")
+  })
+})
+
+describe("a command", () => {
+  /** The files of ours that a command line loads, from dist/. */
+  async function filesLoadedBy(line: string): Promise<string[]> {
+    let files: string[] = []
+    await withFolder(async (folder) => {
+      await virtioMsg(line, { NODE_V8_COVERAGE: folder })
+      const reports = (await readdir(folder)).map((name) => readFileSync(path.join(folder, name), "utf8"))
+      const urls: string[] = reports.flatMap((report) =>
+        JSON.parse(report).result.map(({ url }: { url: string }) => url),
+      )
+      files = urls.filter((url) => /\/dist\/(host|boards|shared-protocol)\//.test(url))
+    })
+    return files
+  }
+
+  it("loads little for a help text: what it takes is what a person waits for", async () => {
+    const files = await filesLoadedBy("--help")
+    expect(files.length).toBeGreaterThan(5)
+    expect(files.length).toBeLessThan(25)
+    expect(files.filter((url) => /\/(link|bus|vm|deploy|flash|boards)\//.test(url))).toEqual([])
+  })
+
+  it("lists ports without the bus, the VM and the serial port's package", async () => {
+    const files = await filesLoadedBy("ports")
+    expect(files.filter((url) => /\/(link|bus|vm|deploy|flash)\//.test(url))).toEqual([])
+    expect(files.length).toBeLessThan(50)
   })
 })
 

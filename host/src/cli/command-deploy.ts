@@ -5,6 +5,7 @@ import { VirtioMsgError } from "../errors.js"
 import { DEVICE_NAMES, type Deployment, deployFirmware, I2C_SPEEDS_KHZ } from "../node/deploy-firmware.js"
 import { helpExamples, note, portOf, print } from "./context.js"
 import { parseNumber } from "./i2c-numbers.js"
+import { processTrace } from "./process-trace.js"
 import { Progress } from "./progress.js"
 
 interface Options {
@@ -49,6 +50,7 @@ export function define(command: Command): void {
             : { khz: parseNumber(options.khz, "I2C speed", slowest, fastest) }),
           ...(options.devices === undefined ? {} : { devices: options.devices.split(",") }),
           onChoice: note,
+          trace: processTrace,
           onProgress: (sent, total) => progress.show(sent, total),
         })
       } finally {

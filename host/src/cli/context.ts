@@ -4,7 +4,6 @@ import type { Command } from "commander"
 import pc from "picocolors" // escape codes by name
 import type { VirtioMsgError } from "../errors.js"
 import type { OpenedBus } from "../open-bus.js"
-import { processTrace } from "./process-trace.js"
 
 const { env } = process
 const isForced = env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== "0"
@@ -54,7 +53,11 @@ export function helpExamples(...lines: string[]): string {
 
 /** Opens the bus that the command line names, runs `work`, and closes it whatever happens. */
 export async function withBus<T>(command: Command, work: (bus: OpenedBus) => Promise<T>): Promise<T> {
-  const { openBus } = await import("../open-bus.js") // not needed to print a help text
+  // not needed to print a help text
+  const [{ openBus }, { processTrace }] = await Promise.all([
+    import("../open-bus.js"),
+    import("./process-trace.js"),
+  ])
   const bus = await openBus({ port: portOf(command), onChoice: note, trace: processTrace })
   try {
     return await work(bus)

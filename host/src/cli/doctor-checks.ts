@@ -13,8 +13,9 @@ import { namesOf } from "../node/find-boards.js"
 import { findOneBoard, makeFramePort } from "../node/open-link.js"
 import { listSerialPorts } from "../node/serial-ports.js"
 import { type OpenedBus, openBus } from "../open-bus.js"
-import { Trace } from "../trace/trace.js"
+import type { Trace } from "../trace/trace.js"
 import { detect } from "./i2c-detect.js"
+import { processTrace } from "./process-trace.js"
 import { packageVersion } from "./version.js"
 
 export const PING_COUNT = 200
@@ -42,9 +43,8 @@ export async function examine(port: string, report: Report): Promise<void> {
   const found = await guard("Port", report, () => checkPort(port, report))
   if (found === undefined) return
   if (found !== "sim" && !(await guard("Runtime", report, () => checkRuntime(found, report)))) return
-  const trace = new Trace()
-  const repeats = countRepeats(trace)
-  const bus = await guard("Firmware", report, () => checkFirmware(found, trace, report))
+  const repeats = countRepeats(processTrace)
+  const bus = await guard("Firmware", report, () => checkFirmware(found, report))
   if (!bus) return
   try {
     await guard("Round trip", report, () => checkRoundTrip(bus, repeats, report))
@@ -145,8 +145,8 @@ async function checkRuntime(port: string, report: Report): Promise<boolean> {
   }
 }
 
-async function checkFirmware(port: string, trace: Trace, report: Report): Promise<OpenedBus> {
-  const bus = await openBus({ port, trace })
+async function checkFirmware(port: string, report: Report): Promise<OpenedBus> {
+  const bus = await openBus({ port, trace: processTrace })
   const version = bus.board.firmwareVersion.slice(0, 3).join(".")
   const chips = bus.board.hasSimulatedChips ? ", simulated chips" : ""
   const text = `${version} on ${bus.board.board}${chips}; protocol ${PROTOCOL_HASH.toString(16).padStart(8, "0")}, as here`

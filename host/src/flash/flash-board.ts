@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises"
 import { BOARDS, type Board, type EspChip, type Uf2Chip } from "../../../boards/src/index.js"
 import { delay, systemClock } from "../clock.js"
-import { BoardClient } from "../deploy/board-client.js"
+import { BoardClient, type BoardIdentity } from "../deploy/board-client.js"
 import { VirtioMsgError } from "../errors.js"
 import { type BootDrive, countBootloaders, findBootDrives } from "../node/boot-drives.js"
 import { makeFramePort } from "../node/open-link.js"
@@ -69,6 +69,9 @@ export async function flashBoard(options: FlashOptions): Promise<Flashed> {
   else port = await flashByRom(options, board.chip, firmware.contents)
   options.onStep("Waiting for the board to start ...")
   const started = await findStarted(board, port, others)
+  const other = BOARDS.find(({ productId }) => productId === started?.productId)
+  if (other && other !== board)
+    options.onStep(`It says that it is a ${other.name} (${other.id}): was the file that board's?`)
   return {
     port: started?.port ?? port,
     runtimeVersion: started?.runtimeVersion ?? "",
@@ -220,23 +223,23 @@ async function findStarted(board: Board, port: string | undefined, others: reado
     )
     const paths = port === undefined ? candidates.map(({ path }) => path) : [port]
     for (const path of paths) {
-      const runtimeVersion = await askVersion(path)
-      if (runtimeVersion !== undefined) return { port: path, runtimeVersion }
+      const identity = await identify(path)
+      if (identity) return { port: path, ...identity }
     }
     return undefined
   }, START_MS)
 }
 
-async function askVersion(path: string): Promise<string | undefined> {
+async function identify(path: string): Promise<BoardIdentity | undefined> {
   try {
     const client = await BoardClient.open(makeFramePort(path))
     try {
-      return (await client.identify()).runtimeVersion
+      return await client.identify()
     } finally {
       await client.close()
     }
   } catch {
-    return undefined
+    return undefined // not up yet
   }
 }
 

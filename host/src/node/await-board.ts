@@ -1,8 +1,8 @@
 // Waits for a board that starts again: its serial port goes away and comes back, perhaps under another name.
 
-import { type Clock, delay, systemClock } from "../clock.js"
+import { delay, systemClock } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
-import { type OpenedBus, openBus } from "../open-bus.js"
+import { type OpenBusOptions, type OpenedBus, openBus } from "../open-bus.js"
 import type { SerialLocation } from "./serial-location.js"
 
 /** A board resets, is enumerated on USB, and starts its program 5 s later. */
@@ -16,12 +16,13 @@ const PASSING = ["NOT_FOUND", "CONNECT_FAILED", "LINK_CLOSED", "TIMEOUT", "DEVIC
  */
 export async function openRestartedBoard(
   location: SerialLocation,
-  clock: Clock = systemClock,
+  options: Omit<OpenBusOptions, "port"> = {},
 ): Promise<OpenedBus> {
+  const clock = options.clock ?? systemClock
   const endMs = clock.now() + RESTART_MS
   for (;;) {
     try {
-      return await openBus({ port: await location.find(), clock })
+      return await openBus({ ...options, port: await location.find() })
     } catch (error) {
       if (!(error instanceof VirtioMsgError) || !PASSING.includes(error.code) || clock.now() >= endMs)
         throw error

@@ -6,6 +6,7 @@ import { BoardClient, type BoardIdentity } from "../deploy/board-client.js"
 import { deployProgram, isSameProgram, readHeldProgram } from "../deploy/deploy-program.js"
 import { withSettings } from "../deploy/program-image.js"
 import { VirtioMsgError } from "../errors.js"
+import type { Trace } from "../trace/trace.js"
 import { type FirmwareBuild, readFirmware } from "../vm/firmware-image.js"
 import { openRestartedBoard } from "./await-board.js"
 import { findOneBoard, makeFramePort } from "./open-link.js"
@@ -32,6 +33,8 @@ export interface DeployOptions {
   readonly devices?: readonly string[]
   readonly onChoice?: (choice: string) => void
   readonly onProgress?: (sentBytes: number, totalBytes: number) => void
+  /** Told of HELLO; the program itself goes another way. */
+  readonly trace?: Trace
 }
 
 export interface Deployment {
@@ -77,7 +80,7 @@ export async function deployFirmware(options: DeployOptions): Promise<Deployment
   } finally {
     await client.close()
   }
-  const bus = await openRestartedBoard(location)
+  const bus = await openRestartedBoard(location, options.trace ? { trace: options.trace } : {})
   try {
     if (bus.board.hasSimulatedChips !== (options.build === "simulated"))
       throw new VirtioMsgError(
