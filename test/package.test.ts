@@ -41,7 +41,7 @@ describe("the packed package", () => {
     // the virtual machine comes with @devicescript/cli: the dashboard takes it from there
     expect(files.filter((file) => file.startsWith("dist/web/vm"))).toEqual([])
     const expected =
-      /^(LICENSE|README\.md|package\.json|host\/wireshark\/virtio-msg\.lua|docs\/.+\.md|docs\/examples\/.+\.c|dist\/.+)$/
+      /^(LICENSE|README\.md|package\.json|host\/wireshark\/virtio-msg\.lua|docs\/.+\.(md|svg)|docs\/examples\/.+\.c|dist\/.+)$/
     expect(files.filter((file) => !expected.test(file))).toEqual([])
     const unwanted = /(^|\/)(test|tests|node_modules|coverage)\/|\.test\.|(?<!\.d)\.ts$/
     expect(files.filter((file) => unwanted.test(file))).toEqual([])
