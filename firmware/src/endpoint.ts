@@ -1,11 +1,16 @@
-// The virtio devices of this firmware, on whatever I2C controller a build brings.
+// The virtio devices of this firmware, on whatever a build brings: an I2C controller, GPIO lines, commands.
 
 import * as ds from "@devicescript/core"
 import type { Allocator, OwnedBytes } from "../../shared-protocol/src/bytes.js"
 import { DeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
-import { I2cDevice } from "../../shared-protocol/src/device/i2c.js"
+import type { DeviceType } from "../../shared-protocol/src/device/device-type.js"
+import type { GpioLines } from "../../shared-protocol/src/device/gpio-lines.js"
 import type { I2cController } from "../../shared-protocol/src/device/i2c-controller.js"
+import { ConditionedEntropy } from "./entropy.js"
 import { isDeviceWanted } from "./settings.js"
+import { commonCommands } from "./shell/commands.js"
+import { DeviceSet } from "./shell/device-set.js"
+import { type Command, Shell } from "./shell/shell.js"
 
 /** Major, minor, patch, 0: as in package.json. */
 const FIRMWARE_VERSION = [0, 1, 0, 0]
@@ -14,26 +19,116 @@ const FIRMWARE_VERSION = [0, 1, 0, 0]
  * free block at every call, so a heap that is mostly taken makes every call several times cheaper.
  */
 const AREA_SIZE = 8192
+/** Between two looks at the GPIO lines while an interrupt is enabled, and while none is. */
+const SAMPLE_MS = 10
+const IDLE_SAMPLE_MS = 50
+/** How soon a command looks again whether the console has room for its output. */
+const ROOM_MS = 10
 
 /** The runtime's Buffer is an OwnedBytes in all but its declared parameter types. */
 export const allocate: Allocator = (length) => Buffer.alloc(length) as unknown as OwnedBytes
+
+export interface FirmwareParts {
+  readonly board: string
+  readonly hasSimulatedChips: boolean
+  readonly controller: I2cController
+  /** None: no GPIO device. */
+  readonly lines?: GpioLines
+  /** Commands of the shell, besides the common ones. */
+  readonly commands?: readonly Command[]
+  /** The part at an I2C address, or "". */
+  readonly chipName?: (address: number) => string
+  /** Lines for the log. */
+  readonly complaints?: readonly string[]
+}
 
 /** One tick is the shortest wait: stock firmware can lose a timer without any delay. */
 async function letOthersRun(): Promise<void> {
   await ds.sleep(1)
 }
 
-/** Makes the device end with one virtio-i2c device, number 0, unless the settings leave it out. */
-export function makeEndpoint(
-  controller: I2cController,
-  board: string,
-  hasSimulatedChips: boolean,
-): DeviceEndpoint {
-  return new DeviceEndpoint({
+async function waitForRoom(): Promise<void> {
+  await ds.sleep(ROOM_MS)
+}
+
+function nameless(_address: number): string {
+  return ""
+}
+
+/**
+ * Makes the device end with those of the devices i2c, gpio, rng and console that the build has parts for and the
+ * settings want; their numbers are 0, 1, 2, ...
+ */
+export function makeEndpoint(parts: FirmwareParts): DeviceEndpoint {
+  const noBytes = allocate(0)
+  const devices = new DeviceSet({
+    controller: parts.controller,
+    lines: parts.lines,
+    entropy: new ConditionedEntropy(),
     alloc: allocate,
-    types: isDeviceWanted("i2c") ? [new I2cDevice(controller, Buffer.alloc(0), letOthersRun)] : [],
+    noBytes,
+    pause: letOthersRun,
+  })
+  const types: DeviceType[] = []
+  for (const name of ["i2c", "gpio", "rng"]) {
+    const type = isDeviceWanted(name) ? devices.make(name) : undefined
+    if (type !== undefined) types.push(type)
+  }
+  const title = `virtio-msg ${FIRMWARE_VERSION[0]}.${FIRMWARE_VERSION[1]}.${FIRMWARE_VERSION[2]} on ${parts.board}`
+  // the shell's commands need the endpoint, which needs the console's device, which needs the shell
+  const made: DeviceEndpoint[] = []
+  if (isDeviceWanted("console")) {
+    const common = commonCommands({
+      title,
+      endpoint: () => made[0],
+      devices,
+      controller: parts.controller,
+      chipName: parts.chipName === undefined ? nameless : parts.chipName,
+      lines: parts.lines,
+      noBytes,
+      pause: letOthersRun,
+    })
+    const shell = new Shell(
+      parts.commands === undefined ? common : [...common, ...parts.commands],
+      allocate,
+      waitForRoom,
+    )
+    types.push(devices.makeConsole(shell, types.length))
+    const runLine = async () => {
+      await shell.runLine()
+    }
+    shell.onLine = () => {
+      runLine.start()
+    }
+    shell.log(title)
+    if (parts.complaints !== undefined)
+      for (let i = 0; i < parts.complaints.length; i++) shell.log(parts.complaints[i])
+  }
+  const endpoint = new DeviceEndpoint({
+    alloc: allocate,
+    types,
     driverAreaSize: AREA_SIZE,
     deviceAreaSize: AREA_SIZE,
-    identity: { board, firmwareVersion: FIRMWARE_VERSION, hasSimulatedChips },
+    identity: {
+      board: parts.board,
+      firmwareVersion: FIRMWARE_VERSION,
+      hasSimulatedChips: parts.hasSimulatedChips,
+    },
   })
+  made.push(endpoint)
+  if (parts.lines !== undefined) {
+    const watch = async () => {
+      while (true) {
+        let waitMs = IDLE_SAMPLE_MS
+        const gpio = devices.gpio
+        if (gpio?.isWatching()) {
+          gpio.sample()
+          waitMs = SAMPLE_MS
+        }
+        await ds.sleep(waitMs)
+      }
+    }
+    watch.start()
+  }
+  return endpoint
 }

@@ -52,6 +52,7 @@ export async function runMailboxService(endpoint: DeviceEndpoint): Promise<void>
     wake()
   }
 
+  endpoint.onWake = wake
   watchQuiet.start()
 
   while (true) {

@@ -2,9 +2,8 @@
 // test/firmware/firmware.test.ts reads the log.
 
 import * as ds from "@devicescript/core"
-import { demoChips, SimulatedBus } from "../src/chips/simulated-bus.js"
-import { allocate, makeEndpoint } from "../src/endpoint.js"
 import { runMailboxService } from "../src/mailbox-service.js"
+import { makeSimulatedEndpoint } from "../src/simulated-endpoint.js"
 
 const PIECE_BYTES = 256
 /** When the host has initialised the device and done its transfers. */
@@ -21,8 +20,4 @@ async function exhaustHeap(): Promise<void> {
 }
 
 exhaustHeap.start()
-const bus = new SimulatedBus(
-  demoChips(() => ds.millis(), allocate),
-  allocate,
-)
-await runMailboxService(makeEndpoint(bus, "heap test", true))
+await runMailboxService(makeSimulatedEndpoint("heap test"))

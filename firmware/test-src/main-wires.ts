@@ -49,4 +49,6 @@ function replaceWires(): void {
 }
 
 replaceWires()
-await runMailboxService(makeEndpoint(new HardwareBus(), "wires test", false))
+await runMailboxService(
+  makeEndpoint({ board: "wires test", hasSimulatedChips: false, controller: new HardwareBus() }),
+)

@@ -20,7 +20,9 @@ const MAX_TRANSFER_BYTES = 4096
 export class SimulatedBus implements I2cController {
   /** The bytes of the last read, from index 0; replaced by a longer one when a read needs it. */
   data: OwnedBytes
-  private readonly chips: readonly Chip[]
+  private chips: readonly Chip[]
+  /** Taken off the bus, and kept to be put back. */
+  private removed: readonly Chip[] = []
   private readonly allocate: Allocator
 
   /** Of two `chips` with one address, the first answers. */
@@ -28,6 +30,32 @@ export class SimulatedBus implements I2cController {
     this.chips = chips
     this.allocate = allocate
     this.data = allocate(256)
+  }
+
+  /** The part at an address, or "" when none is there. */
+  chipName(address: number): string {
+    for (let i = 0; i < this.chips.length; i++)
+      if (this.chips[i].address === address) return this.chips[i].name
+    return ""
+  }
+
+  /** Takes the chip at `address` off the bus: nothing acknowledges there from the next transfer on. False: none was there. */
+  unplug(address: number): boolean {
+    const gone = this.chips.filter((chip) => chip.address === address)
+    if (gone.length === 0) return false
+    this.removed = this.removed.filter((chip) => chip.address !== address)
+    for (let i = 0; i < gone.length; i++) this.removed = [gone[i], ...this.removed]
+    this.chips = this.chips.filter((chip) => chip.address !== address)
+    return true
+  }
+
+  /** Puts a chip back that was taken off, as it was. False: none was. */
+  plug(address: number): boolean {
+    const back = this.removed.filter((chip) => chip.address === address)
+    if (back.length === 0) return false
+    this.removed = this.removed.filter((chip) => chip.address !== address)
+    this.chips = [...this.chips, ...back]
+    return true
   }
 
   /**

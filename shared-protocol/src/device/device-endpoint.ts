@@ -220,6 +220,14 @@ export class DeviceEndpoint {
     return true
   }
 
+  /** Has device `devNum` ask for its reset, as after an error. False when there is none, or no driver uses it. */
+  needsReset(devNum: number): boolean {
+    const at = this.bus.deviceNumbers.indexOf(devNum)
+    const frame = at < 0 ? undefined : this.devices[at].requireReset()
+    this.post(frame)
+    return frame !== undefined
+  }
+
   private announce(devNum: number, busState: number): void {
     if (this.mailbox.epoch === 0) return // nobody has connected: GET_DEVICES will tell
     const frame = this.alloc(EVENT_DEVICE_SIZE)

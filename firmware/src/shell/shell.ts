@@ -1,0 +1,167 @@
+// The microcontroller's log and its small shell: the program at the device's end of the virtio-console.
+// Input is lines, and nothing is echoed: whoever types has a terminal that does that. A command's output, and the
+// prompt behind it, wait for the driver as long as it likes; log lines do not wait: those without room are counted.
+
+import type { Allocator, ByteBuf, OwnedBytes } from "../../../shared-protocol/src/bytes.js"
+import type { ConsoleProgram } from "../../../shared-protocol/src/device/console.js"
+import { NEWLINE, TextBuffer } from "./text-buffer.js"
+
+/** Printed when a command has ended. */
+export const PROMPT = "m4> "
+const MAX_LINE = 80
+const OUTPUT_BYTES = 384
+const LOG_BYTES = 384
+
+const BACKSPACE = 8
+const CARRIAGE_RETURN = 13
+const DELETE = 127
+
+export interface Command {
+  readonly name: string
+  /** What it takes and does, one line of help. */
+  readonly usage: string
+  /** `words` begins with the command's name. */
+  readonly run: (shell: Shell, words: readonly string[]) => Promise<void>
+}
+
+export class Shell implements ConsoleProgram {
+  /** Called when there is output. */
+  onOutput: () => void = doNothing
+  /** Called when there is room for input again. */
+  onRoom: () => void = doNothing
+  /** Called when a line is there: time for `runLine`. */
+  onLine: () => void = doNothing
+  /** Log lines that found no room and were not reported yet. */
+  lostLines = 0
+
+  private readonly commands: readonly Command[]
+  private readonly pause: () => Promise<void>
+  private readonly output: TextBuffer
+  private readonly logged: TextBuffer
+  private line = ""
+  private isTooLong = false
+  private lastByte = 0
+  private hasLine = false
+  /** Changes when the driver goes: a command of before says nothing more. */
+  private generation = 0
+  private isRunning = false
+  /** The generation of the command that runs. */
+  private runs = 0
+
+  /** `pause` waits a few milliseconds. */
+  constructor(commands: readonly Command[], alloc: Allocator, pause: () => Promise<void>) {
+    this.commands = commands
+    this.pause = pause
+    this.output = new TextBuffer(alloc, OUTPUT_BYTES)
+    this.logged = new TextBuffer(alloc, LOG_BYTES)
+  }
+
+  hasOutput(): boolean {
+    return this.output.length > 0 || this.logged.length > 0
+  }
+
+  /** The log first, but never in the middle of a line of output. */
+  read(into: OwnedBytes, offset: number, length: number): number {
+    if (this.logged.length > 0 && (this.logged.lastTaken !== NEWLINE || this.isBetweenLines()))
+      return this.logged.take(into, offset, length)
+    return this.output.take(into, offset, length)
+  }
+
+  /** Takes no byte behind a line that waits for its turn. */
+  write(bytes: ByteBuf, offset: number, length: number): number {
+    for (let i = 0; i < length; i++) {
+      if (this.hasLine) return i
+      const byte = bytes[offset + i]
+      const isSecondOfPair = byte === NEWLINE && this.lastByte === CARRIAGE_RETURN
+      this.lastByte = byte
+      if (isSecondOfPair) continue
+      if (byte === NEWLINE || byte === CARRIAGE_RETURN) {
+        this.hasLine = true
+        this.onLine()
+      } else if (byte === BACKSPACE || byte === DELETE) {
+        this.line = this.line.slice(0, this.line.length > 0 ? this.line.length - 1 : 0)
+      } else if (byte >= 32) {
+        if (this.line.length < MAX_LINE) this.line += String.fromCharCode(byte)
+        else this.isTooLong = true
+      }
+    }
+    return length
+  }
+
+  reset(): void {
+    this.generation++
+    this.output.clear()
+    this.line = ""
+    this.isTooLong = false
+    this.hasLine = false
+  }
+
+  /** Runs the line that is there, to the end of its output. */
+  async runLine(): Promise<void> {
+    // a command of a driver that is gone may not have noticed yet
+    while (this.isRunning) await this.pause()
+    if (!this.hasLine) return
+    this.isRunning = true
+    this.runs = this.generation
+    const words = this.line.split(" ").filter((word) => word !== "")
+    if (this.isTooLong) await this.print(`a line has at most ${MAX_LINE} characters`)
+    else if (words.length > 0) await this.runCommand(words)
+    await this.say(PROMPT)
+    this.isRunning = false
+    if (this.isAborted()) return // another driver's line may wait by now
+    this.line = ""
+    this.isTooLong = false
+    this.hasLine = false
+    this.onRoom()
+  }
+
+  /** Prints a line, as soon as there is room for it; without a word when the driver has gone. */
+  async print(text: string): Promise<void> {
+    await this.say(`${text}\n`)
+  }
+
+  /** Whether nobody waits for the running command's output any more. */
+  isAborted(): boolean {
+    return this.runs !== this.generation
+  }
+
+  /** Adds a line to the log, unless there is no room. */
+  log(text: string): void {
+    if (this.lostLines > 0 && this.logged.put(`(${this.lostLines} lines of the log lost)\n`))
+      this.lostLines = 0
+    if (this.lostLines > 0 || !this.logged.put(`${text}\n`)) this.lostLines++
+    this.onOutput()
+  }
+
+  /** A line of help for each command. */
+  async help(): Promise<void> {
+    for (let i = 0; i < this.commands.length; i++) await this.print(this.commands[i].usage)
+  }
+
+  private async runCommand(words: readonly string[]): Promise<void> {
+    for (let i = 0; i < this.commands.length; i++) {
+      const command = this.commands[i]
+      if (command.name !== words[0]) continue
+      await command.run(this, words)
+      return
+    }
+    await this.print(`${words[0]}: no such command; try help`)
+  }
+
+  private async say(text: string): Promise<void> {
+    let at = 0
+    while (at < text.length) {
+      const piece = text.slice(at, at + OUTPUT_BYTES)
+      while (!this.isAborted() && !this.output.put(piece)) await this.pause()
+      if (this.isAborted()) return
+      at += piece.length
+      this.onOutput()
+    }
+  }
+
+  private isBetweenLines(): boolean {
+    return this.output.lastTaken === NEWLINE || this.output.length === 0
+  }
+}
+
+function doNothing(): void {}

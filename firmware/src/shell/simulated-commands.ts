@@ -1,0 +1,58 @@
+// The shell's commands for what exists only in simulation: chips and lines that a person can change.
+
+import type { SimulatedBus } from "../chips/simulated-bus.js"
+import type { SimulatedLines } from "../gpio/simulated-lines.js"
+import type { Command, Shell } from "./shell.js"
+import { hex2, parseNumber } from "./words.js"
+
+const PRESS_MS = 200
+const MAX_PATTERN_BITS = 32
+const MIN_STEP_MS = 10
+
+export function simulatedCommands(bus: SimulatedBus, lines: SimulatedLines): Command[] {
+  return [
+    {
+      name: "chip",
+      usage: "chip add|remove ADDRESS   plug a simulated I2C chip, or unplug it",
+      run: async (shell, words) => await changeChip(bus, shell, words),
+    },
+    {
+      name: "press",
+      usage: "press [MS]                press the button, for 200 ms",
+      run: async (shell, words) => await press(lines, shell, words),
+    },
+    {
+      name: "pattern",
+      usage: "pattern LINE BITS MS      have an input show 0 and 1, each so long",
+      run: async (shell, words) => await setPattern(lines, shell, words),
+    },
+  ]
+}
+
+async function changeChip(bus: SimulatedBus, shell: Shell, words: readonly string[]): Promise<void> {
+  const address = parseNumber(words[2])
+  const isAdd = words[1] === "add"
+  if (!isAdd && words[1] !== "remove") await shell.print("chip add ADDRESS, or chip remove ADDRESS")
+  else if (!(isAdd ? bus.plug(address) : bus.unplug(address)))
+    await shell.print(isAdd ? "no chip with that address was removed" : "no chip there; try chips")
+  else shell.log(`chip ${hex2(address)} ${isAdd ? "added" : "removed"}`)
+}
+
+async function press(lines: SimulatedLines, shell: Shell, words: readonly string[]): Promise<void> {
+  const forMs = words.length > 1 ? parseNumber(words[1]) : PRESS_MS
+  if (forMs < 0) await shell.print("press for how long? milliseconds")
+  else lines.press(forMs)
+}
+
+async function setPattern(lines: SimulatedLines, shell: Shell, words: readonly string[]): Promise<void> {
+  const named = lines.names.indexOf(words[1])
+  const line = named >= 0 ? named : parseNumber(words[1])
+  const bits = words[2] === undefined ? "" : words[2]
+  const stepMs = parseNumber(words[3])
+  let isBinary = bits !== "" && bits.length <= MAX_PATTERN_BITS
+  for (let i = 0; i < bits.length; i++) if (bits[i] !== "0" && bits[i] !== "1") isBinary = false
+  if (line < 0 || line >= lines.names.length) await shell.print("no such line; try pins")
+  else if (!isBinary || stepMs < MIN_STEP_MS)
+    await shell.print("pattern LINE BITS MS: up to 32 of 0 and 1, and 10 ms or more")
+  else lines.setPattern(line, bits, stepMs)
+}

@@ -1,0 +1,22 @@
+// The device end with everything simulated: the demonstration's chips, and GPIO lines that a command can change.
+
+import * as ds from "@devicescript/core"
+import type { DeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
+import { demoChips, SimulatedBus } from "./chips/simulated-bus.js"
+import { allocate, makeEndpoint } from "./endpoint.js"
+import { SimulatedLines } from "./gpio/simulated-lines.js"
+import { simulatedCommands } from "./shell/simulated-commands.js"
+
+export function makeSimulatedEndpoint(board: string): DeviceEndpoint {
+  const now = () => ds.millis()
+  const bus = new SimulatedBus(demoChips(now, allocate), allocate)
+  const lines = new SimulatedLines(now)
+  return makeEndpoint({
+    board,
+    hasSimulatedChips: true,
+    controller: bus,
+    lines,
+    commands: simulatedCommands(bus, lines),
+    chipName: (address) => bus.chipName(address),
+  })
+}
