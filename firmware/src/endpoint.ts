@@ -78,21 +78,28 @@ export function makeEndpoint(parts: FirmwareParts): DeviceEndpoint {
   // the shell's commands need the endpoint, which needs the console's device, which needs the shell
   const made: DeviceEndpoint[] = []
   if (isDeviceWanted("console")) {
+    const shells: Shell[] = []
     const common = commonCommands({
       title,
       endpoint: () => made[0],
+      shell: () => shells[0],
       devices,
       controller: parts.controller,
       chipName: parts.chipName === undefined ? nameless : parts.chipName,
       lines: parts.lines,
       noBytes,
       pause: letOthersRun,
+      runLater: (delayMs, words) => {
+        const task = async () => {
+          await ds.sleep(delayMs)
+          await shells[0].runInBackground(words)
+        }
+        task.start()
+      },
     })
-    const shell = new Shell(
-      parts.commands === undefined ? common : [...common, ...parts.commands],
-      allocate,
-      waitForRoom,
-    )
+    const special = parts.commands === undefined ? [] : parts.commands
+    const shell = new Shell([...common, ...special], allocate, waitForRoom)
+    shells.push(shell)
     types.push(devices.makeConsole(shell, types.length))
     const runLine = async () => {
       await shell.runLine()

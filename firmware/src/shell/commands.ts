@@ -6,13 +6,14 @@ import { GPIO_DIRECTION_IN, GPIO_DIRECTION_OUT } from "../../../shared-protocol/
 import type { GpioLines } from "../../../shared-protocol/src/device/gpio-lines.js"
 import { I2C_DONE, type I2cController } from "../../../shared-protocol/src/device/i2c-controller.js"
 import type { DeviceSet } from "./device-set.js"
-import type { Command, Shell } from "./shell.js"
+import type { Command, CommandOutput, Shell } from "./shell.js"
 import { hex2, pad, parseNumber } from "./words.js"
 
 /** What the commands look at and change. */
 export interface ShellWorld {
   readonly title: string
   readonly endpoint: () => DeviceEndpoint
+  readonly shell: () => Shell
   readonly devices: DeviceSet
   readonly controller: I2cController
   /** The part at an I2C address where that is known, else "". */
@@ -20,6 +21,8 @@ export interface ShellWorld {
   readonly lines: GpioLines | undefined
   readonly noBytes: ByteBuf
   readonly pause: () => Promise<void>
+  /** Runs a command's words in so many milliseconds, whoever is connected then. */
+  readonly runLater: (delayMs: number, words: readonly string[]) => void
 }
 
 const FIRST_ADDRESS = 0x08
@@ -31,143 +34,158 @@ const FLOOD_LINE = "0123456789abcdefghijklmnopqrstuvwxyz"
 /** The commands, in the order of their help. */
 export function commonCommands(world: ShellWorld): Command[] {
   return [
-    { name: "help", usage: "help                      this list", run: async (shell) => await shell.help() },
+    {
+      name: "help",
+      usage: "help                      this list",
+      run: async (out) => await world.shell().help(out),
+    },
     {
       name: "devices",
       usage: "devices                   the virtio devices, by number",
-      run: async (shell) => await showDevices(world, shell),
+      run: async (out) => await showDevices(world, out),
     },
     {
       name: "plug",
       usage: "plug NAME                 add a device: i2c, gpio, rng",
-      run: async (shell, words) => await plug(world, shell, words),
+      run: async (out, words) => await plug(world, out, words),
     },
     {
       name: "unplug",
       usage: "unplug NUMBER             remove a device",
-      run: async (shell, words) => await unplug(world, shell, words),
+      run: async (out, words) => await unplug(world, out, words),
     },
     {
       name: "fail",
       usage: "fail NUMBER               have a device ask for its reset",
-      run: async (shell, words) => await failDevice(world, shell, words),
+      run: async (out, words) => await failDevice(world, out, words),
     },
     {
       name: "chips",
       usage: "chips                     who answers on the I2C bus",
-      run: async (shell) => await showChips(world, shell),
+      run: async (out) => await showChips(world, out),
     },
     {
       name: "pins",
       usage: "pins                      the GPIO lines",
-      run: async (shell) => await showPins(world, shell),
+      run: async (out) => await showPins(world, out),
     },
     {
       name: "stats",
       usage: "stats                     what has happened so far",
-      run: async (shell) => await showStats(world, shell),
+      run: async (out) => await showStats(world, out),
     },
     {
       name: "size",
       usage: "size COLS ROWS            give the console another size",
-      run: async (shell, words) => await resize(world, shell, words),
+      run: async (out, words) => await resize(world, out, words),
+    },
+    {
+      name: "later",
+      usage: "later MS COMMAND...       do it in so many milliseconds",
+      run: async (out, words) => await later(world, out, words),
     },
     {
       name: "flood",
       usage: "flood LINES               print numbered lines",
-      run: async (shell, words) => await flood(shell, words),
+      run: async (out, words) => await flood(out, words),
     },
   ]
 }
 
-async function showDevices(world: ShellWorld, shell: Shell): Promise<void> {
+async function showDevices(world: ShellWorld, out: CommandOutput): Promise<void> {
   const devices = world.endpoint().devices
   for (let i = 0; i < devices.length; i++) {
     const device = devices[i]
     const state = device.isLive() ? "in use" : "idle"
-    await shell.print(
+    await out.print(
       `${pad(`${device.devNum}`, 3)} ${pad(world.devices.nameOf(device.type.deviceId), 8)} ${state}`,
     )
   }
 }
 
-async function plug(world: ShellWorld, shell: Shell, words: readonly string[]): Promise<void> {
+async function plug(world: ShellWorld, out: CommandOutput, words: readonly string[]): Promise<void> {
   const type = words.length === 2 ? world.devices.make(words[1]) : undefined
   if (type === undefined) {
-    await shell.print("plug what? i2c, gpio or rng, if this firmware has it")
+    await out.print("plug what? i2c, gpio or rng, if this firmware has it")
     return
   }
   const devNum = world.endpoint().plug(type)
-  shell.log(`device ${devNum} (${words[1]}) plugged in`)
+  await out.print(`device ${devNum} (${words[1]}) plugged in`)
 }
 
-async function unplug(world: ShellWorld, shell: Shell, words: readonly string[]): Promise<void> {
+async function unplug(world: ShellWorld, out: CommandOutput, words: readonly string[]): Promise<void> {
   const devNum = parseNumber(words[1])
   if (devNum === world.devices.consoleNumber) {
-    await shell.print("that is the console that you are reading")
+    await out.print("that is the console that you are reading")
     return
   }
-  if (!world.endpoint().unplug(devNum)) await shell.print("no such device; try devices")
-  else shell.log(`device ${devNum} unplugged`)
+  if (!world.endpoint().unplug(devNum)) await out.print("no such device; try devices")
+  else await out.print(`device ${devNum} unplugged`)
 }
 
-async function failDevice(world: ShellWorld, shell: Shell, words: readonly string[]): Promise<void> {
+async function failDevice(world: ShellWorld, out: CommandOutput, words: readonly string[]): Promise<void> {
   if (!world.endpoint().needsReset(parseNumber(words[1])))
-    await shell.print("no such device in use; try devices")
+    await out.print("no such device in use; try devices")
 }
 
-async function showChips(world: ShellWorld, shell: Shell): Promise<void> {
+async function showChips(world: ShellWorld, out: CommandOutput): Promise<void> {
   for (let address = FIRST_ADDRESS; address <= LAST_ADDRESS; address++) {
     const result = await world.controller.transfer(address, world.noBytes, 0, 0, 0)
-    if (result === I2C_DONE) await shell.print(`${hex2(address)} ${world.chipName(address)}`)
+    if (result === I2C_DONE) await out.print(`${hex2(address)} ${world.chipName(address)}`)
     if (address % PAUSE_AFTER === 0) await world.pause()
   }
 }
 
-async function showPins(world: ShellWorld, shell: Shell): Promise<void> {
+async function showPins(world: ShellWorld, out: CommandOutput): Promise<void> {
   const lines = world.lines
   if (lines === undefined) {
-    await shell.print("no GPIO lines; a board needs the setting virtio.gpio")
+    await out.print("no GPIO lines; a board needs the setting virtio.gpio")
     return
   }
   for (let i = 0; i < lines.names.length; i++) {
     const direction = lines.direction(i)
     const word = direction === GPIO_DIRECTION_OUT ? "output" : direction === GPIO_DIRECTION_IN ? "input" : "-"
     const name = lines.names[i] === "" ? "-" : lines.names[i]
-    await shell.print(`${pad(`${i}`, 3)} ${pad(name, 12)} ${pad(word, 7)} ${lines.read(i)}`)
+    await out.print(`${pad(`${i}`, 3)} ${pad(name, 12)} ${pad(word, 7)} ${lines.read(i)}`)
   }
 }
 
-async function showStats(world: ShellWorld, shell: Shell): Promise<void> {
+async function showStats(world: ShellWorld, out: CommandOutput): Promise<void> {
   const endpoint = world.endpoint()
   const mailbox = endpoint.mailbox
-  await shell.print(world.title)
-  await shell.print(`epoch      ${mailbox.epoch}`)
-  await shell.print(
+  await out.print(world.title)
+  await out.print(`epoch      ${mailbox.epoch}`)
+  await out.print(
     `packets    ${mailbox.resentCount} sent again, ${mailbox.gapCount} missed, ${mailbox.duplicateCount} doubled`,
   )
-  await shell.print(
+  await out.print(
     `messages   ${endpoint.discardedCount} discarded, ${mailbox.malformedCount} packets malformed`,
   )
   const gpio = world.devices.gpio
   if (gpio !== undefined)
-    await shell.print(`gpio       ${gpio.interruptCount} interrupts, ${gpio.mergedCount} edges merged`)
+    await out.print(`gpio       ${gpio.interruptCount} interrupts, ${gpio.mergedCount} edges merged`)
   const rng = world.devices.rng
-  if (rng !== undefined) await shell.print(`rng        ${rng.byteCount} bytes given away`)
+  if (rng !== undefined) await out.print(`rng        ${rng.byteCount} bytes given away`)
 }
 
-async function resize(world: ShellWorld, shell: Shell, words: readonly string[]): Promise<void> {
+async function resize(world: ShellWorld, out: CommandOutput, words: readonly string[]): Promise<void> {
   const cols = parseNumber(words[1])
   const rows = parseNumber(words[2])
   if (cols < 1 || rows < 1 || cols > 0xffff || rows > 0xffff) {
-    await shell.print("size of what? COLS and ROWS, 1 to 65535")
+    await out.print("size of what? COLS and ROWS, 1 to 65535")
     return
   }
   if (world.devices.console !== undefined) world.devices.console.resize(cols, rows)
 }
 
-async function flood(shell: Shell, words: readonly string[]): Promise<void> {
+async function later(world: ShellWorld, out: CommandOutput, words: readonly string[]): Promise<void> {
+  const delayMs = parseNumber(words[1])
+  if (delayMs < 1 || words.length < 3) await out.print("later MS COMMAND...: what, and when?")
+  else world.runLater(delayMs, words.slice(2, words.length))
+}
+
+async function flood(out: CommandOutput, words: readonly string[]): Promise<void> {
   const count = parseNumber(words[1])
-  for (let line = 0; line < count && !shell.isAborted(); line++)
-    await shell.print(`${pad(`${line}`, 7)}${FLOOD_LINE}`)
+  for (let line = 0; line < count && !out.isAborted(); line++)
+    await out.print(`${pad(`${line}`, 7)}${FLOOD_LINE}`)
 }

@@ -16,15 +16,40 @@ const BACKSPACE = 8
 const CARRIAGE_RETURN = 13
 const DELETE = 127
 
+/** Where a command says what it has to say. */
+export interface CommandOutput {
+  /** Prints a line, as soon as there is room for it. */
+  print(text: string): Promise<void>
+  /** Whether nobody waits for the output any more. */
+  isAborted(): boolean
+}
+
 export interface Command {
   readonly name: string
   /** What it takes and does, one line of help. */
   readonly usage: string
   /** `words` begins with the command's name. */
-  readonly run: (shell: Shell, words: readonly string[]) => Promise<void>
+  readonly run: (out: CommandOutput, words: readonly string[]) => Promise<void>
 }
 
-export class Shell implements ConsoleProgram {
+/** What a command has to say when nobody waits for it goes to the log. */
+class LogOutput implements CommandOutput {
+  private readonly shell: Shell
+
+  constructor(shell: Shell) {
+    this.shell = shell
+  }
+
+  async print(text: string): Promise<void> {
+    this.shell.log(text)
+  }
+
+  isAborted(): boolean {
+    return false
+  }
+}
+
+export class Shell implements ConsoleProgram, CommandOutput {
   /** Called when there is output. */
   onOutput: () => void = doNothing
   /** Called when there is room for input again. */
@@ -105,7 +130,7 @@ export class Shell implements ConsoleProgram {
     this.runs = this.generation
     const words = this.line.split(" ").filter((word) => word !== "")
     if (this.isTooLong) await this.print(`a line has at most ${MAX_LINE} characters`)
-    else if (words.length > 0) await this.runCommand(words)
+    else if (words.length > 0) await this.runCommand(this, words)
     await this.say(PROMPT)
     this.isRunning = false
     if (this.isAborted()) return // another driver's line may wait by now
@@ -133,19 +158,24 @@ export class Shell implements ConsoleProgram {
     this.onOutput()
   }
 
-  /** A line of help for each command. */
-  async help(): Promise<void> {
-    for (let i = 0; i < this.commands.length; i++) await this.print(this.commands[i].usage)
+  /** Runs a command whose output goes to the log. */
+  async runInBackground(words: readonly string[]): Promise<void> {
+    await this.runCommand(new LogOutput(this), words)
   }
 
-  private async runCommand(words: readonly string[]): Promise<void> {
+  /** A line of help for each command. */
+  async help(out: CommandOutput): Promise<void> {
+    for (let i = 0; i < this.commands.length; i++) await out.print(this.commands[i].usage)
+  }
+
+  private async runCommand(out: CommandOutput, words: readonly string[]): Promise<void> {
     for (let i = 0; i < this.commands.length; i++) {
       const command = this.commands[i]
       if (command.name !== words[0]) continue
-      await command.run(this, words)
+      await command.run(out, words)
       return
     }
-    await this.print(`${words[0]}: no such command; try help`)
+    await out.print(`${words[0]}: no such command; try help`)
   }
 
   private async say(text: string): Promise<void> {

@@ -2,7 +2,7 @@
 
 import type { SimulatedBus } from "../chips/simulated-bus.js"
 import type { SimulatedLines } from "../gpio/simulated-lines.js"
-import type { Command, Shell } from "./shell.js"
+import type { Command, CommandOutput } from "./shell.js"
 import { hex2, parseNumber } from "./words.js"
 
 const PRESS_MS = 200
@@ -14,45 +14,49 @@ export function simulatedCommands(bus: SimulatedBus, lines: SimulatedLines): Com
     {
       name: "chip",
       usage: "chip add|remove ADDRESS   plug a simulated I2C chip, or unplug it",
-      run: async (shell, words) => await changeChip(bus, shell, words),
+      run: async (out, words) => await changeChip(bus, out, words),
     },
     {
       name: "press",
       usage: "press [MS]                press the button, for 200 ms",
-      run: async (shell, words) => await press(lines, shell, words),
+      run: async (out, words) => await press(lines, out, words),
     },
     {
       name: "pattern",
       usage: "pattern LINE BITS MS      have an input show 0 and 1, each so long",
-      run: async (shell, words) => await setPattern(lines, shell, words),
+      run: async (out, words) => await setPattern(lines, out, words),
     },
   ]
 }
 
-async function changeChip(bus: SimulatedBus, shell: Shell, words: readonly string[]): Promise<void> {
+async function changeChip(bus: SimulatedBus, out: CommandOutput, words: readonly string[]): Promise<void> {
   const address = parseNumber(words[2])
   const isAdd = words[1] === "add"
-  if (!isAdd && words[1] !== "remove") await shell.print("chip add ADDRESS, or chip remove ADDRESS")
+  if (!isAdd && words[1] !== "remove") await out.print("chip add ADDRESS, or chip remove ADDRESS")
   else if (!(isAdd ? bus.plug(address) : bus.unplug(address)))
-    await shell.print(isAdd ? "no chip with that address was removed" : "no chip there; try chips")
-  else shell.log(`chip ${hex2(address)} ${isAdd ? "added" : "removed"}`)
+    await out.print(isAdd ? "no chip with that address was removed" : "no chip there; try chips")
+  else await out.print(`chip ${hex2(address)} ${isAdd ? "added" : "removed"}`)
 }
 
-async function press(lines: SimulatedLines, shell: Shell, words: readonly string[]): Promise<void> {
+async function press(lines: SimulatedLines, out: CommandOutput, words: readonly string[]): Promise<void> {
   const forMs = words.length > 1 ? parseNumber(words[1]) : PRESS_MS
-  if (forMs < 0) await shell.print("press for how long? milliseconds")
+  if (forMs < 0) await out.print("press for how long? milliseconds")
   else lines.press(forMs)
 }
 
-async function setPattern(lines: SimulatedLines, shell: Shell, words: readonly string[]): Promise<void> {
+async function setPattern(
+  lines: SimulatedLines,
+  out: CommandOutput,
+  words: readonly string[],
+): Promise<void> {
   const named = lines.names.indexOf(words[1])
   const line = named >= 0 ? named : parseNumber(words[1])
   const bits = words[2] === undefined ? "" : words[2]
   const stepMs = parseNumber(words[3])
   let isBinary = bits !== "" && bits.length <= MAX_PATTERN_BITS
   for (let i = 0; i < bits.length; i++) if (bits[i] !== "0" && bits[i] !== "1") isBinary = false
-  if (line < 0 || line >= lines.names.length) await shell.print("no such line; try pins")
+  if (line < 0 || line >= lines.names.length) await out.print("no such line; try pins")
   else if (!isBinary || stepMs < MIN_STEP_MS)
-    await shell.print("pattern LINE BITS MS: up to 32 of 0 and 1, and 10 ms or more")
+    await out.print("pattern LINE BITS MS: up to 32 of 0 and 1, and 10 ms or more")
   else lines.setPattern(line, bits, stepMs)
 }

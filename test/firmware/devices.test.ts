@@ -1,0 +1,368 @@
+// All four devices of the simulated firmware, as bytecode in the VM: GPIO, entropy, the console's shell, hot-plug,
+// and that no stream starves I2C.
+
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { PACKET_DATA } from "../../shared-protocol/src/mailbox/packet.js"
+import { SimulatedFirmware, Terminal } from "../support/simulated-firmware.js"
+
+let firmware: SimulatedFirmware
+
+beforeEach(async () => {
+  firmware = await SimulatedFirmware.boot()
+})
+
+afterEach(async () => {
+  expect(firmware.panics).toEqual([])
+  await firmware.stop()
+})
+
+async function openTerminal(): Promise<Terminal> {
+  return new Terminal(await firmware.run(firmware.board.console()))
+}
+
+describe("the board", () => {
+  it("has four devices", async () => {
+    const devices = await firmware.run(firmware.board.devices())
+    expect(devices.map(({ devNum, info }) => [devNum, info?.deviceId])).toEqual([
+      [0, 34],
+      [1, 41],
+      [2, 4],
+      [3, 3],
+    ])
+  })
+
+  it("initialises none before it is used, and the first as fast as ever", async () => {
+    let packets = 0
+    firmware.trace.onPacket.on((direction, packet) => {
+      if (direction === "in" && (packet[0] ?? 0) & PACKET_DATA) packets++
+    })
+    const before = firmware.clock.now()
+    const i2c = await firmware.run(firmware.board.i2c())
+    expect(firmware.clock.now() - before).toBeLessThan(450) // one GET_DEVICE_INFO for each of the other three
+    console.info(`i2c ready after ${firmware.clock.now() - before} virtual ms and ${packets} packets`)
+    expect(await firmware.run(i2c.readByte(0x54, 14))).toBe(0x66)
+    const devices = await firmware.run(firmware.board.devices())
+    expect(devices.map(({ status }) => status)).toEqual([15, 0, 0, 0])
+  })
+})
+
+describe("GPIO", () => {
+  it("lights the LED, and passes a level through the wire from OUT to IN", async () => {
+    const chip = await firmware.run(firmware.board.gpio())
+    expect(chip.names).toEqual(["LED", "BUTTON", "CLOCK", "OUT", "IN", undefined, undefined])
+    await firmware.run(chip.output("LED", 1))
+    expect(await firmware.run(chip.getValue("LED"))).toBe(1)
+    await firmware.run(chip.output("OUT", 1))
+    expect(await firmware.run(chip.input("IN"))).toBe(1)
+    await expect(firmware.run(chip.output("BUTTON", 1))).rejects.toMatchObject({ code: "DEVICE_FAILED" })
+    const terminal = await openTerminal()
+    const pins = await firmware.run(terminal.type("pins"))
+    expect(pins).toContain("0   LED          output  1\n")
+    expect(pins).toContain("4   IN           input   1\n")
+  })
+
+  it("tells every edge of the clock, in order and half a second apart", async () => {
+    const chip = await firmware.run(firmware.board.gpio())
+    const watch = await firmware.run(chip.watch(["CLOCK"]))
+    const seen: { edge: string; timestampMs: number }[] = []
+    const reading = (async () => {
+      for await (const edge of watch) if (seen.push(edge) === 8) return
+    })()
+    await firmware.run(reading)
+    await firmware.run(watch.close())
+    for (const [at, { edge, timestampMs }] of seen.entries()) {
+      expect(edge).toBe((seen[0]?.edge === "rising" ? ["rising", "falling"] : ["falling", "rising"])[at % 2])
+      const sinceMs = timestampMs - (seen[0]?.timestampMs ?? 0)
+      expect(Math.abs(sinceMs - 500 * at)).toBeLessThan(50)
+    }
+  })
+
+  it("tells the edges of a pattern and of the button that a person types", async () => {
+    const chip = await firmware.run(firmware.board.gpio())
+    const terminal = await openTerminal()
+    await firmware.run(terminal.type("pattern 5 00101100 100"))
+    const watch = await firmware.run(chip.watch([5, "BUTTON"]))
+    const seen: string[] = []
+    const reading = (async () => {
+      for await (const { offset, edge } of watch) if (seen.push(`${offset} ${edge}`) === 6) return
+    })()
+    await firmware.run(reading)
+    // 0 0 1 0 1 1 0 0, from wherever the watch began
+    const run = "5 rising,5 falling,5 rising,5 falling,5 rising,5 falling,5 rising"
+    expect(run).toContain(seen.join(","))
+    await firmware.run(terminal.type("pattern 5 0 100"))
+    seen.length = 0
+    const pressed = (async () => {
+      for await (const { name, edge } of watch) if (name === "BUTTON" && seen.push(edge) === 2) return
+    })()
+    await firmware.run(terminal.type("press"))
+    await firmware.run(pressed)
+    expect(seen).toEqual(["rising", "falling"])
+    await firmware.run(watch.close())
+  })
+})
+
+describe("entropy", () => {
+  it("looks random: bits, bytes, runs and neighbours of 20,000 bytes, and never the same twice", async () => {
+    const rng = await firmware.run(firmware.board.rng())
+    const bytes = await firmware.run(rng.read(20_000))
+    const bits = bytes.length * 8
+    const ones = bytes.reduce((sum, byte) => sum + byte.toString(2).replaceAll("0", "").length, 0)
+    // six standard deviations: a sound source fails this once in 500 million runs
+    expect(Math.abs(ones - bits / 2)).toBeLessThan(6 * Math.sqrt(bits / 4))
+    const counts = new Array<number>(256).fill(0)
+    for (const byte of bytes) counts[byte] = (counts[byte] ?? 0) + 1
+    const expected = bytes.length / 256
+    const chiSquare = counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0)
+    expect(Math.abs(chiSquare - 255)).toBeLessThan(6 * Math.sqrt(2 * 255))
+    const mean = bytes.reduce((sum, byte) => sum + byte, 0) / bytes.length
+    let product = 0
+    for (let at = 1; at < bytes.length; at++)
+      product += ((bytes[at] ?? 0) - mean) * ((bytes[at - 1] ?? 0) - mean)
+    const variance = (256 ** 2 - 1) / 12
+    expect(Math.abs(product / (variance * Math.sqrt(bytes.length)))).toBeLessThan(6)
+    const blocks = new Set<string>()
+    for (let at = 0; at < bytes.length; at += 16) blocks.add(bytes.subarray(at, at + 16).toString())
+    expect(blocks.size).toBe(bytes.length / 16)
+  })
+
+  it("is what the machine's randomness makes of it, not a row that every boot repeats", async () => {
+    const first = await firmware.run((await firmware.run(firmware.board.rng())).read(32))
+    await firmware.stop()
+    firmware = await SimulatedFirmware.boot()
+    expect(await firmware.run((await firmware.run(firmware.board.rng())).read(32))).not.toEqual(first)
+  })
+})
+
+describe("the console", () => {
+  it("has the log, and a shell with help", async () => {
+    const terminal = await openTerminal()
+    const help = await firmware.run(terminal.type("help"))
+    expect(help).toMatch(/^virtio-msg 0\.1\.0 on DeviceScript Simulator/)
+    for (const command of ["chips", "stats", "pins", "plug", "press", "later"])
+      expect(help).toContain(`\n${command} `)
+    expect(await firmware.run(terminal.type("nonsense"))).toBe("nonsense: no such command; try help\n")
+    expect(await firmware.run(terminal.type(""))).toBe("")
+    expect(await firmware.run(terminal.type(`x${"y".repeat(100)}`))).toBe(
+      "a line has at most 80 characters\n",
+    )
+    expect(await firmware.run(terminal.type("helq\bp"))).toBe(help.slice(help.indexOf("help ")))
+  })
+
+  it("knows the chips, the devices and what happened", async () => {
+    const terminal = await openTerminal()
+    await firmware.run(terminal.type(""))
+    expect(await firmware.run(terminal.type("chips"))).toBe(
+      "0x48 lm75\n0x50 24c02\n0x54 ram\n0x56 ram\n0x76 bme280\n",
+    )
+    expect(await firmware.run(terminal.type("devices"))).toBe(
+      "0   i2c      idle\n1   gpio     idle\n2   rng      idle\n3   console  in use\n",
+    )
+    const stats = await firmware.run(terminal.type("stats"))
+    expect(stats).toMatch(/^virtio-msg .*\nepoch +\d+\npackets +0 sent again, 0 missed, 0 doubled\n/)
+  })
+
+  it("loses no byte of a flood under a slow reader", async () => {
+    const port = await firmware.run(firmware.board.console())
+    await firmware.run(port.write(new TextEncoder().encode("flood 300\n")))
+    await firmware.clock.advance(20_000) // nobody reads
+    let text = ""
+    const reading = (async () => {
+      for await (const bytes of port) {
+        text += new TextDecoder().decode(bytes)
+        if (text.endsWith("m4> ")) return
+        await new Promise<void>((resolve) => firmware.clock.schedule(70, resolve))
+      }
+    })()
+    await firmware.run(reading, 600_000)
+    const lines = text.split("\n").filter((line) => /^\d/.test(line))
+    expect(lines).toEqual(
+      Array.from({ length: 300 }, (_, at) => `${`${at}`.padEnd(7)}0123456789abcdefghijklmnopqrstuvwxyz`),
+    )
+  })
+
+  it("holds typed lines while a command runs, and then does them in order", async () => {
+    const port = await firmware.run(firmware.board.console())
+    const terminal = new Terminal(port)
+    const typed = new TextEncoder().encode(`flood 20\n${"x".repeat(70)}\n`.repeat(10))
+    const written = port.write(typed)
+    const seen: string[] = []
+    for (let at = 0; at < 20; at++) seen.push(await firmware.run(terminal.until("m4> ")))
+    await firmware.run(written)
+    expect(seen.filter((text) => text.includes("19     0123"))).toHaveLength(10)
+    expect(seen.filter((text) => text.includes("no such command"))).toHaveLength(10)
+  })
+
+  it("V10: has another size when told so", async () => {
+    const port = await firmware.run(firmware.board.console())
+    const terminal = new Terminal(port)
+    const sizes: unknown[] = []
+    port.onResize.on((size) => sizes.push(size))
+    await firmware.run(terminal.type("size 132 50"))
+    await firmware.clock.advance(200)
+    expect(sizes).toEqual([{ cols: 132, rows: 50 }])
+    expect(await firmware.run(terminal.type("size 0 1"))).toMatch(/^size of what/)
+  })
+
+  it("forgets the command of a driver that has gone", async () => {
+    const port = await firmware.run(firmware.board.console())
+    await firmware.run(port.write(new TextEncoder().encode("flood 100000\n")))
+    await firmware.clock.advance(500)
+    await firmware.run(port.device.reset())
+    await firmware.clock.advance(500)
+    const terminal = new Terminal(port)
+    expect(await firmware.run(terminal.type("nonsense"))).toBe("nonsense: no such command; try help\n")
+  })
+})
+
+describe("hot-plug", () => {
+  it("B33 B34: devices come and go by command, with new numbers, and calls in flight end", async () => {
+    const terminal = await openTerminal()
+    const events: string[] = []
+    firmware.board.onDevice(({ deviceNumber, busState }) => events.push(`${deviceNumber} ${busState}`))
+    const rng = await firmware.run(firmware.board.rng(2))
+    const reading = rng.read(100_000)
+    reading.catch(() => {})
+    expect(await firmware.run(terminal.type("unplug 2"))).toContain("device 2 unplugged\n")
+    await expect(firmware.run(reading)).rejects.toMatchObject({ code: "DEVICE_REMOVED" })
+    expect(await firmware.run(terminal.type("plug rng"))).toContain("device 4 (rng) plugged in\n")
+    expect(events).toEqual(["2 2", "4 1"])
+    expect((await firmware.run((await firmware.run(firmware.board.rng())).read(10))).length).toBe(10)
+    expect(await firmware.run(terminal.type("unplug 2"))).toBe("no such device; try devices\n")
+    expect(await firmware.run(terminal.type("unplug 3"))).toBe("that is the console that you are reading\n")
+    expect(await firmware.run(terminal.type("plug thing"))).toMatch(/^plug what\?/)
+  })
+
+  it("I2C itself can go and come back, in the middle of transfers", async () => {
+    const terminal = await openTerminal()
+    const i2c = await firmware.run(firmware.board.i2c())
+    const reads = Array.from({ length: 100 }, () => i2c.readByte(0x54, 0))
+    const outcomes = Promise.allSettled(reads)
+    await firmware.run(terminal.type("unplug 0"))
+    for (const outcome of await firmware.run(outcomes))
+      if (outcome.status === "rejected") expect(outcome.reason).toMatchObject({ code: "DEVICE_REMOVED" })
+    await expect(firmware.run(firmware.board.i2c())).rejects.toMatchObject({ code: "NOT_FOUND" })
+    await firmware.run(terminal.type("plug i2c"))
+    const again = await firmware.run(firmware.board.i2c())
+    expect(again.device.devNum).toBe(4)
+    expect(await firmware.run(again.readByte(0x54, 14))).toBe(0x66)
+  })
+
+  it("a device can be unplugged and plugged many times without the board running out of memory", async () => {
+    const terminal = await openTerminal()
+    await firmware.run(terminal.type(""))
+    for (let at = 4; at < 40; at++) {
+      expect(await firmware.run(terminal.type("plug gpio"))).toContain(`device ${at} (gpio) plugged in`)
+      const chip = await firmware.run(firmware.board.gpio(at))
+      expect(await firmware.run(chip.getValue("LED"))).toBe(0)
+      expect(await firmware.run(terminal.type(`unplug ${at}`))).toContain(`device ${at} unplugged`)
+    }
+  })
+
+  it("simulated chips come and go, and keep what they have", async () => {
+    const terminal = await openTerminal()
+    const i2c = await firmware.run(firmware.board.i2c())
+    await firmware.run(i2c.writeByte(0x54, 3, 0xab))
+    expect(await firmware.run(terminal.type("chip remove 0x54"))).toContain("chip 0x54 removed\n")
+    await expect(firmware.run(i2c.readByte(0x54, 3))).rejects.toMatchObject({ code: "NACK" })
+    expect(await firmware.run(terminal.type("chip add 0x54"))).toContain("chip 0x54 added\n")
+    expect(await firmware.run(i2c.readByte(0x54, 3))).toBe(0xab)
+    expect(await firmware.run(terminal.type("chip add 0x54"))).toBe("no chip with that address was removed\n")
+  })
+
+  it("V-S1: a device asks for its reset, and the next call initialises it again", async () => {
+    const terminal = await openTerminal()
+    const chip = await firmware.run(firmware.board.gpio())
+    const watch = await firmware.run(chip.watch(["IN"]))
+    const next = watch[Symbol.asyncIterator]().next()
+    next.catch(() => {})
+    await firmware.run(terminal.type("fail 1"))
+    await expect(firmware.run(next)).rejects.toMatchObject({ code: "DEVICE_FAILED" })
+    expect(chip.device.status & 0x40).toBe(0x40)
+    await firmware.run(chip.output("LED", 1))
+    expect(chip.device.status).toBe(15)
+    expect(await firmware.run(terminal.type("fail 2"))).toBe("no such device in use; try devices\n")
+  })
+
+  it("what was ordered for later happens when nobody listens", async () => {
+    const terminal = await openTerminal()
+    await firmware.run(terminal.type("later 700 plug rng"))
+    const events: number[] = []
+    firmware.board.onDevice(({ deviceNumber }) => events.push(deviceNumber))
+    await firmware.clock.advance(500)
+    expect(events).toEqual([])
+    await firmware.clock.advance(500)
+    expect(events).toEqual([4])
+  })
+})
+
+describe("fairness under the throttle", () => {
+  /** The virtual milliseconds of register reads, one after another. */
+  async function latencies(count: number): Promise<number[]> {
+    const i2c = await firmware.run(firmware.board.i2c())
+    const took: number[] = []
+    for (let at = 0; at < count; at++) {
+      const before = firmware.clock.now()
+      await firmware.run(i2c.readByte(0x54, 14))
+      took.push(firmware.clock.now() - before)
+    }
+    return took
+  }
+
+  const worst = (values: number[]) => Math.max(...values)
+
+  it("I2C is served within three packets' time during a console flood, an entropy stream and a GPIO storm", async () => {
+    const quiet = await latencies(50)
+    const port = await firmware.run(firmware.board.console())
+    await firmware.run(port.write(new TextEncoder().encode("flood 100000\n")))
+    let consoleBytes = 0
+    const drain = (async () => {
+      for await (const bytes of port) consoleBytes += bytes.length
+    })()
+    const rng = await firmware.run(firmware.board.rng())
+    let randomBytes = 0
+    const pour = (async () => {
+      for await (const bytes of rng.stream(1_000_000)) randomBytes += bytes.length
+    })()
+    const chip = await firmware.run(firmware.board.gpio())
+    const watch = await firmware.run(chip.watch(["CLOCK"]))
+    let edges = 0
+    const follow = (async () => {
+      for await (const _ of watch) edges++
+    })()
+    for (const stream of [drain, pour, follow]) stream.catch(() => {})
+    const before = firmware.clock.now()
+    const loaded = await latencies(150)
+    const seconds = (firmware.clock.now() - before) / 1000
+    console.info(
+      `I2C register reads: ${worst(quiet).toFixed(0)} ms at worst when quiet, ${worst(loaded).toFixed(0)} ms under load ` +
+        `(${(150 / seconds).toFixed(0)}/s), beside ${(consoleBytes / seconds).toFixed(0)} B/s of console, ` +
+        `${(randomBytes / seconds).toFixed(0)} B/s of entropy and ${edges} edges in ${seconds.toFixed(1)} s`,
+    )
+    expect(worst(loaded)).toBeLessThan(worst(quiet) + 3 * 20)
+    expect(consoleBytes / seconds).toBeGreaterThan(1000)
+    expect(randomBytes / seconds).toBeGreaterThan(1000)
+    expect(edges).toBeGreaterThan(seconds)
+  })
+
+  it("a GPIO storm on every line does not hold I2C up, and I2C does not hold GPIO up", async () => {
+    const quiet = await latencies(50)
+    const terminal = await openTerminal()
+    for (const line of [5, 6]) await firmware.run(terminal.type(`pattern ${line} 01 10`))
+    const chip = await firmware.run(firmware.board.gpio())
+    const watch = await firmware.run(chip.watch([5, 6], { edges: "rising" }))
+    let edges = 0
+    const follow = (async () => {
+      for await (const _ of watch) edges++
+    })()
+    follow.catch(() => {})
+    const before = firmware.clock.now()
+    const loaded = await latencies(100)
+    const seconds = (firmware.clock.now() - before) / 1000
+    console.info(
+      `${(edges / seconds).toFixed(0)} edges/s beside ${(100 / seconds).toFixed(0)} register reads/s`,
+    )
+    expect(worst(loaded)).toBeLessThan(worst(quiet) + 2 * 20)
+    expect(edges / seconds).toBeGreaterThan(20)
+  })
+})
