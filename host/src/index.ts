@@ -8,6 +8,7 @@ export { type Clock, systemClock, type Timer, VirtualClock } from "./clock.js"
 
 // --- console, GPIO, entropy ---
 export { ConsolePort, type ConsoleSize } from "./driver/console-port.js"
+export { ConsoleShell } from "./driver/console-shell.js"
 export { Driver } from "./driver/driver.js"
 export { GpioChip, type GpioDirection, type GpioLineInfo } from "./driver/gpio-chip.js"
 export { type GpioEdge, GpioWatch, type GpioWatchOptions } from "./driver/gpio-watch.js"

@@ -8,6 +8,7 @@ import { DEVICE_REMOVED, type DeviceEvent } from "../../shared-protocol/src/mess
 import type { HelloResponse } from "../../shared-protocol/src/messages/hello.js"
 import type { Bus } from "./bus/bus.js"
 import { ConsolePort } from "./driver/console-port.js"
+import { ConsoleShell } from "./driver/console-shell.js"
 import type { Driver } from "./driver/driver.js"
 import { GpioChip } from "./driver/gpio-chip.js"
 import { I2cAdapter, type I2cAdapterOptions } from "./driver/i2c-adapter.js"
@@ -81,6 +82,11 @@ export class OpenedBus {
   /** The console, as `i2c`. */
   console(devNum?: number): Promise<ConsolePort> {
     return this.#use(CONSOLE, devNum, (device) => new ConsolePort(device))
+  }
+
+  /** The shell that our firmware has on its console. */
+  async shell(devNum?: number): Promise<ConsoleShell> {
+    return new ConsoleShell(await this.console(devNum))
   }
 
   /** The driver of device `devNum`, whichever type it has; undefined when the library has none for it. */

@@ -78,7 +78,9 @@ describe.concurrent("info", () => {
           "  Config   0 bytes",
           "  Feature  VIRTIO_I2C_F_ZERO_LENGTH_REQUEST \\(0\\), selected",
           "(  Feature  VIRTIO_\\w+ \\(\\d+\\), (selected|offered)\n)+" +
-            `  Queue 0  \\d+ of at most \\d+ descriptors, table 1:${hex4}, available ring 1:${hex4}, used ring 2:${hex4}\n$`,
+            `  Queue 0  \\d+ of at most \\d+ descriptors, table 1:${hex4}, available ring 1:${hex4}, used ring 2:${hex4}`,
+          "",
+          "Device 1   virtio-gpio \\(41\\)",
         ].join("\n"),
       ),
     )
@@ -127,6 +129,25 @@ describe.concurrent("info", () => {
             },
           ],
         },
+        ...[
+          { deviceId: 41, type: "virtio-gpio", configSize: 8, feature: "VIRTIO_GPIO_F_IRQ", queues: 2 },
+          { deviceId: 4, type: "virtio-rng", configSize: 0, feature: "VIRTIO_F_VERSION_1", queues: 1 },
+          {
+            deviceId: 3,
+            type: "virtio-console",
+            configSize: 12,
+            feature: "VIRTIO_CONSOLE_F_SIZE",
+            queues: 2,
+          },
+        ].map(({ feature, queues, ...device }, at) =>
+          expect.objectContaining({
+            ...device,
+            number: at + 1,
+            status: "ACKNOWLEDGE | DRIVER | DRIVER_OK | FEATURES_OK",
+            features: expect.arrayContaining([expect.objectContaining({ name: feature, selected: true })]),
+            queues: Array.from({ length: queues }, () => expect.objectContaining({ enabled: true })),
+          }),
+        ),
       ],
     })
   })

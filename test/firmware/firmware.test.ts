@@ -12,7 +12,6 @@ import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
 import { VmPort } from "../../host/src/vm/vm-port.js"
 import { I2C_MAX_TRANSFER_BYTES } from "../../shared-protocol/src/device/i2c-controller.js"
 import { compileFirmware } from "../support/compile-firmware.js"
-import { Terminal } from "../support/simulated-firmware.js"
 
 async function boot(program: Uint8Array, options: I2cAdapterOptions = {}) {
   const clock = new VirtualClock(1000)
@@ -178,9 +177,10 @@ describe("the hardware build's GPIO", () => {
         expect.stringContaining(`pin ${what}`),
       ),
     )
-    const terminal = new Terminal(await clock.run(board.console()))
-    const said = await clock.run(terminal.type("pins"))
-    expect(said).toContain("gpio: the board exposes no pin 99\ngpio: the board exposes no pin x\n")
+    const shell = await clock.run(board.shell())
+    expect(await clock.run(shell.log())).toContain(
+      "gpio: the board exposes no pin 99\ngpio: the board exposes no pin x\n",
+    )
     await board.close()
 
     const bare = await boot(readFirmware("hardware"))
@@ -194,8 +194,8 @@ describe("the hardware build's GPIO", () => {
     const link = new JacdacLink(new VmPort(new VirtualMachine({ program, clock })), clock)
     const board = new OpenedBus(await clock.run(Bus.open(link, { clock })))
     expect((await clock.run(board.devices())).map(({ info }) => info?.deviceId)).toEqual([41, 3])
-    const terminal = new Terminal(await clock.run(board.console()))
-    expect(await clock.run(terminal.type("devices"))).toContain("0   gpio     idle\n1   console  in use\n")
+    const shell = await clock.run(board.shell())
+    expect(await clock.run(shell.run("devices"))).toBe("0   gpio     idle\n1   console  in use\n")
     await board.close()
   })
 })

@@ -3,7 +3,6 @@
 
 import { Bus } from "../../host/src/bus/bus.js"
 import { VirtualClock } from "../../host/src/clock.js"
-import type { ConsolePort } from "../../host/src/driver/console-port.js"
 import { JacdacLink } from "../../host/src/link/jacdac-link.js"
 import { OpenedBus } from "../../host/src/open-bus.js"
 import { Trace } from "../../host/src/trace/trace.js"
@@ -43,36 +42,5 @@ export class SimulatedFirmware {
 
   async stop(): Promise<void> {
     await this.clock.run(this.board.close())
-  }
-}
-
-/** A person at the console: types commands, and reads what comes until the prompt. */
-export class Terminal {
-  readonly #port: ConsolePort
-  readonly #output: AsyncIterator<Uint8Array>
-  #text = ""
-
-  constructor(port: ConsolePort) {
-    this.#port = port
-    this.#output = port[Symbol.asyncIterator]()
-  }
-
-  /** What the command printed, log lines included, without the prompt. */
-  async type(line: string): Promise<string> {
-    await this.#port.write(new TextEncoder().encode(`${line}\n`))
-    return (await this.until("m4> ")).slice(0, -"m4> ".length)
-  }
-
-  /** What comes up to `end`, with it. */
-  async until(end: string): Promise<string> {
-    while (!this.#text.includes(end)) {
-      const { done, value } = await this.#output.next()
-      if (done) throw new Error(`the console ended behind: ${this.#text}`)
-      this.#text += new TextDecoder().decode(value)
-    }
-    const at = this.#text.indexOf(end) + end.length
-    const found = this.#text.slice(0, at)
-    this.#text = this.#text.slice(at)
-    return found
   }
 }

@@ -2,22 +2,30 @@
 
 import type { Command } from "commander"
 import { TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION } from "../../../shared-protocol/src/device/bus-responder.js"
-import { VIRTIO_ID_I2C } from "../../../shared-protocol/src/device/i2c.js"
 import { VQUEUE_ENABLED } from "../../../shared-protocol/src/messages/vqueue.js"
 import { toHex } from "../bytes.js"
 import { deviceTypeName, featureBits, featureName, statusName } from "../driver/names.js"
 import type { VirtioDevice } from "../driver/virtio-device.js"
+import { VirtioMsgError } from "../errors.js"
 import type { OpenedBus } from "../open-bus.js"
 import { helpExamples, print, withBus } from "./context.js"
+import { watchDevices } from "./info-watch.js"
+import { untilStopped } from "./until-stopped.js"
 
 export function define(command: Command): void {
   command
     .option("--json", "as JSON")
+    .option("-w, --watch", "go on and tell which devices come and go, until Ctrl-C")
     .addHelpText("after", helpExamples("virtio-msg --port sim info", "virtio-msg --port sim info --json"))
-    .action(async (options: { json?: boolean }, command: Command) => {
-      const report = await withBus(command, gather)
-      if (options.json) print(JSON.stringify(report, undefined, 2))
-      else for (const line of format(report)) print(line)
+    .action(async (options: { json?: boolean; watch?: boolean }, command: Command) => {
+      const stopped = options.watch ? untilStopped() : undefined
+      await withBus(command, async (bus) => {
+        const watching = options.watch ? watchDevices(bus, options.json === true) : undefined
+        const report = await gather(bus)
+        if (options.json) print(JSON.stringify(report, undefined, options.watch ? 0 : 2))
+        else for (const line of format(report)) print(line)
+        if (watching) await Promise.race([watching(), stopped])
+      })
     })
 }
 
@@ -63,8 +71,12 @@ async function gather(bus: OpenedBus): Promise<Report> {
   const devices: DeviceReport[] = []
   for (const found of await bus.devices()) {
     // features and queues show only once a driver has set the device up
-    const isI2c = found.info?.deviceId === VIRTIO_ID_I2C
-    devices.push(describe(isI2c ? (await bus.i2c(found.devNum)).device : found))
+    try {
+      devices.push(describe((await bus.driverOf(found.devNum))?.device ?? found))
+    } catch (error) {
+      // gone while we looked at it
+      if (!(error instanceof VirtioMsgError) || error.code !== "DEVICE_REMOVED") throw error
+    }
   }
   const isStrict = (hello.transportFeatures & TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION) !== 0
   return {

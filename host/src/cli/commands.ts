@@ -42,6 +42,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     "Check a device and its bus, or a driver, against every requirement of virtio-msg.",
     () => import("./command-conform.js"),
   ),
+  entry(
+    "gpio",
+    "Use the microcontroller's GPIO lines: libgpiod 2's tools without the chip's name.",
+    () => import("./command-gpio.js"),
+  ),
+  entry("rng", "Write the microcontroller's random bytes to stdout.", () => import("./command-rng.js")),
+  entry("console", "Talk to the microcontroller's log and shell.", () => import("./command-console.js")),
   entry("sim", "Run the simulated board for other processes to use.", () => import("./command-sim.js")),
   entry(
     "serve",

@@ -1,0 +1,65 @@
+// The shell that our firmware has on its console: a command in, its output out.
+
+import type { ConsolePort } from "./console-port.js"
+
+/** What the firmware prints when a command has ended. */
+export const SHELL_PROMPT = "m4> "
+
+export class ConsoleShell {
+  readonly #port: ConsolePort
+  #output: AsyncIterator<Uint8Array> | undefined
+  #decoder = new TextDecoder()
+  #text = ""
+  #isInStep = false
+
+  constructor(port: ConsolePort) {
+    this.#port = port
+  }
+
+  /**
+   * Runs a command, and resolves with its output; log lines that came meanwhile are among it. One runs after another.
+   * Rejects when the device fails; the next command works then.
+   */
+  async run(command: string): Promise<string> {
+    await this.#getInStep()
+    return this.#exchange(command)
+  }
+
+  /** What the firmware has logged until now, if no command has fetched it. */
+  async log(): Promise<string> {
+    const before = this.#isInStep
+    const text = await this.#getInStep()
+    return before ? this.#exchange("") : text
+  }
+
+  /** The first prompt is the answer to an empty line: before it comes the log. */
+  async #getInStep(): Promise<string> {
+    if (this.#isInStep) return ""
+    this.#text = ""
+    const log = await this.#exchange("")
+    this.#isInStep = true
+    return log
+  }
+
+  async #exchange(line: string): Promise<string> {
+    try {
+      await this.#port.write(new TextEncoder().encode(`${line}\n`))
+      for (;;) {
+        const end = this.#text.indexOf(SHELL_PROMPT)
+        if (end >= 0 && (end === 0 || this.#text[end - 1] === "\n")) {
+          const output = this.#text.slice(0, end)
+          this.#text = this.#text.slice(end + SHELL_PROMPT.length)
+          return output
+        }
+        this.#output ??= this.#port[Symbol.asyncIterator]()
+        const { done, value } = await this.#output.next()
+        if (done) throw new Error("the console was closed")
+        this.#text += this.#decoder.decode(value, { stream: true })
+      }
+    } catch (error) {
+      this.#output = undefined
+      this.#isInStep = false
+      throw error
+    }
+  }
+}
