@@ -8,9 +8,9 @@ import type { GpioLines } from "../../shared-protocol/src/device/gpio-lines.js"
 import type { I2cController } from "../../shared-protocol/src/device/i2c-controller.js"
 import { ConditionedEntropy } from "./entropy.js"
 import { isDeviceWanted } from "./settings.js"
-import { commonCommands } from "./shell/commands.js"
+import { CommonCommands } from "./shell/commands.js"
 import { DeviceSet } from "./shell/device-set.js"
-import { type Command, Shell } from "./shell/shell.js"
+import { type CommandSet, Shell } from "./shell/shell.js"
 
 /** Major, minor, patch, 0: as in package.json. */
 const FIRMWARE_VERSION = [0, 1, 0, 0]
@@ -18,7 +18,11 @@ const FIRMWARE_VERSION = [0, 1, 0, 0]
  * Bytes of each area of the window. Large on purpose: the runtime's allocator fills the whole rest of the
  * free block at every call, so a heap that is mostly taken makes every call several times cheaper.
  */
-const AREA_SIZE = 8192
+const DRIVER_AREA_SIZE = 8192
+const DEVICE_AREA_SIZE = 6144
+/** How many I2C chains the chip remembers beside other devices, and when it has its memory for itself. */
+const REMEMBERED_CHAINS = 16
+const REMEMBERED_CHAINS_ALONE = 64
 /** Between two looks at the GPIO lines while an interrupt is enabled, and while none is. */
 const SAMPLE_MS = 10
 const IDLE_SAMPLE_MS = 50
@@ -35,7 +39,7 @@ export interface FirmwareParts {
   /** None: no GPIO device. */
   readonly lines?: GpioLines
   /** Commands of the shell, besides the common ones. */
-  readonly commands?: readonly Command[]
+  readonly commands?: CommandSet
   /** The part at an I2C address, or "". */
   readonly chipName?: (address: number) => string
   /** Lines for the log. */
@@ -67,6 +71,10 @@ export function makeEndpoint(parts: FirmwareParts): DeviceEndpoint {
     entropy: new ConditionedEntropy(),
     alloc: allocate,
     noBytes,
+    rememberedChains:
+      isDeviceWanted("gpio") || isDeviceWanted("rng") || isDeviceWanted("console")
+        ? REMEMBERED_CHAINS
+        : REMEMBERED_CHAINS_ALONE,
     pause: letOthersRun,
   })
   const types: DeviceType[] = []
@@ -79,10 +87,9 @@ export function makeEndpoint(parts: FirmwareParts): DeviceEndpoint {
   const made: DeviceEndpoint[] = []
   if (isDeviceWanted("console")) {
     const shells: Shell[] = []
-    const common = commonCommands({
+    const common = new CommonCommands({
       title,
       endpoint: () => made[0],
-      shell: () => shells[0],
       devices,
       controller: parts.controller,
       chipName: parts.chipName === undefined ? nameless : parts.chipName,
@@ -97,8 +104,8 @@ export function makeEndpoint(parts: FirmwareParts): DeviceEndpoint {
         task.start()
       },
     })
-    const special = parts.commands === undefined ? [] : parts.commands
-    const shell = new Shell([...common, ...special], allocate, waitForRoom)
+    const sets = parts.commands === undefined ? [common] : [common, parts.commands]
+    const shell = new Shell(sets, allocate, waitForRoom)
     shells.push(shell)
     types.push(devices.makeConsole(shell, types.length))
     const runLine = async () => {
@@ -114,8 +121,8 @@ export function makeEndpoint(parts: FirmwareParts): DeviceEndpoint {
   const endpoint = new DeviceEndpoint({
     alloc: allocate,
     types,
-    driverAreaSize: AREA_SIZE,
-    deviceAreaSize: AREA_SIZE,
+    driverAreaSize: DRIVER_AREA_SIZE,
+    deviceAreaSize: DEVICE_AREA_SIZE,
     identity: {
       board: parts.board,
       firmwareVersion: FIRMWARE_VERSION,

@@ -5,7 +5,7 @@ import type { DeviceEndpoint } from "../../shared-protocol/src/device/device-end
 import { demoChips, SimulatedBus } from "./chips/simulated-bus.js"
 import { allocate, makeEndpoint } from "./endpoint.js"
 import { SimulatedLines } from "./gpio/simulated-lines.js"
-import { simulatedCommands } from "./shell/simulated-commands.js"
+import { SimulatedCommands } from "./shell/simulated-commands.js"
 
 export function makeSimulatedEndpoint(board: string): DeviceEndpoint {
   const now = () => ds.millis()
@@ -16,7 +16,7 @@ export function makeSimulatedEndpoint(board: string): DeviceEndpoint {
     hasSimulatedChips: true,
     controller: bus,
     lines,
-    commands: simulatedCommands(bus, lines),
+    commands: new SimulatedCommands(bus, lines),
     chipName: (address) => bus.chipName(address),
   })
 }

@@ -30,6 +30,8 @@ export class OpenedBus {
   readonly #devices = new Map<number, VirtioDevice>()
   /** Each of the class for its device's type. */
   readonly #drivers = new Map<number, Driver>()
+  /** The devices' numbers, of epoch `#foundIn`. */
+  #numbers: number[] = []
   #foundIn = 0
 
   constructor(bus: Bus) {
@@ -57,6 +59,7 @@ export class OpenedBus {
       return device
     })
     await Promise.all(devices.map((device) => device.getInfo()))
+    this.#numbers = numbers
     this.#foundIn = generation
     return devices
   }
@@ -91,8 +94,8 @@ export class OpenedBus {
 
   /** The driver of device `devNum`, whichever type it has; undefined when the library has none for it. */
   async driverOf(devNum: number): Promise<Driver | undefined> {
-    await this.#find()
-    switch (this.#devices.get(devNum)?.info?.deviceId) {
+    const [number] = await this.#candidates(devNum)
+    switch (number === undefined ? undefined : (await this.#withInfo(number)).info?.deviceId) {
       case VIRTIO_ID_I2C:
         return this.i2c(devNum)
       case VIRTIO_ID_GPIO:
@@ -106,9 +109,23 @@ export class OpenedBus {
     }
   }
 
-  async #find(): Promise<void> {
+  /** What is on the bus, without a question that is not needed: numbers once an epoch, then one device at a time. */
+  async #candidates(devNum: number | undefined): Promise<number[]> {
     await this.bus.whenUp()
-    if (this.#foundIn !== this.bus.generation) await this.devices()
+    if (this.#foundIn !== this.bus.generation) {
+      const { generation } = this.bus
+      this.#numbers = await this.bus.devices()
+      this.#foundIn = generation
+    }
+    return devNum === undefined ? this.#numbers : this.#numbers.filter((number) => number === devNum)
+  }
+
+  /** The device of that number, with its `info` of this epoch. */
+  async #withInfo(devNum: number): Promise<VirtioDevice> {
+    const device = this.#devices.get(devNum) ?? new VirtioDevice(this.bus, devNum)
+    this.#devices.set(devNum, device)
+    if (!device.hasInfo) await device.getInfo()
+    return device
   }
 
   async #use<D extends Driver>(
@@ -116,24 +133,22 @@ export class OpenedBus {
     devNum: number | undefined,
     make: (device: VirtioDevice) => D,
   ): Promise<D> {
-    await this.#find()
-    const device = [...this.#devices.values()].find(
-      (candidate) =>
-        candidate.info?.deviceId === type.deviceId && (devNum === undefined || candidate.devNum === devNum),
-    )
-    if (!device)
-      throw new VirtioMsgError(
-        "NOT_FOUND",
-        devNum === undefined ? `The board has no ${type.name}.` : `Device ${devNum} is no ${type.name}.`,
-        { hint: "See what the board has: virtio-msg info" },
-      )
-    let driver = this.#drivers.get(device.devNum) as D | undefined
-    if (!driver) {
-      driver = make(device)
-      this.#drivers.set(device.devNum, driver)
+    for (const number of await this.#candidates(devNum)) {
+      const device = await this.#withInfo(number)
+      if (device.info?.deviceId !== type.deviceId) continue
+      let driver = this.#drivers.get(number) as D | undefined
+      if (!driver) {
+        driver = make(device)
+        this.#drivers.set(number, driver)
+      }
+      await driver.start()
+      return driver
     }
-    await driver.start()
-    return driver
+    throw new VirtioMsgError(
+      "NOT_FOUND",
+      devNum === undefined ? `The board has no ${type.name}.` : `Device ${devNum} is no ${type.name}.`,
+      { hint: "See what the board has: virtio-msg info" },
+    )
   }
 
   /** Milliseconds that a PING takes. */

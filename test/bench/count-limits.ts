@@ -29,6 +29,6 @@ export const CHIP_LIMITS: Readonly<
 
 /** Bytes of bytecode. */
 export const SIZE_LIMITS: Readonly<Record<string, number>> = {
-  "bytecode, simulated build": 40_000,
-  "bytecode, hardware build": 40_000,
+  "bytecode, simulated build": 65_536,
+  "bytecode, hardware build": 65_536,
 }

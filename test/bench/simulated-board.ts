@@ -2,6 +2,7 @@
 
 import { Bus } from "../../host/src/bus/bus.js"
 import { VirtualClock } from "../../host/src/clock.js"
+import { withSettings } from "../../host/src/deploy/program-image.js"
 import type { I2cAdapter } from "../../host/src/driver/i2c-adapter.js"
 import { encodeCommand } from "../../host/src/link/jacdac-frame.js"
 import { JacdacLink, PACKET_COMMAND } from "../../host/src/link/jacdac-link.js"
@@ -56,7 +57,8 @@ export class SimulatedBoard {
   readonly #trace = new Trace()
   #bus: OpenedBus | undefined
 
-  constructor(program: Uint8Array = readFirmware("simulated")) {
+  /** Without a program, ours as it is deployed for I2C alone, with the chip's memory for itself. */
+  constructor(program = withSettings(readFirmware("simulated"), new Map([["virtio.devices", "i2c"]]))) {
     this.machine = new VirtualMachine({ program, clock: this.clock, loadRuntime: this.engine.loadRuntime })
     this.#trace.onPacket.on((direction, packet) => this.#meter(direction, packet))
     this.#trace.onMessage.on((direction, frame) => {

@@ -43,6 +43,7 @@ describe("the firmware's size", () => {
   it("leaves 12 kB of heap while all four devices are in use", async () => {
     const { clock, log, panics, board, i2c } = await boot(compileFirmware("main-heap"))
     await clock.run(i2c.readBlock(0x50, 0, 256))
+    await clock.run(Promise.all(Array.from({ length: 8 }, () => i2c.readByte(0x54, 14))))
     const chip = await clock.run(board.gpio())
     const watch = await clock.run(chip.watch(["CLOCK", "IN", 5, 6]))
     const rng = await clock.run(board.rng())
@@ -56,7 +57,7 @@ describe("the firmware's size", () => {
     for (const line of log) taken = Math.max(taken, Number(/heap (\d+)/.exec(line)?.[1] ?? 0))
     expect(panics).toEqual([60004]) // out of memory, as it was meant to come
     console.info(`heap free beside the running firmware: ${taken} bytes`)
-    expect(taken).toBeGreaterThan(12 * 1024)
+    expect(taken).toBeGreaterThanOrEqual(12 * 1024)
     await board.close()
   })
 })
@@ -152,7 +153,7 @@ describe("the hardware build", () => {
 })
 
 describe("the hardware build's GPIO", () => {
-  it("is the pins that the setting names, and none without it", async () => {
+  it("is the pins that the setting names, and none without it", { timeout: 60_000 }, async () => {
     const { clock, log, board } = await boot(compileFirmware("main-pins"))
     const chip = await clock.run(board.gpio())
     expect(chip.names).toEqual(["DRIVE", "SENSE", undefined])

@@ -29,10 +29,11 @@ export class SimulatedLines implements GpioLines {
   /** `now` gives milliseconds. */
   constructor(now: () => number) {
     this.now = now
+    const quiet: Pattern = { bits: "0", stepMs: CLOCK_STEP_MS, startMs: 0 }
     for (let i = 0; i < NAMES.length; i++) {
       this.directions.push(GPIO_DIRECTION_NONE)
       this.driven.push(0)
-      this.patterns.push({ bits: i === CLOCK ? "01" : "0", stepMs: CLOCK_STEP_MS, startMs: 0 })
+      this.patterns.push(i === CLOCK ? { bits: "01", stepMs: CLOCK_STEP_MS, startMs: 0 } : quiet)
     }
   }
 

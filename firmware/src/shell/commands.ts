@@ -6,14 +6,13 @@ import { GPIO_DIRECTION_IN, GPIO_DIRECTION_OUT } from "../../../shared-protocol/
 import type { GpioLines } from "../../../shared-protocol/src/device/gpio-lines.js"
 import { I2C_DONE, type I2cController } from "../../../shared-protocol/src/device/i2c-controller.js"
 import type { DeviceSet } from "./device-set.js"
-import type { Command, CommandOutput, Shell } from "./shell.js"
+import type { CommandOutput, CommandSet } from "./shell.js"
 import { hex2, pad, parseNumber } from "./words.js"
 
 /** What the commands look at and change. */
 export interface ShellWorld {
   readonly title: string
   readonly endpoint: () => DeviceEndpoint
-  readonly shell: () => Shell
   readonly devices: DeviceSet
   readonly controller: I2cController
   /** The part at an I2C address where that is known, else "". */
@@ -31,65 +30,65 @@ const LAST_ADDRESS = 0x77
 const PAUSE_AFTER = 16
 const FLOOD_LINE = "0123456789abcdefghijklmnopqrstuvwxyz"
 
-/** The commands, in the order of their help. */
-export function commonCommands(world: ShellWorld): Command[] {
-  return [
-    {
-      name: "help",
-      usage: "help                      this list",
-      run: async (out) => await world.shell().help(out),
-    },
-    {
-      name: "devices",
-      usage: "devices                   the virtio devices, by number",
-      run: async (out) => await showDevices(world, out),
-    },
-    {
-      name: "plug",
-      usage: "plug NAME                 add a device: i2c, gpio, rng",
-      run: async (out, words) => await plug(world, out, words),
-    },
-    {
-      name: "unplug",
-      usage: "unplug NUMBER             remove a device",
-      run: async (out, words) => await unplug(world, out, words),
-    },
-    {
-      name: "fail",
-      usage: "fail NUMBER               have a device ask for its reset",
-      run: async (out, words) => await failDevice(world, out, words),
-    },
-    {
-      name: "chips",
-      usage: "chips                     who answers on the I2C bus",
-      run: async (out) => await showChips(world, out),
-    },
-    {
-      name: "pins",
-      usage: "pins                      the GPIO lines",
-      run: async (out) => await showPins(world, out),
-    },
-    {
-      name: "stats",
-      usage: "stats                     what has happened so far",
-      run: async (out) => await showStats(world, out),
-    },
-    {
-      name: "size",
-      usage: "size COLS ROWS            give the console another size",
-      run: async (out, words) => await resize(world, out, words),
-    },
-    {
-      name: "later",
-      usage: "later MS COMMAND...       do it in so many milliseconds",
-      run: async (out, words) => await later(world, out, words),
-    },
-    {
-      name: "flood",
-      usage: "flood LINES               print numbered lines",
-      run: async (out, words) => await flood(out, words),
-    },
-  ]
+const HELP = [
+  "help                      this list",
+  "devices                   the virtio devices, by number",
+  "plug NAME                 add a device: i2c, gpio, rng",
+  "unplug NUMBER             remove a device",
+  "fail NUMBER               have a device ask for its reset",
+  "chips                     who answers on the I2C bus",
+  "pins                      the GPIO lines",
+  "stats                     what has happened so far",
+  "size COLS ROWS            give the console another size",
+  "later MS COMMAND...       do it in so many milliseconds",
+  "flood LINES               print numbered lines",
+]
+
+export class CommonCommands implements CommandSet {
+  readonly help = HELP
+  private readonly world: ShellWorld
+
+  constructor(world: ShellWorld) {
+    this.world = world
+  }
+
+  async run(out: CommandOutput, words: readonly string[]): Promise<boolean> {
+    const world = this.world
+    switch (words[0]) {
+      case "devices":
+        await showDevices(world, out)
+        return true
+      case "plug":
+        await plug(world, out, words)
+        return true
+      case "unplug":
+        await unplug(world, out, words)
+        return true
+      case "fail":
+        await failDevice(world, out, words)
+        return true
+      case "chips":
+        await showChips(world, out)
+        return true
+      case "pins":
+        await showPins(world, out)
+        return true
+      case "stats":
+        await showStats(world, out)
+        return true
+      case "size":
+        await resize(world, out, words)
+        return true
+      case "later":
+        await later(world, out, words)
+        return true
+      case "flood":
+        await flood(out, words)
+        return true
+      default:
+        return false
+    }
+  }
 }
 
 async function showDevices(world: ShellWorld, out: CommandOutput): Promise<void> {

@@ -9,8 +9,8 @@ import { NEWLINE, TextBuffer } from "./text-buffer.js"
 /** Printed when a command has ended. */
 export const PROMPT = "m4> "
 const MAX_LINE = 80
-const OUTPUT_BYTES = 384
-const LOG_BYTES = 384
+const OUTPUT_BYTES = 256
+const LOG_BYTES = 256
 
 const BACKSPACE = 8
 const CARRIAGE_RETURN = 13
@@ -24,12 +24,12 @@ export interface CommandOutput {
   isAborted(): boolean
 }
 
-export interface Command {
-  readonly name: string
-  /** What it takes and does, one line of help. */
-  readonly usage: string
-  /** `words` begins with the command's name. */
-  readonly run: (out: CommandOutput, words: readonly string[]) => Promise<void>
+/** Some commands. Few objects on purpose: each costs the microcontroller a hundred bytes. */
+export interface CommandSet {
+  /** A line of help for each. */
+  readonly help: readonly string[]
+  /** Runs a command, of which `words` begins with the name. False: there is no such command here. */
+  run(out: CommandOutput, words: readonly string[]): Promise<boolean>
 }
 
 /** What a command has to say when nobody waits for it goes to the log. */
@@ -59,7 +59,7 @@ export class Shell implements ConsoleProgram, CommandOutput {
   /** Log lines that found no room and were not reported yet. */
   lostLines = 0
 
-  private readonly commands: readonly Command[]
+  private readonly commands: readonly CommandSet[]
   private readonly pause: () => Promise<void>
   private readonly output: TextBuffer
   private readonly logged: TextBuffer
@@ -74,7 +74,7 @@ export class Shell implements ConsoleProgram, CommandOutput {
   private runs = 0
 
   /** `pause` waits a few milliseconds. */
-  constructor(commands: readonly Command[], alloc: Allocator, pause: () => Promise<void>) {
+  constructor(commands: readonly CommandSet[], alloc: Allocator, pause: () => Promise<void>) {
     this.commands = commands
     this.pause = pause
     this.output = new TextBuffer(alloc, OUTPUT_BYTES)
@@ -163,19 +163,14 @@ export class Shell implements ConsoleProgram, CommandOutput {
     await this.runCommand(new LogOutput(this), words)
   }
 
-  /** A line of help for each command. */
-  async help(out: CommandOutput): Promise<void> {
-    for (let i = 0; i < this.commands.length; i++) await out.print(this.commands[i].usage)
-  }
-
   private async runCommand(out: CommandOutput, words: readonly string[]): Promise<void> {
     for (let i = 0; i < this.commands.length; i++) {
-      const command = this.commands[i]
-      if (command.name !== words[0]) continue
-      await command.run(out, words)
-      return
+      const set = this.commands[i]
+      if (words[0] !== "help") {
+        if (await set.run(out, words)) return
+      } else for (let line = 0; line < set.help.length; line++) await out.print(set.help[line])
     }
-    await out.print(`${words[0]}: no such command; try help`)
+    if (words[0] !== "help") await out.print(`${words[0]}: no such command; try help`)
   }
 
   private async say(text: string): Promise<void> {

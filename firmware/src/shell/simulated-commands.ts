@@ -2,31 +2,44 @@
 
 import type { SimulatedBus } from "../chips/simulated-bus.js"
 import type { SimulatedLines } from "../gpio/simulated-lines.js"
-import type { Command, CommandOutput } from "./shell.js"
+import type { CommandOutput, CommandSet } from "./shell.js"
 import { hex2, parseNumber } from "./words.js"
 
 const PRESS_MS = 200
 const MAX_PATTERN_BITS = 32
 const MIN_STEP_MS = 10
 
-export function simulatedCommands(bus: SimulatedBus, lines: SimulatedLines): Command[] {
-  return [
-    {
-      name: "chip",
-      usage: "chip add|remove ADDRESS   plug a simulated I2C chip, or unplug it",
-      run: async (out, words) => await changeChip(bus, out, words),
-    },
-    {
-      name: "press",
-      usage: "press [MS]                press the button, for 200 ms",
-      run: async (out, words) => await press(lines, out, words),
-    },
-    {
-      name: "pattern",
-      usage: "pattern LINE BITS MS      have an input show 0 and 1, each so long",
-      run: async (out, words) => await setPattern(lines, out, words),
-    },
-  ]
+const HELP = [
+  "chip add|remove ADDRESS   plug a simulated I2C chip, or unplug it",
+  "press [MS]                press the button, for 200 ms",
+  "pattern LINE BITS MS      have an input show 0 and 1, each so long",
+]
+
+export class SimulatedCommands implements CommandSet {
+  readonly help = HELP
+  private readonly bus: SimulatedBus
+  private readonly lines: SimulatedLines
+
+  constructor(bus: SimulatedBus, lines: SimulatedLines) {
+    this.bus = bus
+    this.lines = lines
+  }
+
+  async run(out: CommandOutput, words: readonly string[]): Promise<boolean> {
+    switch (words[0]) {
+      case "chip":
+        await changeChip(this.bus, out, words)
+        return true
+      case "press":
+        await press(this.lines, out, words)
+        return true
+      case "pattern":
+        await setPattern(this.lines, out, words)
+        return true
+      default:
+        return false
+    }
+  }
 }
 
 async function changeChip(bus: SimulatedBus, out: CommandOutput, words: readonly string[]): Promise<void> {

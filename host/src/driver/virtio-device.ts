@@ -105,6 +105,11 @@ export class VirtioDevice {
     for (const off of this.#off) off()
   }
 
+  /** Whether `info` was asked for in this epoch of the bus. */
+  get hasInfo(): boolean {
+    return this.info !== undefined && this.#infoFrom === this.bus.generation
+  }
+
   /** GET_DEVICE_INFO: allowed at any time, also before initialisation. */
   async getInfo(): Promise<DeviceInfo> {
     this.info = await this.transport.getDeviceInfo()
@@ -119,8 +124,7 @@ export class VirtioDevice {
   async initialise(needs: DriverNeeds): Promise<void> {
     if (this.#removed) throw this.#removed
     this.#isLive = false
-    const known = this.#infoFrom === this.bus.generation ? this.info : undefined
-    const info = known ?? (await this.getInfo()) // D20
+    const info = this.hasInfo && this.info ? this.info : await this.getInfo() // D20
     await this.reset()
     // what need not wait for an answer travels together: a board sends 50 packets a second
     await Promise.all([

@@ -55,6 +55,7 @@ export class I2cDevice implements DeviceType {
   ]
   readonly requiredFeatures: readonly number[] = [I2C_FEATURE_ZERO_LENGTH_REQUEST, FEATURE_VERSION_1_BLOCK1]
   readonly queueMaxSizes: readonly number[] = [I2C_QUEUE_SIZE]
+  readonly rememberedChains: number
   readonly config: ByteBuf
   /** Requests that were refused because they are no virtio-i2c requests. */
   malformedCount = 0
@@ -68,7 +69,13 @@ export class I2cDevice implements DeviceType {
    * `pause` lets others run: a runtime that counts operations between two waits (DeviceScript panics after
    * 131072) needs it, since a controller may answer without waiting.
    */
-  constructor(controller: I2cController, noConfig: ByteBuf, pause: () => Promise<void>) {
+  constructor(
+    controller: I2cController,
+    noConfig: ByteBuf,
+    pause: () => Promise<void>,
+    rememberedChains = I2C_QUEUE_SIZE / 4,
+  ) {
+    this.rememberedChains = rememberedChains
     this.controller = controller
     this.pause = pause
     this.config = noConfig

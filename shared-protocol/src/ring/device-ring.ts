@@ -29,6 +29,12 @@ const GROUP_BYTES_SHIFT = 6
 /** No version that a mailbox gives. */
 const NOT_REMEMBERED = -1
 
+const UNLIMITED = 0x10000
+
+/** What a ring has that remembers nothing; nothing is ever put into them. */
+const NONE: number[] = []
+const NO_LISTS: number[][] = []
+
 const NO_RING_FEATURES: RingFeatures = { hasIndirect: false, hasEventIdx: false, hasInOrder: false }
 
 export class DeviceRing {
@@ -63,12 +69,14 @@ export class DeviceRing {
    * first four descriptors being group 0:
    */
   private readonly versions: readonly number[] | undefined
-  private readonly chainVersions: number[] = []
-  private readonly chainCounts: number[] = []
-  private readonly chainReadables: number[] = []
-  private readonly chainOffsets: number[][] = []
-  private readonly chainLengths: number[][] = []
-  private readonly chainNotes: number[] = []
+  /** How many groups, the first ones; each costs the chip 170 bytes once its chain has been walked. */
+  rememberedLimit = UNLIMITED
+  private readonly chainVersions: number[]
+  private readonly chainCounts: number[]
+  private readonly chainReadables: number[]
+  private readonly chainOffsets: number[][]
+  private readonly chainLengths: number[][]
+  private readonly chainNotes: number[]
   /** The group of the chain that `pop` returned; -1 when it is not remembered. */
   private group = -1
 
@@ -93,6 +101,13 @@ export class DeviceRing {
     this.driverArea = driverArea
     this.deviceArea = deviceArea
     this.versions = versions
+    // an array costs the chip 40 bytes even when there is nothing in it
+    this.chainVersions = versions === undefined ? NONE : []
+    this.chainCounts = versions === undefined ? NONE : []
+    this.chainReadables = versions === undefined ? NONE : []
+    this.chainOffsets = versions === undefined ? NO_LISTS : []
+    this.chainLengths = versions === undefined ? NO_LISTS : []
+    this.chainNotes = versions === undefined ? NONE : []
     this.offsets = this.walkedOffsets
     this.lengths = this.walkedLengths
   }
@@ -165,7 +180,8 @@ export class DeviceRing {
     if (!this.walk(head)) return RING_BROKEN
     this.noted = 0
     this.group = -1
-    if (version !== NOT_REMEMBERED && this.isOneGroup) this.remember(group, version)
+    if (version !== NOT_REMEMBERED && this.isOneGroup && group < this.rememberedLimit)
+      this.remember(group, version)
     this.lastAvail = (this.lastAvail + 1) & 0xffff
     return head
   }
