@@ -21,7 +21,7 @@ const FIRMWARE_VERSION = [0, 1, 0, 0]
 const DRIVER_AREA_SIZE = 8192
 const DEVICE_AREA_SIZE = 6144
 /** How many I2C chains the chip remembers beside other devices, and when it has its memory for itself. */
-const REMEMBERED_CHAINS = 16
+const REMEMBERED_CHAINS = 8
 const REMEMBERED_CHAINS_ALONE = 64
 /** Between two looks at the GPIO lines while an interrupt is enabled, and while none is. */
 const SAMPLE_MS = 10
