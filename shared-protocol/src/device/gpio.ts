@@ -85,6 +85,8 @@ export class GpioDevice implements DeviceType {
 
   private readonly gpio: GpioLines
   private readonly names: OwnedBytes
+  /** The request at hand. */
+  private readonly request: OwnedBytes
   private readonly lines: LineState[] = []
   private host: DeviceHost | undefined
   private hasIrq = false
@@ -95,6 +97,7 @@ export class GpioDevice implements DeviceType {
   /** `gpio` has 1 to GPIO_MAX_LINES lines. */
   constructor(gpio: GpioLines, alloc: Allocator) {
     this.gpio = gpio
+    this.request = alloc(GPIO_REQUEST_SIZE)
     let namesSize = 0
     let hasNames = false
     for (let i = 0; i < gpio.names.length; i++) {
@@ -182,34 +185,40 @@ export class GpioDevice implements DeviceType {
       const head = ring.pop()
       if (head === RING_EMPTY) return ""
       if (head === RING_BROKEN) return ring.brokenReason
+      const room = writableLength(ring)
+      if (room < 1) return "a virtio-gpio request without a byte for its status"
       const into = ring.deviceArea
-      if (ring.count - ring.readable !== 1 || ring.lengths[ring.count - 1] < 1)
-        return "a virtio-gpio request without a byte for its status"
-      const at = ring.offsets[ring.count - 1]
-      const room = ring.lengths[ring.count - 1]
+      const request = this.request
       let value = -1
-      let length = GPIO_RESPONSE_SIZE
-      if (ring.readable === 1 && ring.lengths[0] === GPIO_REQUEST_SIZE && room >= GPIO_RESPONSE_SIZE) {
-        const out = ring.driverArea
-        const from = ring.offsets[0]
-        const type = out[from] | (out[from + 1] << 8)
-        const index = out[from + 2] | (out[from + 3] << 8)
+      if (this.gather(ring) === GPIO_REQUEST_SIZE && room >= GPIO_RESPONSE_SIZE) {
+        const type = request[0] | (request[1] << 8)
+        const index = request[2] | (request[3] << 8)
         // values have 8 bits at most; more is no value of any message
-        const argument = out[from + 5] | out[from + 6] | out[from + 7] ? -1 : out[from + 4]
+        const argument = request[5] | request[6] | request[7] ? -1 : request[4]
         if (type === GPIO_GET_LINE_NAMES) {
-          if (index === 0 && this.names.length > 0 && room >= 1 + this.names.length) {
-            into.bytes.blitAt(at + 1, this.names, 0, this.names.length)
-            into.mark(at + 1, this.names.length)
-            into.put8(at, GPIO_STATUS_OK)
+          if (index === 0 && argument === 0 && this.names.length > 0 && room > this.names.length) {
+            for (let i = 0; i < this.names.length; i++) into.put8(writableAt(ring, 1 + i), this.names[i])
+            into.put8(writableAt(ring, 0), GPIO_STATUS_OK)
             ring.push(head, 1 + this.names.length)
             continue
           }
         } else if (index < this.lines.length) value = this.carryOut(type, index, argument)
-      } else if (room < GPIO_RESPONSE_SIZE) length = room
-      into.put8(at, value < 0 ? GPIO_STATUS_ERROR : GPIO_STATUS_OK)
-      if (length === GPIO_RESPONSE_SIZE) into.put8(at + 1, value < 0 ? 0 : value)
-      ring.push(head, length)
+      }
+      into.put8(writableAt(ring, 0), value < 0 ? GPIO_STATUS_ERROR : GPIO_STATUS_OK)
+      if (room >= GPIO_RESPONSE_SIZE) into.put8(writableAt(ring, 1), value < 0 ? 0 : value)
+      ring.push(head, room < GPIO_RESPONSE_SIZE ? room : GPIO_RESPONSE_SIZE)
     }
+  }
+
+  /** Copies the readable bytes of the popped chain, however it is cut, into `request`; returns how many there are. */
+  private gather(ring: DeviceRing): number {
+    let total = 0
+    for (let i = 0; i < ring.readable; i++) {
+      for (let at = 0; at < ring.lengths[i] && total + at < GPIO_REQUEST_SIZE; at++)
+        this.request[total + at] = ring.driverArea[ring.offsets[i] + at]
+      total += ring.lengths[i]
+    }
+    return total
   }
 
   /** Carries out a message about a line; returns the response's value, or -1 for an error. */
@@ -293,14 +302,9 @@ export class GpioDevice implements DeviceType {
       const head = ring.pop()
       if (head === RING_EMPTY) break
       if (head === RING_BROKEN) return ring.brokenReason
-      if (ring.count - ring.readable !== 1 || ring.lengths[ring.count - 1] < 1)
-        return "a virtio-gpio event buffer without a byte for its status"
-      const statusAt = ring.offsets[ring.count - 1]
-      const from = ring.offsets[0]
-      const index =
-        ring.readable === 1 && ring.lengths[0] === 2
-          ? ring.driverArea[from] | (ring.driverArea[from + 1] << 8)
-          : this.lines.length
+      if (writableLength(ring) < 1) return "a virtio-gpio event buffer without a byte for its status"
+      const statusAt = writableAt(ring, 0)
+      const index = this.gather(ring) === 2 ? this.request[0] | (this.request[1] << 8) : this.lines.length
       // unmasked without being enabled, twice, or no line at all: back it goes
       if (
         index >= this.lines.length ||
@@ -340,4 +344,22 @@ export class GpioDevice implements DeviceType {
       line.chain = NO_CHAIN
     }
   }
+}
+
+/** How many bytes of the popped chain the device may write. */
+function writableLength(ring: DeviceRing): number {
+  let total = 0
+  for (let i = ring.readable; i < ring.count; i++) total += ring.lengths[i]
+  return total
+}
+
+/** Where the writable byte of that index is in the device-written area; there is one. */
+function writableAt(ring: DeviceRing, index: number): number {
+  let left = index
+  let i = ring.readable
+  while (left >= ring.lengths[i]) {
+    left -= ring.lengths[i]
+    i++
+  }
+  return ring.offsets[i] + left
 }

@@ -92,6 +92,19 @@ describe("GPIO's requests", () => {
     expect(JSON.stringify(lines)).toBe(before)
   })
 
+  it("R1: mean the same however they are cut into descriptors", async () => {
+    const request = message(p.GPIO_GET_DIRECTION, OUT, 0)
+    lines.directions[OUT] = p.GPIO_DIRECTION_OUT
+    raw.offer(0, request.slice(0, 3), request.slice(3, 4), request.slice(4), 1, 1)
+    expect((await raw.kick(0)).map(({ bytes }) => bytes)).toEqual([[0, p.GPIO_DIRECTION_OUT]])
+    raw.offer(0, message(p.GPIO_GET_LINE_NAMES, 0, 0), 4, 20)
+    const [names] = await raw.kick(0)
+    expect(String.fromCharCode(...(names?.bytes ?? []).slice(1))).toBe("out\0in\0sense\0\0")
+    await ask(p.GPIO_SET_IRQ_TYPE, IN, p.GPIO_IRQ_LEVEL_LOW)
+    raw.offer(1, [IN], [0], 1)
+    expect((await raw.kick(1)).map(({ bytes }) => bytes)).toEqual([[p.GPIO_IRQ_STATUS_VALID]])
+  })
+
   it("of another form get an error, and those without room for a status stop the device", async () => {
     raw.offer(0, [1, 0, 0], 2)
     raw.offer(0, message(p.GPIO_GET_VALUE, OUT, 0), 1)
