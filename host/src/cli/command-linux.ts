@@ -7,6 +7,7 @@ import { toHex } from "../bytes.js"
 import type { I2cOutcome, I2cRequest } from "../driver/i2c-adapter.js"
 import { VirtioMsgError } from "../errors.js"
 import { BoardForwarder } from "../node/board-forwarder.js"
+import { GuestDevices } from "../node/guest-devices.js"
 import { LinuxGuest } from "../node/linux-guest/boot.js"
 import { prepareGuest } from "../node/linux-guest/prepare.js"
 import { VhostUserBackend } from "../node/vhost-user/backend.js"
@@ -53,23 +54,29 @@ async function runLinux(port: string, options: LinuxOptions): Promise<number> {
     onProgress: ({ step, count, title }) => note(`[${step}/${count}] ${title}`),
   })
   const forwarder = new BoardForwarder(() => openBus({ port, onChoice: note, trace: processTrace }))
-  const guest = new LinuxGuest({ image })
-  const backend = new VhostUserBackend({
-    socketPath: guest.socketPath,
-    device: new VirtioI2cDevice(forwarder),
-  })
-  backend.onError.on((error) => note(`error: ${error.message}`))
+  const devices = new GuestDevices()
+  const complain = (error: VirtioMsgError) => note(`error: ${error.message}`)
+  let guest: LinuxGuest | undefined
+  let backend: VhostUserBackend | undefined
   const endOffer = await offerProcessTrace("linux")
   try {
     await forwarder.start()
+    const moreDevices = await GuestDevices.on(forwarder.bus)
+    guest = new LinuxGuest({ image, moreDevices })
+    const { socketPath } = guest
+    backend = new VhostUserBackend({ socketPath, device: new VirtioI2cDevice(forwarder) })
+    backend.onError.on(complain)
     await backend.start()
+    const booting = guest
+    await devices.start(forwarder.bus, moreDevices, (device) => booting.socketOf(device), complain)
     note(`Booting Linux ${image.kernelRelease} on a Cortex-A7 ...`)
     await guest.boot()
     // a signal ends the guest in order, which Node's default would leave running
     return await Promise.race([use(guest, options, forwarder), untilStopped().then(() => 130)])
   } finally {
-    await guest.shutdown()
-    backend.close()
+    await guest?.shutdown()
+    backend?.close()
+    devices.close()
     await forwarder.close()
     await endOffer()
   }
@@ -82,7 +89,10 @@ async function use(guest: LinuxGuest, options: LinuxOptions, forwarder: BoardFor
     return code
   }
   if (options.demo) return showLines(guest, forwarder)
-  note("The microcontroller's bus is i2c-0: try i2cdetect -y 0. End with exit.")
+  note(
+    "The microcontroller's bus is i2c-0: try i2cdetect -y 0, gpioinfo, or head -c 16 /dev/hwrng | hexdump.",
+  )
+  note("Its shell is /dev/vport0p1: cat /dev/vport0p1 & echo help > /dev/vport0p1. End with exit.")
   return guest.interactive(process.stdin, process.stdout)
 }
 

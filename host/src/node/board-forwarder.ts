@@ -37,6 +37,12 @@ export class BoardForwarder implements I2cForwarder {
     this.#setThere(true)
   }
 
+  /** The board's bus. Throws before `start` has settled. */
+  get bus(): OpenedBus {
+    if (!this.#bus) throw new Error("the board is not open yet")
+    return this.#bus
+  }
+
   /** As `I2cAdapter.submit`; every promise rejects with LINK_CLOSED while no board is there. */
   submit(requests: readonly I2cRequest[]): Promise<I2cOutcome>[] {
     if (!this.#adapter)

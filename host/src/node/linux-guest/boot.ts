@@ -8,6 +8,7 @@ import { createServer, type Server, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { VirtioMsgError } from "../../errors.js"
+import type { GuestDevice } from "../guest-devices.js"
 import { GuestConsole } from "./guest-console.js"
 import { GUEST_READY, MAX_LINE_LENGTH } from "./guest-init.js"
 import { type GuestFile, packInitramfs } from "./initramfs.js"
@@ -24,6 +25,8 @@ export interface LinuxGuestOptions {
   readonly image: GuestImage
   /** `mmio` when absent. */
   readonly bus?: DeviceBus
+  /** Devices of the board beside I2C; each is served on `socketOf` it, as I2C is on `socketPath`. */
+  readonly moreDevices?: readonly GuestDevice[]
   /** Files to add to the guest's, or to put in their place. */
   readonly extraFiles?: readonly GuestFile[]
 }
@@ -68,13 +71,18 @@ export class LinuxGuest {
     process.once("exit", this.#removeFolder)
   }
 
+  /** The Unix socket on which QEMU offers a further device. */
+  socketOf(device: GuestDevice): string {
+    return join(this.#folder, `${device}.sock`)
+  }
+
   /**
    * Starts QEMU and resolves when the guest takes commands. Rejects with MISSING_DEPENDENCY without QEMU, with
    * TIMEOUT when the guest is not there after a minute, with DEVICE_FAILED when QEMU ends.
    */
   async boot(): Promise<void> {
     requireToolsToBoot()
-    const consolePath = join(this.#folder, "console.sock")
+    const consolePath = join(this.#folder, "tty.sock")
     const connected = this.#acceptConsole(consolePath)
     const args = qemuArguments({
       kernelPath: this.#options.image.kernelPath,
@@ -82,6 +90,9 @@ export class LinuxGuest {
       socketPath: this.socketPath,
       consolePath,
       memoryMib: MEMORY_MIB,
+      moreDevices: new Map(
+        (this.#options.moreDevices ?? []).map((device) => [device, this.socketOf(device)]),
+      ),
       ...(this.#options.bus === undefined ? {} : { bus: this.#options.bus }),
     })
     const child = spawn("qemu-system-arm", args, { stdio: ["ignore", "pipe", "pipe"] })

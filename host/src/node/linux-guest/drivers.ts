@@ -61,7 +61,12 @@ export async function buildDrivers(
   sources: string,
 ): Promise<string[]> {
   const headers = join(unpacked, "usr/src", kernel.headers)
-  const names = RECIPE.builtDrivers.map((path) => basename(path, ".c"))
+  const names = [
+    ...RECIPE.builtDrivers.map((path) => basename(path, ".c")),
+    ...Object.keys(RECIPE.ownModules),
+  ]
+  for (const [name, source] of Object.entries(RECIPE.ownModules))
+    await writeFile(join(sources, `${name}.c`), source)
   // the package's Makefile names the place where it would be installed
   await writeFile(
     join(headers, "Makefile"),

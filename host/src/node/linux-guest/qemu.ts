@@ -1,5 +1,10 @@
 // What QEMU has to be told, to give any guest a virtio device whose queues are served over a Unix socket.
 
+import type { GuestDevice } from "../guest-devices.js"
+
+/** What the guest calls the virtio port of the microcontroller's console. */
+export const CONSOLE_PORT_NAME = "m4"
+
 /** How the guest finds the device: without a PCI bus, as on a small board, or on one, as on a PC. */
 export type DeviceBus = "mmio" | "pci"
 
@@ -17,6 +22,8 @@ export interface LinuxGuestArguments extends VhostUserArguments {
   readonly initrdPath: string
   /** A Unix socket that somebody listens on, for the guest's console. */
   readonly consolePath: string
+  /** Unix sockets of further devices, each as `socketPath`. */
+  readonly moreDevices?: ReadonlyMap<GuestDevice, string>
 }
 
 /**
@@ -36,6 +43,23 @@ export function qemuI2cArguments({ socketPath, memoryMib, bus = "mmio" }: VhostU
   ]
 }
 
+/** The arguments for a further device of the same board. QEMU 7.2 has no vhost-user console: its own is bridged. */
+export function deviceArguments(device: GuestDevice, socketPath: string, bus: DeviceBus): string[] {
+  const chardev = ["-chardev", `socket,id=vu-${device},path=${escapeComma(socketPath)},server=on`]
+  const suffix = bus === "mmio" ? "device" : "pci"
+  switch (device) {
+    case "gpio":
+      return [...chardev, "-device", `vhost-user-gpio-${suffix},chardev=vu-gpio`]
+    case "rng":
+      return [...chardev, "-device", `vhost-user-rng${bus === "mmio" ? "" : "-pci"},chardev=vu-rng`]
+    case "console":
+      return [
+        ...[...chardev, "-device", `virtio-serial-${suffix}`],
+        ...["-device", `virtserialport,chardev=vu-console,name=${CONSOLE_PORT_NAME}`],
+      ]
+  }
+}
+
 /** All arguments of `qemu-system-arm` for the Linux guest on a Cortex-A7. */
 export function qemuArguments(options: LinuxGuestArguments): string[] {
   return [
@@ -53,6 +77,9 @@ export function qemuArguments(options: LinuxGuestArguments): string[] {
       "chardev:console",
     ],
     ...qemuI2cArguments(options),
+    ...[...(options.moreDevices ?? [])].flatMap(([device, path]) =>
+      deviceArguments(device, path, options.bus ?? "mmio"),
+    ),
     ...["-kernel", options.kernelPath, "-initrd", options.initrdPath],
     // a panic ends QEMU at once, with the reboot that -no-reboot turns into an exit; programs at always the same
     // addresses start in half the time, because QEMU finds its translation of them again

@@ -2,6 +2,7 @@
 // next run prepares a new guest.
 
 import { createHash } from "node:crypto"
+import { GPIO_IRQ_QUIRK } from "./gpio-irq-quirk.js"
 import { GUEST_INIT } from "./guest-init.js"
 
 export const RECIPE = {
@@ -38,12 +39,15 @@ export const RECIPE = {
   },
   /** Linux's own drivers that no Debian kernel enables, by their source file in Linux's tree. */
   builtDrivers: ["drivers/i2c/busses/i2c-virtio.c", "drivers/gpio/gpio-virtio.c"],
+  /** Modules of ours, by name: their source in C. */
+  ownModules: { "virtio-gpio-irq": GPIO_IRQ_QUIRK },
   /** Modules that the guest loads when it boots, in this order; what they depend on comes by itself. */
   modules: [
     "virtio_mmio",
     "virtio_pci",
     "i2c-dev",
     "i2c-virtio",
+    "virtio-gpio-irq",
     "gpio-virtio",
     "virtio-rng",
     "virtio_console",

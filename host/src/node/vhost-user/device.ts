@@ -12,6 +12,8 @@ export interface VhostUserDevice {
   readonly features: bigint
   /** Bytes of one request that the device wants to see at most; more are not copied. */
   readonly maxReadableLength: number
+  /** Queues whose chains may stay with the device for ever: who stops such a queue does not wait for them. */
+  readonly lastingQueues?: readonly number[]
   /** The configuration space, read by the driver at any time; absent when the type has none. */
   readonly config?: Uint8Array
   /**

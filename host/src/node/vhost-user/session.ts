@@ -284,6 +284,10 @@ export class VhostUserSession {
       this.#reply(REQUEST.GET_VRING_BASE, encodeVringState({ index: state.index, value: found.base }))
       this.#stream.resume()
     }
+    if (this.#options.device.lastingQueues?.includes(state.index)) {
+      stop()
+      return "replied later"
+    }
     // no further message is looked at before the reply to this one
     this.#stream.pause()
     this.#drainTimer = this.#options.clock.schedule(DRAIN_LIMIT_MS, stop)

@@ -1,0 +1,137 @@
+// The virtio-gpio device (virtio 1.4 5.18, device id 41) that a guest sees: its requests and its unmasking of
+// interrupts go to the board one to one. When the board was away, it gets back what the guest had made of it.
+
+import {
+  GPIO_CONFIG_SIZE,
+  GPIO_EVENT_QUEUE,
+  GPIO_FEATURE_IRQ,
+  GPIO_GET_LINE_NAMES,
+  GPIO_IRQ_STATUS_INVALID,
+  GPIO_IRQ_STATUS_VALID,
+  GPIO_REQUEST_SIZE,
+  GPIO_RESPONSE_SIZE,
+  GPIO_SET_DIRECTION,
+  GPIO_SET_IRQ_TYPE,
+  GPIO_SET_VALUE,
+  GPIO_STATUS_ERROR,
+  GPIO_STATUS_OK,
+} from "../../../../shared-protocol/src/device/gpio.js"
+import type { GpioChip } from "../../driver/gpio-chip.js"
+import type { Chain, VhostUserDevice } from "./device.js"
+
+/** In this order a line is set up: its value before it drives, its direction before its interrupt. */
+const STATE_MESSAGES = [GPIO_SET_VALUE, GPIO_SET_DIRECTION, GPIO_SET_IRQ_TYPE]
+
+export class VirtioGpioDevice implements VhostUserDevice {
+  readonly name = "virtio-gpio"
+  readonly queueCount = 2
+  readonly features = BigInt(GPIO_FEATURE_IRQ)
+  readonly maxReadableLength = GPIO_REQUEST_SIZE
+  readonly lastingQueues = [GPIO_EVENT_QUEUE]
+  readonly config: Uint8Array
+
+  readonly #chip: GpioChip
+  readonly #namesSize: number
+  /** The last message of each kind that the board took, by line: what it has to know again when it was away. */
+  readonly #state = new Map<string, Uint8Array>()
+  /** Chains that unmask a line. */
+  readonly #unmasked = new Map<number, Chain>()
+  /** Changes at a reset: answers of before are nobody's. */
+  #generation = 0
+
+  private constructor(chip: GpioChip, config: Uint8Array) {
+    this.#chip = chip
+    this.config = config
+    this.#namesSize = new DataView(config.buffer, config.byteOffset).getUint32(4, true)
+  }
+
+  /** For a board's chip, which has to be there now and may go and come back later. */
+  static async of(chip: GpioChip): Promise<VirtioGpioDevice> {
+    await chip.start()
+    return new VirtioGpioDevice(chip, await chip.device.readConfig(0, GPIO_CONFIG_SIZE))
+  }
+
+  handle(queueIndex: number, chains: readonly Chain[]): void {
+    for (const chain of chains) {
+      if (queueIndex === GPIO_EVENT_QUEUE) this.#unmask(chain)
+      else this.#request(chain)
+    }
+  }
+
+  reset(): void {
+    this.#generation++
+    this.#unmasked.clear()
+    const isUsed = this.#state.size > 0
+    this.#state.clear()
+    // the board forgets it, too, at its next use
+    if (isUsed && this.#chip.device.isLive) this.#chip.device.reset().catch(() => {})
+  }
+
+  /** The board is back, or its device was reset: sets up the lines again, and what waits for interrupts. */
+  async restore(): Promise<void> {
+    const generation = this.#generation
+    const messages = [...this.#state.values()].sort((one, other) => orderOf(one) - orderOf(other))
+    for (const message of messages) await this.#chip.request(message, GPIO_RESPONSE_SIZE)
+    if (generation !== this.#generation) return
+    for (const [line, chain] of this.#unmasked) this.#await(line, chain)
+  }
+
+  #request(chain: Chain): void {
+    const { readable, writableLength } = chain
+    const generation = this.#generation
+    const type = readable.length === GPIO_REQUEST_SIZE ? (readable[0] ?? 0) | ((readable[1] ?? 0) << 8) : -1
+    const wanted = type === GPIO_GET_LINE_NAMES ? 1 + this.#namesSize : GPIO_RESPONSE_SIZE
+    if (type < 0 || writableLength < wanted) {
+      chain.complete(Uint8Array.of(GPIO_STATUS_ERROR, 0).subarray(0, writableLength))
+      return
+    }
+    const done = (response: Uint8Array) => {
+      if (generation !== this.#generation) return
+      if (response[0] === GPIO_STATUS_OK) this.#keep(type, readable)
+      chain.complete(response)
+    }
+    this.#chip.request(readable.slice(), wanted).then(done, () => done(Uint8Array.of(GPIO_STATUS_ERROR, 0)))
+  }
+
+  #keep(type: number, message: Uint8Array): void {
+    if (!STATE_MESSAGES.includes(type)) return
+    const line = lineOf(message)
+    this.#state.set(`${line}/${type}`, message.slice())
+    if (type === GPIO_SET_DIRECTION && message[4] === 0)
+      for (const each of STATE_MESSAGES) this.#state.delete(`${line}/${each}`)
+    else if (type === GPIO_SET_IRQ_TYPE && message[4] === 0) this.#state.delete(`${line}/${type}`)
+  }
+
+  #unmask(chain: Chain): void {
+    const { readable } = chain
+    if (readable.length !== 2 || chain.writableLength < 1) {
+      chain.complete(Uint8Array.of(GPIO_IRQ_STATUS_INVALID).subarray(0, chain.writableLength))
+      return
+    }
+    const line = (readable[0] ?? 0) | ((readable[1] ?? 0) << 8)
+    // a line has one; a second is the same again, which QEMU replays after we were away
+    this.#unmasked.set(line, chain)
+    this.#await(line, chain)
+  }
+
+  #await(line: number, chain: Chain): void {
+    const generation = this.#generation
+    const unmasked = this.#chip.start().then(() => this.#chip.unmask(line))
+    unmasked.then(
+      (isValid) => {
+        if (generation !== this.#generation || this.#unmasked.get(line) !== chain) return
+        this.#unmasked.delete(line)
+        chain.complete(Uint8Array.of(isValid ? GPIO_IRQ_STATUS_VALID : GPIO_IRQ_STATUS_INVALID))
+      },
+      () => {}, // the board is away: `restore` asks again
+    )
+  }
+}
+
+function lineOf(message: Uint8Array): number {
+  return (message[2] ?? 0) | ((message[3] ?? 0) << 8)
+}
+
+function orderOf(message: Uint8Array): number {
+  return STATE_MESSAGES.indexOf(message[0] ?? 0)
+}

@@ -1,0 +1,171 @@
+// A real Linux with all four devices of one microcontroller at once: gpiod's tools, /dev/hwrng, a virtio port that
+// ends at the M4's shell, and I2C beside them. One boot for all tests.
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { GuestDevices } from "../../host/src/node/guest-devices.js"
+import { LinuxGuest } from "../../host/src/node/linux-guest/boot.js"
+import { prepareGuest } from "../../host/src/node/linux-guest/prepare.js"
+import { VhostUserBackend } from "../../host/src/node/vhost-user/backend.js"
+import { VirtioI2cDevice } from "../../host/src/node/vhost-user/i2c-device.js"
+import { skipReason } from "./requirements.js"
+import { SimulatedBoard } from "./simulated-board.js"
+
+const skip = await skipReason({ koffi: true, guest: true })
+
+const PREPARE_LIMIT_MS = 180_000
+
+describe.skipIf(skip)(`Linux with four devices${skip ? ` (skipped: ${skip})` : ""}`, () => {
+  let board: SimulatedBoard
+  let guest: LinuxGuest
+  let backend: VhostUserBackend
+  const devices = new GuestDevices()
+  const errors: string[] = []
+  /** The guest's name for the microcontroller's GPIO chip, and its virtio port. */
+  let chip = ""
+  let port = ""
+
+  /** Runs a command that has to succeed, and returns its output. */
+  async function sh(command: string): Promise<string> {
+    const { code, output } = await guest.sh(command)
+    expect(`${code}: ${output}`).toMatch(/^0:/)
+    return output
+  }
+
+  /** Types a line into the M4's shell, from Linux; what it printed. */
+  async function m4(line: string): Promise<string> {
+    const output = await sh(
+      `exec 3<>${port}; echo '${line}' >&3; while IFS= read -r -t 5 -n 1 -d '' c <&3; do printf %s "$c"; case $t$c in *"m4> ") break; esac; t="$t$c"; [ \${#t} -gt 6 ] && t=\${t#?}; done; exec 3>&-`,
+    )
+    return output.replace(/m4> $/, "").replace(/m4>$/, "")
+  }
+
+  beforeAll(async () => {
+    const image = await prepareGuest()
+    board = await SimulatedBoard.start()
+    const { bus } = board.forwarder
+    const moreDevices = await GuestDevices.on(bus)
+    expect(moreDevices).toEqual(["gpio", "rng", "console"])
+    guest = new LinuxGuest({ image, moreDevices })
+    backend = new VhostUserBackend({
+      socketPath: guest.socketPath,
+      device: new VirtioI2cDevice(board.forwarder),
+    })
+    await backend.start()
+    await devices.start(
+      bus,
+      moreDevices,
+      (device) => guest.socketOf(device),
+      (error) => errors.push(error.message),
+    )
+    await guest.boot()
+    chip = await sh("gpiodetect | grep virtio | cut -d ' ' -f 1")
+    port = `/dev/${await sh("basename $(dirname $(grep -l m4 /sys/class/virtio-ports/*/name))")}`
+  }, PREPARE_LIMIT_MS)
+
+  afterAll(async () => {
+    await guest?.shutdown()
+    backend?.close()
+    devices.close()
+    await board?.stop()
+  }, 20_000)
+
+  it("binds its own drivers to all of them", async () => {
+    const drivers = await sh(
+      "for d in /sys/bus/virtio/devices/*; do basename $(readlink $d/driver); done | sort",
+    )
+    expect(drivers.split("\n")).toEqual(["gpio_virtio", "i2c_virtio", "virtio_console", "virtio_rng"])
+  })
+
+  it("reads and writes I2C as before", async () => {
+    expect(await sh("i2cget -y 0 0x54 14")).toBe("0x66")
+  })
+
+  it("gpioinfo shows the lines with their names", async () => {
+    const info = await sh(`gpioinfo ${chip}`)
+    expect(info).toMatch(/^gpiochip\d+ - 7 lines:/)
+    for (const [offset, name] of [
+      [0, '"LED"'],
+      [1, '"BUTTON"'],
+      [2, '"CLOCK"'],
+      [3, '"OUT"'],
+      [4, '"IN"'],
+      [5, "unnamed"],
+    ] as const)
+      expect(info).toMatch(new RegExp(`line +${offset}: +${name} +unused +input +active-high`))
+  })
+
+  it("gpioset drives OUT, and the M4 senses it on IN; gpioget reads", async () => {
+    await sh(`gpioset -m time -s 3 ${chip} 3=1 & sleep 0.3; gpioget ${chip} 4 > /tmp/in; cat /tmp/in`).then(
+      (seen) => expect(seen).toBe("1"),
+    )
+    expect(await m4("pins")).toContain("OUT          output  1\n")
+    await sh("sleep 3; wait")
+    expect(await sh(`gpioget ${chip} 4`)).toBe("0")
+  })
+
+  it("gpioset refuses a line that is an input only", async () => {
+    expect((await guest.sh(`gpioset ${chip} 1=1`)).code).not.toBe(0)
+  })
+
+  it("gpiomon sees the clock's interrupts, both edges by turns", async () => {
+    const events = await sh(`gpiomon -n 6 -F '%e %o' ${chip} 2`)
+    const edges = events.split("\n").map((line) => line.trim())
+    expect(edges).toHaveLength(6)
+    for (const [at, edge] of edges.entries()) expect(edge).toBe(at % 2 === 0 ? edges[0] : edges[1])
+    expect(new Set(edges)).toEqual(new Set(["0 2", "1 2"]))
+    expect(await sh("grep -c gpio /proc/interrupts || true")).toMatch(/^\d+$/)
+  })
+
+  it("gpiomon sees the button that a person presses at the M4's shell", async () => {
+    await m4("later 1000 press 300")
+    expect(await sh(`gpiomon -n 2 -F '%e' ${chip} 1`)).toBe("1\n0")
+  })
+
+  it("/dev/hwrng is the M4, by name, and gives other bytes each time", async () => {
+    expect(await sh("cat /sys/class/misc/hw_random/rng_current")).toMatch(/^virtio_rng\.\d$/)
+    const read = () =>
+      sh("dd if=/dev/hwrng bs=64 count=4 iflag=fullblock 2> /dev/null | hexdump -v -e '1/1 \"%02x\"'")
+    const [one, other] = [await read(), await read()]
+    expect(one).toMatch(/^[0-9a-f]{512}$/)
+    expect(other).not.toBe(one)
+    expect(await m4("stats")).toMatch(/rng +[1-9]\d+ bytes given away/)
+  })
+
+  it("a virtio port talks to the M4's shell, and no byte of a flood is lost", async () => {
+    expect(await m4("chips")).toContain("0x48 lm75\n0x50 24c02\n")
+    const flood = await m4("flood 100")
+    const numbers = flood.split("\n").flatMap((line) => /^(\d+) +0123456789abc.*xyz$/.exec(line)?.[1] ?? [])
+    expect(numbers).toEqual(Array.from({ length: 100 }, (_, at) => `${at}`))
+  })
+
+  it("all four work at the same time", async () => {
+    const load = sh(
+      `(gpiomon -n 4 -F '%e' ${chip} 2 | wc -l > /tmp/g) & (dd if=/dev/hwrng bs=64 count=20 iflag=fullblock 2> /dev/null | wc -c > /tmp/r) & ` +
+        "for i in $(seq 40); do i2cget -y 0 0x54 0; done | sort | uniq -c; wait; cat /tmp/g /tmp/r",
+    )
+    expect((await load).split("\n").map((line) => line.trim())).toEqual(["40 0x31", "4", "1280"])
+    expect(errors).toEqual([])
+  })
+
+  it("a board that starts again is used again: I2C, lines, interrupts, entropy and shell", async () => {
+    const monitor = sh(`gpiomon -n 12 -F '%e' ${chip} 2 | wc -l`)
+    await board.untilUp()
+    await board.machine.restart()
+    expect(await monitor).toBe("12") // more than came before the restart
+    expect(await sh("i2cget -y 0 0x54 14")).toBe("0x66")
+    expect(await sh("dd if=/dev/hwrng bs=16 count=1 iflag=fullblock 2> /dev/null | wc -c")).toBe("16")
+    expect(await m4("chips")).toContain("0x76 bme280")
+  })
+
+  it("nothing in the kernel's log complains", async () => {
+    const log = await sh("dmesg | tail -n +2")
+    const complaints = log
+      .split("\n")
+      .filter((line) =>
+        /oops|\bbug\b|warning|refcount|not a head|(i2c|gpio|rng|console).*(fail|error)/i.test(line),
+      )
+    // our modules have no signature that Debian's kernel knows, and BUTTON was asked to be an output above
+    const expected = /module verification failed|GPIO request failed: 1$/
+    expect(complaints.filter((line) => !expected.test(line))).toEqual([])
+  })
+})
