@@ -40,7 +40,7 @@ describe("the firmware's size", () => {
     }
   })
 
-  it("leaves 12 kB of heap while all four devices are in use", async () => {
+  it("leaves 12 kB of heap while all four devices are in use", { timeout: 90_000 }, async () => {
     const { clock, log, panics, board, i2c } = await boot(compileFirmware("main-heap"))
     await clock.run(i2c.readBlock(0x50, 0, 256))
     await clock.run(Promise.all(Array.from({ length: 8 }, () => i2c.readByte(0x54, 14))))
