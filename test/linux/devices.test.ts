@@ -164,8 +164,9 @@ describe.skipIf(skip)(`Linux with four devices${skip ? ` (skipped: ${skip})` : "
       .filter((line) =>
         /oops|\bbug\b|warning|refcount|not a head|(i2c|gpio|rng|console).*(fail|error)/i.test(line),
       )
-    // our modules have no signature that Debian's kernel knows, and BUTTON was asked to be an output above
-    const expected = /module verification failed|GPIO request failed: 1$/
+    // our modules have no signature that Debian's kernel knows, BUTTON was asked to be an output above, and CLOCK may
+    // have been read just when the board started again
+    const expected = /module verification failed|GPIO request failed: [12]$/
     expect(complaints.filter((line) => !expected.test(line))).toEqual([])
   })
 })
