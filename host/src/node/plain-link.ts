@@ -208,11 +208,12 @@ export class PlainLink implements Link {
   }
 }
 
-/** The first and the last place where two runs of the same length differ; first > last where they do not. */
+/** The first and the last place where two runs of the same length differ; [0, -1] where they do not. */
 function differing(a: Uint8Array, b: Uint8Array): [first: number, last: number] {
+  if (Buffer.compare(a, b) === 0) return [0, -1]
   let first = 0
   while (first < a.length && a[first] === b[first]) first++
   let last = a.length - 1
   while (last > first && a[last] === b[last]) last--
-  return first === a.length ? [0, -1] : [first, last]
+  return [first, last]
 }

@@ -39,6 +39,11 @@ export class DriverRun {
     return this.outcome.isKilled
   }
 
+  /** Whether the I2C device saw any request: a driver may say that it is done without having done anything. */
+  get hasWorked(): boolean {
+    return this.bus.i2c.chains.length > 0
+  }
+
   get how(): string {
     return this.outcome.how
   }
@@ -119,6 +124,7 @@ export class DriverRuns {
   async good(name = "plain"): Promise<DriverRun> {
     const run = await this.run(name)
     if (!run.isDone) blocked(`The driver does not do its work where everything is right: ${run.how}`)
+    if (!run.hasWorked) blocked("The driver says that it did its work, and made no request.")
     return run
   }
 

@@ -201,6 +201,16 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: "uuid",
+    what: "The devices have a UUID.",
+    shape(bus) {
+      const uuid = [
+        0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x41, 0xd1, 0x80, 0xb4, 0, 0xc0, 0x4f, 0xd4, 0x30, 0xc8,
+      ]
+      for (const device of bus.devices) device.shape.lies = { uuid }
+    },
+  },
+  {
     name: "admin-queues",
     what: "The I2C device has two administration virtqueues behind its own.",
     shape(bus) {

@@ -76,6 +76,8 @@ export interface DeviceShape {
     maxVirtqueues?: number
     adminVqStart?: number
     adminVqCount?: number
+    /** 16 bytes. */
+    uuid?: readonly number[]
   }
 }
 
@@ -264,7 +266,7 @@ export class ScriptedDevice {
     const { deviceId, offered, config, queueMaxSizes, lies } = this.shape
     return [
       ...words(deviceId, 0x47534d56),
-      ...new Array<number>(16).fill(0),
+      ...(lies.uuid ?? new Array<number>(16).fill(0)),
       ...words(
         lies.numFeatureBlocks ?? offered.length,
         lies.configSize ?? config.length,

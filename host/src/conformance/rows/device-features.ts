@@ -61,6 +61,7 @@ export const DEVICE_FEATURE_ROWS: readonly Row[] = [
       const selected = await bench.selection()
       const { block, bit } = absentBit(offered)
       // a bit that cannot be accepted, in one block; then a write of another block, which must leave it there
+      await bench.negotiate()
       await toDriver(bench)
       const bad = [...selected]
       bad[block] = ((bad[block] ?? 0) | (1 << bit)) >>> 0

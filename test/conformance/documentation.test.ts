@@ -1,0 +1,162 @@
+// docs/conformance.md: every row, how it is checked, and how ours fare. Written by this test when it is asked to
+// (npm run docs:conformance); fails when the file is stale, or a row has lost its check.
+
+import { readFileSync, writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { beforeAll, describe, expect, it } from "vitest"
+import { systemClock, VirtualClock } from "../../host/src/clock.js"
+import { checkDevice } from "../../host/src/conformance/check-device.js"
+import { checkDriver } from "../../host/src/conformance/check-driver.js"
+import { SCENARIOS } from "../../host/src/conformance/driver/scenarios.js"
+import { MailboxPort } from "../../host/src/conformance/mailbox-port.js"
+import type { RowResult } from "../../host/src/conformance/result.js"
+import type { Row } from "../../host/src/conformance/row.js"
+import { isCheckable, TABLE } from "../../host/src/conformance/table.js"
+import { JacdacLink } from "../../host/src/link/jacdac-link.js"
+import { readFirmware } from "../../host/src/vm/firmware-image.js"
+import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
+import { VmPort } from "../../host/src/vm/vm-port.js"
+import { inProcessDriver } from "./in-process-driver.js"
+import { resultsOf } from "./mutants/wrong-device.js"
+
+const FILE = fileURLToPath(new URL("../../docs/conformance.md", import.meta.url))
+const isUpdating = process.env.UPDATE_CONFORMANCE === "1"
+const LIMIT_MS = 3_600_000
+
+/** How many MUST rows the transport's text has, by letter. */
+const MUST_ROWS = { G: 6, B: 53, V: 67, D: 59 }
+
+/** Rows that nothing outside can observe. One more here needs a very good reason. */
+const NOT_OBSERVABLE = [
+  ...[
+    "B10",
+    "B20",
+    "B35",
+    "B36",
+    "B38",
+    "B39",
+    "B40",
+    "B-M1",
+    "B-M2",
+    "V-S2",
+    "V-S3",
+    "D18",
+    "D33",
+    "R3",
+    "I10",
+  ],
+]
+
+const GROUPS: readonly [letter: string, title: string][] = [
+  ["G", "General"],
+  ["B", "Bus"],
+  ["V", "Device"],
+  ["D", "Driver"],
+  ["R", "Split virtqueues (virtio 1.4 2.7)"],
+  ["I", "virtio-i2c (virtio 1.4 5.21)"],
+]
+
+type Results = ReadonlyMap<string, RowResult>
+
+const byId = (results: readonly RowResult[]): Results =>
+  new Map(results.map((result) => [result.row.id, result]))
+
+let board: Results
+let natively: readonly Results[]
+let driver: Results
+
+beforeAll(async () => {
+  const clock = new VirtualClock(1000)
+  const machine = new VirtualMachine({ program: readFirmware("simulated"), clock })
+  const port = await clock.run(MailboxPort.open(new JacdacLink(new VmPort(machine), clock), { clock }))
+  board = byId((await clock.run(checkDevice(port, { rows: TABLE }), LIMIT_MS)).results)
+  await port.close()
+  natively = [byId(await resultsOf({})), byId(await resultsOf({ isStrict: true }))]
+  const rows = TABLE.filter((row) => row.driver !== undefined)
+  driver = byId((await checkDriver(inProcessDriver(), { rows, name: "ours", clock: systemClock })).results)
+}, 120_000)
+
+/** The device's cell: over the bytecode, or natively where the firmware has nothing to check it on. */
+function deviceStatus(row: Row): string {
+  if (!row.device) return ""
+  const { status = "" } = board.get(row.id) ?? {}
+  if (status === "pass") return "pass"
+  if (natively.some((results) => results.get(row.id)?.status === "pass")) return "pass, natively"
+  return status === "skipped" ? "does not apply" : status
+}
+
+function driverStatus(row: Row): string {
+  if (!row.driver) return ""
+  const { status = "" } = driver.get(row.id) ?? {}
+  return status === "skipped" ? "does not apply" : status
+}
+
+const cell = (text: string) => text.replaceAll("|", "\\|")
+
+function document(): string {
+  const lines = [
+    "# Conformance",
+    "",
+    "Generated from the table in `host/src/conformance` by `npm run docs:conformance`; a test fails when it is stale.",
+    "The requirements are those of virtio-msg, transport revision 1 (the text of mid-2026), of split virtqueues and of",
+    "virtio-i2c, in our own words. The ids are ours. Rows with an S are recommendations, those with an M permissions.",
+    "",
+    '- **device**: how our firmware fares, as bytecode in the DeviceScript VM. "pass, natively": the firmware has nothing',
+    "  to check the row on; the same device code passes it in a test that has. Nothing was tried on silicon yet.",
+    "- **driver**: how our driver fares against the devices that the suite plays.",
+    '- An empty cell: the row is not about that side. "does not apply": ours has no part in what it is about.',
+    "",
+    `${TABLE.length} rows; ${TABLE.filter(isCheckable).length} are checked, ${TABLE.length - TABLE.filter(isCheckable).length} cannot be observed, with the reason.`,
+    "How to check yours: [conform-your-own.md](conform-your-own.md).",
+  ]
+  for (const [letter, title] of GROUPS) {
+    lines.push(
+      "",
+      `## ${title}`,
+      "",
+      "| row | section | requirement | device | driver |",
+      "| --- | --- | --- | --- | --- |",
+    )
+    for (const row of TABLE.filter(({ id }) => id.startsWith(letter))) {
+      const level = row.level === "MUST" ? "" : `${row.level}: `
+      const cells = isCheckable(row)
+        ? [deviceStatus(row), driverStatus(row)]
+        : [`not observable: ${row.reason}`, ""]
+      lines.push(`| ${[row.id, row.section, `${level}${row.requirement}`, ...cells].map(cell).join(" | ")} |`)
+    }
+  }
+  lines.push("", "## What a driver meets", "", "| scenario | what happens |", "| --- | --- |")
+  for (const { name, what } of SCENARIOS) lines.push(`| ${name} | ${cell(what)} |`)
+  return `${lines.join("\n")}\n`
+}
+
+describe("the conformance table", () => {
+  it("has every MUST row of the transport's text, each once", () => {
+    for (const [letter, count] of Object.entries(MUST_ROWS)) {
+      const ids = TABLE.filter(({ id }) => new RegExp(`^${letter}\\d+$`).test(id)).map(({ id }) => id)
+      expect(ids).toEqual(Array.from({ length: count }, (_, at) => `${letter}${at + 1}`))
+    }
+    const ids = TABLE.map(({ id }) => id)
+    expect(new Set(ids).size).toBe(ids.length)
+  })
+
+  it("has a check for each, or a written reason for those that nothing outside can observe", () => {
+    expect(TABLE.filter((row) => !isCheckable(row)).map(({ id }) => id)).toEqual(NOT_OBSERVABLE)
+    for (const row of TABLE) {
+      expect({ id: row.id, hasReason: row.reason !== undefined }).toEqual({
+        id: row.id,
+        hasReason: !isCheckable(row),
+      })
+      expect(row.requirement).toMatch(/^\S.*\.$/)
+      expect(row.section).not.toBe("")
+    }
+  })
+
+  it("is what docs/conformance.md shows", () => {
+    const text = document()
+    if (isUpdating) writeFileSync(FILE, text)
+    const shown = readFileSync(FILE, "utf8")
+    expect(shown === text ? "" : "docs/conformance.md is stale: npm run docs:conformance").toBe("")
+    expect(text).not.toMatch(/\| (fail|blocked)/)
+  })
+})
