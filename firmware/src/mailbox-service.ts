@@ -81,7 +81,7 @@ export async function runMailboxService(endpoint: DeviceEndpoint): Promise<void>
   function wake(): void {
     if (!isIdle) return
     isIdle = false
-    fiber.resume(1)
+    if (fiber.suspended) fiber.resume(1) // else its time is up, and it runs anyway; `resume` would throw
   }
 
   async function watchQuiet(): Promise<void> {

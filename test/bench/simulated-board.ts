@@ -85,7 +85,7 @@ export class SimulatedBoard {
     this.traffic = { ...NO_TRAFFIC }
     const startMs = this.clock.now()
     await this.clock.run(work())
-    return { traffic: this.traffic, ms: this.clock.now() - startMs }
+    return { traffic: { ...this.traffic }, ms: this.clock.now() - startMs }
   }
 
   async close(): Promise<void> {
