@@ -51,6 +51,7 @@ async function stageFlash(example: string, folder: string): Promise<Stage> {
 export const RUN_ELSEWHERE: Readonly<Record<string, string>> = {
   "conform driver": "test/conformance/command.test.ts runs it, with what the examples need around them",
   linux: "test/linux/commands.test.ts boots the guest with them",
+  wireshark: "test/wireshark/install.test.ts gives them a home of their own",
 }
 
 /** Every command and subcommand, as typed behind virtio-msg, found by reading the help texts; "" is the tool. */

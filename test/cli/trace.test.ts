@@ -158,6 +158,43 @@ describe("tracing a process that runs", () => {
   })
 })
 
+describe("serve", () => {
+  it("can be traced while it runs, and writes a capture", async () => {
+    await withFolder(async (folder) => {
+      process.env.XDG_RUNTIME_DIR = folder
+      try {
+        const file = path.join(folder, "serve.pcapng")
+        const words = ["--port", "sim", "--trace", file, "serve", "--socket", `${folder}/i2c.sock`]
+        const child = spawnCommand(words)
+        await once(child.stdout, "data")
+        expect(await stdoutOf("trace --list")).toBe(`serve-${child.pid}\n`)
+        const copy = path.join(folder, "late.pcapng")
+        const tracer = spawnCommand(["trace", "--write", copy])
+        await once(tracer.stderr, "data")
+        child.kill("SIGTERM")
+        await Promise.all([once(child, "close"), once(tracer, "close")])
+        expect(await stdoutOf(`trace -m hello ${file}`)).toContain("revision 1")
+        // who came late was told what had been negotiated
+        const late = await stdoutOf(`trace --no-spans ${copy}`)
+        expect(late).toContain("what was negotiated, and stood in the window, when the trace began")
+        expect(late).toContain("SET_VQUEUE           queue 0: 256 descriptors")
+      } finally {
+        delete process.env.XDG_RUNTIME_DIR
+      }
+    })
+  })
+})
+
+describe("conform", () => {
+  it("can be traced: the breaches that it tries are remarked", async () => {
+    await withFolder(async (folder) => {
+      const file = path.join(folder, "conform.pcapng")
+      await virtioMsg(`--port sim --trace ${file} conform --row V57`)
+      expect(await stdoutOf(`trace ${file}`)).toContain("breach of D49: the reserved state operation 3")
+    })
+  })
+})
+
 describe("a wrong use of trace", () => {
   it.each([
     ["trace -d x -- info", 2, /"x" is no device number\.\nhint: .*"bus"/],

@@ -11,6 +11,7 @@ import { promisify } from "node:util"
 import { describe, expect, it } from "vitest"
 import { MAIN, withFolder } from "../cli/command.js"
 import { DISSECTOR, hasTshark } from "./tshark.js"
+import { asUser } from "./user.js"
 
 const EXTCAP = fileURLToPath(new URL("../../dist/host/src/extcap/main.js", import.meta.url))
 const LIMIT_MS = 60_000
@@ -26,10 +27,6 @@ async function extcap(args: readonly string[], env: NodeJS.ProcessEnv = {}): Pro
   return stdout
 }
 
-/** Wireshark started by root looks for no extcap program outside the system's folder: then it runs as nobody. */
-const NOBODY = 65534
-const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
-
 /** A folder with the program in it, as users install it, and room for sockets. */
 async function withExtcapFolder<T>(work: (folder: string, env: NodeJS.ProcessEnv) => Promise<T>): Promise<T> {
   return withFolder(async (folder) => {
@@ -37,7 +34,7 @@ async function withExtcapFolder<T>(work: (folder: string, env: NodeJS.ProcessEnv
     await mkdir(extcapFolder)
     const script = `#!/bin/sh\nexec "${process.execPath}" "${EXTCAP}" "$@"\n`
     await writeFile(path.join(extcapFolder, "virtio-msg-extcap"), script, { mode: 0o755 })
-    if (user.uid !== undefined) await chown(folder, user.uid, user.gid)
+    if (asUser.uid !== undefined) await chown(folder, asUser.uid, asUser.gid)
     const env = { ...process.env, WIRESHARK_EXTCAP_DIR: extcapFolder, XDG_RUNTIME_DIR: folder, HOME: folder }
     return work(folder, env)
   })
@@ -83,7 +80,7 @@ describe("virtio-msg-extcap", () => {
 describe.skipIf(!hasTshark())("tshark with virtio-msg-extcap", () => {
   it("lists our interfaces", { timeout: LIMIT_MS }, async () => {
     await withExtcapFolder(async (_folder, env) => {
-      const { stdout } = await run("tshark", ["-D"], { env, ...user })
+      const { stdout } = await run("tshark", ["-D"], { env, ...asUser })
       expect(stdout).toMatch(/^\d+\. virtio-msg-sim \(virtio-msg: the simulated board\)$/m)
     })
   })
@@ -99,7 +96,7 @@ describe.skipIf(!hasTshark())("tshark with virtio-msg-extcap", () => {
       const { stdout } = await run(
         "tshark",
         ["-i", "virtio-msg-sim", ...options, "-X", `lua_script:${DISSECTOR}`, "-Y", "virtio_msg.request"],
-        { env, ...user },
+        { env, ...asUser },
       )
       const shown = stdout.trimEnd().split("\n")
       expect(shown.at(-2)).toMatch(
@@ -111,7 +108,7 @@ describe.skipIf(!hasTshark())("tshark with virtio-msg-extcap", () => {
 
   it("captures what a process does that runs already", { timeout: LIMIT_MS }, async () => {
     await withExtcapFolder(async (folder, env) => {
-      const virtioMsg = (...args: string[]) => spawn(process.execPath, [MAIN, ...args], { env, ...user })
+      const virtioMsg = (...args: string[]) => spawn(process.execPath, [MAIN, ...args], { env, ...asUser })
       const board = `unix:${folder}/board.sock`
       const simulator = virtioMsg("sim", "--listen", board)
       await once(simulator.stdout, "data")
@@ -123,7 +120,7 @@ describe.skipIf(!hasTshark())("tshark with virtio-msg-extcap", () => {
       const name = (await text(virtioMsg("trace", "--list").stdout)).trim()
       expect(name).toBe(`sim-${simulator.pid}`)
       const args = ["-l", "-i", `virtio-msg-${name}`, "-X", `lua_script:${DISSECTOR}`]
-      const tshark = spawn("tshark", args, { env, ...user })
+      const tshark = spawn("tshark", args, { env, ...asUser })
       const lines: string[] = []
       const output = (async () => {
         for await (const line of createInterface(tshark.stdout)) lines.push(line)

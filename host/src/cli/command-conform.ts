@@ -20,6 +20,7 @@ import { makeLink } from "../node/open-link.js"
 import { isPlainPort } from "../node/plain-connection.js"
 import { colours, helpExamples, note, portOf, print } from "./context.js"
 import { EXIT_FAILED } from "./exit-codes.js"
+import { processTrace } from "./process-trace.js"
 import { formatTable } from "./table.js"
 
 /** Longest virtual time that a run may take. */
@@ -163,7 +164,7 @@ async function runDevice(portName: string, rows: readonly Row[], options: Confor
     // nobody waits for a simulated board
     const clock = new VirtualClock(1000)
     const link = await makeLink(portName, { clock })
-    const port = await clock.run(MailboxPort.open(link, { clock }))
+    const port = await clock.run(MailboxPort.open(link, { clock, trace: processTrace }))
     try {
       return await clock.run(check(port), VIRTUAL_LIMIT_MS)
     } finally {
@@ -172,7 +173,7 @@ async function runDevice(portName: string, rows: readonly Row[], options: Confor
   }
   const port = isPlainPort(portName)
     ? await PlainPort.open(portName)
-    : await MailboxPort.open(await makeLink(portName, { onChoice: note }))
+    : await MailboxPort.open(await makeLink(portName, { onChoice: note }), { trace: processTrace })
   try {
     return await check(port)
   } finally {

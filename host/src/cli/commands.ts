@@ -70,6 +70,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     "Serve a page on which the A7 and the M4 talk before your eyes.",
     () => import("./command-dashboard.js"),
   ),
+  entry(
+    "wireshark",
+    "Give Wireshark our dissector, and boards as interfaces to capture from.",
+    () => import("./command-wireshark.js"),
+  ),
   entry("boards", "List the boards that we know.", () => import("./command-boards.js")),
   entry(
     "ports",

@@ -13,9 +13,7 @@ import { DEFAULT_COMMAND, DEFAULT_INTERVAL_S, findInterface, listInterfaces } fr
 
 const HELP = `virtio-msg-extcap ${packageVersion()}: captures virtio-msg in Wireshark.
 
-Wireshark finds it in its extcap folder:
-  $ ln -s "$(command -v virtio-msg-extcap)" ~/.local/lib/wireshark/extcap/
-or, where Wireshark has no personal folder for that, in the one that WIRESHARK_EXTCAP_DIR names.
+Wireshark calls it. To install it there: virtio-msg wireshark
 See docs/wireshark.md.`
 
 interface Options {

@@ -1,0 +1,62 @@
+// `virtio-msg wireshark`: puts our dissector and our extcap program where Wireshark finds them, and takes them away.
+
+import { copyFile, mkdir, rm, writeFile } from "node:fs/promises"
+import path from "node:path"
+import { fileURLToPath } from "node:url"
+import type { Command } from "commander"
+import { VirtioMsgError } from "../errors.js"
+import { wiresharkFolders } from "../node/wireshark-folders.js"
+import { helpExamples, note, print } from "./context.js"
+
+const DISSECTOR = fileURLToPath(new URL("../../../../host/wireshark/virtio-msg.lua", import.meta.url))
+const EXTCAP = fileURLToPath(new URL("../extcap/main.js", import.meta.url))
+
+export function define(command: Command): void {
+  command
+    .option("--remove", "take them away again")
+    .addHelpText(
+      "after",
+      `${helpExamples("virtio-msg wireshark", "virtio-msg wireshark --remove")}\n` +
+        "It writes into the folders for plugins of your own, and prints what it wrote. See docs/wireshark.md.",
+    )
+    .action(async (options: { remove?: true }) => {
+      const folders = await wiresharkFolders()
+      const dissector = path.join(folders.luaPlugins, "virtio-msg.lua")
+      const extcap = path.join(folders.extcap, "virtio-msg-extcap")
+      if (options.remove) return remove([dissector, extcap])
+      await install(dissector, (file) => copyFile(DISSECTOR, file))
+      await install(extcap, (file) => writeFile(file, extcapScript(), { mode: 0o755 }))
+      if (!folders.isExtcapKnown)
+        note(`This Wireshark finds the interfaces with: export WIRESHARK_EXTCAP_DIR=${folders.extcap}`)
+    })
+}
+
+/** Wireshark starts programs without the user's PATH: both parts are named in full. */
+function extcapScript(): string {
+  return `#!/bin/sh\nexec ${quoted(process.execPath)} ${quoted(EXTCAP)} "$@"\n`
+}
+
+/** As one word of a shell. */
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`
+}
+
+async function install(file: string, write: (file: string) => Promise<void>): Promise<void> {
+  try {
+    await mkdir(path.dirname(file), { recursive: true })
+    await write(file)
+  } catch (error) {
+    throw new VirtioMsgError("INVALID_ARGUMENT", `Cannot write ${file}: ${(error as Error).message}.`, {
+      hint: "Is the folder yours?",
+      cause: error,
+    })
+  }
+  print(file)
+}
+
+async function remove(files: readonly string[]): Promise<void> {
+  for (const file of files) {
+    await rm(file, { force: true })
+    print(`removed ${file}`)
+  }
+}
