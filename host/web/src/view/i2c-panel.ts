@@ -92,7 +92,8 @@ export class I2cPanel {
     const name = this.isSimulated ? SIMULATED_CHIPS[address] : undefined
     const button = element(
       "button",
-      { type: "button", title: name, "aria-label": `Chip ${formatByte(address)}${name ? `, ${name}` : ""}` },
+      { type: "button", title: name },
+      element("span", { class: "sr" }, "Chip 0x"),
       address.toString(16).padStart(2, "0"),
     )
     button.addEventListener("click", () => {

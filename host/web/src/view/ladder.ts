@@ -217,11 +217,8 @@ function makeRung(row: Row): HTMLElement {
     chips.append(element("span", {}, `${row.answers.tookMs.toFixed(1)} ms`))
   const text = element("span", { class: "text" })
   text.append(element("span", { class: "name" }, name), element("span", { class: "says" }, says), chips)
-  rung.setAttribute(
-    "aria-label",
-    `${packet.direction === "out" ? "A7 to M4" : "M4 to A7"}: ${name} ${says} ${chips.textContent}`,
-  )
-  rung.append(at, text, element("span", { class: "arrow" }))
+  const way = packet.direction === "out" ? " A7 to M4: " : " M4 to A7: "
+  rung.append(at, element("span", { class: "sr" }, way), text, element("span", { class: "arrow" }))
   return rung
 }
 

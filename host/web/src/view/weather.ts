@@ -94,7 +94,7 @@ export class WeatherView {
       probe.style.color = `var(${name})`
       return getComputedStyle(probe).color
     }
-    const font = `11px ${style.getPropertyValue("--sans")}`
+    const font = `${Math.round(0.7 * Number.parseFloat(style.fontSize))}px ${style.getPropertyValue("--sans")}`
     this.#plots = CURVES.map((curve) =>
       makePlot(curve, colourOf(curve.colour), colourOf("--ink-soft"), colourOf("--line"), font),
     )
