@@ -205,7 +205,7 @@ function makeRung(row: Row): HTMLElement {
   rung.className = `rung ${packet.direction} ${row.kind}`
   if (isResponse) rung.classList.add("response")
   if (isLost) rung.classList.add("lost")
-  else if (packet.isRepetition) rung.classList.add("refused")
+  else if (packet.contents.hasData && !packet.isTaken) rung.classList.add("refused")
   const [name, says] = words(row)
   const chips = element("span", { class: "chips" })
   if (isLost)

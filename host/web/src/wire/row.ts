@@ -17,6 +17,8 @@ export interface SeenPacket {
   readonly fate: Fate
   /** Sent before, and now again. */
   readonly isRepetition: boolean
+  /** Whether its receiver took it: not when it got lost, came twice, too early, or out of another epoch. */
+  readonly isTaken: boolean
   /** What is remarkable about it. */
   readonly remarks: readonly Remark[]
 }

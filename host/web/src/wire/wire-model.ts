@@ -117,15 +117,11 @@ export class WireModel {
       contents,
       fate,
       isRepetition,
+      isTaken: event !== undefined && !event.isIgnored,
       remarks: event?.remarks ?? [],
     }
     if (!isSnapshot) this.counters.count(packet)
-    if (contents.hasData)
-      this.#unpack(
-        packet,
-        event?.contents ?? this.#lostContents(packet),
-        event !== undefined && !event.isIgnored,
-      )
+    if (contents.hasData) this.#unpack(packet, event?.contents ?? this.#lostContents(packet))
     else this.#add({ kind: "signal", atMs, packet, text: signalText(contents) })
   }
 
@@ -183,20 +179,20 @@ export class WireModel {
     })
   }
 
-  #unpack(packet: SeenPacket, contents: readonly PacketContent[], isTaken: boolean): void {
+  #unpack(packet: SeenPacket, contents: readonly PacketContent[]): void {
     let spans: SpanEvent[] = []
     let requests: RequestEvent[] = []
     for (const content of contents) {
       if (content.kind === "span") spans.push(content)
       else if (content.kind === "request") requests.push(content)
       else {
-        this.#message(packet, content, spans, requests, isTaken)
+        this.#message(packet, content, spans, requests)
         spans = []
         requests = []
       }
     }
     if (spans.length > 0) this.#add({ kind: "memory", atMs: packet.atMs, packet, spans, requests })
-    if (isTaken) this.onWriting.emit(contents.filter((content) => content.kind === "span"))
+    if (packet.isTaken) this.onWriting.emit(contents.filter((content) => content.kind === "span"))
   }
 
   #message(
@@ -204,9 +200,8 @@ export class WireModel {
     { frame, offset, message, remarks }: MessageEvent,
     spans: readonly SpanEvent[],
     requests: readonly RequestEvent[],
-    isTaken: boolean,
   ): void {
-    const asked = isTaken ? this.#takeAsked(message.kind, questionOf(message), frame) : undefined
+    const asked = packet.isTaken ? this.#takeAsked(message.kind, questionOf(message), frame) : undefined
     const answers = asked && { index: asked.index, tookMs: packet.atMs - asked.atMs }
     const { atMs } = packet
     const row = this.#add({
@@ -221,7 +216,7 @@ export class WireModel {
       requests,
       answers,
     }) as MessageRow
-    if (!isTaken) return
+    if (!packet.isTaken) return
     if (answers) this.counters.roundTrip(answers.tookMs)
     if (message.kind === "request") this.#asking.set(questionOf(message), row)
     if (message.name === "EVENT_AVAIL") {
