@@ -1,7 +1,10 @@
 // The live view: the page shows what commands do in other processes, from their first packet or from the middle.
 
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import path from "node:path"
 import type { Browser } from "playwright-core"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { Simulator, startUntilLine, stdoutOf, withFolder } from "../../cli/command.js"
 import { launch, open, skipReason } from "./chromium.js"
 
@@ -11,11 +14,20 @@ const patient = { timeout: 15_000 }
 describe.skipIf(skip)(`the live view${skip && `, skipped: ${skip}`}`, () => {
   let browser: Browser
 
+  let folder: string
+
   beforeAll(async () => {
     browser = await launch()
+    // what else runs on this computer is not to be seen here
+    folder = await mkdtemp(path.join(tmpdir(), "virtio-msg-live-"))
+    vi.stubEnv("XDG_RUNTIME_DIR", folder)
   })
 
-  afterAll(() => browser?.close())
+  afterAll(async () => {
+    vi.unstubAllEnvs()
+    await browser?.close()
+    await rm(folder, { recursive: true, force: true })
+  })
 
   it("shows the command behind --, from HELLO to the last answer, and only looks on", {
     timeout: 60_000,

@@ -41,7 +41,7 @@ describe.skipIf(skip)(`the page with a simulated board${skip && `, skipped: ${sk
     await page.click("#detect")
     await expect.poll(() => result().innerText()).toBe("5 chips: 0x48 0x50 0x54 0x56 0x76")
     await expect
-      .poll(() => page.locator("#detect-grid button").allInnerTexts())
+      .poll(() => page.locator("#detect-grid button").allTextContents())
       .toEqual(["48", "50", "54", "56", "76"].map((digits) => `Chip 0x${digits}`))
     await page.getByRole("button", { name: "Chip 0x54" }).click()
     await page.fill("#register", "14")
