@@ -86,8 +86,9 @@ export async function firstLineOf(line: string): Promise<Outcome> {
 export async function startUntilLine(
   args: readonly string[],
   on: "stdout" | "stderr" = "stdout",
+  env: NodeJS.ProcessEnv = {},
 ): Promise<{ readonly line: string; stop(): Promise<Outcome>; ended: Promise<Outcome> }> {
-  const child = spawnCommand(args, {}, LASTING_LIMIT_MS)
+  const child = spawnCommand(args, env, LASTING_LIMIT_MS)
   const done = exitCode(child)
   const whole = [text(child.stdout), text(child.stderr)] as const
   const ended = Promise.all([done, ...whole]).then(([code, stdout, stderr]) => {

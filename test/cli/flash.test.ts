@@ -1,13 +1,15 @@
 // `flash` as its users type it: a Pico by its drive, an ESP32 by its ROM, and what goes wrong.
 
+import { execFileSync } from "node:child_process"
 import { writeFile } from "node:fs/promises"
 import path from "node:path"
 import { describe, expect, it } from "vitest"
+import { openPty } from "../../host/src/node/pty.js"
 import { FAKE_C3, FAKE_S3, FakeEspRom } from "../support/fake-esp-rom.js"
 import { FakePico } from "../support/fake-pico.js"
 import { FakeRoot, PICO_USB } from "../support/fake-root.js"
 import { makeEspImage, makeUf2 } from "../support/firmware-files.js"
-import { virtioMsg, withFolder } from "./command.js"
+import { startUntilLine, virtioMsg, withFolder } from "./command.js"
 
 const C3_USB = { idVendor: "303a", idProduct: "1001", serial: "AA:BB" }
 
@@ -39,6 +41,29 @@ describe.concurrent("from a blank Pico to i2c detect", () => {
       const detected = await virtioMsg("i2c detect", root.env)
       expect(detected.stdout).toContain("50: 50 -- -- -- 54 -- 56")
       await pico.end()
+    })
+  })
+})
+
+describe.skipIf(process.platform !== "linux")("a Pico that runs a program", () => {
+  it("is asked for its boot loader, by 1200 baud on its port, and flashed when that appears", () => {
+    const uf2 = makeUf2(20)
+    return withRoot(uf2, async (root, file) => {
+      const running = await openPty()
+      await root.addUsbPort("ttyACM5", { ...PICO_USB, idProduct: "000a" }, running.path)
+      const args = ["flash", "--board", "pico", "--file", file]
+      const flash = await startUntilLine(args, "stderr", root.env)
+      expect(execFileSync("stty", ["-F", running.path, "speed"], { encoding: "utf8" })).toBe("1200\n")
+      const pico = await FakePico.insert(root, uf2.length)
+      const { code, stderr } = await flash.ended
+      expect({ code, stderr }).toEqual({
+        code: 0,
+        stderr:
+          `Asked the board on ${path.join(root.folder, "dev/ttyACM5")} for its boot loader ...\n` +
+          `Writing to the drive ${pico.folder} ...\nWaiting for the board to start ...\n`,
+      })
+      await pico.end()
+      running.close()
     })
   })
 })
