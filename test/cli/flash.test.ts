@@ -120,20 +120,6 @@ describe.concurrent("flash of a Pico refuses", () => {
         ),
       })
     }))
-
-  it("to be silent about half a firmware", () => {
-    const uf2 = makeUf2(4000)
-    return withRoot(uf2, async (root, file) => {
-      // pulled after the first pieces: it waits for less than what comes
-      const pico = await FakePico.insert(root, 100_000)
-      const { code, stderr } = await virtioMsg(`flash --board pico --file ${file}`, root.env)
-      await pico.end()
-      expect(code).toBe(3)
-      expect(stderr).toMatch(
-        /error: The drive .*RPI-RP2 went away after \d+ of 2048000 bytes: the board holds half a firmware\.\nhint: Nothing is broken: hold BOOTSEL/,
-      )
-    })
-  })
 })
 
 describe.skipIf(process.platform !== "linux").concurrent("flash of an ESP32", () => {

@@ -2,9 +2,10 @@
 // ends by itself, with a sentence and what to do next, never with a stack trace.
 
 import path from "node:path"
+import type { Readable } from "node:stream"
 import { describe, expect, it } from "vitest"
 import { FakeCable, type Trouble } from "../support/fake-cable.js"
-import { Simulator, startUntilLine, virtioMsg, withFolder } from "./command.js"
+import { Simulator, spawnCommand, startUntilLine, virtioMsg, withFolder } from "./command.js"
 
 /** Every command that talks to a board and ends by itself. */
 const COMMANDS = [
@@ -75,3 +76,50 @@ describe.skipIf(process.platform !== "linux")("a serial port that goes away", ()
     )
   })
 })
+
+describe.skipIf(process.platform !== "linux")("a board that goes and comes back", () => {
+  it("is told of by serve, which goes on", { timeout: 60_000 }, () =>
+    withFolder(async (folder) => {
+      const listen = `unix:${path.join(folder, "board.sock")}`
+      const first = await Simulator.start(listen)
+      const serve = spawnCommand(
+        ["--port", listen, "serve", "--socket", path.join(folder, "vu.sock")],
+        {},
+        60_000,
+      )
+      const said = new Said(serve.stderr)
+      await said.once("Add these arguments")
+      await first.kill()
+      await said.once("The board is gone.\n")
+      const second = await Simulator.start(listen)
+      await said.once("The board is back.\n")
+      const code = new Promise((resolve) => serve.once("close", resolve))
+      serve.kill("SIGTERM")
+      expect(await code).toBe(0)
+      expect(said.text).not.toMatch(/^ +at /m)
+      await second.stop()
+    }),
+  )
+})
+
+/** What a stream says, and waiting for it. */
+class Said {
+  text = ""
+  #onText: () => void = () => {}
+
+  constructor(stream: Readable) {
+    stream.on("data", (chunk) => {
+      this.text += chunk
+      this.#onText()
+    })
+  }
+
+  once(wanted: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onText = () => {
+        if (this.text.includes(wanted)) resolve()
+      }
+      this.#onText()
+    })
+  }
+}
