@@ -999,11 +999,11 @@ local function follow_device(device, m, asked, remarks)
 end
 
 -- Takes the next message; `entry` is what the tree will show of it.
-local function follow_message(m, entry, number, time)
+local function follow_message(m, entry, direction, number, time)
   if m.malformed then return end
   local remarks = entry.remarks
   if state.max_message_size and m.size > state.max_message_size then
-    breach(remarks, m.kind == "request" and "D1" or "V1",
+    breach(remarks, direction == "out" and "D1" or "V1",
       string.format("larger than the %d bytes allowed", state.max_message_size))
   end
   local asked
@@ -1192,7 +1192,7 @@ local function analyse(s, direction, number, time)
       local device = #record.bytes >= 4 and state.devices and state.devices[u16(record.bytes, 2)]
       record.message = describe_message(record.bytes, device and device.id or -1)
       check_alone(record.message, direction, record.remarks)
-      if is_taken then follow_message(record.message, record, number, time) end
+      if is_taken then follow_message(record.message, record, direction, number, time) end
     end
   end
   take_spans(spans, area, is_taken, time, packet.remarks)

@@ -9,6 +9,7 @@ import type { MessageDescription } from "./describe-message.js"
 import { DeviceView } from "./device-view.js"
 import { is, numberOf } from "./message-breaches.js"
 import { placeOf } from "./queue-view.js"
+import type { Direction } from "./trace.js"
 import type { Remark } from "./trace-event.js"
 import type { WindowView } from "./window-view.js"
 
@@ -64,8 +65,7 @@ export class Conversation {
   follow(
     message: MessageDescription,
     frame: Uint8Array,
-    packetNumber: number,
-    timeMs: number,
+    packet: { readonly number: number; readonly timeMs: number; readonly direction: Direction },
     isComplete: boolean,
   ): Followed {
     const remarks: Remark[] = []
@@ -73,9 +73,10 @@ export class Conversation {
     if (message.malformed !== undefined) return { remarks, asked: undefined }
     const size = numberOf(message, "msg_size")
     if (this.maxMessageSize !== undefined && size > this.maxMessageSize)
-      breach(message.kind === "request" ? "D1" : "V1", `larger than the ${this.maxMessageSize} bytes allowed`)
+      breach(packet.direction === "out" ? "D1" : "V1", `larger than the ${this.maxMessageSize} bytes allowed`)
     let asked: Asked | undefined
-    if (message.kind === "request") this.#ask({ message, packetNumber, timeMs }, remarks)
+    if (message.kind === "request")
+      this.#ask({ message, packetNumber: packet.number, timeMs: packet.timeMs }, remarks)
     else if (message.kind === "response") {
       asked = this.#answer(message)
       if (asked) checkAnswer(asked.message, message, breach)

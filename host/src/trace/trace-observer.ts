@@ -137,7 +137,7 @@ export class TraceObserver {
     const message = describeMessage(frame, deviceId)
     const remarks = breachesIn(packet.direction, message)
     if (packet.isIgnored) return { kind: "message", frame, offset, message, deviceId, remarks }
-    const followed = this.conversation.follow(message, frame, packet.number, packet.timeMs, this.#isComplete)
+    const followed = this.conversation.follow(message, frame, packet, this.#isComplete)
     return {
       kind: "message",
       frame,
