@@ -14,11 +14,13 @@ import { DRIVER_MESSAGE_ROWS } from "./rows/driver-messages.js"
 import { DRIVER_STATUS_ROWS } from "./rows/driver-status.js"
 import { DRIVER_VQUEUE_ROWS } from "./rows/driver-vqueue.js"
 import { GENERAL_ROWS } from "./rows/general.js"
+import { GPIO_DEVICE_ROWS } from "./rows/gpio-device.js"
 import { I2C_DEVICE_ROWS } from "./rows/i2c-device.js"
 import { RING_DEVICE_ROWS } from "./rows/ring-device.js"
 import { RING_DRIVER_ROWS } from "./rows/ring-driver.js"
+import { STREAM_DEVICE_ROWS } from "./rows/stream-devices.js"
 
-/** All rows: G, B, V, D, R, I, each by number, recommendations (B-S1) and permissions (B-M1) behind. */
+/** All rows: G, B, V, D, R, I, P, E, C, each by number, recommendations (B-S1) and permissions (B-M1) behind. */
 export const TABLE: readonly Row[] = [
   ...GENERAL_ROWS,
   ...BUS_DELIVERY_ROWS,
@@ -36,6 +38,8 @@ export const TABLE: readonly Row[] = [
   ...RING_DEVICE_ROWS,
   ...RING_DRIVER_ROWS,
   ...I2C_DEVICE_ROWS,
+  ...GPIO_DEVICE_ROWS,
+  ...STREAM_DEVICE_ROWS,
 ].sort(byId)
 
 /** "B-S1" is letter B, kind S, number 1. */
@@ -47,7 +51,7 @@ function keyOf(id: string): string {
   const match = /^([A-Z])(?:-([SM]))?(\d+)$/.exec(id)
   if (!match) throw new Error(`${id} is no row's id`)
   const [, letter = "", kind = "", number = ""] = match
-  return `${"GBVDRI".indexOf(letter)}${kind ? 1 : 0}${kind}${number.padStart(4, "0")}`
+  return `${"GBVDRIPEC".indexOf(letter)}${kind ? 1 : 0}${kind}${number.padStart(4, "0")}`
 }
 
 /** Whether a row has anything to check against a device, or against a driver. */

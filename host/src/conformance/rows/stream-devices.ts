@@ -1,0 +1,73 @@
+// Rows of the entropy device (virtio 1.4 5.4), E1 to E3, and of the console device (5.3), C1 and C2.
+
+import {
+  CONSOLE_FEATURE_SIZE,
+  CONSOLE_RECEIVE_QUEUE,
+  CONSOLE_TRANSMIT_QUEUE,
+  VIRTIO_ID_CONSOLE,
+} from "../../../../shared-protocol/src/device/console.js"
+import { VIRTIO_ID_RNG } from "../../../../shared-protocol/src/device/rng.js"
+import type { DeviceBench } from "../device-bench.js"
+import { blocked, expect, type Level, type Row, skip } from "../row.js"
+
+function row(
+  id: string,
+  level: Level,
+  requirement: string,
+  device: (bench: DeviceBench) => Promise<void>,
+): Row {
+  const isEntropy = id.startsWith("E")
+  return {
+    id,
+    side: "device",
+    level,
+    section: isEntropy ? "5.4 Entropy Device" : "5.3 Console Device",
+    requirement,
+    device,
+    deviceId: isEntropy ? VIRTIO_ID_RNG : VIRTIO_ID_CONSOLE,
+  }
+}
+
+/** What the device put into buffers of these sizes. */
+async function draw(bench: DeviceBench, ...rooms: readonly number[]): Promise<Uint8Array[]> {
+  const { queue } = await bench.start()
+  const from = queue.usedIdx
+  const chains = queue.submit(...rooms.map((roomBytes) => [{ roomBytes }]))
+  if (!(await queue.completed(from + chains.length)))
+    blocked(`The device completes only ${queue.usedIdx - from} of ${chains.length} buffers.`)
+  const elements = chains.map((_, n) => queue.usedElement(from + n))
+  return chains.map((chain) => {
+    const usedBytes = elements.find(({ id }) => id === chain.head)?.lengthBytes ?? 0
+    expect(
+      usedBytes <= chain.writableBytes,
+      `Used length ${usedBytes} of a buffer of ${chain.writableBytes}.`,
+    )
+    return queue.written(chain).subarray(0, usedBytes)
+  })
+}
+
+export const STREAM_DEVICE_ROWS: readonly Row[] = [
+  row("E1", "MUST", "Every buffer gets at least one random byte.", async (bench) => {
+    for (const bytes of await draw(bench, 1, 16, 200)) expect(bytes.length > 0, "A buffer came back empty.")
+  }),
+  row("E2", "MUST", "The device takes no data from the driver: it has one queue.", async (bench) => {
+    expect((await bench.getVqueue(0)).maxSize > 0, "There is no queue 0.")
+    expect(bench.info.maxVirtqueues === 1, `The device has ${bench.info.maxVirtqueues} queues.`)
+  }),
+  row("E3", "SHOULD", "The bytes are random: no two buffers are the same.", async (bench) => {
+    const drawn = (await draw(bench, 16, 16, 16, 16)).map((bytes) => bytes.join())
+    expect(new Set(drawn).size === drawn.length, "Two buffers hold the same 16 bytes.")
+  }),
+  row("C1", "MUST", "There are a receive and a transmit queue.", async (bench) => {
+    for (const index of [CONSOLE_RECEIVE_QUEUE, CONSOLE_TRANSMIT_QUEUE])
+      expect((await bench.getVqueue(index)).maxSize > 0, `There is no queue ${index}.`)
+  }),
+  row("C2", "MUST", "With VIRTIO_CONSOLE_F_SIZE the configuration has columns and rows.", async (bench) => {
+    if (!(await bench.offers(0, CONSOLE_FEATURE_SIZE))) skip("VIRTIO_CONSOLE_F_SIZE is not offered.")
+    expect(bench.info.configSize >= 4, `The configuration has ${bench.info.configSize} bytes.`)
+    const { data, dataOffset } = await bench.getConfig(0, 4)
+    const number = (at: number) =>
+      (data[dataOffset + at] as number) | ((data[dataOffset + at + 1] as number) << 8)
+    expect(number(0) > 0 && number(2) > 0, `It has ${number(0)} columns and ${number(2)} rows.`)
+  }),
+]
