@@ -54,6 +54,9 @@ const GROUPS: readonly [letter: string, title: string][] = [
   ["D", "Driver"],
   ["R", "Split virtqueues (virtio 1.4 2.7)"],
   ["I", "virtio-i2c (virtio 1.4 5.21)"],
+  ["P", "virtio-gpio devices"],
+  ["E", "virtio entropy devices"],
+  ["C", "virtio-console devices"],
 ]
 
 type Results = ReadonlyMap<string, RowResult>
@@ -99,7 +102,7 @@ function document(): string {
     "",
     "Generated from the table in `host/src/conformance` by `npm run docs:conformance`; a test fails when it is stale.",
     "The requirements are those of virtio-msg, transport revision 1 (the text of mid-2026), of split virtqueues and of",
-    "virtio-i2c, in our own words. The ids are ours. Rows with an S are recommendations, those with an M permissions.",
+    "our four device types, in our own words. The ids are ours. Rows with an S are recommendations, those with an M permissions.",
     "",
     '- **device**: how our firmware fares, as bytecode in the DeviceScript VM. "pass, natively": the firmware has nothing',
     "  to check the row on; the same device code passes it in a test that has. Nothing was tried on silicon yet.",
