@@ -1,8 +1,12 @@
 // `i2c detect`, `get` and `dump`: byte for byte what i2cdetect, i2cget and i2cdump 4.3 print. The expected texts
 // were compared with what Debian's binaries print when their ioctls reach the same simulated chips.
 
+import path from "node:path"
 import { describe, expect, it } from "vitest"
-import { stdoutOf, virtioMsg, withSimulator } from "./command.js"
+import { serveBoard } from "../../host/src/node/board-server.js"
+import { readFirmware } from "../../host/src/vm/firmware-image.js"
+import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
+import { stdoutOf, virtioMsg, withFolder, withSimulator } from "./command.js"
 
 const DETECT_HEADER = "     0  1  2  3  4  5  6  7  8  9  a  b  c  d  e  f\n"
 const NOTHING_FOUND = "-- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- \n"
@@ -20,6 +24,25 @@ const EEPROM =
     .join("")
 
 describe.concurrent("i2c detect", () => {
+  it("of a bus on which nothing answers says what to look at", async () => {
+    await withFolder(async (folder) => {
+      const machine = new VirtualMachine({ program: readFirmware("hardware") }) // has no bus in the VM
+      await machine.start()
+      const board = await serveBoard(machine, `unix:${path.join(folder, "board.sock")}`)
+      try {
+        const { code, stdout, stderr } = await virtioMsg(`--port ${board.port} i2c detect`)
+        expect([code, stdout.split("\n").length]).toEqual([0, 10])
+        expect(stderr).toMatch(
+          /^No chip answered\.\nhint: Are SDA and SCL the right way round, each with a pull-up /,
+        )
+        expect((await virtioMsg(`--port ${board.port} i2c detect 0x20 0x30`)).stderr).toBe("")
+      } finally {
+        await board.close()
+        machine.stop()
+      }
+    })
+  })
+
   it("prints the table of chips", async () => {
     expect(await stdoutOf("--port sim i2c detect")).toBe(
       DETECT_HEADER +

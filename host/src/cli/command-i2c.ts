@@ -1,9 +1,9 @@
 // `virtio-msg i2c ...`: i2c-tools' commands with their arguments, without the bus number, and their stdout.
 
 import { type Command, Option } from "commander"
-import type { I2cAdapter } from "../driver/i2c-adapter.js"
+import { type I2cAdapter, LOOK_AT_THE_WIRES } from "../driver/i2c-adapter.js"
 import { VirtioMsgError } from "../errors.js"
-import { helpExamples, print, withBus } from "./context.js"
+import { helpExamples, note, print, withBus } from "./context.js"
 import { adapterLine, detect, formatDetected, functionalityLines, type ProbeMode } from "./i2c-detect.js"
 import { type Bank, type DumpLetter, formatBytes, formatWords, readRegisters, withBank } from "./i2c-dump.js"
 import { noBlockRead, parseMode } from "./i2c-mode.js"
@@ -69,6 +69,7 @@ function addDetect(i2c: Command): void {
       const mode: ProbeMode = options.q ? "quick" : options.r ? "read" : "auto"
       const found = await withI2c(command, (adapter) => detect(adapter, from, to, mode))
       for (const line of formatDetected(found, from, to)) print(line)
+      if (found.size === 0 && first === undefined) note(`No chip answered.\nhint: ${LOOK_AT_THE_WIRES}`)
     })
 }
 

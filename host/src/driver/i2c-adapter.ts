@@ -56,7 +56,8 @@ const DEFAULT_TIMEOUT_MS = 1500
 /** As Linux's I2C_RDWR takes them. */
 const MAX_MESSAGES = 42
 
-const LOOK_AT_THE_WIRES =
+/** What to do when nothing works on the bus. */
+export const LOOK_AT_THE_WIRES =
   "Are SDA and SCL the right way round, each with a pull-up (2.2 to 10 kOhm to 3.3 V), and does every chip have power? " +
   "A chip that holds a line lets go when its power is switched off and on."
 
