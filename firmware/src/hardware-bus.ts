@@ -20,7 +20,7 @@ const TIMEOUT_MS = 8
 /** Bytes of 9 bits that pass in a millisecond at 100 kHz, the slowest usual speed. */
 const BYTES_PER_MS = 11
 /** One transaction may time out because its chip is slow; so many in a row, because the bus is held. */
-const HELD_AFTER = 3
+const HELD_AFTER = 5
 
 export class HardwareBus implements I2cController {
   data: ByteBuf = Buffer.alloc(0)
@@ -51,7 +51,8 @@ export class HardwareBus implements I2cController {
       this.timedOut = 0
       return I2C_DONE
     } catch (e) {
-      if (e instanceof I2CError) status = (e as I2CError).status as number
+      if (!(e instanceof I2CError)) return I2C_WRITE_FAILED // the runtime has no bus at all
+      status = (e as I2CError).status as number
     }
     if (isClockFresh && (await this.isHeld(startMs, writeLength + readLength))) return I2C_BUS_HELD
     return status === RUNTIME_READ_FAILED && writeLength > 0 ? I2C_READ_FAILED : I2C_WRITE_FAILED
@@ -62,9 +63,22 @@ export class HardwareBus implements I2cController {
    * arbitration and a line that stays low, but they take their time: a board without a time-out never comes here.
    */
   private async isHeld(startMs: number, lengthBytes: number): Promise<boolean> {
+    const enoughMs = TIMEOUT_MS + lengthBytes / BYTES_PER_MS
     await ds.sleep(1) // the clock goes on only in a wait
-    const tookMs = ds.millis() - startMs - 1
-    if (tookMs < TIMEOUT_MS + lengthBytes / BYTES_PER_MS) {
+    let nowMs = ds.millis()
+    let tookMs = nowMs - startMs
+    if (tookMs >= enoughMs) {
+      // or was it the wait that took so long? Others run meanwhile
+      let waitMs = 0
+      for (let i = 0; i < 2; i++) {
+        await ds.sleep(1)
+        const passedMs = ds.millis() - nowMs
+        nowMs += passedMs
+        if (passedMs > waitMs) waitMs = passedMs
+      }
+      tookMs -= waitMs
+    }
+    if (tookMs < enoughMs) {
       this.timedOut = 0
       return false
     }

@@ -112,7 +112,7 @@ describe("the hardware build", () => {
     })
     const { reason } = all[0] as PromiseRejectedResult
     expect(reason.hint).toContain("Are SDA and SCL the right way round, each with a pull-up")
-    expect(log.join("\n")).toMatch(/I2C: 3 transactions in a row timed out, the last after 2\d ms/)
+    expect(log.join("\n")).toMatch(/I2C: 5 transactions in a row timed out, the last after 2\d ms/)
     // the device was reset for this call, and the wires are still held
     expect(await clock.run(i2c.probe(0x20))).toBe(false)
     await clock.run(i2c.writeByte(0x20, 1, 2)).catch(() => {}) // lets go
