@@ -90,6 +90,11 @@ describe.concurrent("deploy refuses", () => {
       "--port unix:x deploy --board nono",
       'error: There is no board "nono" in our list.\nhint: The boards are pico, ',
     ],
+    [
+      "--port unix:x deploy --board esp32s2_bare",
+      "error: Our firmware does not fit on an ESP32-S2: the runtime there has a heap of 40 kB.\n" +
+        "hint: All other boards of the list have 64 kB: virtio-msg boards\n",
+    ],
     ["--port unix:x deploy --khz 5000", "error: I2C speed 5000 is out of range: 10 to 1000.\n"],
     ["--port unix:x deploy --sda 4", "error: --sda and --scl go together.\nhint: "],
     [

@@ -14,6 +14,8 @@ import { SerialLocation } from "./serial-location.js"
 
 /** The number by which the runtime's build for the VM says what it is. */
 const SIMULATOR_PRODUCT = 0x3fe5b46f
+/** What our firmware takes of the runtime's heap with all its devices (docs/devices.md), and a little to work with. */
+const HEAP_NEEDED_KIB = 56
 /** The virtio devices that a board can have. */
 export const DEVICE_NAMES = ["i2c", "gpio", "rng", "console"]
 export const I2C_SPEEDS_KHZ = { slowest: 10, usual: 100, fastest: 1000 }
@@ -72,6 +74,7 @@ export async function deployFirmware(options: DeployOptions): Promise<Deployment
   try {
     const identity = await client.identify()
     const board = whichBoard(identity, port, options)
+    if (board) checkHeap(board)
     const i2c = options.build === "hardware" ? i2cSettings(board, options) : undefined
     const program = makeProgram(options, i2c)
     const wasThere = isSameProgram(await readHeldProgram(client), program)
@@ -98,7 +101,11 @@ export async function deployFirmware(options: DeployOptions): Promise<Deployment
 
 /** What can be said without a board, said before anything is opened. */
 function checkWithoutBoard({ boardId, khz, devices, sda, scl }: DeployOptions): void {
-  if (boardId !== undefined && !BOARDS.some(({ id }) => id === boardId)) throw unknownBoard(boardId)
+  if (boardId !== undefined) {
+    const board = BOARDS.find(({ id }) => id === boardId)
+    if (!board) throw unknownBoard(boardId)
+    checkHeap(board)
+  }
   const { slowest, fastest } = I2C_SPEEDS_KHZ
   if (khz !== undefined && !(khz >= slowest && khz <= fastest))
     throw new VirtioMsgError(
@@ -114,6 +121,15 @@ function checkWithoutBoard({ boardId, khz, devices, sda, scl }: DeployOptions): 
       throw new VirtioMsgError("INVALID_ARGUMENT", `"${name}" is no virtio device of our firmware.`, {
         hint: `They are ${DEVICE_NAMES.join(", ")}.`,
       })
+}
+
+function checkHeap({ name, chip }: Board): void {
+  if (chip.heapKib < HEAP_NEEDED_KIB)
+    throw new VirtioMsgError(
+      "INVALID_ARGUMENT",
+      `Our firmware does not fit on an ${name}: the runtime there has a heap of ${chip.heapKib} kB.`,
+      { hint: "All other boards of the list have 64 kB: virtio-msg boards" },
+    )
 }
 
 export function unknownBoard(boardId: string): VirtioMsgError {
