@@ -47,7 +47,9 @@ await app.generateDocs(project, SITE)
 const { pageCount, linkCount, broken } = await checkLinks(SITE)
 for (const line of broken) process.stderr.write(`error: ${line}\n`)
 if (broken.length > 0 || app.logger.hasErrors() || app.logger.hasWarnings()) {
-  process.stderr.write("error: The site has faults, see above.\nhint: Correct the docstring or the guide.\n")
+  process.stderr.write(
+    "error: The site has faults, see above.\nhint: Correct the docstring, the guide or README.md; a link there leads to a file, not to a folder.\n",
+  )
   process.exit(1)
 }
 process.stdout.write(`site/index.html  ${pageCount} pages, ${linkCount} links checked\n`)
