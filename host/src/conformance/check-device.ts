@@ -16,7 +16,7 @@ import { hex, type Row, Verdict } from "./row.js"
 
 /** Messages shown with a failure. */
 const EXCHANGES_SHOWN = 8
-/** Where to look for devices on a bus without GET_DEVICES, unless the caller knows their numbers. */
+/** Where to look for devices on a bus without GET_DEVICES. */
 const NUMBERS_TRIED = [0, 1, 2, 3]
 
 export interface CheckDeviceOptions {
@@ -57,7 +57,7 @@ async function check(
     tookMs: port.clock.now() - startMs,
   })
   const listed = await listDevices(conversation)
-  const devices = await findDevices(conversation, listed ?? NUMBERS_TRIED)
+  const devices = await findDevices(conversation, listed?.length ? listed : NUMBERS_TRIED)
   const draft = devices.length === 0 ? await recogniseDraft(conversation) : undefined
   if (draft !== undefined) return report([], draft)
   const chosen = devices.filter(({ devNum }) => options.devNum === undefined || devNum === options.devNum)
