@@ -43,7 +43,7 @@ export class DeviceSet {
   make(name: string): DeviceType | undefined {
     const parts = this.parts
     if (name === "i2c")
-      return new I2cDevice(parts.controller, parts.noBytes, parts.pause, parts.rememberedChains)
+      return new I2cDevice(parts.controller, parts.noBytes, parts.pause, parts.rememberedChains, parts.alloc)
     if (name === "gpio" && parts.lines !== undefined) {
       this.gpio = new GpioDevice(parts.lines, parts.alloc)
       return this.gpio

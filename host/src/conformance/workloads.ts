@@ -14,6 +14,8 @@ export interface Workload {
   request(n: number): BufferPlan[]
   /** Whether a request's written bytes and used length make sense; "" or what is wrong. */
   judge(written: Uint8Array, usedBytes: number): string
+  /** Whether the request did what it was for, where it may also fail: then some `n` up to 127 is looked for. */
+  isSuccess?(written: Uint8Array): boolean
 }
 
 const VIRTIO_ID_RNG = 4
@@ -32,6 +34,7 @@ const i2c: Workload = {
       : (written[0] as number) > 1
         ? `status ${written[0]}, which is neither OK (0) nor ERR (1)`
         : "",
+  isSuccess: (written) => written[0] === 0,
 }
 
 const entropy: Workload = {

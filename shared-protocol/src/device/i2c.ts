@@ -4,7 +4,7 @@
 //   unless there are none, status (1 byte, writable)
 //   header: addr le16@0 (7-bit address << 1), padding le16@2, flags le32@4 (bit 0 FAIL_NEXT, bit 1 M_RD)
 
-import type { ByteBuf } from "../bytes.js"
+import type { Allocator, ByteBuf } from "../bytes.js"
 import { type DeviceRing, RING_BROKEN, RING_EMPTY } from "../ring/device-ring.js"
 import type { DeviceType } from "./device-type.js"
 import {
@@ -46,6 +46,8 @@ const SHAPE_READ = 3
 const SHAPE_REFUSED = 4
 /** Not even that. */
 const SHAPE_NO_STATUS = 5
+/** Its bytes are cut into descriptors in an unusual way, which must not matter (virtio 1.4 2.7.4, R1). */
+const SHAPE_CUT = 6
 
 export class I2cDevice implements DeviceType {
   readonly deviceId = VIRTIO_ID_I2C
@@ -62,19 +64,23 @@ export class I2cDevice implements DeviceType {
 
   private readonly controller: I2cController
   private readonly pause: () => Promise<void>
+  private readonly alloc: Allocator | undefined
   /** The group that is being served has failed: its remaining requests fail unexecuted. */
   private isGroupFailed = false
 
   /**
    * `pause` lets others run: a runtime that counts operations between two waits (DeviceScript panics after
-   * 131072) needs it, since a controller may answer without waiting.
+   * 131072) needs it, since a controller may answer without waiting. Without `alloc`, requests that are cut into
+   * descriptors in an unusual way are refused.
    */
   constructor(
     controller: I2cController,
     noConfig: ByteBuf,
     pause: () => Promise<void>,
     rememberedChains = I2C_QUEUE_SIZE / 4,
+    alloc?: Allocator,
   ) {
+    this.alloc = alloc
     this.rememberedChains = rememberedChains
     this.controller = controller
     this.pause = pause
@@ -102,7 +108,19 @@ export class I2cDevice implements DeviceType {
     while (head !== RING_EMPTY) {
       if (head === RING_BROKEN) return ring.brokenReason
       const shape = ring.noted === 0 ? this.shapeOf(ring) : ring.noted
-      if (shape === SHAPE_NO_STATUS) return "a virtio-i2c request without a byte for its status"
+      if (shape >= SHAPE_NO_STATUS) {
+        if (shape === SHAPE_NO_STATUS) return "a virtio-i2c request without a byte for its status"
+        walked += ring.count
+        const problem = await this.serveCut(head, ring)
+        if (ring.generation !== generation || problem !== "") return problem
+        if (walked >= PAUSE_AFTER) {
+          walked = 0
+          await this.pause()
+          if (ring.generation !== generation) return ""
+        }
+        head = ring.pop()
+        continue
+      }
       walked += ring.count
       const offsets = ring.offsets
       const header = offsets[0]
@@ -184,16 +202,68 @@ export class I2cDevice implements DeviceType {
     return ""
   }
 
+  /**
+   * Carries out the popped chain whatever its descriptors: the readable bytes together are the header and what is to
+   * be written, the writable ones together are room for what is read, and the last of them is the status. Returns ""
+   * or why the device needs a reset.
+   */
+  private async serveCut(head: number, ring: DeviceRing): Promise<string> {
+    const into = ring.deviceArea
+    const generation = ring.generation
+    let readable = 0
+    let writable = 0
+    for (let i = 0; i < ring.count; i++) {
+      if (i < ring.readable) readable += ring.lengths[i]
+      else writable += ring.lengths[i]
+    }
+    const bytes = this.alloc === undefined || readable < I2C_HEADER_SIZE ? undefined : this.alloc(readable)
+    let writeLength = 0
+    const readLength = writable - 1
+    let address = REFUSED
+    let flags = 0
+    if (bytes !== undefined) {
+      let at = 0
+      for (let i = 0; i < ring.readable; i++) {
+        bytes.blitAt(at, ring.driverArea, ring.offsets[i], ring.lengths[i])
+        at += ring.lengths[i]
+      }
+      writeLength = readable - I2C_HEADER_SIZE
+      flags = bytes[4]
+      const shape = readLength > 0 ? SHAPE_READ : writeLength > 0 ? SHAPE_WRITE : SHAPE_PROBE
+      if (writeLength === 0 || readLength === 0) address = addressOf(bytes, 0, shape)
+    }
+    let result = REFUSED
+    if (bytes !== undefined && address >= 0 && !this.isGroupFailed) {
+      result = await this.controller.transfer(address, bytes, I2C_HEADER_SIZE, writeLength, readLength)
+      if (ring.generation !== generation) return ""
+    } else if (address < 0) this.malformedCount++
+    let left = result === I2C_DONE ? readLength : 0
+    for (let i = ring.readable; left > 0; i++) {
+      const length = ring.lengths[i] < left ? ring.lengths[i] : left
+      into.bytes.blitAt(ring.offsets[i], this.controller.data, readLength - left, length)
+      into.mark(ring.offsets[i], length)
+      left -= length
+    }
+    const last = ring.count - 1
+    const statusAt = ring.offsets[last] + ring.lengths[last] - 1
+    into.put8(statusAt, result === I2C_DONE ? I2C_STATUS_OK : I2C_STATUS_ERROR)
+    ring.push(head, result === I2C_DONE ? writable : 1)
+    this.isGroupFailed = result !== I2C_DONE && (flags & I2C_FLAG_FAIL_NEXT) !== 0
+    return result === I2C_BUS_HELD ? "the I2C bus is held" : ""
+  }
+
   /** What the popped chain can be: a request as the specification wants it, or why not. Notes it in the ring. */
   private shapeOf(ring: DeviceRing): number {
     const { count, readable, lengths } = ring
     let shape = SHAPE_REFUSED
-    if (count < 1 || readable === count || lengths[count - 1] !== 1) shape = SHAPE_NO_STATUS
+    if (count < 1 || readable === count || lengths[count - 1] === 0) shape = SHAPE_NO_STATUS
+    else if (lengths[count - 1] !== 1) shape = this.alloc === undefined ? SHAPE_NO_STATUS : SHAPE_CUT
     else if (readable >= 1 && lengths[0] === I2C_HEADER_SIZE) {
       if (count === 2) shape = SHAPE_PROBE
       // an empty buffer must not be there at all
       else if (count === 3 && lengths[1] > 0) shape = readable === 1 ? SHAPE_READ : SHAPE_WRITE
     }
+    if (shape === SHAPE_REFUSED && this.alloc !== undefined) shape = SHAPE_CUT
     ring.note(shape)
     return shape
   }

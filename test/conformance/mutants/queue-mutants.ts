@@ -156,6 +156,15 @@ export const QUEUE_MUTANTS: readonly Mutant[] = [
   },
   // --- rings ---
   {
+    rows: ["R1"],
+    what: "refuses requests that are cut into descriptors in an unusual way",
+    fault: {
+      patch({ type }) {
+        ;(type as Anything).alloc = undefined
+      },
+    },
+  },
+  {
     rows: ["R8"],
     what: "notifies although it was asked not to",
     fault: inRing("publish", (original) => () => {

@@ -59,7 +59,13 @@ function makeDevice(fault: Fault): { link: MemoryLink; clock: VirtualClock } {
     demoChips(() => clock.now(), allocateBytes),
     allocateBytes,
   )
-  const type = new I2cDeviceWithConfig(chips, allocateBytes(0), () => Promise.resolve())
+  const type = new I2cDeviceWithConfig(
+    chips,
+    allocateBytes(0),
+    () => Promise.resolve(),
+    undefined,
+    allocateBytes,
+  )
   const link = new MemoryLink(clock, {
     types: [type],
     deviceNumbers: [DEV_NUM],
