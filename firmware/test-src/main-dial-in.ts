@@ -1,20 +1,14 @@
 // The simulated firmware over a TCP socket that it opens itself, as a board could do over WiFi: for the benchmark
 // (test/bench/dial-in.ts). Packets are framed by a length byte. Sockets are not throttled.
 
-import * as ds from "@devicescript/core"
 import { connect } from "@devicescript/net"
 import type { ByteBuf } from "../../shared-protocol/src/bytes.js"
-import { demoChips, SimulatedBus } from "../src/chips/simulated-bus.js"
-import { allocate, makeEndpoint } from "../src/endpoint.js"
+import { makeSimulatedEndpoint } from "../src/simulated-endpoint.js"
 
 /** The benchmark listens here. */
 const PORT = 47654
 
-const bus = new SimulatedBus(
-  demoChips(() => ds.millis(), allocate),
-  allocate,
-)
-const endpoint = makeEndpoint(bus, "dial-in", true)
+const endpoint = makeSimulatedEndpoint("dial-in")
 const socket = await connect({ proto: "tcp", host: "127.0.0.1", port: PORT })
 // the runtime asserts when the other side speaks first
 await socket.send(Buffer.from([0]))

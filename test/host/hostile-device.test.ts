@@ -253,7 +253,9 @@ describe("a device that runs", () => {
     const call = i2c.readByte(0x54, 0)
     expect(await failure(call)).toMatchObject({
       code: "DEVICE_FAILED",
-      message: "Device 0 asks to be reset (DEVICE_NEEDS_RESET).",
+      // the I2C adapter's explanation of it
+      message: "The I2C bus is held: transaction after transaction times out.",
+      cause: { message: "Device 0 asks to be reset (DEVICE_NEEDS_RESET)." },
       maybeExecuted: true,
     })
     expect(await clock.run(i2c.readByte(0x54, 1))).toBe(0x32)
