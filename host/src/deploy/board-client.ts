@@ -22,7 +22,6 @@ export const MANAGER_CLASS = 0x1134ea2b
 
 const CONTROL_CLASS = 0
 const ANNOUNCE_COMMAND = 0
-const RESET_COMMAND = 0x82
 const GET_REGISTER = 0x1000
 /** Registers of the control service. */
 const DESCRIPTION_REGISTER = 0x180
@@ -160,13 +159,6 @@ export class BoardClient {
         waitMs = Math.min(waitMs * 2, LONGEST_ACK_MS)
       }
     }
-  }
-
-  /** Starts the board again. Its port goes away on most boards. */
-  reset(): void {
-    this.#port.sendFrame(
-      encodeCommand(this.#deviceId, CONTROL_SERVICE_INDEX, RESET_COMMAND, new Uint8Array(0)),
-    )
   }
 
   /** Closes the port; what still waits rejects with LINK_CLOSED. */
