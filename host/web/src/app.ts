@@ -11,6 +11,7 @@ import { SerialBench, type SerialPortLike } from "./bench/serial-bench.js"
 import { SimulatedBench } from "./bench/simulated-bench.js"
 import { Tour } from "./tour/tour.js"
 import { byId, setText } from "./view/dom.js"
+import { GpioPanel } from "./view/gpio-panel.js"
 import { I2cPanel } from "./view/i2c-panel.js"
 import { Inspector } from "./view/inspector.js"
 import { LadderView } from "./view/ladder.js"
@@ -36,6 +37,7 @@ export class App {
   readonly trouble = new TroubleView(this.model, () => this.bench)
   readonly weather = new WeatherView(() => this.adapter())
   readonly i2c = new I2cPanel(() => this.adapter())
+  readonly #gpio = new GpioPanel(() => this.bench?.bus)
   readonly #map = new WindowMap(this.model)
   readonly #dials = new QueueDials(this.model)
   readonly #traffic = new TrafficView(this.model)
@@ -166,6 +168,7 @@ export class App {
     this.i2c.clear()
     this.i2c.isSimulated = bench.kind === "simulated"
     this.i2c.setEnabled(bench.kind !== "live")
+    this.#gpio.clear(bench.kind !== "live")
     this.time.connected()
     this.trouble.connected()
     setText(byId("a7-what"), bench.kind === "live" ? "somebody's driver" : "the driver, in this page")
@@ -179,6 +182,7 @@ export class App {
       if (this.bench !== bench) return
       this.say(error.message, "bad")
       this.trouble.lost(error.message)
+      this.#gpio.clear(true)
       this.#recover(bench, opened)
     })
     await this.#reach(bench, opened)

@@ -42,8 +42,8 @@ describe.skipIf(skip)(`the page with a simulated board${skip && `, skipped: ${sk
     await expect.poll(() => result().innerText()).toBe("5 chips: 0x48 0x50 0x54 0x56 0x76")
     await expect
       .poll(() => page.locator("#detect-grid button").allTextContents())
-      .toEqual(["48", "50", "54", "56", "76"].map((digits) => `Chip 0x${digits}`))
-    await page.getByRole("button", { name: "Chip 0x54" }).click()
+      .toEqual(["48", "50", "54", "56", "76"].map((digits) => `Chip ${digits}`))
+    await page.getByRole("button", { name: "Chip 54" }).click()
     await page.fill("#register", "14")
     await page.click("#read")
     await expect.poll(() => result().innerText()).toBe("0x66")
@@ -121,6 +121,19 @@ describe.skipIf(skip)(`the page with a simulated board${skip && `, skipped: ${sk
         return new Set(Array.from({ length: 8192 }, (_, i) => data.slice(4 * i, 4 * i + 3).join())).size })()`,
     )
     expect(colours).toBeGreaterThan(5)
+  })
+
+  it("lights the LED, and hears of the button by interrupt", async () => {
+    const note = () => page.locator("#gpio-note").innerText()
+    await page.click("#led")
+    await expect.poll(note, { timeout: 5000 }).toContain("LED drives 1")
+    expect(await page.locator("#led").getAttribute("aria-pressed")).toBe("true")
+    await page.click("#led")
+    await expect.poll(note, { timeout: 5000 }).toContain("LED drives 0")
+    await page.click("#button")
+    await expect.poll(note, { timeout: 5000 }).toBe("BUTTON was pressed: rising edge, press 1.")
+    await expect.poll(note, { timeout: 5000 }).toBe("BUTTON was released: falling edge, press 1.")
+    await expect.poll(() => page.locator("#queue-list .queue").count()).toBeGreaterThan(2)
   })
 
   it("recovers from a reset of the M4, in a new epoch", async () => {

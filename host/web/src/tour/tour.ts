@@ -76,12 +76,14 @@ export class Tour {
     const { model, time, ladder } = this.#app
     this.#begin(act)
     if (isIt) {
+      // the first of them: one packet may carry several
+      let found: number | undefined
       await time.runUntil((index) => {
         const row = model.row(index)
-        return row?.kind === "message" && isIt(row)
+        if (row?.kind === "message" && isIt(row)) found ??= index
+        return found !== undefined
       }, STEP_LIMIT_MS)
-      const row = model.findRow((one) => one.kind === "message" && isIt(one))
-      if (row) ladder.choose(row.index)
+      if (found !== undefined) ladder.choose(found)
     }
     if (isDone) await this.#app.bench?.pace?.runUntil(() => !this.#isActing, STEP_LIMIT_MS)
   }

@@ -93,7 +93,7 @@ export class I2cPanel {
     const button = element(
       "button",
       { type: "button", title: name },
-      element("span", { class: "sr" }, "Chip 0x"),
+      element("span", { class: "sr" }, "Chip "),
       address.toString(16).padStart(2, "0"),
     )
     button.addEventListener("click", () => {

@@ -90,11 +90,6 @@ export class WireModel {
     return this.#rows[index - this.#dropped]
   }
 
-  /** The newest row for which `isIt` holds. */
-  findRow(isIt: (row: Row) => boolean): Row | undefined {
-    return this.#rows.findLast(isIt)
-  }
-
   /** Takes a packet as it was put on the wire. Never throws on its bytes. */
   packet(direction: Direction, bytes: Uint8Array, fate: Fate, atMs: number): void {
     const contents = readPacket(bytes)
