@@ -32,9 +32,12 @@ export class Tour {
     weather.isWanted = false
     // not modal: the page under it stays there to be looked at, and used
     if (!this.#dialog.open) this.#dialog.show()
-    this.#next.focus()
+    this.#next.disabled = true
+    this.#dialog.focus()
+    this.#show(TOUR_STEPS[0] as TourStep, 0)
     await this.#app.connectSimulated({ isPaused: true })
-    await this.#go(0)
+    if (this.#dialog.open) await this.#go(0)
+    else this.#app.time.goOn() // it was ended meanwhile
   }
 
   async #go(at: number): Promise<void> {
@@ -47,6 +50,7 @@ export class Tour {
     this.#next.disabled = true
     this.#show(step, at)
     await this.#play(step)
+    if (!this.#dialog.open) return
     this.#next.disabled = false
     this.#next.focus()
   }
