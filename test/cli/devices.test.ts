@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers"
 import { describe, expect, it } from "vitest"
 import { MAIN, stdoutOf, virtioMsg, withSimulator } from "./command.js"
 
-const COMMON = { timeout: 60_000 }
+const COMMON = { timeout: 120_000 }
 
 /** Runs `virtio-msg ARGS` with `input` on its standard input. */
 async function withInput(args: string[], input: string): Promise<{ code: number | null; stdout: string }> {
