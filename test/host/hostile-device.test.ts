@@ -176,6 +176,13 @@ describe("initialisation", () => {
     expect(i2c.device.queues[0]?.state.curSize).toBe(16)
   })
 
+  it("a queue that is too small for a request ends every call with one error, also the second", async () => {
+    const tamper = change(GET_VQUEUE, (frame) => frame.setUint32(PAYLOAD + 4, 1, true))
+    const { i2c, failure } = await open({ tamper })
+    for (let times = 0; times < 3; times++)
+      expect(await failure(i2c.readByte(0x54, 0))).toMatchObject({ code: "DEVICE_FAILED" })
+  })
+
   it("D55 does not use a queue that did not take its configuration", async () => {
     const tamper = change(GET_VQUEUE, (frame, times) => {
       if (times === 1) frame.setUint32(PAYLOAD + 24, 77, true)

@@ -1,5 +1,6 @@
 // From what stands behind --port to a link: boards found by their USB ids, addresses, sockets that are in the way.
 
+import { statSync } from "node:fs"
 import { link as hardLink, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
 import net from "node:net"
 import { tmpdir } from "node:os"
@@ -7,6 +8,7 @@ import path from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { serveBoard } from "../../host/src/node/board-server.js"
 import { makeLink } from "../../host/src/node/open-link.js"
+import { ownersOnly } from "../../host/src/node/private-socket.js"
 import { parseSocketAddress } from "../../host/src/node/socket-stream.js"
 import { readFirmware } from "../../host/src/vm/firmware-image.js"
 import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
@@ -102,6 +104,36 @@ describe("serveBoard", () => {
     const server = await serveBoard(machine, `unix:${socketPath}`)
     expect((await stat(socketPath)).mode & 0o777).toBe(0o600)
     await server.close()
+  })
+
+  it.each(["tcp://0.0.0.0:0", "tcp://[::]:0", "tcp://192.0.2.7:0", "tcp://127.0.0.1.example.org:0"])(
+    "refuses %s, which others can reach, unless it is asked to expose the board",
+    async (listen) => {
+      await expect(serveBoard(machine, listen)).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+        message: `${listen} can be reached from other computers.`,
+        hint: expect.stringContaining("--expose"),
+      })
+    },
+  )
+
+  it("listens on every address when it is asked to", async () => {
+    const server = await serveBoard(machine, "tcp://0.0.0.0:0", undefined, true)
+    expect(server.port).toMatch(/^tcp:\/\/0\.0\.0\.0:\d+$/)
+    await server.close()
+  })
+
+  it("makes a Unix socket that is its owner's alone from its first moment, whatever the umask", () => {
+    const before = process.umask(0)
+    try {
+      const socketPath = path.join(folder, "first-moment")
+      const server = ownersOnly(() => net.createServer().listen(socketPath))
+      expect(statSync(socketPath).mode & 0o777).toBe(0o600) // before anything else could happen
+      server.close()
+      expect(process.umask()).toBe(0)
+    } finally {
+      process.umask(before)
+    }
   })
 
   it("does not take a socket away from who listens on it", async () => {

@@ -17,6 +17,7 @@ interface SimOptions {
   readonly flash?: string
   readonly blank?: true
   readonly verbose?: true
+  readonly expose?: true
 }
 
 export function define(command: Command): void {
@@ -24,6 +25,7 @@ export function define(command: Command): void {
     .option("-l, --listen <where>", "unix:PATH, tcp://127.0.0.1:PORT or pty", "pty")
     .option("--flash <file>", "keep the board's flash memory in a file, so that what is deployed stays")
     .option("--blank", "a board with the runtime only, to deploy to")
+    .option("--expose", "allow a tcp:// address that other computers can reach: they can use the board, too")
     .option("-v, --verbose", "print the board's log")
     .addHelpText(
       "after",
@@ -45,7 +47,7 @@ export function define(command: Command): void {
       await machine.start()
       const stopped = untilStopped() // before anybody learns the port, and so could stop us
       try {
-        const server = await serveBoard(machine, options.listen, processTrace)
+        const server = await serveBoard(machine, options.listen, processTrace, options.expose)
         const endOffer = await offerProcessTrace("sim")
         // scripts read this line to learn the port
         print(server.port)

@@ -35,12 +35,28 @@ export abstract class Driver {
     this.device.detach()
   }
 
+  /** A device that is live, but whose driver is not ready, would be taken for one that needs no initialisation. */
+  async #getReady(): Promise<void> {
+    try {
+      await this.onReady()
+    } catch (error) {
+      this.device.fail(
+        error instanceof VirtioMsgError
+          ? error
+          : new VirtioMsgError("DEVICE_FAILED", `The driver of device ${this.device.devNum} cannot use it.`, {
+              cause: error,
+            }),
+      )
+      throw error
+    }
+  }
+
   async #initialise(): Promise<void> {
     for (let tries = 1; ; tries++) {
       await this.device.bus.whenUp()
       try {
         await this.device.initialise(this.needs)
-        await this.onReady()
+        await this.#getReady()
         return
       } catch (error) {
         // the device started again unnoticed, or does so now: no request has begun, so none is repeated

@@ -84,7 +84,12 @@ export class RequestQueue {
    */
   open(writableBytes = this.#options.writableBytes): void {
     const queue = this.#device.queues[this.#options.index]
-    if (!queue) throw new Error(`queue ${this.#options.index} was not set up`)
+    if (!queue)
+      throw new VirtioMsgError(
+        "DEVICE_RESTARTED",
+        `Device ${this.#device.devNum} was lost while its driver was getting ready.`,
+        { hint: "The next call initialises it again." },
+      )
     const { readableBytes, slotCount } = this.#options
     const { driverSpace, deviceSpace } = this.#device.bus
     const count = Math.min(slotCount, Math.floor(queue.ring.size / descriptorsOf(this.#options)))

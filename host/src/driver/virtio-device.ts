@@ -66,6 +66,8 @@ export class VirtioDevice {
 
   readonly #off: (() => void)[]
   #isLive = false
+  /** Why the bus was lost since `initialise` began. */
+  #lostBy: VirtioMsgError | undefined
   #removed: VirtioMsgError | undefined
   /** The epoch of the bus in which `info` was asked for. */
   #infoFrom = 0
@@ -82,6 +84,7 @@ export class VirtioDevice {
       }),
       bus.onLost.on((error) => {
         this.queues = [] // the window they lay in is gone
+        this.#lostBy = error
         this.fail(error)
       }),
       bus.onDevice.on(({ deviceNumber, busState }) => {
@@ -124,6 +127,7 @@ export class VirtioDevice {
   async initialise(needs: DriverNeeds): Promise<void> {
     if (this.#removed) throw this.#removed
     this.#isLive = false
+    this.#lostBy = undefined
     const info = this.hasInfo && this.info ? this.info : await this.getInfo() // D20
     await this.reset()
     // what need not wait for an answer travels together: a board sends 50 packets a second
@@ -138,6 +142,9 @@ export class VirtioDevice {
       queues.push(await Virtqueue.setUp(this, index, size))
     const status = await this.#addStatus(STATUS_DRIVER_OK)
     if ((status & STATUS_DRIVER_OK) === 0) throw this.#failure("does not go to DRIVER_OK") // D29
+    // the packet with the last answer may have ended more than the wait
+    const endedBy = this.#lostBy ?? this.#removed
+    if (endedBy) throw endedBy
     this.#isLive = true
   }
 

@@ -8,6 +8,7 @@ import { BoardStream } from "../link/board-stream.js"
 import { JacdacTap } from "../link/jacdac-tap.js"
 import type { Trace } from "../trace/trace.js"
 import type { VirtualMachine } from "../vm/virtual-machine.js"
+import { isLoopback, ownersOnly } from "./private-socket.js"
 import { openPty } from "./pty.js"
 import { parseSocketAddress } from "./socket-stream.js"
 
@@ -20,12 +21,14 @@ export interface BoardServer {
 /**
  * Makes `machine`, which is running, reachable: `unix:PATH` (a socket that only its owner may use),
  * `tcp://HOST:PORT` (port 0 for any free one), or `pty` (a new pseudo-terminal).
- * `trace` is told of every packet. Rejects with INVALID_ARGUMENT, CONNECT_FAILED or MISSING_DEPENDENCY.
+ * `trace` is told of every packet. A host that others can reach is refused unless `isExposed`: whoever reaches the port
+ * has the board. Rejects with INVALID_ARGUMENT, CONNECT_FAILED or MISSING_DEPENDENCY.
  */
 export async function serveBoard(
   machine: VirtualMachine,
   listen: string,
   trace?: Trace,
+  isExposed = false,
 ): Promise<BoardServer> {
   const tap = new JacdacTap((direction, packet) => trace?.onPacket.emit(direction, packet))
   if (listen === "pty") {
@@ -43,6 +46,10 @@ export async function serveBoard(
   if (!address)
     throw new VirtioMsgError("INVALID_ARGUMENT", `"${listen}" is nothing to listen on.`, {
       hint: "Use unix:PATH, tcp://127.0.0.1:PORT or pty.",
+    })
+  if (!("path" in address) && !isExposed && !isLoopback(hostOf(address)))
+    throw new VirtioMsgError("INVALID_ARGUMENT", `${listen} can be reached from other computers.`, {
+      hint: "Whoever reaches it has the board: use tcp://127.0.0.1:PORT, or say --expose if that is what you want.",
     })
   return serveSocket(machine, listen, address, tap)
 }
@@ -74,7 +81,7 @@ async function serveSocket(
         }),
       ),
     )
-    server.listen(address, resolve)
+    ownersOnly(() => server.listen(address, resolve))
   })
   if (path !== undefined) await chmod(path, 0o600)
   const bound = server.address()

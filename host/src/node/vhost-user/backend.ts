@@ -6,6 +6,7 @@ import { chmodSync, lstatSync, rmSync } from "node:fs"
 import { type Clock, systemClock, type Timer } from "../../clock.js"
 import { Emitter } from "../../emitter.js"
 import { VirtioMsgError } from "../../errors.js"
+import { ownersOnly } from "../private-socket.js"
 import type { VhostUserDevice } from "./device.js"
 import { type Libc, loadLibc, MAX_SOCKET_PATH, SystemError, type Watch } from "./libc.js"
 import { VhostUserSession } from "./session.js"
@@ -104,7 +105,7 @@ export class VhostUserBackend {
     const { socketPath } = this.#options
     removeFormerSocket(socketPath)
     try {
-      const socket = libc.listen(socketPath)
+      const socket = ownersOnly(() => libc.listen(socketPath))
       chmodSync(socketPath, 0o600)
       this.#listener = { socket, watch: undefined }
     } catch (cause) {

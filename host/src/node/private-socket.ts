@@ -1,0 +1,19 @@
+// Sockets that only their owner may use, from the moment they are there; and what is this computer's alone.
+
+import { isMainThread } from "node:worker_threads"
+
+/** Runs `make`, which creates a socket in the file system at once, so that nobody else may ever open it. */
+export function ownersOnly<T>(make: () => T): T {
+  if (!isMainThread) return make() // a worker has no umask of its own; whoever makes it there sets the mode afterwards
+  const before = process.umask(0o177)
+  try {
+    return make()
+  } finally {
+    process.umask(before)
+  }
+}
+
+/** Whether `host` can be reached from this computer only. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
+}
