@@ -95,6 +95,7 @@ export class Session {
    */
   async connect(): Promise<HelloResponse> {
     let offLost = () => {}
+    let lostBy: VirtioMsgError | undefined
     let limit: Timer | undefined
     let another: Timer | undefined
     const greet = () => {
@@ -103,15 +104,16 @@ export class Session {
     }
     try {
       const hello = await new Promise<HelloResponse>((resolve, reject) => {
-        offLost = this.onLost.on((cause) =>
+        offLost = this.onLost.on((cause) => {
+          lostBy = cause
           reject(
             cause.code === "TIMEOUT"
               ? new VirtioMsgError("CONNECT_FAILED", `Nothing answered HELLO on ${this.#link.name}.`, {
                   hint: "Unplug the board, plug it in again, and make sure that it runs our firmware.",
                 })
               : cause,
-          ),
-        )
+          )
+        })
         this.#onHello = resolve
         this.#giveUp = reject
         this.#isUp = true
@@ -119,6 +121,7 @@ export class Session {
         this.await()
         greet()
       })
+      if (lostBy) throw lostBy // the packet with HELLO ended the epoch, too
       checkHello(hello, this.#link.name)
       this.mailbox.resize(hello.driverAreaSize, hello.deviceAreaSize)
       this.mailbox.credit = Math.min(DEVICE_CREDIT, hello.receiveCredit)
