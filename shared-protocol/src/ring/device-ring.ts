@@ -164,7 +164,8 @@ export class DeviceRing {
     const group = head >> GROUP_SHIFT
     const versions = this.groupVersions
     let version = NOT_REMEMBERED
-    if (versions !== undefined && (head & (GROUP_SIZE - 1)) === 0) {
+    // a head outside the table has no group: `walk` refuses it
+    if (versions !== undefined && head < size && (head & (GROUP_SIZE - 1)) === 0) {
       version = versions[(this.desc >> GROUP_BYTES_SHIFT) + group]
       if (this.chainVersions[group] === version) {
         this.count = this.chainCounts[group]
