@@ -29,6 +29,9 @@ export const I2C_STATUS_ERROR = 1
 /** Descriptors of the request queue at most: 64 requests of 4. */
 export const I2C_QUEUE_SIZE = 256
 
+/** The most that a request cut into unusual descriptors may have to read or to write, in bytes. */
+const MAX_CUT_BYTES = 1032
+
 /**
  * Descriptors between two pauses: 32 register reads of six, or one chain as long as the queue, which a hostile
  * driver may make available 256 times at once.
@@ -216,7 +219,9 @@ export class I2cDevice implements DeviceType {
       if (i < ring.readable) readable += ring.lengths[i]
       else writable += ring.lengths[i]
     }
-    const bytes = this.alloc === undefined || readable < I2C_HEADER_SIZE ? undefined : this.alloc(readable)
+    // what a driver may make us allocate has a limit: descriptors can name the same bytes again and again
+    const isSized = readable >= I2C_HEADER_SIZE && readable <= MAX_CUT_BYTES && writable <= MAX_CUT_BYTES
+    const bytes = this.alloc === undefined || !isSized ? undefined : this.alloc(readable)
     let writeLength = 0
     const readLength = writable - 1
     let address = REFUSED

@@ -16,6 +16,8 @@ import {
   type RingFeatures,
 } from "./layout.js"
 
+/** Longer chains are refused: lists of them would take a part of the chip's heap that it does not have. */
+const MAX_CHAIN = 64
 /** `pop` found nothing available. */
 export const RING_EMPTY = -1
 /** `pop` found a ring that breaks the rules; `brokenReason` says how. Only a reset helps. */
@@ -272,6 +274,7 @@ export class DeviceRing {
           return this.refuse(`a device-readable buffer of ${length} bytes at ${offset} of area ${which}`)
         readable++
       }
+      if (count >= MAX_CHAIN) return this.refuse(`a chain of more than ${MAX_CHAIN} descriptors`)
       if (count === offsets.length) {
         offsets.push(offset)
         lengths.push(length)
