@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import type { Browser } from "playwright-core"
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest"
 import { Simulator, startUntilLine, stdoutOf, withFolder } from "../../cli/command.js"
 import { launch, open, skipReason } from "./chromium.js"
 
@@ -15,6 +15,19 @@ describe.skipIf(skip)(`the live view${skip && `, skipped: ${skip}`}`, () => {
   let browser: Browser
 
   let folder: string
+  /** What was started, to be ended also after a failure. */
+  let started: { stop(): Promise<unknown> }[] = []
+
+  const start = async <T extends { stop(): Promise<unknown> }>(starting: Promise<T>): Promise<T> => {
+    const process = await starting
+    started.push(process)
+    return process
+  }
+
+  afterEach(async () => {
+    await Promise.all(started.map((process) => process.stop()))
+    started = []
+  })
 
   beforeAll(async () => {
     browser = await launch()
@@ -32,18 +45,20 @@ describe.skipIf(skip)(`the live view${skip && `, skipped: ${skip}`}`, () => {
   it("shows the command behind --, from HELLO to the last answer, and only looks on", {
     timeout: 60_000,
   }, async () => {
-    const dashboard = await startUntilLine([
-      "--port",
-      "sim",
-      "dashboard",
-      "--listen",
-      "127.0.0.1:0",
-      "--",
-      "i2c",
-      "get",
-      "0x54",
-      "14",
-    ])
+    const dashboard = await start(
+      startUntilLine([
+        "--port",
+        "sim",
+        "dashboard",
+        "--listen",
+        "127.0.0.1:0",
+        "--",
+        "i2c",
+        "get",
+        "0x54",
+        "14",
+      ]),
+    )
     const { page, errors, close } = await open(browser, dashboard.line)
     const rungs = page.locator(".rung")
     await expect.poll(() => page.locator("#status").innerText(), patient).toContain("It has ended")
@@ -67,8 +82,8 @@ describe.skipIf(skip)(`the live view${skip && `, skipped: ${skip}`}`, () => {
     timeout: 60_000,
   }, async () => {
     await withFolder(async (folder) => {
-      const board = await Simulator.start(`unix:${folder}/board.sock`)
-      const dashboard = await startUntilLine(["dashboard", "--listen", "127.0.0.1:0"])
+      const board = await start(Simulator.start(`unix:${folder}/board.sock`))
+      const dashboard = await start(startUntilLine(["dashboard", "--listen", "127.0.0.1:0"]))
       const { page, close } = await open(browser, dashboard.line)
       const last = () => page.locator(".rung .says").last().innerText()
       const read = (register: number) => stdoutOf(`--port ${board.port} i2c get 0x54 ${register}`)
