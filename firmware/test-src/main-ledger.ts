@@ -1,10 +1,26 @@
-// The firmware with a ledger in place of chips, for soaks over the bytecode (test/soak).
+// The firmware with a ledger in place of chips, and no other device, for soaks over the bytecode (test/soak).
 
+import * as ds from "@devicescript/core"
+import { DeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
+import { I2cDevice } from "../../shared-protocol/src/device/i2c.js"
 import { Ledger } from "../../test/faults/ledger.js"
-import { allocate, makeEndpoint } from "../src/endpoint.js"
+import { allocate } from "../src/endpoint.js"
 import { runMailboxService } from "../src/mailbox-service.js"
 
 /** Entries that a run may have; one bit each, of a heap of 64 kB. */
 const CAPACITY = 40_000
+/** As the firmware's. */
+const AREA_SIZE = 8192
 
-await runMailboxService(makeEndpoint(new Ledger(CAPACITY, allocate), "ledger", true))
+async function pause(): Promise<void> {
+  await ds.sleep(1)
+}
+
+const endpoint = new DeviceEndpoint({
+  alloc: allocate,
+  types: [new I2cDevice(new Ledger(CAPACITY, allocate), allocate(0), pause)],
+  driverAreaSize: AREA_SIZE,
+  deviceAreaSize: AREA_SIZE,
+  identity: { board: "ledger", firmwareVersion: [0, 1, 0, 0], hasSimulatedChips: true },
+})
+await runMailboxService(endpoint)
