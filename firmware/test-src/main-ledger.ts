@@ -18,7 +18,7 @@ async function pause(): Promise<void> {
 
 const endpoint = new DeviceEndpoint({
   alloc: allocate,
-  types: [new I2cDevice(new Ledger(CAPACITY, allocate), allocate(0), pause)],
+  types: [new I2cDevice(new Ledger(CAPACITY, allocate, pause), allocate(0), pause)],
   driverAreaSize: AREA_SIZE,
   deviceAreaSize: AREA_SIZE,
   identity: { board: "ledger", firmwareVersion: [0, 1, 0, 0], hasSimulatedChips: true },

@@ -21,6 +21,7 @@ export const SUMS_ADDRESS = 0x31
 /** Write a number (4 bytes), read one byte: whether its entry was made. */
 export const LOOKUP_ADDRESS = 0x32
 export const SUMS_SIZE = 12
+const LONG_BYTES = 16
 
 /** Byte `at` that goes with entry `id`, both ways. */
 export function ledgerByte(id: number, at: number): number {
@@ -36,8 +37,14 @@ export class Ledger implements I2cController {
   private readonly capacity: number
   private readonly made: OwnedBytes
 
-  /** Room for entries 0 to `capacity` - 1. */
-  constructor(capacity: number, alloc: Allocator) {
+  private readonly rest: (() => Promise<void>) | undefined
+
+  /**
+   * Room for entries 0 to `capacity` - 1. `rest` lets others run after a long transfer: the runtime stops a program that
+   * does not wait for 131072 operations, and looking at every byte takes many.
+   */
+  constructor(capacity: number, alloc: Allocator, rest?: () => Promise<void>) {
+    this.rest = rest
     this.capacity = capacity
     this.made = alloc((capacity + 7) >> 3)
     this.data = alloc(256)
@@ -75,6 +82,7 @@ export class Ledger implements I2cController {
     for (let i = 4; i < length; i++) if (write[offset + i] !== ledgerByte(id, i)) isWrong = true
     if (isWrong) this.wrong++
     for (let i = 0; i < readLength; i++) this.data[i] = ledgerByte(id, 100 + i)
+    if (this.rest !== undefined && length + readLength > LONG_BYTES) await this.rest()
     return I2C_DONE
   }
 }
