@@ -166,9 +166,9 @@ export class DeviceRing {
     const group = head >> GROUP_SHIFT
     const versions = this.groupVersions
     let version = NOT_REMEMBERED
-    // a head outside the table has no group: `walk` refuses it
-    if (versions !== undefined && head < size && (head & (GROUP_SIZE - 1)) === 0) {
-      version = versions[(this.desc >> GROUP_BYTES_SHIFT) + group]
+    if (versions !== undefined && (head & (GROUP_SIZE - 1)) === 0) {
+      // `| 0`: a head outside the table may have no version, and must not equal the undefined of an unknown group
+      version = versions[(this.desc >> GROUP_BYTES_SHIFT) + group] | 0
       if (this.chainVersions[group] === version) {
         this.count = this.chainCounts[group]
         this.readable = this.chainReadables[group]
