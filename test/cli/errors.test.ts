@@ -45,6 +45,18 @@ describe.concurrent("exit code 1: the operation failed", () => {
   ])("%s", (...failure) => expectFailure([`--port sim ${failure[0]}`, failure[1]], 1))
 })
 
+describe("exit code 2: a folder that cannot be", () => {
+  it("is told for the exported page", () =>
+    expectFailure(
+      [
+        "dashboard --export /proc/x",
+        "error: Cannot write the page to /proc/x: ENOENT: no such file or directory, mkdir '/proc/x'.\n" +
+          "hint: Name a folder that you may write to.\n",
+      ],
+      2,
+    ))
+})
+
 describe.concurrent("exit code 2: numbers and addresses", () => {
   it.each<Case>([
     ["i2c get 0x80", `error: Chip address 0x80 is out of range: 0x08 to 0x77.\n${RESERVED}`],

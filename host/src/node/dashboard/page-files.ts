@@ -28,6 +28,10 @@ export async function readPageFiles(): Promise<Map<string, Uint8Array>> {
 /** Writes every file of the page into `folder`, for a web server to host. Returns how many bytes that are. */
 export async function exportPage(folder: string): Promise<number> {
   let bytes = 0
+  // one level first: Node's recursive mkdir never ends where none can be made, as below /proc
+  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error
+  })
   for (const [name, content] of await readPageFiles()) {
     const file = path.join(folder, ...name.split("/"))
     await mkdir(path.dirname(file), { recursive: true })
