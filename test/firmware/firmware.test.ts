@@ -107,7 +107,8 @@ describe("the hardware build", () => {
       status: "rejected",
       reason: {
         code: "DEVICE_FAILED",
-        message: "The I2C bus is held: transaction after transaction times out.",
+        message:
+          "The I2C device stopped and asks to be reset, as it does when transaction after transaction times out.",
       },
     })
     const { reason } = all[0] as PromiseRejectedResult

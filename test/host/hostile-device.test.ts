@@ -261,7 +261,8 @@ describe("a device that runs", () => {
     expect(await failure(call)).toMatchObject({
       code: "DEVICE_FAILED",
       // the I2C adapter's explanation of it
-      message: "The I2C bus is held: transaction after transaction times out.",
+      message:
+        "The I2C device stopped and asks to be reset, as it does when transaction after transaction times out.",
       cause: { message: "Device 0 asks to be reset (DEVICE_NEEDS_RESET)." },
       maybeExecuted: true,
     })

@@ -186,14 +186,14 @@ export class I2cAdapter extends Driver {
     return this.#ownLimit ?? transferLimitOf(this.device.bus.hello)
   }
 
-  /** DEVICE_NEEDS_RESET of this device type says that the wires do not work. */
+  /** Our device sets DEVICE_NEEDS_RESET when the wires do not work, and for a broken ring: the status does not say which. */
   #explain(error: VirtioMsgError): VirtioMsgError {
     if (error.code !== "DEVICE_FAILED" || !(this.device.status & STATUS_DEVICE_NEEDS_RESET)) return error
     return new VirtioMsgError(
       "DEVICE_FAILED",
-      "The I2C bus is held: transaction after transaction times out.",
+      "The I2C device stopped and asks to be reset, as it does when transaction after transaction times out.",
       {
-        hint: `${LOOK_AT_THE_WIRES} The next call resets the device.`,
+        hint: `The I2C bus may be held. ${LOOK_AT_THE_WIRES} The next call resets the device.`,
         cause: error,
         maybeExecuted: true,
       },
