@@ -115,12 +115,12 @@ describe.skipIf(skip)(`the page with a simulated board${skip && `, skipped: ${sk
     await page.keyboard.press("ArrowRight")
     await expect.poll(() => page.locator("#byte").innerText()).toContain("descriptor 0, descriptor table")
     expect(await map.getAttribute("aria-label")).toContain("available ring of queue 0, device 0: 518 bytes")
-    // the map has the colours of its parts: no stub of one colour
+    // two parts, each with bytes that are 0 and others, and paper; what glows adds more while it fades
     const colours = await page.evaluate(
       `(() => { const { data } = document.querySelector("#area-driver canvas").getContext("2d").getImageData(0, 0, 64, 128)
         return new Set(Array.from({ length: 8192 }, (_, i) => data.slice(4 * i, 4 * i + 3).join())).size })()`,
     )
-    expect(colours).toBeGreaterThan(5)
+    expect(colours).toBeGreaterThanOrEqual(5)
   })
 
   it("lights the LED, and hears of the button by interrupt", async () => {

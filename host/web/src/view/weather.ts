@@ -81,6 +81,7 @@ export class WeatherView {
         this.#note,
         isMissing ? `No BME280 at 0x${BME280_ADDRESS.toString(16)} on this bus.` : error.message,
       )
+      this.#note.title = this.#note.textContent // where the two lines are too few
     }
   }
 
