@@ -30,6 +30,8 @@ export class OpenedBus {
   readonly #devices = new Map<number, VirtioDevice>()
   /** Each of the class for its device's type. */
   readonly #drivers = new Map<number, Driver>()
+  /** The device type that a driver is for. */
+  readonly #types = new WeakMap<Driver, number>()
   /** The devices' numbers, of epoch `#foundIn`. */
   #numbers: number[] = []
   #foundIn = 0
@@ -128,18 +130,37 @@ export class OpenedBus {
     return device
   }
 
+  /** The first device of a type, or that of number `devNum` if it is of it. */
+  async #find(deviceId: number, devNum: number | undefined): Promise<VirtioDevice | undefined> {
+    for (const number of await this.#candidates(devNum)) {
+      const device = await this.#withInfo(number)
+      if (device.info?.deviceId !== deviceId) continue
+      const driver = this.#drivers.get(number)
+      if (!driver || this.#types.get(driver) === deviceId) return device
+      driver.close() // the device said that it was of another type
+      this.#drivers.delete(number)
+      this.#devices.delete(number)
+      return this.#withInfo(number)
+    }
+    return undefined
+  }
+
   async #use<D extends Driver>(
     type: { readonly deviceId: number; readonly name: string },
     devNum: number | undefined,
     make: (device: VirtioDevice) => D,
   ): Promise<D> {
-    for (const number of await this.#candidates(devNum)) {
-      const device = await this.#withInfo(number)
-      if (device.info?.deviceId !== type.deviceId) continue
-      let driver = this.#drivers.get(number) as D | undefined
+    let device = await this.#find(type.deviceId, devNum)
+    if (!device) {
+      await this.devices() // what a device said of itself earlier in this epoch may have been wrong
+      device = await this.#find(type.deviceId, devNum)
+    }
+    if (device) {
+      let driver = this.#drivers.get(device.devNum) as D | undefined
       if (!driver) {
         driver = make(device)
-        this.#drivers.set(number, driver)
+        this.#drivers.set(device.devNum, driver)
+        this.#types.set(driver, type.deviceId)
       }
       await driver.start()
       return driver

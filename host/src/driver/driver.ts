@@ -59,6 +59,7 @@ export abstract class Driver {
         await this.#getReady()
         return
       } catch (error) {
+        this.device.forgetInfo() // it may have been wrong
         // the device started again unnoticed, or does so now: no request has begun, so none is repeated
         const hasRestarted = error instanceof VirtioMsgError && error.code === "DEVICE_RESTARTED"
         if (!hasRestarted || tries === INITIALISE_TRIES) throw error

@@ -113,6 +113,11 @@ export class VirtioDevice {
     return this.info !== undefined && this.#infoFrom === this.bus.generation
   }
 
+  /** `info` is asked for again before the next initialisation. */
+  forgetInfo(): void {
+    this.#infoFrom = 0
+  }
+
   /** GET_DEVICE_INFO: allowed at any time, also before initialisation. */
   async getInfo(): Promise<DeviceInfo> {
     this.info = await this.transport.getDeviceInfo()

@@ -4,6 +4,7 @@ import { anyTarget, type FuzzTarget } from "../target.js"
 import { decoders } from "./decoders.js"
 import { device, deviceStrict } from "./device.js"
 import { firmware } from "./firmware.js"
+import { host } from "./host.js"
 import { jacdac } from "./jacdac.js"
 import { mailbox } from "./mailbox.js"
 import { usedRing } from "./used-ring.js"
@@ -16,4 +17,5 @@ export const TARGETS: readonly FuzzTarget[] = [
   anyTarget(device),
   anyTarget(deviceStrict),
   anyTarget(firmware),
+  anyTarget(host),
 ]
