@@ -2,7 +2,7 @@
 
 import { execFile, spawn } from "node:child_process"
 import { once } from "node:events"
-import { chown, mkdir, writeFile } from "node:fs/promises"
+import { mkdir, writeFile } from "node:fs/promises"
 import path from "node:path"
 import { createInterface } from "node:readline"
 import { text } from "node:stream/consumers"
@@ -34,7 +34,6 @@ async function withExtcapFolder<T>(work: (folder: string, env: NodeJS.ProcessEnv
     await mkdir(extcapFolder)
     const script = `#!/bin/sh\nexec "${process.execPath}" "${EXTCAP}" "$@"\n`
     await writeFile(path.join(extcapFolder, "virtio-msg-extcap"), script, { mode: 0o755 })
-    if (asUser.uid !== undefined) await chown(folder, asUser.uid, asUser.gid)
     const env = { ...process.env, WIRESHARK_EXTCAP_DIR: extcapFolder, XDG_RUNTIME_DIR: folder, HOME: folder }
     return work(folder, env)
   })
@@ -80,7 +79,7 @@ describe("virtio-msg-extcap", () => {
 describe.skipIf(!hasTshark())("tshark with virtio-msg-extcap", () => {
   it("lists our interfaces", { timeout: LIMIT_MS }, async () => {
     await withExtcapFolder(async (_folder, env) => {
-      const { stdout } = await run("tshark", ["-D"], { env, ...asUser })
+      const { stdout } = await run(...asUser("tshark", ["-D"]), { env })
       expect(stdout).toMatch(/^\d+\. virtio-msg-sim \(virtio-msg: the simulated board\)$/m)
     })
   })
@@ -93,11 +92,9 @@ describe.skipIf(!hasTshark())("tshark with virtio-msg-extcap", () => {
         "-o",
         "extcap.virtio_msg_sim.interval:0",
       ]
-      const { stdout } = await run(
-        "tshark",
-        ["-i", "virtio-msg-sim", ...options, "-X", `lua_script:${DISSECTOR}`, "-Y", "virtio_msg.request"],
-        { env, ...asUser },
-      )
+      const args = ["-i", "virtio-msg-sim", ...options]
+      args.push("-X", `lua_script:${DISSECTOR}`, "-Y", "virtio_msg.request")
+      const { stdout } = await run(...asUser("tshark", args), { env })
       const shown = stdout.trimEnd().split("\n")
       expect(shown.at(-2)).toMatch(
         /A7 → M4 .*> i2c 0x54 write 0e, with the next; > i2c 0x54 read 1; EVENT_AVAIL$/,
@@ -108,7 +105,7 @@ describe.skipIf(!hasTshark())("tshark with virtio-msg-extcap", () => {
 
   it("captures what a process does that runs already", { timeout: LIMIT_MS }, async () => {
     await withExtcapFolder(async (folder, env) => {
-      const virtioMsg = (...args: string[]) => spawn(process.execPath, [MAIN, ...args], { env, ...asUser })
+      const virtioMsg = (...args: string[]) => spawn(...asUser(process.execPath, [MAIN, ...args]), { env })
       const board = `unix:${folder}/board.sock`
       const simulator = virtioMsg("sim", "--listen", board)
       await once(simulator.stdout, "data")
@@ -120,7 +117,7 @@ describe.skipIf(!hasTshark())("tshark with virtio-msg-extcap", () => {
       const name = (await text(virtioMsg("trace", "--list").stdout)).trim()
       expect(name).toBe(`sim-${simulator.pid}`)
       const args = ["-l", "-i", `virtio-msg-${name}`, "-X", `lua_script:${DISSECTOR}`]
-      const tshark = spawn("tshark", args, { env, ...asUser })
+      const tshark = spawn(...asUser("tshark", args), { env })
       const lines: string[] = []
       const output = (async () => {
         for await (const line of createInterface(tshark.stdout)) lines.push(line)

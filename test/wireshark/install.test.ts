@@ -2,7 +2,7 @@
 
 import { execFile, spawn } from "node:child_process"
 import { once } from "node:events"
-import { chown, stat } from "node:fs/promises"
+import { stat } from "node:fs/promises"
 import path from "node:path"
 import { text } from "node:stream/consumers"
 import { promisify } from "node:util"
@@ -20,10 +20,9 @@ describe.skipIf(!hasTshark())("virtio-msg wireshark", () => {
     timeout: LIMIT_MS,
   }, async () => {
     await withFolder(async (folder) => {
-      if (asUser.uid !== undefined) await chown(folder, asUser.uid, asUser.gid)
       const env = { ...process.env, HOME: folder, XDG_CONFIG_HOME: "", XDG_RUNTIME_DIR: folder }
       const call = async (...args: string[]) => {
-        const child = spawn(process.execPath, [MAIN, ...args], { env, ...asUser })
+        const child = spawn(...asUser(process.execPath, [MAIN, ...args]), { env })
         const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
         if (child.exitCode === null) await once(child, "exit")
         return { code: child.exitCode, stdout, stderr }
@@ -39,10 +38,10 @@ describe.skipIf(!hasTshark())("virtio-msg wireshark", () => {
       expect(await call("--port", "sim", "--trace", capture, "i2c", "get", "0x54", "14")).toMatchObject({
         code: 0,
       })
-      const shown = await run("tshark", ["-r", capture, "-Y", "virtio_msg.request_ok"], { env, ...asUser })
+      const shown = await run(...asUser("tshark", ["-r", capture, "-Y", "virtio_msg.request_ok"]), { env })
       expect(shown.stdout).toContain("< i2c 0x54 read 66")
       const extcapEnv = { ...env, WIRESHARK_EXTCAP_DIR: extcapFolder || path.dirname(extcap) }
-      expect((await run("tshark", ["-D"], { env: extcapEnv, ...asUser })).stdout).toContain("virtio-msg-sim")
+      expect((await run(...asUser("tshark", ["-D"]), { env: extcapEnv })).stdout).toContain("virtio-msg-sim")
 
       expect((await call("wireshark", "--remove")).stdout).toBe(`removed ${dissector}\nremoved ${extcap}\n`)
       await expect(stat(dissector)).rejects.toMatchObject({ code: "ENOENT" })
