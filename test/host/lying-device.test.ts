@@ -1,0 +1,49 @@
+// A device that says something wrong of itself, once: the next call asks again, and gets the driver for what it is.
+
+import { describe, expect, it } from "vitest"
+import { Bus } from "../../host/src/bus/bus.js"
+import { VirtualClock } from "../../host/src/clock.js"
+import { OpenedBus } from "../../host/src/opened-bus.js"
+import { VIRTIO_ID_I2C } from "../../shared-protocol/src/device/i2c.js"
+import { VIRTIO_ID_RNG } from "../../shared-protocol/src/device/rng.js"
+import { GET_DEVICE_INFO } from "../../shared-protocol/src/messages/ids.js"
+import { MemoryLink } from "../support/memory-link.js"
+
+const DEVICE_ID = 8
+const NUM_FEATURE_BLOCKS = 8 + 24
+
+/** A bus on an I2C device whose first GET_DEVICE_INFO responses have `wrong` at `offset`, as long as `lies` says so. */
+async function open(offset: number, wrong: number, lies: () => boolean) {
+  const clock = new VirtualClock(1000)
+  const tamper = (frame: Uint8Array): Uint8Array => {
+    if (frame[0] !== 1 || frame[1] !== GET_DEVICE_INFO || !lies()) return frame
+    const copy = Uint8Array.from(frame)
+    new DataView(copy.buffer).setUint32(offset, wrong, true)
+    return copy
+  }
+  return {
+    clock,
+    bus: new OpenedBus(await clock.run(Bus.open(new MemoryLink(clock, { tamper }), { clock }))),
+  }
+}
+
+describe("a device that lies once", () => {
+  it("about its type is found again, and gets the driver of its type", async () => {
+    let isLying = true
+    const { clock, bus } = await open(DEVICE_ID, VIRTIO_ID_RNG, () => isLying)
+    // as a source of random bytes it is served: by the wrong driver
+    await clock.run(bus.rng().catch(() => {}))
+    isLying = false
+    const i2c = await clock.run(bus.i2c())
+    expect(i2c.device.info?.deviceId).toBe(VIRTIO_ID_I2C)
+    expect(await clock.run(i2c.readByte(0x54, 14))).toBe(0x66)
+  })
+
+  it("about its features is asked again when it could not be initialised", async () => {
+    let answers = 0
+    const { clock, bus } = await open(NUM_FEATURE_BLOCKS, 0, () => answers++ === 0)
+    await expect(clock.run(bus.i2c())).rejects.toMatchObject({ code: "DEVICE_FAILED" })
+    expect(await clock.run((await clock.run(bus.i2c())).readByte(0x54, 14))).toBe(0x66)
+    expect(answers).toBe(2)
+  })
+})
