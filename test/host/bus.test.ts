@@ -13,6 +13,8 @@ const GET_DEVICES = 2
 const PING = 3
 const HELLO = 0x80
 const GET_DEVICE_STATUS = 7
+/** No record of a packet begins with it. */
+const UNKNOWN_TAG = 0x7f
 
 type Tamper = NonNullable<MemoryLinkOptions["tamper"]>
 
@@ -50,6 +52,17 @@ function statusRequest(): Uint8Array {
 }
 
 describe("HELLO", () => {
+  it("does not connect a bus when the packet that brings it breaks the protocol behind it", async () => {
+    const clock = new VirtualClock(1000)
+    const link = new MemoryLink(clock)
+    const opening = link.open.bind(link)
+    link.open = (events) =>
+      opening({ ...events, onPacket: (packet) => events.onPacket(Uint8Array.of(...packet, UNKNOWN_TAG)) })
+    const error = await clock.run(failureOf(Bus.open(link, { clock })))
+    expect(error).toMatchObject({ code: "PROTOCOL" })
+    expect(clock.pendingCount).toBe(0)
+  })
+
   it.each([
     ["another bus version", 8 + 4, 2, "VERSION_MISMATCH"],
     ["another protocol", 8, 1, "VERSION_MISMATCH"],
