@@ -100,6 +100,16 @@ describe("pins for I2C", () => {
 })
 
 describe("the list", () => {
+  it("has the GPIO that a pin's label names, on every board whose labels are its chip's numbers", () => {
+    const numbered = BOARDS.filter(({ id }) => id !== "seeed_xiao_esp32c3") // D4 and D5 are Seeed's names
+    for (const { id, i2c } of numbered)
+      expect([id, ...i2c.labels.map((label) => Number(label.replace(/^GP/, "")))]).toEqual([
+        id,
+        i2c.sda,
+        i2c.scl,
+      ])
+  })
+
   it("has each board once, and the chip that they stand in for", () => {
     expect(new Set(BOARDS.map(({ id }) => id)).size).toBe(BOARDS.length)
     expect(stm32mp157.parts.map(({ there }) => there).join()).toMatch(/IPCC mailbox.*SRAM/)
