@@ -1,19 +1,15 @@
 // The examples of host/examples, as `npm run example NAME` runs them, on the simulated board.
 
-import { execFile, execFileSync, spawn } from "node:child_process"
+import { execFileSync } from "node:child_process"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
-import { text } from "node:stream/consumers"
-import { promisify } from "node:util"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { Simulator } from "./cli/command.js"
+import { runNode, Simulator } from "./cli/command.js"
 
 const ROOT = path.join(import.meta.dirname, "..")
 const EXAMPLES = path.join(ROOT, "host/examples")
 const RUN = path.join(EXAMPLES, "run.mjs")
-const COMPILE_LIMIT_MS = 60_000
-const run = promisify(execFile)
 
 let folder: string
 
@@ -21,14 +17,14 @@ beforeAll(() => {
   folder = mkdtempSync(path.join(tmpdir(), "virtio-msg-examples-"))
   const tsc = path.join(ROOT, "node_modules/typescript/bin/tsc")
   execFileSync(process.execPath, [tsc, "-p", EXAMPLES], { stdio: "inherit" })
-}, COMPILE_LIMIT_MS)
+})
 
 afterAll(() => rmSync(folder, { recursive: true }))
 
 /** Runs an example, which has to end by itself; what it printed. */
 async function example(...args: string[]): Promise<string> {
-  const { stdout, stderr } = await run(process.execPath, [RUN, ...args], { timeout: 15_000 })
-  expect(stderr).toBe("")
+  const { code, stdout, stderr } = await runNode([RUN, ...args])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
   return stdout
 }
 
@@ -48,7 +44,7 @@ describe("every example", () => {
 
   it("is listed where its name is wrong, or missing", async () => {
     const names = sources.map((source) => path.basename(source, ".ts")).sort()
-    const { code, stderr } = await run(process.execPath, [RUN, "nothing"]).catch((error) => error)
+    const { code, stderr } = await runNode([RUN, "nothing"])
     expect(code).toBe(2)
     expect(stderr).toBe(
       `error: There is no example "nothing".\nhint: The examples are ${names.join(", ")}.\n`,
@@ -100,13 +96,8 @@ describe.concurrent("the example", () => {
   })
 
   it("repl has the bus at hand, and leaves when told", async () => {
-    const child = spawn(process.execPath, [RUN, "repl", "sim"], { timeout: 15_000 })
-    child.stdin.end("await i2c.readByte(0x54, 14)\n.exit\n")
-    const [output, code] = await Promise.all([
-      text(child.stdout),
-      new Promise((resolve) => child.once("close", resolve)),
-    ])
-    expect(output).toContain("i2c> 102\n")
+    const { code, stdout } = await runNode([RUN, "repl", "sim"], "await i2c.readByte(0x54, 14)\n.exit\n")
+    expect(stdout).toContain("i2c> 102\n")
     expect(code).toBe(0)
   })
 })

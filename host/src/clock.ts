@@ -13,23 +13,39 @@ export interface Clock {
   schedule(delayMs: number, callback: () => void): Timer
 }
 
-/** The machine's own time. */
+/** The longest single wait of a timer. */
+const SLICE_MS = 100
+
+/**
+ * The machine's own time. A process may be stopped for seconds (a computer that sleeps, or is busy), and what arrived
+ * meanwhile is read only after the timers that ran out: a long wait is therefore made of short ones, and one of them
+ * that comes late counts as no more than its length. So whoever waits for an answer loses to none that is there.
+ */
 export const systemClock: Clock = {
   now: () => performance.now(),
-  schedule(delayMs, callback) {
-    const handle = setTimeout(callback, delayMs)
-    return { cancel: () => clearTimeout(handle) }
-  },
+  schedule: (delayMs, callback) => scheduleInSlices(delayMs, callback, () => {}),
 }
 
 /** The machine's own time, whose timers do not keep the process running. Only in Node. */
 export const backgroundClock: Clock = {
   now: systemClock.now,
-  schedule(delayMs, callback) {
-    const handle = setTimeout(callback, delayMs)
-    handle.unref()
-    return { cancel: () => clearTimeout(handle) }
-  },
+  schedule: (delayMs, callback) => scheduleInSlices(delayMs, callback, (handle) => handle.unref()),
+}
+
+type Timeout = ReturnType<typeof setTimeout>
+
+function scheduleInSlices(delayMs: number, callback: () => void, onWait: (handle: Timeout) => void): Timer {
+  let leftMs = delayMs
+  let handle: Timeout
+  const wait = () => {
+    // the last slice is never a sliver: Node would round it up to 1 ms
+    const sliceMs = leftMs < 2 * SLICE_MS ? leftMs : SLICE_MS
+    leftMs -= sliceMs
+    handle = setTimeout(leftMs > 0 ? wait : callback, sliceMs)
+    onWait(handle)
+  }
+  wait()
+  return { cancel: () => clearTimeout(handle) }
 }
 
 /** Settles after `delayMs` of the given clock. */

@@ -4,18 +4,24 @@ import { type ChildProcessByStdio, spawn } from "node:child_process"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import path from "node:path"
-import type { Readable } from "node:stream"
+import type { Readable, Writable } from "node:stream"
 import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
-import { expect } from "vitest"
+import { afterAll, expect } from "vitest"
 
 export const MAIN = fileURLToPath(new URL("../../dist/host/src/cli/main.js", import.meta.url))
 
-/** Longer than any command takes on a busy machine; a command that hangs is killed, and fails its test. */
-const LIMIT_MS = 15_000
+/** Tens of times what any command takes alone; a command that hangs is killed, and fails its test. */
+const LIMIT_MS = 120_000
 
 /** As long as whatever uses a process that runs on. */
-const LASTING_LIMIT_MS = 90_000
+const LASTING_LIMIT_MS = 600_000
+
+/** Processes that run: what a failed test left behind ends with its file. */
+const running = new Set<Child>()
+afterAll(() => {
+  for (const child of running) child.kill("SIGKILL")
+})
 
 export interface Outcome {
   readonly code: number | null
@@ -23,21 +29,45 @@ export interface Outcome {
   readonly stderr: string
 }
 
-type Child = ChildProcessByStdio<null, Readable, Readable>
+type Child = ChildProcessByStdio<Writable, Readable, Readable>
 
-/** Starts `virtio-msg ARGS`. The environment of the tests themselves must not decide about colours. */
-export function spawnCommand(
-  args: readonly string[],
-  env: NodeJS.ProcessEnv = {},
-  limitMs = LIMIT_MS,
-): Child {
-  const { NO_COLOR, FORCE_COLOR, CI, ...inherited } = process.env
-  return spawn(process.execPath, [MAIN, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { ...inherited, ...env },
-    timeout: limitMs,
-    killSignal: "SIGKILL",
+/** The environment of the tests themselves must not decide about colours, nor about ports and folders. */
+export function plainEnvironment(): NodeJS.ProcessEnv {
+  const { NO_COLOR, FORCE_COLOR, NODE_DISABLE_COLORS, CI, VIRTIO_MSG_PORT, VIRTIO_MSG_ROOT, ...rest } =
+    process.env
+  return rest
+}
+
+/** Starts `virtio-msg ARGS`, which may run on until its test file ends; `input` is its whole standard input. */
+export function spawnCommand(args: readonly string[], env: NodeJS.ProcessEnv = {}, input = ""): Child {
+  return spawnNode([MAIN, ...args], env, input)
+}
+
+/** Starts Node.js, as `spawnCommand`. */
+function spawnNode(args: readonly string[], env: NodeJS.ProcessEnv, input: string): Child {
+  const child = spawn(process.execPath, args, {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { ...plainEnvironment(), ...env },
   })
+  running.add(child)
+  child.once("close", () => running.delete(child))
+  child.stdin.on("error", () => {}) // it ended before it read all
+  child.stdin.end(input)
+  return child
+}
+
+/** What a process did that ends by itself; one that hangs is killed, which leaves no code. */
+async function outcomeOf(child: Child, limitMs = LIMIT_MS): Promise<Outcome> {
+  const limit = setTimeout(() => child.kill("SIGKILL"), limitMs)
+  const [code, stdout, stderr] = await Promise.all([exitCode(child), text(child.stdout), text(child.stderr)])
+  clearTimeout(limit)
+  expectNoStackTrace(stderr)
+  return { code, stdout, stderr }
+}
+
+/** Runs a program of Node's to its end, with `input` as its standard input. */
+export function runNode(args: readonly string[], input = ""): Promise<Outcome> {
+  return outcomeOf(spawnNode(args, {}, input))
 }
 
 function exitCode(child: Child): Promise<number | null> {
@@ -51,16 +81,18 @@ function expectNoStackTrace(stderr: string): void {
 }
 
 /** Runs `virtio-msg ARGS`, split at spaces where it is one string. */
-export async function virtioMsg(
+export function virtioMsg(
   line: string | readonly string[],
   env?: NodeJS.ProcessEnv,
   limitMs?: number,
 ): Promise<Outcome> {
   const args = typeof line === "string" ? line.split(" ").filter((word) => word !== "") : line
-  const child = spawnCommand(args, env, limitMs)
-  const [code, stdout, stderr] = await Promise.all([exitCode(child), text(child.stdout), text(child.stderr)])
-  expectNoStackTrace(stderr)
-  return { code, stdout, stderr }
+  return outcomeOf(spawnCommand(args, env), limitMs)
+}
+
+/** Runs `virtio-msg ARGS`, split at spaces, with `input` as its standard input. */
+export function virtioMsgWithInput(line: string, input: string): Promise<Outcome> {
+  return outcomeOf(spawnCommand(line.split(" "), {}, input))
 }
 
 /** Runs a command that has to succeed without a word on stderr; returns its stdout. */
@@ -88,15 +120,10 @@ export async function startUntilLine(
   on: "stdout" | "stderr" = "stdout",
   env: NodeJS.ProcessEnv = {},
 ): Promise<{ readonly line: string; stop(): Promise<Outcome>; ended: Promise<Outcome> }> {
-  const child = spawnCommand(args, env, LASTING_LIMIT_MS)
-  const done = exitCode(child)
-  const whole = [text(child.stdout), text(child.stderr)] as const
-  const ended = Promise.all([done, ...whole]).then(([code, stdout, stderr]) => {
-    expectNoStackTrace(stderr)
-    return { code, stdout, stderr }
-  })
+  const child = spawnCommand(args, env)
+  const ended = outcomeOf(child, LASTING_LIMIT_MS)
   const first = await firstLine(child[on])
-  if (first === "") throw new Error(`It ended at once: ${await whole[1]}`)
+  if (first === "") throw new Error(`It ended at once: ${(await ended).stderr}`)
   return {
     line: first.trim(),
     stop() {
@@ -123,7 +150,7 @@ export class Simulator {
 
   /** Settles when the process has printed where it listens. */
   static async start(listen: string, options: readonly string[] = []): Promise<Simulator> {
-    const child = spawnCommand(["sim", "--listen", listen, ...options], {}, LASTING_LIMIT_MS)
+    const child = spawnCommand(["sim", "--listen", listen, ...options])
     const done = exitCode(child)
     const stderr = text(child.stderr)
     const port = await firstLine(child.stdout)

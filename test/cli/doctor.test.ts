@@ -12,10 +12,10 @@ interface Finding {
   readonly next: string | null
 }
 
-describe.concurrent("doctor", { timeout: 60_000 }, () => {
+describe.concurrent("doctor", () => {
   it("finds nothing wrong with a board in order, and measures it", () =>
     withSimulator(async (port) => {
-      const { code, stdout } = await virtioMsg(`--port ${port} doctor --json`, {}, 40_000)
+      const { code, stdout } = await virtioMsg(`--port ${port} doctor --json`)
       const findings: Finding[] = JSON.parse(stdout)
       expect(code).toBe(0)
       expect(findings.map(({ check }) => check)).toEqual([
@@ -65,7 +65,7 @@ describe.concurrent("doctor", { timeout: 60_000 }, () => {
       const listen = `unix:${path.join(folder, "board.sock")}`
       const board = await Simulator.start(listen, ["--blank"])
       await stdoutOf(`--port ${listen} deploy --board pico`)
-      const { code, stdout } = await virtioMsg(`--port ${listen} doctor`, {}, 40_000)
+      const { code, stdout } = await virtioMsg(`--port ${listen} doctor`)
       expect(code).toBe(0)
       expect(stdout).toMatch(
         /^warning {2}I2C bus {5}no chip answers\n +next: If one is wired: .*pull-up resistor/m,

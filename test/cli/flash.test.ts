@@ -27,7 +27,7 @@ describe.concurrent("from a blank Pico to i2c detect", () => {
     const uf2 = makeUf2(200)
     return withRoot(uf2, async (root, file) => {
       const pico = await FakePico.insert(root, uf2.length)
-      const flashed = await virtioMsg(`flash --board pico --file ${file}`, root.env, 40_000)
+      const flashed = await virtioMsg(`flash --board pico --file ${file}`, root.env)
       const port = path.join(root.folder, "dev/ttyACM0")
       expect(flashed).toEqual({
         code: 0,
@@ -128,7 +128,7 @@ describe.skipIf(process.platform !== "linux").concurrent("flash of an ESP32", ()
       const rom = await FakeEspRom.start(FAKE_C3)
       rom.becomesBoard = true
       const port = await root.addUsbPort("ttyACM0", C3_USB, rom.path)
-      const flashed = await virtioMsg(`flash --board esp32c3_supermini --file ${file}`, root.env, 40_000)
+      const flashed = await virtioMsg(`flash --board esp32c3_supermini --file ${file}`, root.env)
       expect(flashed).toMatchObject({
         code: 0,
         stdout: expect.stringMatching(

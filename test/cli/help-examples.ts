@@ -104,7 +104,7 @@ export async function runExamples(lines: readonly string[]): Promise<void> {
       )
       if (typed.endsWith(" &") || isLasting(args)) background.push(await startUntilLine(args))
       else {
-        const { code, stderr } = await virtioMsg(args, stage?.env, 40_000)
+        const { code, stderr } = await virtioMsg(args, stage?.env)
         expect({ typed, code, stderr: code === 0 ? "" : stderr }).toEqual({ typed, code: 0, stderr: "" })
       }
       await stage?.end()

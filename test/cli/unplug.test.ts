@@ -32,15 +32,12 @@ const REPORTS: ReadonlyMap<string, RegExp> = new Map([
 /** After so many frames of the board's: in the search for it or in HELLO, and in the middle of the work. */
 const MOMENTS = [2, 8]
 
-/** A second for the search of each, HELLO, and what repetitions take; a command that takes longer hangs. */
-const LIMIT_MS = 40_000
-
 async function run(command: string, trouble: Trouble, afterFrames: number) {
   let outcome = { code: null as number | null, stdout: "", stderr: "" }
   let wasThere = false
   await withFolder(async (folder) => {
     const cable = await FakeCable.lay(path.join(folder, "board.sock"), trouble, afterFrames)
-    outcome = await virtioMsg(`--port ${cable.port} ${command}`, {}, LIMIT_MS)
+    outcome = await virtioMsg(`--port ${cable.port} ${command}`)
     wasThere = cable.troubleCount > 0
     await cable.takeUp()
   })
@@ -60,7 +57,7 @@ function expectSentence(command: string, { code, stdout, stderr }: Awaited<Retur
   })
 }
 
-describe.concurrent.each<Trouble>(["pull", "restart", "silence"])("%s", { timeout: 60_000 }, (trouble) => {
+describe.concurrent.each<Trouble>(["pull", "restart", "silence"])("%s", (trouble) => {
   it.each(COMMANDS)("during %s", async (command) => {
     let troubles = 0
     for (const moment of MOMENTS) {
@@ -75,7 +72,7 @@ describe.concurrent.each<Trouble>(["pull", "restart", "silence"])("%s", { timeou
 })
 
 describe.skipIf(process.platform !== "linux")("a serial port that goes away", () => {
-  it("ends logs with a sentence", { timeout: 60_000 }, async () => {
+  it("ends logs with a sentence", async () => {
     const board = await Simulator.start("pty")
     const logs = await startUntilLine(["--port", board.port, "logs"], "stderr")
     await board.kill()
@@ -88,15 +85,11 @@ describe.skipIf(process.platform !== "linux")("a serial port that goes away", ()
 })
 
 describe.skipIf(process.platform !== "linux")("a board that goes and comes back", () => {
-  it("is told of by serve, which goes on", { timeout: 60_000 }, () =>
+  it("is told of by serve, which goes on", () =>
     withFolder(async (folder) => {
       const listen = `unix:${path.join(folder, "board.sock")}`
       const first = await Simulator.start(listen)
-      const serve = spawnCommand(
-        ["--port", listen, "serve", "--socket", path.join(folder, "vu.sock")],
-        {},
-        60_000,
-      )
+      const serve = spawnCommand(["--port", listen, "serve", "--socket", path.join(folder, "vu.sock")])
       const said = new Said(serve.stderr)
       await said.once("Add these arguments")
       await first.kill()
@@ -108,8 +101,7 @@ describe.skipIf(process.platform !== "linux")("a board that goes and comes back"
       expect(await code).toBe(0)
       expect(said.text).not.toMatch(/^ +at /m)
       await second.stop()
-    }),
-  )
+    }))
 })
 
 /** What a stream says, and waiting for it. */

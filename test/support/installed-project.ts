@@ -6,12 +6,13 @@ import { tmpdir } from "node:os"
 import path from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { plainEnvironment } from "../cli/command.js"
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url))
 const run = promisify(execFile)
 
 /** How long packing and installing may take. */
-export const INSTALL_LIMIT_MS = 120_000
+export const INSTALL_LIMIT_MS = 480_000
 
 /** What `npm pack --json` says of a package. */
 export interface Packed {
@@ -49,13 +50,14 @@ export class InstalledProject {
   /** Installs what `manifest` asks for. */
   async install(manifest: object): Promise<void> {
     await writeFile(path.join(this.folder, "package.json"), JSON.stringify(manifest))
-    const quiet = ["--prefer-offline", "--no-audit", "--no-fund"]
-    await run("npm", ["install", "--ignore-scripts", ...quiet], { cwd: this.folder })
+    // a registry that is busy for a moment is asked again
+    const patient = ["--prefer-offline", "--no-audit", "--no-fund", "--fetch-retries=5"]
+    await run("npm", ["install", "--ignore-scripts", ...patient], { cwd: this.folder })
   }
 
-  /** Runs a program of the project to its end; rejects when it fails or has not ended by itself after 20 s. */
+  /** Runs a program of the project to its end; rejects when it fails or has not ended by itself after 2 min. */
   async run(file: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}) {
-    const options = { cwd: this.folder, timeout: 20_000, env: { ...process.env, ...env } }
+    const options = { cwd: this.folder, timeout: 120_000, env: { ...plainEnvironment(), ...env } }
     return run(file, args, options)
   }
 

@@ -32,7 +32,7 @@ async function flash(chip: EspChip, progress: number[] = []): Promise<string[]> 
   return chips
 }
 
-describe.skipIf(process.platform !== "linux")("flashThroughRom", { timeout: 30_000 }, () => {
+describe.skipIf(process.platform !== "linux")("flashThroughRom", () => {
   it("writes the image where it belongs, to the byte, with progress", async () => {
     rom = await FakeEspRom.start(FAKE_C3)
     const progress: number[] = []
