@@ -57,7 +57,7 @@ describe.skipIf(skip)(`a guest${skip ? ` (skipped: ${skip})` : ""}`, { timeout: 
 
   it("uses the bus that `virtio-msg serve` gives it, and serve prints QEMU's arguments", async () => {
     const guest = new LinuxGuest({ image: await prepareGuest() })
-    const serve = spawnCommand(["--port", "sim", "serve", "--socket", guest.socketPath], {}, BOOT_LIMIT_MS)
+    const serve = spawnCommand(["--port", "sim", "serve", "--socket", guest.socketPath])
     try {
       const [line] = await once(serve.stdout, "data")
       expect(String(line)).toContain(`-chardev socket,id=vu,path=${guest.socketPath},server=on`)

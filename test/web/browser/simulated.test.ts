@@ -109,7 +109,9 @@ describe.skipIf(skip)(`the page with a simulated board${skip && `, skipped: ${sk
     const before = await dial.getAttribute("aria-label")
     await page.click("#read")
     await expect.poll(() => dial.getAttribute("aria-label")).not.toBe(before)
-    await expect.poll(() => dial.getAttribute("aria-label")).toMatch(/^avail\.idx (\d+), used\.idx \1, 0 in flight$/)
+    await expect
+      .poll(() => dial.getAttribute("aria-label"))
+      .toMatch(/^avail\.idx (\d+), used\.idx \1, 0 in flight$/)
     const map = page.locator("#area-driver .map")
     await map.focus()
     await page.keyboard.press("ArrowRight")
