@@ -122,7 +122,13 @@ function makeEndpoint(): p.DeviceEndpoint {
   return new p.DeviceEndpoint({
     alloc: allocateBytes,
     types: [
-      new p.I2cDevice(new SimulatedBus(chips, allocateBytes), allocateBytes(0), () => Promise.resolve()),
+      new p.I2cDevice(
+        new SimulatedBus(chips, allocateBytes),
+        allocateBytes(0),
+        () => Promise.resolve(),
+        undefined,
+        allocateBytes,
+      ),
       new p.GpioDevice(new GpioTestLines(), allocateBytes),
       new p.RngDevice({ fill: (into, offset, length) => into.fillAt(offset, length, 4) }, allocateBytes(0)),
     ],

@@ -1,7 +1,7 @@
 // The virtqueues of one device: GET_VQUEUE, SET_VQUEUE with its flags, RESET_VQUEUE
 // (virtio-msg "SET_VQUEUE", V53 to V65).
 
-import type { ByteBuf } from "../bytes.js"
+import type { Allocator, ByteBuf } from "../bytes.js"
 import type { OutgoingArea } from "../mailbox/outgoing-area.js"
 import {
   type Address,
@@ -45,18 +45,19 @@ export class DeviceQueues {
   private readonly driver: Address[] = []
   private readonly device: Address[] = []
 
-  /** `versions` as for `DeviceRing`. */
+  /** `alloc` and `versions` as for `DeviceRing`. */
   constructor(
     maxSizes: readonly number[],
     driverArea: ByteBuf,
     deviceArea: OutgoingArea,
+    alloc: Allocator,
     versions?: readonly number[],
   ) {
     this.maxSizes = maxSizes
     this.driverArea = driverArea
     this.deviceArea = deviceArea
     for (let i = 0; i < maxSizes.length; i++) {
-      this.rings.push(new DeviceRing(driverArea, deviceArea, versions))
+      this.rings.push(new DeviceRing(driverArea, deviceArea, alloc, versions))
       this.sizes.push(0)
       this.desc.push(UNSET)
       this.driver.push(UNSET)

@@ -5,7 +5,7 @@
 //   header: addr le16@0 (7-bit address << 1), padding le16@2, flags le32@4 (bit 0 FAIL_NEXT, bit 1 M_RD)
 
 import type { Allocator, ByteBuf } from "../bytes.js"
-import { type DeviceRing, RING_BROKEN, RING_EMPTY } from "../ring/device-ring.js"
+import { type DeviceRing, LISTED_BUFFERS, RING_BROKEN, RING_EMPTY } from "../ring/device-ring.js"
 import type { DeviceType } from "./device-type.js"
 import {
   FEATURE_IN_ORDER_BLOCK1,
@@ -216,8 +216,8 @@ export class I2cDevice implements DeviceType {
     let readable = 0
     let writable = 0
     for (let i = 0; i < ring.count; i++) {
-      if (i < ring.readable) readable += ring.lengths[i]
-      else writable += ring.lengths[i]
+      if (i < ring.readable) readable += ring.lengthAt(i)
+      else writable += ring.lengthAt(i)
     }
     // what a driver may make us allocate has a limit: descriptors can name the same bytes again and again
     const isSized = readable >= I2C_HEADER_SIZE && readable <= MAX_CUT_BYTES && writable <= MAX_CUT_BYTES
@@ -229,8 +229,9 @@ export class I2cDevice implements DeviceType {
     if (bytes !== undefined) {
       let at = 0
       for (let i = 0; i < ring.readable; i++) {
-        bytes.blitAt(at, ring.driverArea, ring.offsets[i], ring.lengths[i])
-        at += ring.lengths[i]
+        const length = ring.lengthAt(i)
+        bytes.blitAt(at, ring.driverArea, ring.offsetAt(i), length)
+        at += length
       }
       writeLength = readable - I2C_HEADER_SIZE
       flags = bytes[4]
@@ -244,13 +245,15 @@ export class I2cDevice implements DeviceType {
     } else if (address < 0) this.malformedCount++
     let left = result === I2C_DONE ? readLength : 0
     for (let i = ring.readable; left > 0; i++) {
-      const length = ring.lengths[i] < left ? ring.lengths[i] : left
-      into.bytes.blitAt(ring.offsets[i], this.controller.data, readLength - left, length)
-      into.mark(ring.offsets[i], length)
+      let length = ring.lengthAt(i)
+      if (length > left) length = left
+      const offset = ring.offsetAt(i)
+      into.bytes.blitAt(offset, this.controller.data, readLength - left, length)
+      into.mark(offset, length)
       left -= length
     }
     const last = ring.count - 1
-    const statusAt = ring.offsets[last] + ring.lengths[last] - 1
+    const statusAt = ring.offsetAt(last) + ring.lengthAt(last) - 1
     into.put8(statusAt, result === I2C_DONE ? I2C_STATUS_OK : I2C_STATUS_ERROR)
     ring.push(head, result === I2C_DONE ? writable : 1)
     this.isGroupFailed = result !== I2C_DONE && (flags & I2C_FLAG_FAIL_NEXT) !== 0
@@ -261,8 +264,9 @@ export class I2cDevice implements DeviceType {
   private shapeOf(ring: DeviceRing): number {
     const { count, readable, lengths } = ring
     let shape = SHAPE_REFUSED
-    if (count < 1 || readable === count || lengths[count - 1] === 0) shape = SHAPE_NO_STATUS
-    else if (lengths[count - 1] !== 1) shape = this.alloc === undefined ? SHAPE_NO_STATUS : SHAPE_CUT
+    const statusLength = count > LISTED_BUFFERS ? ring.lengthAt(count - 1) : lengths[count - 1]
+    if (count < 1 || readable === count || statusLength === 0) shape = SHAPE_NO_STATUS
+    else if (statusLength !== 1) shape = this.alloc === undefined ? SHAPE_NO_STATUS : SHAPE_CUT
     else if (readable >= 1 && lengths[0] === I2C_HEADER_SIZE) {
       if (count === 2) shape = SHAPE_PROBE
       // an empty buffer must not be there at all

@@ -105,7 +105,13 @@ export class TransportDevice {
     for (let i = 0; i < options.type.features.length; i++) this.selected.push(0)
     const limit = options.type.rememberedChains
     const remembered = limit === undefined ? undefined : versions
-    this.queues = new DeviceQueues(options.type.queueMaxSizes, driverArea, deviceArea, remembered)
+    this.queues = new DeviceQueues(
+      options.type.queueMaxSizes,
+      driverArea,
+      deviceArea,
+      options.alloc,
+      remembered,
+    )
     if (limit !== undefined)
       for (let i = 0; i < this.queues.rings.length; i++) this.queues.rings[i].rememberedLimit = limit
   }

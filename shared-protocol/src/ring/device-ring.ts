@@ -2,7 +2,8 @@
 // back through the used ring. The driver's memory is hostile until checked: every index, address and length is
 // compared with the queue and the window, every walk is bounded by the queue's size.
 
-import type { ByteBuf } from "../bytes.js"
+import type { Allocator, ByteBuf, OwnedBytes } from "../bytes.js"
+import { getU16, putU16 } from "../bytes.js"
 import type { OutgoingArea } from "../mailbox/outgoing-area.js"
 import {
   AVAIL_NO_INTERRUPT,
@@ -16,8 +17,12 @@ import {
   type RingFeatures,
 } from "./layout.js"
 
-/** Longer chains are refused: lists of them would take a part of the chip's heap that it does not have. */
-const MAX_CHAIN = 64
+/**
+ * So many buffers of a chain are listed, at 16 bytes each on the chip. Those behind them, of a chain that is longer,
+ * take 4 bytes each: a queue of 256 may bring chains of 256, and the chip has no 8 kB for lists of them.
+ */
+export const LISTED_BUFFERS = 64
+const UNLISTED_BYTES = 4
 /** `pop` found nothing available. */
 export const RING_EMPTY = -1
 /** `pop` found a ring that breaks the rules; `brokenReason` says how. Only a reset helps. */
@@ -60,6 +65,7 @@ export class DeviceRing {
   count = 0
   /** How many of them are device-readable; these come first and lie in the driver-written area. */
   readable = 0
+  /** Of the first LISTED_BUFFERS; `offsetAt` and `lengthAt` know all. */
   offsets: readonly number[]
   lengths: readonly number[]
   /** What `note` said of this chain when it was popped before and has not changed since; else 0. */
@@ -89,6 +95,9 @@ export class DeviceRing {
   /** Where a chain is walked. */
   private readonly walkedOffsets: number[] = []
   private readonly walkedLengths: number[] = []
+  /** The buffers that are not listed: offset le16, length le16. None before a driver brings so long a chain. */
+  private unlisted: OwnedBytes | undefined
+  private readonly alloc: Allocator
 
   private lastAvail = 0
   /** The driver's index as last read. */
@@ -99,9 +108,10 @@ export class DeviceRing {
   private batchLength = 0
 
   /** `versions` tells what the driver wrote, as `Mailbox.incomingVersions`; without it every chain is walked. */
-  constructor(driverArea: ByteBuf, deviceArea: OutgoingArea, versions?: readonly number[]) {
+  constructor(driverArea: ByteBuf, deviceArea: OutgoingArea, alloc: Allocator, versions?: readonly number[]) {
     this.driverArea = driverArea
     this.deviceArea = deviceArea
+    this.alloc = alloc
     this.versions = versions
     // an array costs the chip 40 bytes even when there is nothing in it
     this.chainVersions = versions === undefined ? NONE : []
@@ -127,6 +137,7 @@ export class DeviceRing {
     this.shadowAvail = 0
     this.usedIdx = 0
     this.notifiedIdx = 0
+    this.unlisted = undefined
     for (let i = 0; i < this.chainVersions.length; i++) this.chainVersions[i] = NOT_REMEMBERED
   }
 
@@ -274,8 +285,8 @@ export class DeviceRing {
           return this.refuse(`a device-readable buffer of ${length} bytes at ${offset} of area ${which}`)
         readable++
       }
-      if (count >= MAX_CHAIN) return this.refuse(`a chain of more than ${MAX_CHAIN} descriptors`)
-      if (count === offsets.length) {
+      if (count >= LISTED_BUFFERS) this.keepUnlisted(count - LISTED_BUFFERS, offset, length)
+      else if (count === offsets.length) {
         offsets.push(offset)
         lengths.push(length)
       } else {
@@ -293,6 +304,31 @@ export class DeviceRing {
     this.lengths = lengths
     this.isOneGroup = isOneGroup
     return true
+  }
+
+  /** Where buffer `i` of the popped chain lies. */
+  offsetAt(i: number): number {
+    const bytes = this.unlisted
+    if (i < LISTED_BUFFERS || bytes === undefined) return this.offsets[i]
+    return getU16(bytes, (i - LISTED_BUFFERS) * UNLISTED_BYTES)
+  }
+
+  /** How long buffer `i` of the popped chain is. */
+  lengthAt(i: number): number {
+    const bytes = this.unlisted
+    if (i < LISTED_BUFFERS || bytes === undefined) return this.lengths[i]
+    return getU16(bytes, (i - LISTED_BUFFERS) * UNLISTED_BYTES + 2)
+  }
+
+  /** Both numbers were checked against an area, which is at most 32 KiB. */
+  private keepUnlisted(i: number, offset: number, length: number): void {
+    let bytes = this.unlisted
+    if (bytes === undefined) {
+      bytes = this.alloc((this.size - LISTED_BUFFERS) * UNLISTED_BYTES)
+      this.unlisted = bytes
+    }
+    putU16(bytes, i * UNLISTED_BYTES, offset)
+    putU16(bytes, i * UNLISTED_BYTES + 2, length)
   }
 
   /**

@@ -72,6 +72,24 @@ describe("a device ring takes", () => {
     expect(pair.device.count).toBe(SIZE)
   })
 
+  it.each([64, 65, 255, 256])("a chain of %i descriptors in a queue of 256, each with its place", (count) => {
+    pair = new RingPair(256)
+    const order = Array.from({ length: count }, (_, i) => (i * 77 + 5) & 0xff)
+    for (const [i, index] of order.entries())
+      raw(index, {
+        area: i < 40 ? 1 : 2,
+        offset: 0x1400 + 3 * i,
+        length: i,
+        flags: (i < 40 ? 0 : DESCRIPTOR_WRITE) | (i + 1 < count ? DESCRIPTOR_NEXT : 0),
+        next: order[i + 1] ?? 0,
+      })
+    available(5)
+    expect(pair.device.pop()).toBe(5)
+    expect(pair.popped()).toEqual(
+      order.map((_, i) => ({ offset: 0x1400 + 3 * i, length: i, isWritable: i >= 40 })),
+    )
+  })
+
   it("R5 an indirect descriptor with the WRITE flag, which means nothing there", () => {
     raw(0, { offset: TABLE, length: 16, flags: DESCRIPTOR_INDIRECT | DESCRIPTOR_WRITE })
     raw(0, { length: 5 }, TABLE)

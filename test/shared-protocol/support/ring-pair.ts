@@ -37,7 +37,7 @@ export class RingPair {
   constructor(size: number, features: Partial<RingFeatures> = {}) {
     const all = { ...NO_FEATURES, ...features }
     this.driver = new DriverRing({ size, ...PLACE }, this.driverArea, this.driverSees, all)
-    this.device = new DeviceRing(this.deviceSees, this.deviceArea, this.versions)
+    this.device = new DeviceRing(this.deviceSees, this.deviceArea, allocateBytes, this.versions)
     this.device.size = size
     this.device.desc = PLACE.desc
     this.device.avail = PLACE.avail
@@ -77,8 +77,8 @@ export class RingPair {
   /** The chain that the device popped last. */
   popped(): Buffer[] {
     return Array.from({ length: this.device.count }, (_, i) => ({
-      offset: Number(this.device.offsets[i]),
-      length: Number(this.device.lengths[i]),
+      offset: this.device.offsetAt(i),
+      length: this.device.lengthAt(i),
       isWritable: i >= this.device.readable,
     }))
   }
