@@ -100,7 +100,7 @@ describe.concurrent("ports", () => {
       await root.addUsbPort("ttyUSB1", { idVendor: "0403", idProduct: "6001", product: "FT232R USB UART" })
       await root.addUsbDevice(BOOTSEL_USB)
       const { stdout, stderr } = await virtioMsg("ports", root.env)
-      expect(stdout).toContain("2e8a:420a  usable         Raspberry Pi Pico or Raspberry Pi Pico W\n")
+      expect(stdout).toContain("303a:000a  usable         Raspberry Pi Pico or Raspberry Pi Pico W\n")
       expect(stdout).toContain("ESP32-DevKitC, or another with this USB bridge\n")
       expect(stdout).toContain("not a board that we know: FT232R USB UART\n")
       expect(stdout).toContain("(drive not mounted)")
@@ -109,7 +109,7 @@ describe.concurrent("ports", () => {
       expect(report.ports[0]).toEqual({
         path: port,
         what: "Raspberry Pi Pico or Raspberry Pi Pico W",
-        usbId: "2e8a:420a",
+        usbId: "303a:000a",
         serialNumber: "JD0011",
         boards: ["pico", "pico_w"],
         isUsable: true,
@@ -124,7 +124,7 @@ describe.concurrent("ports", () => {
 describe.concurrent("boards", () => {
   it("prints the table, and as JSON every pair of pins and the firmware's address", async () => {
     expect(await stdoutOf("boards")).toMatch(
-      /^pico +Raspberry Pi Pico +RP2040 +SDA GP4, SCL GP5 +25 +64 kB +2e8a:420a$/m,
+      /^pico +Raspberry Pi Pico +RP2040 +SDA GP4, SCL GP5 +25 +64 kB +303a:000a 2e8a:420a$/m,
     )
     const { boards, counterpart } = JSON.parse(await stdoutOf("boards --json"))
     expect(boards).toHaveLength(9)

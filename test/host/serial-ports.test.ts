@@ -38,8 +38,8 @@ describe("listSerialPorts", () => {
       ["ttyUSB0", []],
     ])
     expect(ports[0]?.usb).toEqual({
-      vendor: 0x2e8a,
-      product: 0x420a,
+      vendor: 0x303a,
+      product: 0x000a,
       manufacturerName: "Raspberry Pi",
       productName: "RP2040",
       serialNumber: "JD0011",

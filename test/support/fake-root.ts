@@ -72,8 +72,8 @@ export class FakeRoot {
 }
 
 export const PICO_USB = {
-  idVendor: "2e8a",
-  idProduct: "420a",
+  idVendor: "303a",
+  idProduct: "000a",
   manufacturer: "Raspberry Pi",
   product: "RP2040",
   serial: "JD0011",

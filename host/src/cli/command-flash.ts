@@ -20,7 +20,7 @@ export function define(command: Command): void {
     .requiredOption("-b, --board <board>", "which board it is: virtio-msg boards lists them")
     .option("-f, --file <firmware>", "the runtime's file; without it Microsoft's is downloaded, once")
     .option("--refresh", "download it again, also when it is another file than before")
-    .option("--wait <seconds>", "how long to wait for somebody to press BOOTSEL", parseSeconds, 60)
+    .option("--wait <seconds>", "how long to wait for somebody to press a button", parseSeconds, 60)
     .option("--json", "as JSON")
     .addHelpText(
       "after",

@@ -33,7 +33,7 @@ const DISCOVERY_MS = 4000
 const ASK_AGAIN_MS = 500
 /** A register is answered at once, unless the board is busy or a frame was lost. */
 const REGISTER_MS = 300
-const REGISTER_TRIES = 5
+const REGISTER_TRIES = 10
 const FIRST_ACK_MS = 100
 const LONGEST_ACK_MS = 800
 const ACK_TRIES = 8

@@ -68,7 +68,11 @@ export async function flashBoard(options: FlashOptions): Promise<Flashed> {
   if (board.chip.flashBy === "uf2-drive") others = await flashByDrive(options, board.chip, firmware.contents)
   else port = await flashByRom(options, board.chip, firmware.contents)
   options.onStep("Waiting for the board to start ...")
-  const started = await findStarted(board, port, others)
+  let started = await findStarted(board, port, others, START_MS)
+  if (!started && options.waitMs > 0) {
+    options.onStep(`It has not started yet. ${board.reset} Waiting ${options.waitMs / 1000} s for it ...`)
+    started = await findStarted(board, port, others, options.waitMs)
+  }
   const other = BOARDS.find(({ productId }) => productId === started?.productId)
   if (other && other !== board)
     options.onStep(`It says that it is a ${other.name} (${other.id}): was the file that board's?`)
@@ -198,7 +202,12 @@ async function onePort({ port, board }: FlashOptions): Promise<Pick<SerialPortIn
   const vendors = new Set(
     BOARDS.filter(({ chip }) => chip === board.chip).flatMap(({ usb }) => usb.map((id) => id.vendor)),
   )
-  const fitting = ports.filter(({ usb }) => usb && vendors.has(usb.vendor))
+  const fitting = ports.filter(
+    ({ usb, boards }) =>
+      usb &&
+      vendors.has(usb.vendor) &&
+      (boards.length === 0 || boards.some(({ chip }) => chip === board.chip)),
+  )
   const [found, another] = fitting
   if (!found)
     throw new VirtioMsgError("NOT_FOUND", `No port is there that could be ${board.name}.`, {
@@ -216,7 +225,12 @@ async function onePort({ port, board }: FlashOptions): Promise<Pick<SerialPortIn
 // --- after it ---
 
 /** The board that runs now: on `port`, or on one that is none of the others. undefined if none answers in time. */
-async function findStarted(board: Board, port: string | undefined, others: readonly string[]) {
+async function findStarted(
+  board: Board,
+  port: string | undefined,
+  others: readonly string[],
+  limitMs: number,
+) {
   return waitFor(async () => {
     const candidates = (await listSerialPorts()).filter(
       (info) => info.boards.includes(board) && (port === undefined ? !others.includes(info.path) : true),
@@ -227,7 +241,7 @@ async function findStarted(board: Board, port: string | undefined, others: reado
       if (identity) return { port: path, ...identity }
     }
     return undefined
-  }, START_MS)
+  }, limitMs)
 }
 
 async function identify(path: string): Promise<BoardIdentity | undefined> {

@@ -16,10 +16,38 @@ export interface Pty {
 /** sizeof(struct termios) is 60 with glibc; room to spare. */
 const TERMIOS_SIZE = 128
 
+/** A full pseudo-terminal is asked again so often, so many times: a program that reads at all has read by then. */
+const ASK_AGAIN_MS = 5
+const ASK_TIMES = 200
+
+/** Waits for a program that reads slowly. Where nobody reads, what is written is lost, as on a board's serial port. */
+class PtyWriter {
+  readonly #fd: number
+  /** How often it may be asked again until somebody has read something. */
+  #triesLeft = ASK_TIMES
+
+  constructor(fd: number) {
+    this.#fd = fd
+  }
+
+  write(bytes: Buffer, done: (error: Error | null) => void): void {
+    write(this.#fd, bytes, (error, count) => {
+      if (error?.code === "EAGAIN") {
+        if (this.#triesLeft-- > 0) setTimeout(() => this.write(bytes, done), ASK_AGAIN_MS)
+        else done(null)
+        return
+      }
+      this.#triesLeft = ASK_TIMES
+      if (!error && count < bytes.length) this.write(bytes.subarray(count), done)
+      else done(error)
+    })
+  }
+}
+
 /** Opens a pseudo-terminal in raw mode. Throws MISSING_DEPENDENCY or CONNECT_FAILED. */
 export async function openPty(): Promise<Pty> {
   const libc = await loadLibc()
-  const master = libc.posixOpenpt(constants.O_RDWR | constants.O_NOCTTY)
+  const master = libc.posixOpenpt(constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK)
   if (master < 0 || libc.grantpt(master) !== 0 || libc.unlockpt(master) !== 0)
     throw new VirtioMsgError("CONNECT_FAILED", "The system gives no pseudo-terminal.", {
       hint: "Is /dev/pts mounted? A socket works without: --listen unix:PATH",
@@ -32,11 +60,10 @@ export async function openPty(): Promise<Pty> {
   // held open, so that the master sees no error while no program has the other end
   const held = openSync(path, constants.O_RDWR | constants.O_NOCTTY)
   const reader = new tty.ReadStream(master)
+  const writer = new PtyWriter(master)
   const stream = new Duplex({
     read() {},
-    write(chunk: Buffer, _encoding, done) {
-      write(master, chunk, (error) => done(error?.code === "EAGAIN" ? null : error))
-    },
+    write: (chunk: Buffer, _encoding, done) => writer.write(chunk, done),
   })
   reader.on("data", (chunk) => stream.push(chunk))
   reader.on("error", () => stream.push(null))
