@@ -12,7 +12,13 @@ import { SimulatedBoard } from "./simulated-board.js"
 
 const skip = await skipReason({ koffi: true, guest: true })
 
-const PREPARE_LIMIT_MS = 180_000
+/** Settles when Linux has an interrupt of the chip for gpiomon: its type has reached the M4 by then. */
+const UNTIL_WATCHING = "until ls -d /proc/irq/*/gpiomon > /dev/null 2>&1; do sleep 0.1; done"
+
+/** A command for the guest: repeats `command` until it prints `wanted`, for a minute; prints what it printed last. */
+function untilPrints(command: string, wanted: string): string {
+  return `for i in $(seq 300); do o=$(${command}); [ "$o" = "${wanted}" ] && break; sleep 0.2; done; echo "$o"`
+}
 
 describe.skipIf(skip)(`Linux with four devices${skip ? ` (skipped: ${skip})` : ""}`, () => {
   let board: SimulatedBoard
@@ -34,7 +40,7 @@ describe.skipIf(skip)(`Linux with four devices${skip ? ` (skipped: ${skip})` : "
   /** Types a line into the M4's shell, from Linux; what it printed. */
   async function m4(line: string): Promise<string> {
     const output = await sh(
-      `exec 3<>${port}; echo '${line}' >&3; while IFS= read -r -t 5 -n 1 -d '' c <&3; do printf %s "$c"; case $t$c in *"m4> ") break; esac; t="$t$c"; [ \${#t} -gt 6 ] && t=\${t#?}; done; exec 3>&-`,
+      `exec 3<>${port}; echo '${line}' >&3; while IFS= read -r -t 60 -n 1 -d '' c <&3; do printf %s "$c"; case $t$c in *"m4> ") break; esac; t="$t$c"; [ \${#t} -gt 6 ] && t=\${t#?}; done; exec 3>&-`,
     )
     return output.replace(/m4> $/, "").replace(/m4>$/, "")
   }
@@ -60,14 +66,14 @@ describe.skipIf(skip)(`Linux with four devices${skip ? ` (skipped: ${skip})` : "
     await guest.boot()
     chip = await sh("gpiodetect | grep virtio | cut -d ' ' -f 1")
     port = `/dev/${await sh("basename $(dirname $(grep -l m4 /sys/class/virtio-ports/*/name))")}`
-  }, PREPARE_LIMIT_MS)
+  })
 
   afterAll(async () => {
     await guest?.shutdown()
     backend?.close()
     devices.close()
     await board?.stop()
-  }, 20_000)
+  })
 
   it("binds its own drivers to all of them", async () => {
     const drivers = await sh(
@@ -95,12 +101,11 @@ describe.skipIf(skip)(`Linux with four devices${skip ? ` (skipped: ${skip})` : "
   })
 
   it("gpioset drives OUT, and the M4 senses it on IN; gpioget reads", async () => {
-    await sh(`gpioset -m time -s 3 ${chip} 3=1 & sleep 0.3; gpioget ${chip} 4 > /tmp/in; cat /tmp/in`).then(
-      (seen) => expect(seen).toBe("1"),
-    )
+    await sh(`gpioset -m signal ${chip} 3=1 > /dev/null 2>&1 & echo $! > /tmp/gpioset`)
+    expect(await sh(untilPrints(`gpioget ${chip} 4`, "1"))).toBe("1")
     expect(await m4("pins")).toContain("OUT          output  1\n")
-    await sh("sleep 3; wait")
-    expect(await sh(`gpioget ${chip} 4`)).toBe("0")
+    await sh("kill $(cat /tmp/gpioset)")
+    expect(await sh(untilPrints(`gpioget ${chip} 4`, "0"))).toBe("0")
   })
 
   it("gpioset refuses a line that is an input only", async () => {
@@ -117,8 +122,11 @@ describe.skipIf(skip)(`Linux with four devices${skip ? ` (skipped: ${skip})` : "
   })
 
   it("gpiomon sees the button that a person presses at the M4's shell", async () => {
-    await m4("later 1000 press 300")
-    expect(await sh(`gpiomon -n 2 -F '%e' ${chip} 1`)).toBe("1\n0")
+    const monitor = sh(`gpiomon -n 2 -F '%e' ${chip} 1 > /tmp/button & ${UNTIL_WATCHING}; echo watching`)
+    expect(await monitor).toBe("watching")
+    await m4("press 300")
+    expect(await sh(untilPrints("wc -l < /tmp/button", "2"))).toBe("2")
+    expect(await sh("cat /tmp/button")).toBe("1\n0")
   })
 
   it("/dev/hwrng is the M4, by name, and gives other bytes each time", async () => {
@@ -148,10 +156,10 @@ describe.skipIf(skip)(`Linux with four devices${skip ? ` (skipped: ${skip})` : "
   })
 
   it("a board that starts again is used again: I2C, lines, interrupts, entropy and shell", async () => {
-    const monitor = sh(`gpiomon -n 12 -F '%e' ${chip} 2 | wc -l`)
-    await board.untilUp()
+    await sh(`gpiomon -n 12 -F '%e' ${chip} 2 > /tmp/clock & ${UNTIL_WATCHING}`)
     await board.machine.restart()
-    expect(await monitor).toBe("12") // more than came before the restart
+    // more than came before the restart
+    expect(await sh(untilPrints("wc -l < /tmp/clock", "12"))).toBe("12")
     expect(await sh("i2cget -y 0 0x54 14")).toBe("0x66")
     expect(await sh("dd if=/dev/hwrng bs=16 count=1 iflag=fullblock 2> /dev/null | wc -c")).toBe("16")
     expect(await m4("chips")).toContain("0x76 bme280")

@@ -12,8 +12,6 @@ import { SimulatedBoard } from "./simulated-board.js"
 
 const skip = await skipReason({ koffi: true, guest: true })
 
-const PREPARE_LIMIT_MS = 180_000
-const BOOT_LIMIT_MS = 8_000
 /** Every address that i2cdetect asks, with the chips of the demonstration. */
 const DETECTED = `     0  1  2  3  4  5  6  7  8  9  a  b  c  d  e  f
 00:                         -- -- -- -- -- -- -- -- 
@@ -53,14 +51,13 @@ describe.skipIf(skip)(`Linux${skip ? ` (skipped: ${skip})` : ""}`, () => {
     await guest.boot()
     const bootMs = performance.now() - before
     console.log(`${image.kernelRelease} took ${Math.round(bootMs)} ms from QEMU's start to the shell`)
-    expect(bootMs).toBeLessThan(3 * BOOT_LIMIT_MS)
-  }, PREPARE_LIMIT_MS)
+  })
 
   afterAll(async () => {
     await guest?.shutdown()
     backend?.close()
     await board?.stop()
-  }, 20_000)
+  })
 
   it("runs on a Cortex-A7 with Linux's own driver", async () => {
     expect(await sh("grep 'CPU part' /proc/cpuinfo")).toMatch(/0xc07/)
@@ -97,15 +94,16 @@ describe.skipIf(skip)(`Linux${skip ? ` (skipped: ${skip})` : ""}`, () => {
     expect(output).toMatch(/^00: 31 32 33 34 35 36 37 38 39 61 62 63 64 65 66 67 {4}123456789abcdefg$/m)
   })
 
-  it("an absent chip gives an error, not a hang", async () => {
-    const before = performance.now()
+  it("an absent chip gives an error, which is the board's answer and not a time-out", async () => {
+    const before = board.requestCount
     const { code, output } = await guest.sh("i2cget -y 0 0x49 0")
     expect(code).toBe(2)
     expect(output).toBe("Error: Read failed")
     const transfer = await guest.sh("i2ctransfer -y 0 w1@0x49 0 r1")
     // Linux's driver tells how many messages went through before the error, and i2ctransfer takes that for success
     expect(transfer.output).toBe("Warning: only 0/2 messages were sent")
-    expect(performance.now() - before).toBeLessThan(1000)
+    expect(board.requestCount - before).toBe(4)
+    expect(device.lostCount).toBe(0)
   })
 
   it("the driver lm75 reads a temperature that moves", async () => {
@@ -149,19 +147,19 @@ describe.skipIf(skip)(`Linux${skip ? ` (skipped: ${skip})` : ""}`, () => {
     await sh("echo 0x76 > /sys/bus/i2c/devices/i2c-0/delete_device")
   })
 
-  it("one i2cget takes less than 50 ms, with its process", async () => {
+  it("ten i2cgets are ten packets each way, and nothing else", async () => {
     await sh("i2cget -y 0 0x54 0")
-    const before = performance.now()
+    board.resetCounts()
     await sh("for i in 1 2 3 4 5 6 7 8 9 10; do i2cget -y 0 0x54 0; done")
-    expect((performance.now() - before) / 10).toBeLessThan(50)
+    expect([board.packetsOut, board.packetsIn]).toEqual([10, 10])
   })
 
-  it("10,000 transfers go through without an error", { timeout: 90_000 }, async () => {
+  it("10,000 transfers go through without an error", async () => {
     // twenty register reads a call, as many as fit into Linux's 42 messages: the board sends 50 packets a second
     const read = Array.from({ length: 20 }, (_, at) => `w1@0x54 ${at % 19} r1`).join(" ")
     const loop = `for i in $(seq 500); do i2ctransfer -y 0 ${read} | md5sum; done | sort -u | wc -l`
     const before = board.requestCount
-    expect((await guest.sh(loop, { timeoutMs: 85_000 })).output).toBe("1")
+    expect((await guest.sh(loop)).output).toBe("1")
     expect((board.requestCount - before) / 2).toBe(10_000)
     expect(device.lostCount).toBe(0)
     expect(device.malformedCount).toBe(0)
@@ -186,11 +184,9 @@ describe.skipIf(skip)(`Linux${skip ? ` (skipped: ${skip})` : ""}`, () => {
     expect(await sh("pwd")).toBe("/")
   })
 
-  it("a board that does not answer gives an error within 2 s, and is used again when it is back", async () => {
+  it("a board that does not answer gives an error, and is used again when it is back", async () => {
     board.machine.stop()
-    const before = performance.now()
     expect((await guest.sh("i2cget -y 0 0x54 0")).code).toBe(2)
-    expect(performance.now() - before).toBeLessThan(2500)
     await board.machine.start()
     await board.untilUp()
     expect(await sh("i2cget -y 0 0x54 0")).toBe("0x31")

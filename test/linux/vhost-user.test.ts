@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, describe, expect, it } from "vitest"
-import { systemClock } from "../../host/src/clock.js"
+import { systemClock, VirtualClock } from "../../host/src/clock.js"
 import type { VirtioMsgError } from "../../host/src/errors.js"
 import { VhostUserBackend, type VhostUserBackendOptions } from "../../host/src/node/vhost-user/backend.js"
 import type { Chain, VhostUserDevice } from "../../host/src/node/vhost-user/device.js"
@@ -69,12 +69,12 @@ describe.skipIf(skip)(`vhost-user backend${skip ? ` (skipped: ${skip})` : ""}`, 
   }
 
   /** A front end on a socket of its own, and a backend that connected to it. */
-  async function connect() {
+  async function connect(more: Partial<VhostUserBackendOptions> = {}) {
     const path = newPath()
     const libc = await loadLibc()
     const listener = libc.listen(path)
     cleanUp.push(() => libc.close(listener))
-    const made = await newBackend(path)
+    const made = await newBackend(path, more)
     const frontEnd = await FrontEnd.accept(listener)
     cleanUp.push(() => frontEnd.close())
     return { ...made, frontEnd, listener, libc, path }
@@ -277,7 +277,8 @@ describe.skipIf(skip)(`vhost-user backend${skip ? ` (skipped: ${skip})` : ""}`, 
   }
   for (const [what, { reason, send }] of Object.entries(violations))
     it(`hangs up on ${what}, with one error, and leaves no descriptor open`, async () => {
-      const { frontEnd, backend, errors, listener } = await connect()
+      const clock = new VirtualClock() // it does not come back before its descriptors are counted
+      const { frontEnd, backend, errors, listener } = await connect({ clock })
       if (what.includes("running")) await frontEnd.startQueue()
       const before = openDescriptors()
       send(frontEnd)
@@ -286,6 +287,7 @@ describe.skipIf(skip)(`vhost-user backend${skip ? ` (skipped: ${skip})` : ""}`, 
       expect(errors[0]?.message).toMatch(reason)
       expect(backend.isConnected).toBe(false)
       expect(openDescriptors()).toBeLessThanOrEqual(before - 1)
+      await clock.advance(100)
       const again = await FrontEnd.accept(listener)
       cleanUp.push(() => again.close())
       await again.startQueue()

@@ -17,8 +17,9 @@ import { type DeviceBus, qemuArguments } from "./qemu.js"
 import { requireToolsToBoot } from "./required-tools.js"
 
 const MEMORY_MIB = 256
-const BOOT_LIMIT_MS = 60_000
-const COMMAND_LIMIT_MS = 60_000
+/** A guest is up after 5 s, and after a minute on a computer that is busy with other things. */
+const BOOT_LIMIT_MS = 180_000
+const COMMAND_LIMIT_MS = 180_000
 const SHUTDOWN_LIMIT_MS = 5000
 
 export interface LinuxGuestOptions {
@@ -78,7 +79,7 @@ export class LinuxGuest {
 
   /**
    * Starts QEMU and resolves when the guest takes commands. Rejects with MISSING_DEPENDENCY without QEMU, with
-   * TIMEOUT when the guest is not there after a minute, with DEVICE_FAILED when QEMU ends.
+   * TIMEOUT when the guest is not there after three minutes, with DEVICE_FAILED when QEMU ends.
    */
   async boot(): Promise<void> {
     requireToolsToBoot()
