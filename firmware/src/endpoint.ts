@@ -20,9 +20,6 @@ const FIRMWARE_VERSION = [0, 1, 0, 0]
  */
 const DRIVER_AREA_SIZE = 8192
 const DEVICE_AREA_SIZE = 6144
-/** How many I2C chains the chip remembers beside other devices, and when it has its memory for itself. */
-const REMEMBERED_CHAINS = 8
-const REMEMBERED_CHAINS_ALONE = 64
 /** Between two looks at the GPIO lines while an interrupt is enabled, and while none is. */
 const SAMPLE_MS = 10
 const IDLE_SAMPLE_MS = 50
@@ -71,10 +68,6 @@ export function makeEndpoint(parts: FirmwareParts): DeviceEndpoint {
     entropy: new ConditionedEntropy(),
     alloc: allocate,
     noBytes,
-    rememberedChains:
-      isDeviceWanted("gpio") || isDeviceWanted("rng") || isDeviceWanted("console")
-        ? REMEMBERED_CHAINS
-        : REMEMBERED_CHAINS_ALONE,
     pause: letOthersRun,
   })
   const types: DeviceType[] = []

@@ -5,7 +5,7 @@ import { measureChip } from "./chip.js"
 import { compare } from "./comparison.js"
 import { measureDialIn } from "./dial-in.js"
 import { measureHost } from "./host-cpu.js"
-import { chipPartMs, measureLatency } from "./latency.js"
+import { measureChipPart, measureLatency } from "./latency.js"
 import { measureOurs, measureSustained } from "./ours.js"
 import { type Results, report } from "./report.js"
 import { measureRings } from "./ring-choices.js"
@@ -53,7 +53,7 @@ export async function bench(args: readonly string[], output: Output): Promise<nu
     ours,
     sustained: await measureSustained(),
     latency: await measureLatency(),
-    chipPartMs: await chipPartMs(),
+    chipParts: [await measureChipPart("four devices"), await measureChipPart("I2C alone")],
     chip: await measureChip(),
     comparison: compare(ours),
     rings: await measureRings(),

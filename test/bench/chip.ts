@@ -3,11 +3,12 @@
 import { chipMs } from "./chip-model.js"
 import { difference, type VmCounts } from "./counted-vm.js"
 import { RegisterReader } from "./ours.js"
-import { SimulatedBoard } from "./simulated-board.js"
+import { BOARD_DEVICES, type BoardKind, programOf, SimulatedBoard } from "./simulated-board.js"
 
 const WARM_READS = 130
 
 export interface ChipCost {
+  readonly board: BoardKind
   readonly title: string
   /** How many reads each kick has. */
   readonly batch: number
@@ -17,15 +18,16 @@ export interface ChipCost {
   readonly ms: number
 }
 
-/** What one read costs the chip: one at a time, and in batches. */
+/** What one read costs the chip: one at a time, and in batches, on each kind of board. */
 export async function measureChip(): Promise<ChipCost[]> {
   const costs: ChipCost[] = []
-  for (const batch of [1, 8, 32]) costs.push(await registerReads(batch))
+  for (const kind of Object.keys(BOARD_DEVICES) as BoardKind[])
+    for (const batch of [1, 8, 32]) costs.push(await registerReads(kind, batch))
   return costs
 }
 
-async function registerReads(batch: number): Promise<ChipCost> {
-  const board = new SimulatedBoard()
+async function registerReads(kind: BoardKind, batch: number): Promise<ChipCost> {
+  const board = new SimulatedBoard(programOf(kind))
   const reader = new RegisterReader(await board.open())
   for (let at = 0; at < WARM_READS; at++) await board.clock.run(reader.read(2))
   await board.rest()
@@ -38,5 +40,6 @@ async function registerReads(batch: number): Promise<ChipCost> {
   const perRead = Object.fromEntries(
     Object.entries(counts).map(([name, count]) => [name, count / (rounds * batch)]),
   ) as unknown as VmCounts
-  return { title: batch === 1 ? "one at a time" : `${batch} at a time`, batch, perRead, ms: chipMs(perRead) }
+  const title = `${kind}, ${batch === 1 ? "one" : batch} at a time`
+  return { board: kind, title, batch, perRead, ms: chipMs(perRead) }
 }

@@ -18,7 +18,10 @@ export const TRAFFIC_LIMITS: Readonly<Record<string, TrafficLimit>> = {
   initialise: { packetsOut: 10, packetsIn: 10, payloadOut: 284, payloadIn: 444, kicks: 0, ms: 240 },
 }
 
-/** For each register read, by how many are in a kick. */
+/** Of a single call within the burst: with 0.2 ms of I2C bus and a USB round trip of a frame it is done within 8. */
+export const CHIP_PART_LIMIT_MS = 7
+
+/** For each register read, by how many are in a kick, whatever else the board has. */
 export const CHIP_LIMITS: Readonly<
   Record<number, { operations: number; calls: number; allocations: number; ms: number }>
 > = {

@@ -5,7 +5,7 @@ import type { ChipCost } from "./chip.js"
 import type { Comparison } from "./comparison.js"
 import type { DialInCost } from "./dial-in.js"
 import type { HostCost } from "./host-cpu.js"
-import { type Latency, SLOT_MS } from "./latency.js"
+import { type ChipPart, type Latency, SLOT_MS } from "./latency.js"
 import { type OurCost, type Sustained, THROTTLE_BYTES_PER_S, THROTTLE_PACKETS_PER_S } from "./ours.js"
 import { LINK_NAMES } from "./peers/contender.js"
 import type { RingCost } from "./ring-choices.js"
@@ -17,7 +17,7 @@ export interface Results {
   readonly sustained: readonly Sustained[]
   readonly latency: readonly Latency[]
   readonly chip: readonly ChipCost[]
-  readonly chipPartMs: number
+  readonly chipParts: readonly ChipPart[]
   readonly comparison: readonly Comparison[]
   readonly rings: readonly RingCost[]
   readonly sizes: readonly Size[]
@@ -30,7 +30,7 @@ export function report(results: Results): string {
   const parts = [
     counts(results.ours),
     sustained(results.sustained),
-    latency(results.latency, results.chipPartMs),
+    latency(results.latency, results.chipParts),
     chip(results.chip),
     ...results.comparison.map(comparison),
     rings(results.rings),
@@ -76,13 +76,18 @@ function sustained(results: readonly Sustained[]): string {
   )
 }
 
-function latency(results: readonly Latency[], chipPartMs: number): string {
+function latency(results: readonly Latency[], chipParts: readonly ChipPart[]): string {
   const waits = table(
     `The longest wait of a single call, in virtual milliseconds (a slot of the throttle is ${SLOT_MS})`,
     ["", "ms"],
     results.map(({ title, worstMs }) => [title, worstMs.toFixed(0)]),
   )
-  return `${waits}\n  an RP2040's own part of a single read, by the model: ${chipPartMs.toFixed(1)} ms`
+  const parts = chipParts.map(
+    ({ board, meanMs, worstMs }) =>
+      `  an RP2040's own part of a single read, by the model: ${meanMs.toFixed(2)} ms, ` +
+      `with a collection ${worstMs.toFixed(2)} (${board})`,
+  )
+  return [waits, ...parts].join("\n")
 }
 
 function chip(costs: readonly ChipCost[]): string {

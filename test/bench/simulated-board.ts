@@ -44,6 +44,15 @@ const NO_TRAFFIC: Traffic = {
   kicks: 0,
 }
 
+/** What a board can be deployed as: with all its devices, as by default, or for I2C alone. */
+export const BOARD_DEVICES = { "four devices": "i2c,gpio,rng,console", "I2C alone": "i2c" } as const
+export type BoardKind = keyof typeof BOARD_DEVICES
+
+/** The simulated firmware as deployed on a board of that kind. */
+export function programOf(kind: BoardKind): Uint8Array {
+  return withSettings(readFirmware("simulated"), new Map([["virtio.devices", BOARD_DEVICES[kind]]]))
+}
+
 /** Long enough for the throttle to forgive everything and for the last acknowledgement to be sent. */
 const REST_MS = 400
 /** A device id without the byte that serial framing has to escape. */
@@ -57,8 +66,8 @@ export class SimulatedBoard {
   readonly #trace = new Trace()
   #bus: OpenedBus | undefined
 
-  /** Without a program, ours as it is deployed for I2C alone, with the chip's memory for itself. */
-  constructor(program = withSettings(readFirmware("simulated"), new Map([["virtio.devices", "i2c"]]))) {
+  /** Without a program, ours as it is deployed by default, with all four devices. */
+  constructor(program = programOf("four devices")) {
     this.machine = new VirtualMachine({ program, clock: this.clock, loadRuntime: this.engine.loadRuntime })
     this.#trace.onPacket.on((direction, packet) => this.#meter(direction, packet))
     this.#trace.onMessage.on((direction, frame) => {

@@ -107,7 +107,7 @@ function makeEndpoint(clock: Clock, options: MemoryLinkOptions): DeviceEndpoint 
   )
   const endpoint = new DeviceEndpoint({
     alloc: allocateBytes,
-    types: types ?? [new I2cDevice(bus, allocateBytes(0), () => Promise.resolve(), undefined, allocateBytes)],
+    types: types ?? [new I2cDevice(bus, allocateBytes(0), () => Promise.resolve(), allocateBytes)],
     driverAreaSize: 8192,
     deviceAreaSize: 8192,
     identity: { board: "memory", firmwareVersion: [0, 1, 0, 0], hasSimulatedChips: true },

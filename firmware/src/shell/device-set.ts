@@ -20,8 +20,6 @@ export interface DeviceParts {
   readonly entropy: EntropySource
   readonly alloc: Allocator
   readonly noBytes: ByteBuf
-  /** Of I2C: `DeviceRing.rememberedLimit`. */
-  readonly rememberedChains: number
   /** Lets others run. */
   readonly pause: () => Promise<void>
 }
@@ -42,8 +40,7 @@ export class DeviceSet {
   /** A new device: i2c, gpio or rng; undefined for one that this firmware has not got. */
   make(name: string): DeviceType | undefined {
     const parts = this.parts
-    if (name === "i2c")
-      return new I2cDevice(parts.controller, parts.noBytes, parts.pause, parts.rememberedChains, parts.alloc)
+    if (name === "i2c") return new I2cDevice(parts.controller, parts.noBytes, parts.pause, parts.alloc)
     if (name === "gpio" && parts.lines !== undefined) {
       this.gpio = new GpioDevice(parts.lines, parts.alloc)
       return this.gpio

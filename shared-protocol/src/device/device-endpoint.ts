@@ -113,7 +113,17 @@ export class DeviceEndpoint {
     for (let i = 0; i < options.types.length; i++)
       this.addDevice(options.deviceNumbers === undefined ? i : options.deviceNumbers[i], options.types[i])
     const self = this // DeviceScript has no `this` in arrow functions
-    this.mailbox.onMessage = (packet, offset, length) => self.take(packet, offset, length)
+    this.mailbox.onMessage = (packet, offset, length) => {
+      // EVENT_AVAIL, the hot one, is looked for first and read in place
+      if (packet[offset + 1] === EVENT_AVAIL && (packet[offset] & 3) === 0) {
+        const devNum = packet[offset + 2] | (packet[offset + 3] << 8)
+        const msgSize = packet[offset + 6] | (packet[offset + 7] << 8)
+        if (msgSize < EVENT_AVAIL_SIZE) self.discardedCount++
+        else if (msgSize > length) self.discardedCount++
+        else if (packet[offset + 10] | packet[offset + 11]) self.discardedCount++
+        else self.ring(devNum, packet[offset + 8] | (packet[offset + 9] << 8))
+      } else self.take(packet, offset, length)
+    }
   }
 
   /** Takes a packet from the host. Never throws on its bytes and never waits. */
@@ -135,7 +145,7 @@ export class DeviceEndpoint {
       const bells = this.doorbells
       for (let i = 0; i < bells.length; i++) {
         const bell = bells[i]
-        if (bell.isRung && !bell.isPaced) await this.serve(bell)
+        if (bell.isRung) if (!bell.isPaced) await this.serve(bell)
       }
     }
     if (this.isAnyPacedRung && (this.isPacedTurn || !this.mailbox.hasPending())) await this.servePaced()
@@ -299,22 +309,12 @@ export class DeviceEndpoint {
     this.refusedEpoch = -1
   }
 
-  /** Takes one message out of a packet. EVENT_AVAIL, the hot one, is looked for first and read in place. */
+  /** Takes one message out of a packet; none is EVENT_AVAIL. */
   private take(packet: ByteBuf, offset: number, length: number): void {
     const type = packet[offset] & 3
     const msgId = packet[offset + 1]
     const devNum = packet[offset + 2] | (packet[offset + 3] << 8)
     const msgSize = packet[offset + 6] | (packet[offset + 7] << 8)
-    if (msgId === EVENT_AVAIL && type === 0) {
-      if (
-        msgSize >= EVENT_AVAIL_SIZE &&
-        msgSize <= length &&
-        (packet[offset + 10] | packet[offset + 11]) === 0
-      )
-        this.ring(devNum, packet[offset + 8] | (packet[offset + 9] << 8))
-      else this.discardedCount++
-      return
-    }
     if (length < HEADER_SIZE || msgSize < HEADER_SIZE || msgSize > length || type & TYPE_RESPONSE) {
       this.discardedCount++
       return
@@ -349,12 +349,13 @@ export class DeviceEndpoint {
   private ring(devNum: number, queueIndex: number): void {
     for (let i = 0; i < this.doorbells.length; i++) {
       const bell = this.doorbells[i]
-      if (bell.device.devNum === devNum && bell.queueIndex === queueIndex) {
-        bell.isRung = true
-        if (bell.isPaced) this.isAnyPacedRung = true
-        else this.isAnyRung = true
-        return
-      }
+      if (bell.device.devNum === devNum)
+        if (bell.queueIndex === queueIndex) {
+          bell.isRung = true
+          if (bell.isPaced) this.isAnyPacedRung = true
+          else this.isAnyRung = true
+          return
+        }
     }
     this.discardedCount++
   }

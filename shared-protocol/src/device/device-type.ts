@@ -60,8 +60,8 @@ export interface DeviceType {
    * `DeviceHost.wake`, and is called for one such queue a packet, so that streams never fill the link.
    */
   readonly pacedQueues?: readonly number[]
-  /** How many walked chains are worth their memory, of each queue (`DeviceRing.rememberedLimit`); none when absent. */
-  readonly rememberedChains?: number
+  /** The device notes what it made of a chain (`DeviceRing.note`). */
+  readonly remembersChains?: boolean
   /** Called once, when the device is plugged in. For types that begin something by themselves. */
   attach?(host: DeviceHost): void
   /** FEATURES_OK was accepted with these bits, in blocks of 32. */

@@ -5,7 +5,7 @@
 //   header: addr le16@0 (7-bit address << 1), padding le16@2, flags le32@4 (bit 0 FAIL_NEXT, bit 1 M_RD)
 
 import type { Allocator, ByteBuf } from "../bytes.js"
-import { type DeviceRing, LISTED_BUFFERS, RING_BROKEN, RING_EMPTY } from "../ring/device-ring.js"
+import { type DeviceRing, RING_BROKEN, RING_EMPTY } from "../ring/device-ring.js"
 import type { DeviceType } from "./device-type.js"
 import {
   FEATURE_IN_ORDER_BLOCK1,
@@ -41,16 +41,23 @@ const PAUSE_AFTER = 192
 /** Not executed: no virtio-i2c request, or its group has failed. */
 const REFUSED = -1
 
-/** What a chain can be, by its descriptors alone; the ring notes it. */
+/**
+ * What a chain can be, by its descriptors alone. Of the first three the ring notes all that serving them takes:
+ *
+ *   known  shape bits 0..1, the header's offset bits 2..16, the status' offset bits 17..31
+ *   more   the data's offset bits 0..14, its length bits 15..29
+ */
 const SHAPE_PROBE = 1
 const SHAPE_WRITE = 2
 const SHAPE_READ = 3
-/** No virtio-i2c request, but it has a status byte to say so. */
-const SHAPE_REFUSED = 4
-/** Not even that. */
-const SHAPE_NO_STATUS = 5
-/** Its bytes are cut into descriptors in an unusual way, which must not matter (virtio 1.4 2.7.4, R1). */
-const SHAPE_CUT = 6
+/** With none of these bits: anything else. Not even a byte for a status, or bytes cut into descriptors in an unusual way,
+ * which must not matter (virtio 1.4 2.7.4, R1). */
+const LOOKED_NO_STATUS = 4
+const LOOKED_CUT = 8
+const SHAPE_BITS = 3
+const OFFSET_BITS = 0x7fff
+/** Of a chain that the ring has walked for us before; it may have one less. */
+const USUAL_DESCRIPTORS = 3
 
 export class I2cDevice implements DeviceType {
   readonly deviceId = VIRTIO_ID_I2C
@@ -60,7 +67,7 @@ export class I2cDevice implements DeviceType {
   ]
   readonly requiredFeatures: readonly number[] = [I2C_FEATURE_ZERO_LENGTH_REQUEST, FEATURE_VERSION_1_BLOCK1]
   readonly queueMaxSizes: readonly number[] = [I2C_QUEUE_SIZE]
-  readonly rememberedChains: number
+  readonly remembersChains = true
   readonly config: ByteBuf
   /** Requests that were refused because they are no virtio-i2c requests. */
   malformedCount = 0
@@ -76,15 +83,8 @@ export class I2cDevice implements DeviceType {
    * 131072) needs it, since a controller may answer without waiting. Without `alloc`, requests that are cut into
    * descriptors in an unusual way are refused.
    */
-  constructor(
-    controller: I2cController,
-    noConfig: ByteBuf,
-    pause: () => Promise<void>,
-    rememberedChains = I2C_QUEUE_SIZE / 4,
-    alloc?: Allocator,
-  ) {
+  constructor(controller: I2cController, noConfig: ByteBuf, pause: () => Promise<void>, alloc?: Allocator) {
     this.alloc = alloc
-    this.rememberedChains = rememberedChains
     this.controller = controller
     this.pause = pause
     this.config = noConfig
@@ -110,9 +110,15 @@ export class I2cDevice implements DeviceType {
     let head = ring.pop()
     while (head !== RING_EMPTY) {
       if (head === RING_BROKEN) return ring.brokenReason
-      const shape = ring.noted === 0 ? this.shapeOf(ring) : ring.noted
-      if (shape >= SHAPE_NO_STATUS) {
-        if (shape === SHAPE_NO_STATUS) return "a virtio-i2c request without a byte for its status"
+      let known = ring.noted
+      let more = ring.notedMore
+      if (known === 0) {
+        known = this.look(ring)
+        more = this.lookedMore
+      }
+      const shape = known & SHAPE_BITS
+      if (shape === 0) {
+        if (known === LOOKED_NO_STATUS) return "a virtio-i2c request without a byte for its status"
         walked += ring.count
         const problem = await this.serveCut(head, ring)
         if (ring.generation !== generation || problem !== "") return problem
@@ -124,42 +130,57 @@ export class I2cDevice implements DeviceType {
         head = ring.pop()
         continue
       }
-      walked += ring.count
-      const offsets = ring.offsets
-      const header = offsets[0]
+      walked += USUAL_DESCRIPTORS
+      const header = (known >> 2) & OFFSET_BITS
+      const statusAt = (known >> 17) & OFFSET_BITS
       const flags = out[header + 4]
-      const statusAt = offsets[ring.count - 1]
-      const address = addressOf(out, header, shape)
+      const rawAddress = out[header] | (out[header + 1] << 8)
+      let address = REFUSED
+      // as `addressOf`, written out
+      if ((rawAddress & 0xff01) === 0) {
+        if ((rawAddress & 0xf8) !== 0xf0) {
+          if (shape === SHAPE_PROBE) address = rawAddress >> 1
+          else if ((flags & I2C_FLAG_M_RD) >> 1 === (shape & 1)) address = rawAddress >> 1
+        }
+      }
       let writeAt = 0
       let writeLength = 0
       let readAt = 0
       let readLength = 0
-      if (shape === SHAPE_WRITE) {
-        writeAt = offsets[1]
-        writeLength = ring.lengths[1]
-      } else if (shape === SHAPE_READ) {
-        readAt = offsets[1]
-        readLength = ring.lengths[1]
-      }
       // the read that completes a register read; its chain is popped together with the write's
       let pairHead = -1
       let pairStatusAt = 0
       let pairFlags = 0
       let next = -1
-      if (writeLength > 0 && flags & I2C_FLAG_FAIL_NEXT && address >= 0 && !this.isGroupFailed) {
-        next = ring.pop()
-        if (next >= 0) {
-          walked += ring.count
-          const pairShape = ring.noted === 0 ? this.shapeOf(ring) : ring.noted
-          const pairHeader = ring.offsets[0]
-          if (pairShape === SHAPE_READ && addressOf(out, pairHeader, SHAPE_READ) === address) {
-            pairHead = next
-            pairStatusAt = ring.offsets[2]
-            pairFlags = out[pairHeader + 4]
-            readAt = ring.offsets[1]
-            readLength = ring.lengths[1]
+      if (shape === SHAPE_WRITE) {
+        writeAt = more & OFFSET_BITS
+        writeLength = more >> 15
+        if (flags & I2C_FLAG_FAIL_NEXT) {
+          if (address >= 0) next = ring.pop()
+          if (next >= 0) {
+            let pairKnown = ring.noted
+            let pairMore = ring.notedMore
+            if (pairKnown === 0) {
+              pairKnown = this.look(ring)
+              pairMore = this.lookedMore
+            }
+            if ((pairKnown & SHAPE_BITS) === SHAPE_READ) {
+              const pairHeader = (pairKnown >> 2) & OFFSET_BITS
+              pairFlags = out[pairHeader + 4]
+              const rawPairAddress = out[pairHeader] | (out[pairHeader + 1] << 8)
+              if (rawPairAddress === rawAddress && pairFlags & I2C_FLAG_M_RD) {
+                walked += USUAL_DESCRIPTORS
+                pairHead = next
+                pairStatusAt = (pairKnown >> 17) & OFFSET_BITS
+                readAt = pairMore & OFFSET_BITS
+                readLength = pairMore >> 15
+              }
+            }
           }
         }
+      } else if (shape === SHAPE_READ) {
+        readAt = more & OFFSET_BITS
+        readLength = more >> 15
       }
       let result = REFUSED
       if (!this.isGroupFailed && address >= 0) {
@@ -260,21 +281,28 @@ export class I2cDevice implements DeviceType {
     return result === I2C_BUS_HELD ? "the I2C bus is held" : ""
   }
 
-  /** What the popped chain can be: a request as the specification wants it, or why not. Notes it in the ring. */
-  private shapeOf(ring: DeviceRing): number {
-    const { count, readable, lengths } = ring
-    let shape = SHAPE_REFUSED
-    const statusLength = count > LISTED_BUFFERS ? ring.lengthAt(count - 1) : lengths[count - 1]
-    if (count < 1 || readable === count || statusLength === 0) shape = SHAPE_NO_STATUS
-    else if (statusLength !== 1) shape = this.alloc === undefined ? SHAPE_NO_STATUS : SHAPE_CUT
-    else if (readable >= 1 && lengths[0] === I2C_HEADER_SIZE) {
+  private lookedMore = 0
+
+  /** What the popped chain can be, as the ring notes it for the usual ones; the second number is in `lookedMore`. */
+  private look(ring: DeviceRing): number {
+    const { count, readable, offsets, lengths } = ring
+    this.lookedMore = 0
+    if (count < 1 || readable === count) return LOOKED_NO_STATUS
+    const statusLength = ring.lengthAt(count - 1)
+    if (statusLength === 0) return LOOKED_NO_STATUS
+    if (statusLength !== 1) return this.alloc === undefined ? LOOKED_NO_STATUS : LOOKED_CUT
+    let shape = 0
+    if (readable >= 1 && lengths[0] === I2C_HEADER_SIZE) {
       if (count === 2) shape = SHAPE_PROBE
       // an empty buffer must not be there at all
-      else if (count === 3 && lengths[1] > 0) shape = readable === 1 ? SHAPE_READ : SHAPE_WRITE
+      else if (count === 3 && lengths[1] > 0 && lengths[1] <= OFFSET_BITS)
+        shape = readable === 1 ? SHAPE_READ : SHAPE_WRITE
     }
-    if (shape === SHAPE_REFUSED && this.alloc !== undefined) shape = SHAPE_CUT
-    ring.note(shape)
-    return shape
+    if (shape === 0) return LOOKED_CUT
+    if (shape !== SHAPE_PROBE) this.lookedMore = offsets[1] | (lengths[1] << 15)
+    const known = shape | (offsets[0] << 2) | (offsets[count - 1] << 17)
+    ring.note(known, this.lookedMore)
+    return known
   }
 }
 

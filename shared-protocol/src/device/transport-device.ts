@@ -103,17 +103,13 @@ export class TransportDevice {
     this.maxMessageSize = options.maxMessageSize
     this.isStrict = options.isStrict
     for (let i = 0; i < options.type.features.length; i++) this.selected.push(0)
-    const limit = options.type.rememberedChains
-    const remembered = limit === undefined ? undefined : versions
     this.queues = new DeviceQueues(
       options.type.queueMaxSizes,
       driverArea,
       deviceArea,
       options.alloc,
-      remembered,
+      options.type.remembersChains === true ? versions : undefined,
     )
-    if (limit !== undefined)
-      for (let i = 0; i < this.queues.rings.length; i++) this.queues.rings[i].rememberedLimit = limit
   }
 
   /** Puts the device in the state after power-up (V51): the rings are let go before this returns. */

@@ -36,11 +36,8 @@ const GROUP_BYTES_SHIFT = 6
 /** No version that a mailbox gives. */
 const NOT_REMEMBERED = -1
 
-const UNLIMITED = 0x10000
-
-/** What a ring has that remembers nothing; nothing is ever put into them. */
+/** What a ring has that remembers nothing; nothing is ever put into it. */
 const NONE: number[] = []
-const NO_LISTS: number[][] = []
 
 const NO_RING_FEATURES: RingFeatures = { hasIndirect: false, hasEventIdx: false, hasInOrder: false }
 
@@ -61,40 +58,38 @@ export class DeviceRing {
   features: RingFeatures = NO_RING_FEATURES
   brokenReason = ""
 
-  /** The chain that `pop` returned: how many buffers, and where. */
+  /**
+   * What `note` said of the chain that `pop` returned, when it was popped before and has not changed since: two
+   * numbers, of which the first is 0 when nothing is known. Only then the chain was walked, and what follows is of it.
+   */
+  noted = 0
+  notedMore = 0
+  /** The chain that `pop` walked: how many buffers, and where. */
   count = 0
   /** How many of them are device-readable; these come first and lie in the driver-written area. */
   readable = 0
   /** Of the first LISTED_BUFFERS; `offsetAt` and `lengthAt` know all. */
-  offsets: readonly number[]
-  lengths: readonly number[]
-  /** What `note` said of this chain when it was popped before and has not changed since; else 0. */
-  noted = 0
+  readonly offsets: number[] = []
+  readonly lengths: number[] = []
 
   /**
-   * Walking a chain is most of what a request costs the chip, and drivers use the same chains again and again. So a
-   * walked chain is remembered as long as the mailbox has stored nothing over its descriptors. Here by group, the
-   * first four descriptors being group 0:
+   * Walking a chain is most of what a request costs the chip, and drivers use the same chains again and again. So
+   * what the device made of a walked chain is remembered as long as the mailbox has stored nothing over its
+   * descriptors. Here by group, the first four descriptors being group 0: three numbers of 8 bytes, whatever the
+   * chain, so that a board with little memory can have them for all of its queue.
    */
   private readonly versions: readonly number[] | undefined
-  /** How many groups, the first ones; each costs the chip 170 bytes once its chain has been walked. */
-  rememberedLimit = UNLIMITED
   private readonly chainVersions: number[]
-  private readonly chainCounts: number[]
-  private readonly chainReadables: number[]
-  private readonly chainOffsets: number[][]
-  private readonly chainLengths: number[][]
   private readonly chainNotes: number[]
-  /** The group of the chain that `pop` returned; -1 when it is not remembered. */
+  private readonly chainNotesMore: number[]
+  /** The group of the chain that `pop` walked, and its version then; -1 when it cannot be remembered. */
   private group = -1
+  private groupVersion = NOT_REMEMBERED
 
   /** `versions` while the descriptor table lies so that its groups are blocks of the mailbox's; else undefined. */
   private groupVersions: readonly number[] | undefined
   /** Whether the chain that was walked last stayed within a group. */
   private isOneGroup = false
-  /** Where a chain is walked. */
-  private readonly walkedOffsets: number[] = []
-  private readonly walkedLengths: number[] = []
   /** The buffers that are not listed: offset le16, length le16. None before a driver brings so long a chain. */
   private unlisted: OwnedBytes | undefined
   private readonly alloc: Allocator
@@ -115,13 +110,8 @@ export class DeviceRing {
     this.versions = versions
     // an array costs the chip 40 bytes even when there is nothing in it
     this.chainVersions = versions === undefined ? NONE : []
-    this.chainCounts = versions === undefined ? NONE : []
-    this.chainReadables = versions === undefined ? NONE : []
-    this.chainOffsets = versions === undefined ? NO_LISTS : []
-    this.chainLengths = versions === undefined ? NO_LISTS : []
     this.chainNotes = versions === undefined ? NONE : []
-    this.offsets = this.walkedOffsets
-    this.lengths = this.walkedLengths
+    this.chainNotesMore = versions === undefined ? NONE : []
   }
 
   /** Puts the ring in the state of a queue that was never configured. */
@@ -159,8 +149,9 @@ export class DeviceRing {
   }
 
   /**
-   * Takes the next chain: returns the index of its head and fills `count`, `readable`, `offsets`, `lengths` and
-   * `noted`; or RING_EMPTY; or RING_BROKEN. The chip's hot path: flat, no allocation after the first chains.
+   * Takes the next chain: returns the index of its head and sets `noted` and `notedMore`, or, when there is nothing
+   * noted, `count`, `readable`, `offsets` and `lengths`; or returns RING_EMPTY; or RING_BROKEN. The chip's hot path:
+   * flat, no allocation after the first chains.
    */
   pop(): number {
     const area = this.driverArea
@@ -181,59 +172,43 @@ export class DeviceRing {
       // `| 0`: a head outside the table may have no version, and must not equal the undefined of an unknown group
       version = versions[(this.desc >> GROUP_BYTES_SHIFT) + group] | 0
       if (this.chainVersions[group] === version) {
-        this.count = this.chainCounts[group]
-        this.readable = this.chainReadables[group]
-        this.offsets = this.chainOffsets[group]
-        this.lengths = this.chainLengths[group]
         this.noted = this.chainNotes[group]
-        this.group = group
+        this.notedMore = this.chainNotesMore[group]
         this.lastAvail = (this.lastAvail + 1) & 0xffff
         return head
       }
     }
     if (!this.walk(head)) return RING_BROKEN
     this.noted = 0
-    this.group = -1
-    if (version !== NOT_REMEMBERED && this.isOneGroup && group < this.rememberedLimit)
-      this.remember(group, version)
+    this.group = version !== NOT_REMEMBERED && this.isOneGroup ? group : -1
+    this.groupVersion = version
     this.lastAvail = (this.lastAvail + 1) & 0xffff
     return head
   }
 
-  /** Notes what is known of the popped chain's descriptors, a number other than 0, for when it comes again. */
-  note(known: number): void {
-    if (this.group >= 0) this.chainNotes[this.group] = known
-  }
-
-  /** Keeps what `walk` found. */
-  private remember(group: number, version: number): void {
+  /**
+   * Notes what is known of the chain that was just popped and walked, for when it comes again: what its descriptors
+   * alone say, never what lies in its buffers. `known` is not 0.
+   */
+  note(known: number, more: number): void {
+    const group = this.group
+    if (group < 0) return
     while (this.chainVersions.length <= group) {
       this.chainVersions.push(NOT_REMEMBERED)
-      this.chainCounts.push(0)
-      this.chainReadables.push(0)
       this.chainNotes.push(0)
-      this.chainOffsets.push([])
-      this.chainLengths.push([])
+      this.chainNotesMore.push(0)
     }
-    const offsets = this.chainOffsets[group]
-    const lengths = this.chainLengths[group]
-    for (let i = 0; i < this.count; i++) {
-      offsets[i] = this.walkedOffsets[i]
-      lengths[i] = this.walkedLengths[i]
-    }
-    this.chainVersions[group] = version
-    this.chainCounts[group] = this.count
-    this.chainReadables[group] = this.readable
-    this.chainNotes[group] = 0
-    this.group = group
+    this.chainVersions[group] = this.groupVersion
+    this.chainNotes[group] = known
+    this.chainNotesMore[group] = more
   }
 
   /** Follows the chain from `head` and checks each of its descriptors; false when it breaks the rules. */
   private walk(head: number): boolean {
     const area = this.driverArea
     const size = this.size
-    const offsets = this.walkedOffsets
-    const lengths = this.walkedLengths
+    const offsets = this.offsets
+    const lengths = this.lengths
     let table = this.desc
     let limit = size
     // a chain is no longer than its queue, and visits no descriptor twice (2.7.5.3)
@@ -300,8 +275,6 @@ export class DeviceRing {
     }
     this.count = count
     this.readable = readable
-    this.offsets = offsets
-    this.lengths = lengths
     this.isOneGroup = isOneGroup
     return true
   }

@@ -59,13 +59,7 @@ function makeDevice(fault: Fault): { link: MemoryLink; clock: VirtualClock } {
     demoChips(() => clock.now(), allocateBytes),
     allocateBytes,
   )
-  const type = new I2cDeviceWithConfig(
-    chips,
-    allocateBytes(0),
-    () => Promise.resolve(),
-    undefined,
-    allocateBytes,
-  )
+  const type = new I2cDeviceWithConfig(chips, allocateBytes(0), () => Promise.resolve(), allocateBytes)
   const link = new MemoryLink(clock, {
     types: [type],
     deviceNumbers: [DEV_NUM],
