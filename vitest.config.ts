@@ -46,7 +46,7 @@ export default defineConfig({
         test: {
           ...limits,
           // an emulated guest on a busy machine is many times slower, and the first one is made from packages
-          testTimeout: 180_000,
+          testTimeout: 400_000,
           hookTimeout: 600_000,
           name: "linux",
           include: [LINUX],

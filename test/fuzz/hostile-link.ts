@@ -126,7 +126,6 @@ function makeEndpoint(): p.DeviceEndpoint {
         new SimulatedBus(chips, allocateBytes),
         allocateBytes(0),
         () => Promise.resolve(),
-        undefined,
         allocateBytes,
       ),
       new p.GpioDevice(new GpioTestLines(), allocateBytes),

@@ -19,7 +19,7 @@ export class NativeWire implements DeviceWire {
     this.#endpoint = new p.DeviceEndpoint({
       alloc,
       types: [
-        new p.I2cDevice(new SimulatedBus(chips, alloc), alloc(0), () => Promise.resolve(), undefined, alloc),
+        new p.I2cDevice(new SimulatedBus(chips, alloc), alloc(0), () => Promise.resolve(), alloc),
         new p.GpioDevice(new GpioTestLines(), alloc),
         new p.RngDevice({ fill: (into, offset, length) => into.fillAt(offset, length, 4) }, alloc(0)),
         new p.ConsoleDevice(output, alloc, 80, 25),

@@ -19,7 +19,7 @@ import { requireToolsToBoot } from "./required-tools.js"
 const MEMORY_MIB = 256
 /** A guest is up after 5 s, and after a minute on a computer that is busy with other things. */
 const BOOT_LIMIT_MS = 180_000
-const COMMAND_LIMIT_MS = 180_000
+const COMMAND_LIMIT_MS = 300_000
 const SHUTDOWN_LIMIT_MS = 5000
 
 export interface LinuxGuestOptions {
