@@ -1,7 +1,7 @@
 // The example device in plain C passes its rows: another implementation, in another language, over a socket.
 
 import { execFileSync, spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { fileURLToPath } from "node:url"
@@ -21,6 +21,14 @@ function isThere(tool: string): boolean {
     return false
   }
 }
+
+describe("the example in C", () => {
+  it("has 150 lines at most, of a width that can be read", () => {
+    const lines = readFileSync(SOURCE, "utf8").trimEnd().split("\n")
+    expect(lines.length).toBeLessThanOrEqual(150)
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(130)
+  })
+})
 
 describe.runIf(runs)("the example device in C", () => {
   const folder = mkdtempSync(path.join(tmpdir(), "virtio-msg-c-"))

@@ -17,6 +17,7 @@ import { blocked } from "./row.js"
 
 /** How long an answer may take. */
 const ANSWER_TIMEOUT_MS = 1000
+const LOOK_EVERY_MS = 20
 /** The suite's tokens begin here: below are those of the package's own bus, on the same wire. */
 const FIRST_TOKEN = 0x4000
 const LAST_TOKEN = 0xfff0
@@ -164,15 +165,20 @@ export class Conversation {
     return answers
   }
 
-  /** Waits until `isDone`, which is asked whenever a frame came and every 20 ms; false if the time ran out. */
+  /**
+   * Waits until `isDone`, which is asked whenever a frame came and every 20 ms; false if the time ran out. While this
+   * process does not get to run, frames that have come wait to be read: such time does not count against the peer.
+   */
   async waitUntil(isDone: () => boolean, timeoutMs = ANSWER_TIMEOUT_MS): Promise<boolean> {
     const { clock } = this.port
-    const deadlineMs = clock.now() + timeoutMs
+    let leftMs = timeoutMs
     this.port.await(true)
     try {
       while (!isDone()) {
-        if (clock.now() >= deadlineMs) return false
-        await this.#nextFrame(Math.min(20, deadlineMs - clock.now()))
+        if (leftMs <= 0) return false
+        const startMs = clock.now()
+        await this.#nextFrame(Math.min(LOOK_EVERY_MS, leftMs))
+        leftMs -= Math.min(LOOK_EVERY_MS, clock.now() - startMs)
       }
       return true
     } finally {

@@ -2,6 +2,7 @@
 
 import { spawn } from "node:child_process"
 import { systemClock } from "../../clock.js"
+import { Emitter } from "../../emitter.js"
 import { VirtioMsgError } from "../../errors.js"
 import { PlainServer } from "../../node/plain-server.js"
 import { CHIP_ADDRESS, CHIP_REGISTER, CHIP_VALUE } from "./device-types.js"
@@ -10,8 +11,10 @@ import type { Scenario } from "./scenarios.js"
 import { ScriptedBus } from "./scripted-bus.js"
 
 const WINDOW_BYTES = 65536
-/** Longer than any wait of a driver may be: a run that takes longer is ended. */
+/** Longer than any wait of a driver may be: what takes longer, from its connection on, is ended. */
 const RUN_LIMIT_MS = 20_000
+/** A process may take so long to start and connect, on a machine that does much else. */
+const CONNECT_LIMIT_MS = 60_000
 /** Bytes of output kept, to quote the last line. */
 const OUTPUT_KEPT = 4000
 /** Processes at once. */
@@ -41,10 +44,12 @@ export function processSubject(command: readonly string[]): DriverSubject {
 
 async function runOnce(command: readonly string[], scenario: Scenario) {
   let bus: ScriptedBus | undefined
+  const connected = new Emitter<[]>()
   const parameters = { revision: 1, maxMessageSize: 264, transportFeatures: 0, ...scenario.parameters }
   const server = await PlainServer.listen(parameters, WINDOW_BYTES, {
     onFrame: (frame) => bus?.take(frame),
     onConnect: () => {
+      connected.emit()
       for (const device of bus?.devices ?? []) device.reset()
     },
   })
@@ -58,7 +63,7 @@ async function runOnce(command: readonly string[], scenario: Scenario) {
   const polling =
     scenario.pollMs === undefined ? undefined : setInterval(() => played.poll(), scenario.pollMs)
   try {
-    const outcome = await runProcess(command, server, scenario)
+    const outcome = await runProcess(command, server, scenario, connected)
     played.end()
     return { bus: played, outcome }
   } finally {
@@ -71,6 +76,7 @@ function runProcess(
   command: readonly string[],
   server: PlainServer,
   scenario: Scenario,
+  connected: Emitter<[]>,
 ): Promise<DriverOutcome> {
   const [program = "", ...args] = command.map((word) => word.replaceAll(PORT_PLACEHOLDER, server.port))
   return new Promise((resolve, reject) => {
@@ -93,10 +99,17 @@ function runProcess(
     child.stdout.on("data", keep)
     child.stderr.on("data", keep)
     let isKilled = false
-    const timer = setTimeout(() => {
-      isKilled = true
-      child.kill("SIGKILL")
-    }, RUN_LIMIT_MS)
+    const limit = (limitMs: number) =>
+      setTimeout(() => {
+        isKilled = true
+        child.kill("SIGKILL")
+      }, limitMs)
+    let timer = limit(CONNECT_LIMIT_MS)
+    const off = connected.on(() => {
+      off()
+      clearTimeout(timer)
+      timer = limit(RUN_LIMIT_MS)
+    })
     child.once("error", (cause) => {
       clearTimeout(timer)
       reject(
@@ -116,7 +129,7 @@ function runProcess(
 function describeEnd(isKilled: boolean, code: number | null, signal: string | null, output: string): string {
   const said = output.trim().split("\n").at(-1) ?? ""
   const quote = said === "" ? "" : ` Its last words: ${said}`
-  if (isKilled) return `It had not ended after ${RUN_LIMIT_MS / 1000} s.${quote}`
+  if (isKilled) return `It had not ended ${RUN_LIMIT_MS / 1000} s after it connected, or never did.${quote}`
   if (signal !== null) return `It was ended by ${signal}.${quote}`
   return `It ended with exit code ${code}.${quote}`
 }
