@@ -96,8 +96,8 @@ export function virtioMsgWithInput(line: string, input: string): Promise<Outcome
 }
 
 /** Runs a command that has to succeed without a word on stderr; returns its stdout. */
-export async function stdoutOf(line: string): Promise<string> {
-  const { code, stdout, stderr } = await virtioMsg(line)
+export async function stdoutOf(line: string, limitMs?: number): Promise<string> {
+  const { code, stdout, stderr } = await virtioMsg(line, {}, limitMs)
   expect({ line, code, stderr }).toEqual({ line, code: 0, stderr: "" })
   return stdout
 }

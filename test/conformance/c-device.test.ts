@@ -13,6 +13,9 @@ const hasCompiler = isThere("gcc")
 /** In CI a missing compiler is a failure; elsewhere the tests are skipped: apt install gcc. */
 const runs = hasCompiler || process.env.CI === "true"
 
+/** Four seconds of it are waiting for answers that must not come; the rest is as long as the machine is busy. */
+const SUITE_LIMIT_MS = 80_000
+
 function isThere(tool: string): boolean {
   try {
     execFileSync(tool, ["--version"], { stdio: "ignore" })
@@ -30,7 +33,7 @@ describe("the example in C", () => {
   })
 })
 
-describe.runIf(runs)("the example device in C", () => {
+describe.runIf(runs)("the example device in C", { timeout: 120_000 }, () => {
   const folder = mkdtempSync(path.join(tmpdir(), "virtio-msg-c-"))
   const socket = path.join(folder, "rng.sock")
   const port = `plain:unix:${socket}`
@@ -52,7 +55,7 @@ describe.runIf(runs)("the example device in C", () => {
   })
 
   it("conforms to every row that concerns it", async () => {
-    const report = JSON.parse(await stdoutOf(`--port ${port} conform --json`))
+    const report = JSON.parse(await stdoutOf(`--port ${port} conform --json`, SUITE_LIMIT_MS))
     const rows: { id: string; status: string; detail: string }[] = report.rows
     expect(rows.filter(({ status }) => status === "fail" || status === "blocked")).toEqual([])
     expect(report.conforming).toBe(true)

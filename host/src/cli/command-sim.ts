@@ -5,6 +5,7 @@ import type { Command } from "commander"
 import { VirtioMsgError } from "../errors.js"
 import { serveBoard } from "../node/board-server.js"
 import { FlashFile } from "../node/flash-file.js"
+import { servePlainBoard } from "../node/plain-board.js"
 import { readFirmware } from "../vm/firmware-image.js"
 import { VirtualMachine } from "../vm/virtual-machine.js"
 import { helpExamples, note, print } from "./context.js"
@@ -22,7 +23,7 @@ interface SimOptions {
 
 export function define(command: Command): void {
   command
-    .option("-l, --listen <where>", "unix:PATH, tcp://127.0.0.1:PORT or pty", "pty")
+    .option("-l, --listen <where>", "unix:PATH, tcp://127.0.0.1:PORT, pty, or plain:unix:PATH", "pty")
     .option("--flash <file>", "keep the board's flash memory in a file, so that what is deployed stays")
     .option("--blank", "a board with the runtime only, to deploy to")
     .option("--expose", "allow a tcp:// address that other computers can reach: they can use the board, too")
@@ -34,10 +35,18 @@ export function define(command: Command): void {
         "virtio-msg --port unix:/tmp/board.sock i2c detect",
         "virtio-msg sim --blank --flash /tmp/board.flash --listen unix:/tmp/blank.sock &",
         "virtio-msg --port unix:/tmp/blank.sock deploy --simulated",
-      ),
+        "virtio-msg sim --listen plain:unix:/tmp/plain.sock &",
+        "virtio-msg --port plain:unix:/tmp/plain.sock conform",
+      ) +
+        "\n\nplain:unix:PATH speaks the plain profile, for drivers of other implementations: docs/conform-your-own.md. The\n" +
+        "I2C, GPIO and entropy devices then run natively instead of as bytecode, and messages have up to 264 bytes.",
     )
     .action(async (options: SimOptions) => {
       await refuseOccupied(options.listen)
+      if (options.listen.startsWith("plain:")) {
+        await runPlain(options)
+        return
+      }
       const machine = new VirtualMachine({
         ...(options.blank ? {} : { program: readFirmware("simulated") }),
         ...(options.flash ? { flash: new FlashFile(options.flash) } : {}),
@@ -62,9 +71,23 @@ export function define(command: Command): void {
     })
 }
 
+async function runPlain(options: SimOptions): Promise<void> {
+  const unfit = options.flash ? "--flash" : options.blank ? "--blank" : undefined
+  if (unfit)
+    throw new VirtioMsgError("INVALID_ARGUMENT", `${unfit} is for a board that runs bytecode.`, {
+      hint: "The plain profile is served natively. Use --listen unix:PATH for a simulated board.",
+    })
+  const stopped = untilStopped()
+  const server = await servePlainBoard(options.listen)
+  print(server.port)
+  note(`Simulated devices are on ${server.port}. Use them: virtio-msg --port ${server.port} i2c detect`)
+  await stopped
+  await server.close()
+}
+
 /** Throws INVALID_ARGUMENT for a path where something else than a socket is: that is not ours to replace. */
 async function refuseOccupied(listen: string): Promise<void> {
-  const [, socketPath] = /^unix:(.+)$/.exec(listen) ?? []
+  const [, socketPath] = /^(?:plain:)?unix:(.+)$/.exec(listen) ?? []
   if (socketPath === undefined) return
   const found = await lstat(socketPath).catch(() => undefined)
   if (found && !found.isSocket())

@@ -11,6 +11,8 @@ export interface BusParameters {
   readonly maxMessageSize: number
   /** Transport feature bits. */
   readonly transportFeatures: number
+  /** Neither EVENT_AVAIL nor EVENT_USED is sent; false when absent. How that is chosen is the bus's (B40). */
+  readonly isPolling?: boolean
 }
 
 /** A run of addresses in the window. */

@@ -4,37 +4,46 @@
 import { putU16 } from "../../../shared-protocol/src/bytes.js"
 import { type Clock, systemClock } from "../clock.js"
 import { Emitter } from "../emitter.js"
-import { PlainConnection } from "../node/plain-connection.js"
+import { PlainConnection, type PlainEvents, type PlainPeer } from "../node/plain-connection.js"
 import type { BusParameters, DevicePort, SharedMemory } from "./device-port.js"
 
 /** The first bytes of the window stay unused, so that no ring is at address 0. */
 const UNUSED_BYTES = 64
 
+type OpenPeer = (events: PlainEvents) => Promise<PlainPeer>
+
 export class PlainPort implements DevicePort {
   readonly name: string
   readonly busName = "plain profile"
-  readonly clock: Clock = systemClock
+  readonly clock: Clock
   readonly isSimulated = false
   readonly request = undefined
   readonly onFrame = new Emitter<[frame: Uint8Array]>()
   readonly memory: SharedMemory
-  #connection: PlainConnection
+  readonly #open: OpenPeer
+  #connection: PlainPeer
 
-  private constructor(name: string, connection: PlainConnection) {
+  private constructor(name: string, clock: Clock, open: OpenPeer, connection: PlainPeer) {
     this.name = name
+    this.clock = clock
+    this.#open = open
     this.#connection = connection
     this.memory = fileMemory(() => this.#connection)
   }
 
-  /** Connects. Rejects with CONNECT_FAILED, PROTOCOL or VERSION_MISMATCH. */
-  static async open(name: string): Promise<PlainPort> {
+  /** Connects, to what `open` makes where it is given. Rejects with CONNECT_FAILED, PROTOCOL or VERSION_MISMATCH. */
+  static async open(
+    name: string,
+    clock: Clock = systemClock,
+    open: OpenPeer = (events) => PlainConnection.open(name, events),
+  ): Promise<PlainPort> {
     let port: PlainPort | undefined
     const early: Uint8Array[] = []
-    const connection = await PlainConnection.open(name, {
+    const connection = await open({
       onFrame: (frame) => (port ? port.onFrame.emit(frame) : early.push(frame)),
       onClose: () => {},
     })
-    port = new PlainPort(name, connection)
+    port = new PlainPort(name, clock, open, connection)
     for (const frame of early) port.onFrame.emit(frame)
     return port
   }
@@ -53,7 +62,7 @@ export class PlainPort implements DevicePort {
 
   async reconnect(): Promise<void> {
     await this.#connection.close()
-    this.#connection = await PlainConnection.open(this.name, {
+    this.#connection = await this.#open({
       onFrame: (frame) => this.onFrame.emit(frame),
       onClose: () => {},
     })
@@ -69,7 +78,7 @@ export class PlainPort implements DevicePort {
 }
 
 /** The file, its first half for the driver's bytes, the second for the device's. */
-function fileMemory(connection: () => PlainConnection): SharedMemory {
+function fileMemory(connection: () => PlainPeer): SharedMemory {
   const { windowBytes } = connection().greeting
   const half = Math.floor(windowBytes / 2)
   return {

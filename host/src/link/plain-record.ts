@@ -12,7 +12,7 @@ export const PLAIN_VERSION = 1
 const LENGTH_BYTES = 2
 const LARGEST_RECORD = 0xffff
 const GREETING =
-  /^virtio-msg-plain (\d+) revision=(\d+) max_msg_size=(\d+) features=(0x[0-9a-f]+|\d+) window=(\d+) file=([^\0\n]+)$/i
+  /^virtio-msg-plain (\d+) revision=(\d+) max_msg_size=(\d+) features=(0x[0-9a-f]+|\d+) window=(\d+)(?: polling=([01]))? file=([^\0\n]+)$/i
 /** Two areas of at most 32 KiB are enough for everybody; less than this holds no rings. */
 const SMALLEST_WINDOW = 4096
 
@@ -25,6 +25,8 @@ export interface PlainGreeting {
   /** Bytes of the file that both sides map. */
   readonly windowBytes: number
   readonly file: string
+  /** Neither EVENT_AVAIL nor EVENT_USED is sent: both sides look by themselves. False when absent. */
+  readonly isPolling?: boolean
 }
 
 /** A record around a frame, or around any bytes up to 65535. */
@@ -37,10 +39,10 @@ export function encodeRecord(bytes: Uint8Array): Uint8Array {
 }
 
 export function encodeGreeting(greeting: PlainGreeting): Uint8Array {
-  const { revision, maxMessageSize, transportFeatures, windowBytes, file } = greeting
+  const { revision, maxMessageSize, transportFeatures, windowBytes, file, isPolling } = greeting
   return new TextEncoder().encode(
     `virtio-msg-plain ${PLAIN_VERSION} revision=${revision} max_msg_size=${maxMessageSize} ` +
-      `features=${transportFeatures} window=${windowBytes} file=${file}`,
+      `features=${transportFeatures} window=${windowBytes}${isPolling ? " polling=1" : ""} file=${file}`,
   )
 }
 
@@ -60,7 +62,7 @@ export function decodeGreeting(bytes: Uint8Array, peer: string): PlainGreeting {
       },
     )
   }
-  const [, version, revision, maxMessageSize, features, windowBytes, file = ""] = match
+  const [, version, revision, maxMessageSize, features, windowBytes, polling, file = ""] = match
   if (Number(version) !== PLAIN_VERSION)
     throw new VirtioMsgError(
       "VERSION_MISMATCH",
@@ -72,6 +74,7 @@ export function decodeGreeting(bytes: Uint8Array, peer: string): PlainGreeting {
     transportFeatures: Number(features),
     windowBytes: Number(windowBytes),
     file,
+    isPolling: polling === "1",
   }
   if (
     greeting.maxMessageSize < HEADER_SIZE ||

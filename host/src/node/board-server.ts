@@ -1,6 +1,6 @@
 // A simulated board behind a socket or a pseudo-terminal: a second process drives it exactly like a real one.
 
-import { chmod, lstat, rm } from "node:fs/promises"
+import { chmod } from "node:fs/promises"
 import net from "node:net"
 import type { Duplex } from "node:stream"
 import { VirtioMsgError } from "../errors.js"
@@ -8,7 +8,7 @@ import { BoardStream } from "../link/board-stream.js"
 import { JacdacTap } from "../link/jacdac-tap.js"
 import type { Trace } from "../trace/trace.js"
 import type { VirtualMachine } from "../vm/virtual-machine.js"
-import { isLoopback, ownersOnly } from "./private-socket.js"
+import { isLoopback, ownersOnly, removeStaleSocket } from "./private-socket.js"
 import { openPty } from "./pty.js"
 import { parseSocketAddress } from "./socket-stream.js"
 
@@ -116,22 +116,6 @@ function attach(machine: VirtualMachine, stream: Duplex, tap: JacdacTap): () => 
   return () => {
     for (const off of offs) off()
   }
-}
-
-/** A socket that nobody listens on any more is in the way; any other file is not ours to remove. */
-async function removeStaleSocket(path: string): Promise<void> {
-  // connecting to a regular file is refused, too, and no file that is not a socket may ever be removed
-  const found = await lstat(path).catch(() => undefined)
-  if (!found?.isSocket()) return
-  const isAlive = await new Promise<boolean>((resolve) => {
-    const probe = net.createConnection({ path })
-    probe.once("connect", () => {
-      probe.destroy()
-      resolve(true)
-    })
-    probe.once("error", (error: NodeJS.ErrnoException) => resolve(error.code !== "ECONNREFUSED"))
-  })
-  if (!isAlive) await rm(path, { force: true })
 }
 
 function hostOf(address: net.NetConnectOpts): string {

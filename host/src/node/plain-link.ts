@@ -99,7 +99,9 @@ export class PlainLink implements Link {
     })
     this.#connection = connection
     this.#areaSize = Math.min(MAX_AREA_SIZE, Math.floor(connection.greeting.windowBytes / 32) * 16)
+    // what a driver before left there is overwritten: an epoch begins with an area of zeros
     this.#written = allocateBytes(this.#areaSize)
+    this.#written.set(connection.window.read(0, this.#areaSize))
     if (this.#mailbox) return
     this.#mailbox = new Mailbox({
       alloc: allocateBytes,

@@ -1,10 +1,12 @@
 // The device's end of the plain profile: a Unix socket that greets, and the file that both sides share.
 
-import { mkdtemp, rm } from "node:fs/promises"
+import { chmod, mkdtemp, rm } from "node:fs/promises"
 import net from "node:net"
 import { tmpdir } from "node:os"
 import path from "node:path"
+import { VirtioMsgError } from "../errors.js"
 import { encodeGreeting, encodeRecord, type PlainGreeting, RecordDecoder } from "../link/plain-record.js"
+import { ownersOnly, removeStaleSocket } from "./private-socket.js"
 import { SharedFile } from "./shared-file.js"
 
 export interface PlainServerEvents {
@@ -30,20 +32,34 @@ export class PlainServer {
     this.#server = server
   }
 
-  /** Listens in a new folder that only its owner may enter. */
+  /** Listens at `where`, or in a new folder that only its owner may enter. Rejects with CONNECT_FAILED. */
   static async listen(
     parameters: Omit<PlainGreeting, "file" | "windowBytes">,
     windowBytes: number,
     events: PlainServerEvents,
+    where?: string,
   ): Promise<PlainServer> {
     const folder = await mkdtemp(path.join(tmpdir(), "virtio-msg-plain-"))
     const window = SharedFile.create(path.join(folder, "window"), windowBytes)
     const server = net.createServer()
-    const socketPath = path.join(folder, "socket")
+    const socketPath = where ?? path.join(folder, "socket")
+    if (where !== undefined) await removeStaleSocket(where)
     await new Promise<void>((resolve, reject) => {
-      server.once("error", reject)
-      server.listen(socketPath, resolve)
+      server.once("error", (cause) =>
+        reject(
+          new VirtioMsgError(
+            "CONNECT_FAILED",
+            `Cannot listen on plain:unix:${socketPath}: ${cause.message}`,
+            {
+              hint: "Is the address in use, or the folder missing?",
+              cause,
+            },
+          ),
+        ),
+      )
+      ownersOnly(() => server.listen(socketPath, resolve))
     })
+    if (where !== undefined) await chmod(where, 0o600)
     const made = new PlainServer(folder, socketPath, window, server)
     const greeting = encodeGreeting({ ...parameters, windowBytes, file: window.path })
     server.on("connection", (socket) => {
