@@ -3,8 +3,9 @@
 import type { Clock } from "../../host/src/clock.js"
 import type { PlainEvents, PlainPeer } from "../../host/src/node/plain-connection.js"
 import { PlainDevice, type PlainDeviceOptions } from "../../host/src/node/plain-device.js"
+import { MAX_AREA_SIZE } from "../../shared-protocol/src/mailbox/packet.js"
 
-const WINDOW_BYTES = 65536
+const WINDOW_BYTES = MAX_AREA_SIZE
 /** What a frame takes, each way. */
 const LATENCY_MS = 0.1
 const POLL_MS = 5

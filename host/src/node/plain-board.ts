@@ -7,6 +7,7 @@ import { SimulatedLines } from "../../../firmware/src/gpio/simulated-lines.js"
 import { GpioDevice } from "../../../shared-protocol/src/device/gpio.js"
 import { I2cDevice } from "../../../shared-protocol/src/device/i2c.js"
 import { RngDevice } from "../../../shared-protocol/src/device/rng.js"
+import { MAX_AREA_SIZE } from "../../../shared-protocol/src/mailbox/packet.js"
 import { allocateBytes, type HostBytes } from "../bytes.js"
 import { type Clock, systemClock } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
@@ -14,7 +15,7 @@ import type { BoardServer } from "./board-server.js"
 import { PlainDevice } from "./plain-device.js"
 import { PlainServer } from "./plain-server.js"
 
-const WINDOW_BYTES = 65536
+const WINDOW_BYTES = MAX_AREA_SIZE
 /** What the text recommends at most. */
 const MAX_MESSAGE_SIZE = 264
 
@@ -27,7 +28,7 @@ export function simulatedTypes(clock: Clock) {
   }
   const chips = new SimulatedBus(demoChips(now, allocateBytes), allocateBytes)
   return [
-    new I2cDevice(chips, allocateBytes(0), () => Promise.resolve(), undefined, allocateBytes),
+    new I2cDevice(chips, allocateBytes(0), () => Promise.resolve(), allocateBytes),
     new GpioDevice(new SimulatedLines(now), allocateBytes),
     new RngDevice(entropy, allocateBytes(0)),
   ]

@@ -44,7 +44,7 @@ export interface PlainDeviceOptions {
   readonly types: readonly DeviceType[]
   /** 0, 1, 2, ... when absent. */
   readonly deviceNumbers?: readonly number[]
-  /** Bytes, at most 65536. */
+  /** Bytes, at most MAX_AREA_SIZE: the device code counts on it. */
   readonly windowBytes: number
   /** Bytes, 52 to 65535. */
   readonly maxMessageSize: number
@@ -203,7 +203,7 @@ function translateChain(
   }
 }
 
-/** Makes an offset in the file an address of `area`; false, and an address of no area, for one beyond 64 KiB. */
+/** Makes an offset in the file an address of `area`; false, and an address of no area, for one that does not fit 16 bits. */
 function putArea(bytes: Uint8Array, at: number, area: number): boolean {
   const isOffset = bytes.subarray(at + 2, at + 8).every((byte) => byte === 0)
   bytes[at + AREA_AT] = isOffset ? area : NO_AREA
