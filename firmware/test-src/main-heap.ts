@@ -5,7 +5,7 @@ import * as ds from "@devicescript/core"
 import { runMailboxService } from "../src/mailbox-service.js"
 import { makeSimulatedEndpoint } from "../src/simulated-endpoint.js"
 
-const PIECE_BYTES = 256
+const PIECE_BYTES = 128
 /** When the host has initialised the device and done its transfers. */
 const BEGIN_MS = 3000
 
