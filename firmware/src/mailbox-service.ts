@@ -53,6 +53,10 @@ export async function runMailboxService(endpoint: DeviceEndpoint): Promise<void>
   }
 
   endpoint.onWake = wake
+  // the runtime prints an Error's stack with it; once, since a host could make it happen again and again
+  endpoint.onFault = (thrown) => {
+    console.log("error: caught in the device: ", thrown)
+  }
   watchQuiet.start()
 
   while (true) {

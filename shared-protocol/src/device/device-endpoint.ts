@@ -60,6 +60,7 @@ interface Doorbell {
 }
 
 function doNothing(): void {}
+function ignoreFault(_thrown: unknown): void {}
 
 export class DeviceEndpoint {
   readonly mailbox: Mailbox
@@ -68,6 +69,10 @@ export class DeviceEndpoint {
   discardedCount = 0
   /** Called when a device has something to say by itself: time for `work` and `nextPacket`. */
   onWake: () => void = doNothing
+  /** Exceptions that would have ended the program: our own mistakes. None is known. */
+  faultCount = 0
+  /** Told of the first of them. */
+  onFault: (thrown: unknown) => void = ignoreFault
 
   private readonly alloc: Allocator
   private readonly bus: BusResponder
@@ -126,16 +131,24 @@ export class DeviceEndpoint {
     }
   }
 
-  /** Takes a packet from the host. Never throws on its bytes and never waits. */
+  /**
+   * Takes a packet from the host. Never throws on its bytes and never waits. Should something throw all the same, which
+   * on the chip would cost the whole program, the epoch ends instead: the host hears NO_EPOCH, and begins another.
+   */
   receive(packet: ByteBuf): void {
-    if (packet.length >= PACKET_HEADER_SIZE && packet[0] & PACKET_CONNECT && !this.follow(packet)) return
-    const result = this.mailbox.receive(packet)
-    if (result === RECEIVED_DATA) this.isResendAsked = false
-    else if (result === RECEIVED_OTHER_EPOCH) this.refusedEpoch = getU16(packet, 1)
-    // the host asks again because our answer was lost or is slow: tell it that the packet is here
-    else if (result === RECEIVED_DUPLICATE) this.isAcknowledgementDue = true
-    else if ((result === RECEIVED_GAP || result === RECEIVED_FULL) && !this.isResendAsked)
-      this.isResendDue = true
+    try {
+      if (packet.length >= PACKET_HEADER_SIZE && packet[0] & PACKET_CONNECT && !this.follow(packet)) return
+      const result = this.mailbox.receive(packet)
+      if (result === RECEIVED_DATA) this.isResendAsked = false
+      else if (result === RECEIVED_OTHER_EPOCH) this.refusedEpoch = getU16(packet, 1)
+      // the host asks again because our answer was lost or is slow: tell it that the packet is here
+      else if (result === RECEIVED_DUPLICATE) this.isAcknowledgementDue = true
+      else if ((result === RECEIVED_GAP || result === RECEIVED_FULL) && !this.isResendAsked)
+        this.isResendDue = true
+    } catch (thrown) {
+      this.catchFault(thrown)
+      this.begin(0)
+    }
   }
 
   /** Serves every queue that was announced, and queues the events that follow. */
@@ -151,9 +164,15 @@ export class DeviceEndpoint {
     if (this.isAnyPacedRung && (this.isPacedTurn || !this.mailbox.hasPending())) await this.servePaced()
   }
 
+  /** A device that throws asks for its reset, and the others go on. */
   private async serve(bell: Doorbell): Promise<void> {
     bell.isRung = false
-    if (await bell.device.serve(bell.queueIndex)) this.mailbox.post(bell.usedEvent)
+    try {
+      if (await bell.device.serve(bell.queueIndex)) this.mailbox.post(bell.usedEvent)
+    } catch (thrown) {
+      this.catchFault(thrown)
+      this.post(bell.device.requireReset())
+    }
     const statusEvent = bell.device.takeStatusEvent()
     if (statusEvent !== undefined) this.mailbox.post(statusEvent)
   }
@@ -236,6 +255,11 @@ export class DeviceEndpoint {
     const frame = at < 0 ? undefined : this.devices[at].requireReset()
     this.post(frame)
     return frame !== undefined
+  }
+
+  private catchFault(thrown: unknown): void {
+    this.faultCount++
+    if (this.faultCount === 1) this.onFault(thrown)
   }
 
   private announce(devNum: number, busState: number): void {
