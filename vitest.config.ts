@@ -5,6 +5,7 @@ import { defineConfig } from "vitest/config"
 /** They run the DeviceScript compiler, which writes to one fixed place: one after the other, before the rest. */
 const COMPILING = [
   "test/bench/chip-model.test.ts",
+  "test/firmware/faults.test.ts",
   "test/firmware/firmware.test.ts",
   "test/i2c-bus/packages.test.ts",
   "test/shared-protocol/vectors.test.ts",
