@@ -3,13 +3,19 @@
 import { describe, expect, it } from "vitest"
 import { Bus } from "../../host/src/bus/bus.js"
 import { VirtualClock } from "../../host/src/clock.js"
+import type { LinkEvents } from "../../host/src/link/link.js"
 import { OpenedBus } from "../../host/src/opened-bus.js"
 import { VIRTIO_ID_I2C } from "../../shared-protocol/src/device/i2c.js"
 import { VIRTIO_ID_RNG } from "../../shared-protocol/src/device/rng.js"
-import { GET_DEVICE_INFO } from "../../shared-protocol/src/messages/ids.js"
+import { RECORD_MESSAGE } from "../../shared-protocol/src/mailbox/packet.js"
+import { GET_DEVICE_INFO, SET_DEVICE_STATUS } from "../../shared-protocol/src/messages/ids.js"
 import { MemoryLink } from "../support/memory-link.js"
 
 const DEVICE_ID = 8
+/** ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK. */
+const DRIVER_OK_STATUS = 15
+/** A tag that no record has. */
+const NO_RECORD = 0x3f
 const NUM_FEATURE_BLOCKS = 8 + 24
 
 /** A bus on an I2C device whose first GET_DEVICE_INFO responses have `wrong` at `offset`, as long as `lies` says so. */
@@ -45,5 +51,51 @@ describe("a device that lies once", () => {
     await expect(clock.run(bus.i2c())).rejects.toMatchObject({ code: "DEVICE_FAILED" })
     expect(await clock.run((await clock.run(bus.i2c())).readByte(0x54, 14))).toBe(0x66)
     expect(answers).toBe(2)
+  })
+})
+
+/** The packet with DRIVER_OK's answer ends with a record that is none: the bus is lost before the answer is looked at. */
+class LostAtDriverOk extends MemoryLink {
+  times = 1
+
+  override async open(events: LinkEvents): Promise<void> {
+    return super.open({
+      ...events,
+      onPacket: (packet) => {
+        const isIt =
+          packet[5] === RECORD_MESSAGE && packet[8] === SET_DEVICE_STATUS && packet[15] === DRIVER_OK_STATUS
+        events.onPacket(isIt && this.times-- > 0 ? Uint8Array.of(...packet, NO_RECORD) : packet)
+      },
+    })
+  }
+}
+
+describe("a bus that is lost in the very packet with DRIVER_OK's answer", () => {
+  it("leaves no device that looks live: the call ends with the bus's error, and the next one works", async () => {
+    const clock = new VirtualClock(1000)
+    const bus = new OpenedBus(await clock.run(Bus.open(new LostAtDriverOk(clock), { clock })))
+    const startMs = clock.now()
+    await expect(clock.run(bus.i2c())).rejects.toMatchObject({ code: "PROTOCOL", maybeExecuted: true })
+    const i2c = await clock.run(bus.i2c())
+    expect(i2c.device.isLive).toBe(true)
+    expect(await clock.run(i2c.readByte(0x54, 14))).toBe(0x66)
+    expect(clock.now() - startMs).toBeLessThan(1000) // no call waited for its limit
+    await bus.close()
+  })
+
+  it("is served again also when a driver was there before, whose call it is", async () => {
+    const clock = new VirtualClock(1000)
+    const link = new LostAtDriverOk(clock)
+    link.times = 0
+    const bus = new OpenedBus(await clock.run(Bus.open(link, { clock })))
+    const i2c = await clock.run(bus.i2c())
+    await clock.run(i2c.device.reset())
+    link.times = 1
+    await expect(clock.run(i2c.readByte(0x54, 14))).rejects.toMatchObject({ code: "PROTOCOL" })
+    expect(i2c.device.isLive).toBe(false)
+    const startMs = clock.now()
+    expect(await clock.run(i2c.readByte(0x54, 14))).toBe(0x66)
+    expect(clock.now() - startMs).toBeLessThan(1000)
+    await bus.close()
   })
 })

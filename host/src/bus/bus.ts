@@ -170,9 +170,9 @@ export class Bus {
     }
   }
 
-  /** Sends an event. It has no answer and is not confirmed. */
+  /** Sends an event, unless the same waits to be sent. It has no answer and is not confirmed. */
   event(frame: Uint8Array): void {
-    this.session.post(frame)
+    this.session.postOnce(frame)
   }
 
   /** The numbers of all devices on the bus, ascending (B15, D-side of GET_DEVICES). */
@@ -188,7 +188,7 @@ export class Bus {
     const data = Math.floor(this.#random() * 0x100000000)
     const frame = allocateBytes(PING_SIZE)
     encodePingRequest(frame, data)
-    const response = decodePingResponse(await this.#request(frame, REQUEST_TIMEOUT_MS))
+    const response = decodePingResponse(await this.request(frame))
     if (!response.ok || response.value !== data)
       throw new VirtioMsgError("PROTOCOL", "PING came back with other data than it took.")
     return this.clock.now() - startMs
@@ -321,7 +321,7 @@ export class Bus {
       const count = Math.min(DISCOVERY_COUNT, 0x10000 - offset)
       const frame = allocateBytes(GET_DEVICES_REQUEST_SIZE)
       encodeGetDevicesRequest(frame, { offset, count })
-      const response = decodeGetDevicesResponse(await this.#request(frame, REQUEST_TIMEOUT_MS))
+      const response = decodeGetDevicesResponse(await this.request(frame))
       if (!response.ok) throw discoveryError(response.reason)
       const bitmap = response.value
       if (bitmap.offset !== offset || bitmap.count > count)

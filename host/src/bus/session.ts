@@ -157,6 +157,18 @@ export class Session {
     this.scheduleFlush()
   }
 
+  /**
+   * As `post`, but not when the same bytes wait to be sent: that message will leave behind all that this one is to
+   * announce. So a device that takes nothing, and completes all the same, does not make the list grow with each kick.
+   */
+  postOnce(frame: Uint8Array): void {
+    const isWaiting = this.mailbox.messages.some(
+      (waiting) => waiting.length === frame.length && frame.every((byte, at) => waiting[at] === byte),
+    )
+    if (isWaiting) this.scheduleFlush()
+    else this.post(frame)
+  }
+
   /** Sends what changed in the window soon, with the messages queued meanwhile. */
   scheduleFlush(): void {
     if (this.#isFlushScheduled) return

@@ -11,7 +11,9 @@ export abstract class Driver {
   readonly device: VirtioDevice
   #starting: Promise<void> | undefined
 
+  /** Throws INVALID_ARGUMENT when the device has a driver. */
   constructor(device: VirtioDevice) {
+    device.claim(new.target.name)
     this.device = device
   }
 

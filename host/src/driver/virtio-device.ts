@@ -66,6 +66,9 @@ export class VirtioDevice {
 
   readonly #off: (() => void)[]
   #isLive = false
+  /** What the device's driver is called, from when there is one. */
+  #driver: string | undefined
+  #isDetached = false
   /** Why the bus was lost since `initialise` began. */
   #lostBy: VirtioMsgError | undefined
   #removed: VirtioMsgError | undefined
@@ -103,8 +106,29 @@ export class VirtioDevice {
     return this.#removed !== undefined
   }
 
-  /** Stops listening; the device itself is left as it is. */
+  /**
+   * Takes the device for a driver: two would each take what the other's queues bring. Throws INVALID_ARGUMENT when it
+   * has one, or had one that was closed.
+   */
+  claim(driver: string): void {
+    if (this.#isDetached)
+      throw new VirtioMsgError("INVALID_ARGUMENT", `This VirtioDevice of device ${this.devNum} was closed.`, {
+        hint: "Make another: new VirtioDevice(bus, devNum)",
+      })
+    if (this.#driver !== undefined)
+      throw new VirtioMsgError(
+        "INVALID_ARGUMENT",
+        `Device ${this.devNum} has a driver already (${this.#driver}); a second one (${driver}) cannot use it.`,
+        {
+          hint: "Share the driver: OpenedBus gives all callers the same one, by i2c(), gpio(), rng() and console().",
+        },
+      )
+    this.#driver = driver
+  }
+
+  /** Stops listening; the device itself is left as it is, and no driver can use this object any more. */
   detach(): void {
+    this.#isDetached = true
     for (const off of this.#off) off()
   }
 

@@ -101,7 +101,8 @@ export class Mailbox {
   /** How many of `sent`, from the front, are to be sent again. */
   private resend = 0
   private resendIndex = 0
-  private messages: ByteBuf[] = []
+  /** Posted and not packed yet, oldest first. To look at; `post` adds to it. */
+  messages: ByteBuf[] = []
   private version = 0
 
   constructor(options: MailboxOptions) {
