@@ -6,15 +6,22 @@ import { runMailboxService } from "../src/mailbox-service.js"
 import { makeSimulatedEndpoint } from "../src/simulated-endpoint.js"
 
 const PIECE_BYTES = 128
+/** What a piece takes beside its bytes: the allocator's header, the buffer's own, and its place in the list. */
+const PIECE_OVERHEAD = 24
+/** The list does not grow while the heap is measured: a longer one would need one large free block. */
+const MOST_PIECES = 200
+const LIST_BYTES = 8 * MOST_PIECES
 /** When the host has initialised the device and done its transfers. */
 const BEGIN_MS = 3000
 
 async function exhaustHeap(): Promise<void> {
-  await ds.sleep(BEGIN_MS)
   const pieces: Buffer[] = []
-  while (true) {
-    pieces.push(Buffer.alloc(PIECE_BYTES))
-    console.log(`heap ${pieces.length * PIECE_BYTES}`)
+  const nothing = Buffer.alloc(0)
+  while (pieces.length < MOST_PIECES) pieces.push(nothing)
+  await ds.sleep(BEGIN_MS)
+  for (let i = 0; i < MOST_PIECES; i++) {
+    pieces[i] = Buffer.alloc(PIECE_BYTES)
+    console.log(`heap ${LIST_BYTES + (i + 1) * (PIECE_BYTES + PIECE_OVERHEAD)}`)
     await ds.sleep(1)
   }
 }
