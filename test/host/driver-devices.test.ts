@@ -114,6 +114,15 @@ describe("a GPIO chip", () => {
   })
 })
 
+describe("a driver that was closed", () => {
+  it("rejects calls that come later, and leaves none waiting for ever", async () => {
+    const { clock, board, chip } = await openGpio()
+    await clock.run(board.close())
+    await expect(clock.run(chip.getValue("in"))).rejects.toMatchObject({ code: "LINK_CLOSED" })
+    await expect(clock.run(chip.watch(["in"]))).rejects.toMatchObject({ code: "LINK_CLOSED" })
+  })
+})
+
 describe("random bytes", () => {
   /** Counts. */
   const source = (): p.EntropySource => {

@@ -4,8 +4,8 @@
 import { describe, expect, it } from "vitest"
 import { VirtualClock } from "../../host/src/clock.js"
 import type { I2cOutcome, I2cRequest } from "../../host/src/driver/i2c-adapter.js"
-import { Chain } from "../../host/src/node/vhost-user/device.js"
 import { VirtioI2cDevice } from "../../host/src/node/vhost-user/i2c-device.js"
+import { GivenChains } from "./given-chains.js"
 
 const FAIL_NEXT = 1
 const READ = 2
@@ -42,21 +42,10 @@ function setUp() {
     },
     { clock },
   )
-  /** What requests were completed with, by number in the order in which they were made, and that order. */
-  const completions: { request: number; data: number[]; at: number }[] = []
-  let made = 0
-  const chain = ({ address = CHIP << 1, flags = 0, write = [], room = 1, readable }: Given): Chain => {
-    const request = made++
-    const bytes = readable ?? [address & 0xff, address >> 8, 0, 0, flags, 0, 0, 0, ...write]
-    const popped = {
-      head: request,
-      readable: Uint8Array.from(bytes),
-      readableLength: bytes.length,
-      writableLength: room,
-      writable: [],
-    }
-    return new Chain(popped, (data, at) => completions.push({ request, data: [...data], at }))
-  }
+  const chains = new GivenChains()
+  const { completions } = chains
+  const chain = ({ address = CHIP << 1, flags = 0, write = [], room = 1, readable }: Given) =>
+    chains.make(readable ?? [address & 0xff, address >> 8, 0, 0, flags, 0, 0, 0, ...write], room)
   /** Makes requests available in one kick. */
   const kick = (...given: Given[]) => device.handle(0, given.map(chain))
   const forwarded = () => submissions.map(({ requests }) => requests)
@@ -236,17 +225,10 @@ describe("every request is completed", () => {
     ]) {
       const clock = new VirtualClock()
       const device = new VirtioI2cDevice({ submit }, { clock })
-      const data: number[][] = []
-      const popped = {
-        head: 0,
-        readable: Uint8Array.of(0x90, 0, 0, 0, 0, 0, 0, 0),
-        readableLength: 8,
-        writableLength: 1,
-        writable: [],
-      }
-      device.handle(0, [new Chain(popped, (bytes) => data.push([...bytes]))])
+      const chains = new GivenChains()
+      device.handle(0, [chains.make([0x90, 0, 0, 0, 0, 0, 0, 0], 1)])
       await clock.advance(0)
-      expect(data).toEqual([[1]])
+      expect(chains.completions.map(({ data }) => data)).toEqual([[1]])
     }
   })
 

@@ -10,6 +10,7 @@ const INITIALISE_TRIES = 3
 export abstract class Driver {
   readonly device: VirtioDevice
   #starting: Promise<void> | undefined
+  #isClosed = false
 
   /** Throws INVALID_ARGUMENT when the device has a driver. */
   constructor(device: VirtioDevice) {
@@ -23,8 +24,12 @@ export abstract class Driver {
   /** The device is at DRIVER_OK, with new queues. */
   protected abstract onReady(): void | Promise<void>
 
-  /** Initialises the device now instead of at its first use. Rejects as `VirtioDevice.initialise`. */
+  /** Initialises the device now instead of at its first use. Rejects as `VirtioDevice.initialise`, and with LINK_CLOSED after `close`. */
   async start(): Promise<void> {
+    if (this.#isClosed)
+      throw new VirtioMsgError("LINK_CLOSED", `The driver of device ${this.device.devNum} was closed.`, {
+        hint: "Open the bus again.",
+      })
     if (this.device.isLive && !this.#starting) return
     this.#starting ??= this.#initialise().finally(() => {
       this.#starting = undefined
@@ -34,6 +39,7 @@ export abstract class Driver {
 
   /** Ends the driver: calls in flight reject with LINK_CLOSED, and the device is not listened to any more. */
   close(): void {
+    this.#isClosed = true
     this.device.detach()
   }
 

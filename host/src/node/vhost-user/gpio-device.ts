@@ -73,7 +73,7 @@ export class VirtioGpioDevice implements VhostUserDevice {
     const messages = [...this.#state.values()].sort((one, other) => orderOf(one) - orderOf(other))
     for (const message of messages) await this.#chip.request(message, GPIO_RESPONSE_SIZE)
     if (generation !== this.#generation) return
-    for (const [line, chain] of this.#unmasked) this.#await(line, chain)
+    for (const line of this.#unmasked.keys()) this.#await(line)
   }
 
   #request(chain: Chain): void {
@@ -109,17 +109,20 @@ export class VirtioGpioDevice implements VhostUserDevice {
       return
     }
     const line = (readable[0] ?? 0) | ((readable[1] ?? 0) << 8)
-    // a line has one; a second is the same again, which QEMU replays after we were away
+    // a line has one; another takes its place, with what the board was asked already
+    const former = this.#unmasked.get(line)
     this.#unmasked.set(line, chain)
-    this.#await(line, chain)
+    if (former) former.complete(Uint8Array.of(GPIO_IRQ_STATUS_INVALID))
+    else this.#await(line)
   }
 
-  #await(line: number, chain: Chain): void {
+  #await(line: number): void {
     const generation = this.#generation
     const unmasked = this.#chip.start().then(() => this.#chip.unmask(line))
     unmasked.then(
       (isValid) => {
-        if (generation !== this.#generation || this.#unmasked.get(line) !== chain) return
+        const chain = this.#unmasked.get(line)
+        if (generation !== this.#generation || !chain) return
         this.#unmasked.delete(line)
         chain.complete(Uint8Array.of(isValid ? GPIO_IRQ_STATUS_VALID : GPIO_IRQ_STATUS_INVALID))
       },
