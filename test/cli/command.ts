@@ -29,7 +29,7 @@ export interface Outcome {
   readonly stderr: string
 }
 
-type Child = ChildProcessByStdio<Writable, Readable, Readable>
+type Child = ChildProcessByStdio<Writable | null, Readable, Readable>
 
 /** The environment of the tests themselves must not decide about colours, nor about ports and folders. */
 export function plainEnvironment(): NodeJS.ProcessEnv {
@@ -38,21 +38,28 @@ export function plainEnvironment(): NodeJS.ProcessEnv {
   return rest
 }
 
-/** Starts `virtio-msg ARGS`, which may run on until its test file ends; `input` is its whole standard input. */
-export function spawnCommand(args: readonly string[], env: NodeJS.ProcessEnv = {}, input = ""): Child {
+/**
+ * Starts `virtio-msg ARGS`, which may run on until its test file ends; `input` is its whole standard input, or the
+ * descriptor of a terminal.
+ */
+export function spawnCommand(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  input: string | number = "",
+): Child {
   return spawnNode([MAIN, ...args], env, input)
 }
 
 /** Starts Node.js, as `spawnCommand`. */
-function spawnNode(args: readonly string[], env: NodeJS.ProcessEnv, input: string): Child {
+function spawnNode(args: readonly string[], env: NodeJS.ProcessEnv, input: string | number): Child {
   const child = spawn(process.execPath, args, {
-    stdio: ["pipe", "pipe", "pipe"],
+    stdio: [typeof input === "number" ? input : "pipe", "pipe", "pipe"],
     env: { ...plainEnvironment(), ...env },
-  })
+  }) as Child
   running.add(child)
   child.once("close", () => running.delete(child))
-  child.stdin.on("error", () => {}) // it ended before it read all
-  child.stdin.end(input)
+  child.stdin?.on("error", () => {}) // it ended before it read all
+  if (typeof input === "string") child.stdin?.end(input)
   return child
 }
 

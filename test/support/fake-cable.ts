@@ -19,6 +19,7 @@ export class FakeCable {
   readonly #afterFrames: number
   #machine: VirtualMachine
   #socket: net.Socket | undefined
+  #plug: () => void = () => {}
   #isSilent = false
 
   private constructor(
@@ -36,8 +37,12 @@ export class FakeCable {
     server.on("connection", (socket) => this.#connect(socket))
   }
 
-  /** The trouble comes once, after that many frames of the board's. */
-  static async lay(socketPath: string, trouble: Trouble, afterFrames: number): Promise<FakeCable> {
+  /** The trouble comes once: after that many frames of the board's, or when `cause` is called. */
+  static async lay(
+    socketPath: string,
+    trouble: Trouble,
+    afterFrames = Number.POSITIVE_INFINITY,
+  ): Promise<FakeCable> {
     const machine = new VirtualMachine({ program: readFirmware("simulated") })
     await machine.start()
     const server = net.createServer()
@@ -65,7 +70,7 @@ export class FakeCable {
         this.#machine.onFrame.on((frame) => {
           if (this.#isSilent) return
           board.frame(frame)
-          if (++this.frameCount === this.#afterFrames) this.#cause(socket, plug)
+          if (++this.frameCount === this.#afterFrames) this.cause()
         }),
         this.#machine.onLog.on((line) => {
           board.log(line)
@@ -75,21 +80,23 @@ export class FakeCable {
         for (const off of offs) off()
       })
     }
+    this.#plug = plug
     plug()
     socket.on("data", (chunk) => board.receive(chunk))
   }
 
-  #cause(socket: net.Socket, plug: () => void): void {
+  /** Makes the trouble, now. */
+  cause(): void {
     this.troubleCount++
     if (this.#trouble === "silence") this.#isSilent = true
     else if (this.#trouble === "pull") {
       // nobody is there any more either: a cable that is pulled does not come back at once
       this.#server.close()
-      socket.destroy()
+      this.#socket?.destroy()
     } else {
       this.#machine.stop()
       this.#machine = new VirtualMachine({ program: readFirmware("simulated") })
-      void this.#machine.start().then(plug)
+      void this.#machine.start().then(this.#plug)
     }
   }
 }

@@ -42,8 +42,8 @@ async function runLines(
 
 /** The terminal does echo and line editing; lines go to the board as a whole. */
 async function talk(port: ConsolePort, board: string): Promise<void> {
-  note(`The console of ${board}. Type help for its commands, Ctrl-D to leave.`)
   const stopped = Promise.race([once(process.stdin, "end"), untilStopped()])
+  note(`The console of ${board}. Type help for its commands, Ctrl-D to leave.`)
   const send = (bytes: Uint8Array) => {
     port.write(bytes).catch(() => {}) // the reader hears of it, too
   }

@@ -1,5 +1,6 @@
 // `virtio-msg gpio ...`: libgpiod 2's tools with their output, for the microcontroller's lines.
 
+import { setTimeout as sleep } from "node:timers/promises"
 import { type Command, Option } from "commander"
 import type { GpioChip } from "../driver/gpio-chip.js"
 import { VirtioMsgError } from "../errors.js"
@@ -105,10 +106,19 @@ function addSet(gpio: Command): void {
         await withChip(command, async (chip) => {
           for (const { line } of wanted) chip.offsetOf(line)
           for (const { line, value } of wanted) await chip.output(line, value)
-          if (periods === undefined && holdMs === undefined) return stopped
-          if (holdMs !== undefined) await Promise.race([wait(holdMs), stopped])
-          if (periods !== undefined) await Promise.race([toggle(chip, wanted, periods), stopped])
-          return undefined
+          const ended = new AbortController()
+          const drive = async () => {
+            if (holdMs !== undefined) await sleep(holdMs, undefined, ended)
+            if (periods !== undefined) await toggle(chip, wanted, periods, ended.signal)
+            if (holdMs !== undefined || periods !== undefined) return
+            note(`Driving ${wanted.map(({ line, value }) => `${line}=${value}`).join(" ")}; Ctrl-C ends it.`)
+            await stopped
+          }
+          try {
+            await Promise.race([drive(), stopped, untilLost(chip)])
+          } finally {
+            ended.abort() // or a long period would keep the process
+          }
         })
       },
     )
@@ -119,18 +129,20 @@ async function toggle(
   chip: GpioChip,
   wanted: readonly { line: string; value: 0 | 1 }[],
   periods: readonly number[],
+  signal: AbortSignal,
 ): Promise<void> {
   for (let flip = 1, at = 0; ; at = (at + 1) % periods.length, flip ^= 1) {
     const periodMs = periods[at] as number
     if (periodMs === 0) return
-    await wait(periodMs)
+    await sleep(periodMs, undefined, { signal })
     for (const { line, value } of wanted) await chip.setValue(line, (value ^ flip) as 0 | 1)
   }
 }
 
-function wait(durationMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, durationMs)
+/** Rejects when nobody drives the lines any more: the board is gone, or has started again. */
+function untilLost(chip: GpioChip): Promise<never> {
+  return new Promise((_, reject) => {
+    chip.device.bus.onLost.on(reject)
   })
 }
 

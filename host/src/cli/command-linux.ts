@@ -61,6 +61,7 @@ async function runLinux(port: string, options: LinuxOptions): Promise<number> {
   const endOffer = await offerProcessTrace("linux")
   try {
     await forwarder.start()
+    forwarder.onBoard.on((isThere) => note(isThere ? "The board is back." : "The board is gone."))
     const moreDevices = await GuestDevices.on(forwarder.bus)
     guest = new LinuxGuest({ image, moreDevices })
     const { socketPath } = guest

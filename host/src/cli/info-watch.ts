@@ -53,7 +53,9 @@ export function watchDevices(bus: OpenedBus, isJson: boolean): () => Promise<voi
   })
   ended.catch(() => {})
   return async () => {
-    await look()
+    await look().catch((error: VirtioMsgError) => {
+      if (error.code === "LINK_CLOSED") throw error // from anything else the bus recovers, which is told below
+    })
     isPrinting = true
     for (const line of waiting.splice(0)) line()
     await ended
