@@ -58,6 +58,9 @@ export default defineConfig({
       {
         test: {
           ...limits,
+          // above Playwright's own limits, which say more
+          testTimeout: 180_000,
+          expect: { poll: { timeout: 60_000 } },
           name: "browser",
           include: [BROWSER],
           fileParallelism: false,

@@ -155,6 +155,7 @@ export class App {
     const choice = ++this.#choices
     const { bench } = this
     this.bench = undefined
+    this.say("Connecting", "wait")
     await bench?.close()
     return () => choice === this.#choices
   }
@@ -199,6 +200,7 @@ export class App {
     while (this.bench === bench) {
       try {
         await opened.i2c()
+        if (this.bench === bench && this.model.hello) this.#greet(this.model.hello) // no try's failure stays there
         return
       } catch (error) {
         if (this.bench !== bench) return

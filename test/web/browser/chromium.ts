@@ -3,6 +3,9 @@
 import { access } from "node:fs/promises"
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core"
 
+/** Longer than anything takes, also where many other programs want the processor. */
+const PATIENCE_MS = 100_000
+
 const EXECUTABLE = process.env.CHROMIUM ?? "/usr/bin/chromium"
 /** Without a graphics card, as root, and without a word to anybody outside. */
 const ARGUMENTS = [
@@ -13,6 +16,7 @@ const ARGUMENTS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  "--disable-dev-shm-usage", // containers give it 64 MB, too little for a picture of 4K
 ]
 
 /**
@@ -31,7 +35,7 @@ export async function skipReason(): Promise<string> {
 }
 
 export function launch(): Promise<Browser> {
-  return chromium.launch({ executablePath: EXECUTABLE, args: ARGUMENTS })
+  return chromium.launch({ executablePath: EXECUTABLE, args: ARGUMENTS, timeout: PATIENCE_MS })
 }
 
 /** A page, and what went wrong in it. */
@@ -50,6 +54,7 @@ export async function open(
   prepare: (page: Page) => Promise<void> = async () => {},
 ): Promise<OpenPage> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
+  context.setDefaultTimeout(PATIENCE_MS)
   const page = await context.newPage()
   const errors: string[] = []
   page.on("pageerror", (error) => errors.push(String(error.stack ?? error)))
@@ -65,4 +70,37 @@ export async function open(
 export async function connected(page: Page): Promise<void> {
   await page.locator('#status[data-tone="good"]').waitFor()
   await page.locator("#queue-list .queue").first().waitFor()
+}
+
+/** Waits until everything that has happened so far is drawn, and then for so many frames more. */
+export async function drawn(page: Page, moreFrames = 0): Promise<void> {
+  await page.evaluate(
+    `(async () => {
+      for (let i = 0; i < ${2 + moreFrames}; i++) await new Promise(requestAnimationFrame)
+    })()`,
+  )
+}
+
+/** Measures no weather any more, and waits until the last measurement has ended: nothing is in flight then. */
+export async function stopMeasuring(page: Page): Promise<void> {
+  await page.uncheck("#sampling")
+  await page.locator("#sensor-note", { hasText: "not read at present" }).waitFor()
+}
+
+/** Pauses, and waits until time stands still and everything before is drawn. */
+export async function pause(page: Page): Promise<void> {
+  await page.click("#pause")
+  await still(page)
+}
+
+/** Waits until time stands still and everything before is drawn. */
+export async function still(page: Page): Promise<void> {
+  await page.locator('#wire[data-time="still"]').waitFor()
+  await drawn(page)
+}
+
+/** Waits until no arrow flies any more, and nothing fades. Time has to stand still. */
+export async function atRest(page: Page): Promise<void> {
+  await still(page)
+  await page.waitForFunction("document.getAnimations().length === 0")
 }

@@ -3,13 +3,17 @@
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import path from "node:path"
-import type { Browser } from "playwright-core"
+import type { Browser, Locator, Page } from "playwright-core"
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest"
 import { Simulator, startUntilLine, stdoutOf, withFolder } from "../../cli/command.js"
-import { launch, open, skipReason } from "./chromium.js"
+import { drawn, launch, open, pause, skipReason, still } from "./chromium.js"
 
 const skip = await skipReason()
-const patient = { timeout: 15_000 }
+
+/** The interrupt that brings a transfer back. On a busy computer packets are sent again behind it. */
+function transferred(page: Page, register: string): Locator {
+  return page.locator(".rung", { hasText: "EVENT_USED" }).filter({ hasText: `i2c 0x54 write ${register}` })
+}
 
 describe.skipIf(skip)(`the live view${skip && `, skipped: ${skip}`}`, () => {
   let browser: Browser
@@ -42,9 +46,7 @@ describe.skipIf(skip)(`the live view${skip && `, skipped: ${skip}`}`, () => {
     await rm(folder, { recursive: true, force: true })
   })
 
-  it("shows the command behind --, from HELLO to the last answer, and only looks on", {
-    timeout: 60_000,
-  }, async () => {
+  it("shows the command behind --, from HELLO to the last answer, and only looks on", async () => {
     const dashboard = await start(
       startUntilLine([
         "--port",
@@ -61,14 +63,14 @@ describe.skipIf(skip)(`the live view${skip && `, skipped: ${skip}`}`, () => {
     )
     const { page, errors, close } = await open(browser, dashboard.line)
     const rungs = page.locator(".rung")
-    await expect.poll(() => page.locator("#status").innerText(), patient).toContain("It has ended")
+    await expect.poll(() => page.locator("#status").innerText()).toContain("It has ended")
     expect(await page.locator("#source-live").getAttribute("aria-pressed")).toBe("true")
     await page.locator("#ladder").focus()
     await page.keyboard.press("Home")
     await expect.poll(() => rungs.first().innerText()).toContain("virtio-msg i2c get 0x54 14")
     expect(await rungs.locator(".name").allInnerTexts()).toEqual(expect.arrayContaining(["HELLO"]))
     await page.keyboard.press("End")
-    await page.keyboard.press("ArrowUp")
+    await transferred(page, "0e").click()
     await expect.poll(() => page.locator("#inspector-title").innerText()).toBe("EVENT_USED, event")
     expect(await page.locator("#inspector-body").innerText()).toContain("i2c 0x54 read 66")
     expect(await page.locator("#read").isDisabled()).toBe(true)
@@ -78,26 +80,31 @@ describe.skipIf(skip)(`the live view${skip && `, skipped: ${skip}`}`, () => {
     expect((await dashboard.stop()).code).toBe(0)
   })
 
-  it("joins a running simulated board in the middle, pauses the view, and steps through what was kept", {
-    timeout: 60_000,
-  }, async () => {
+  it("joins a running simulated board in the middle, pauses the view, and steps through what was kept", async () => {
     await withFolder(async (folder) => {
       const board = await start(Simulator.start(`unix:${folder}/board.sock`))
       const dashboard = await start(startUntilLine(["dashboard", "--listen", "127.0.0.1:0"]))
       const { page, close } = await open(browser, dashboard.line)
-      const last = () => page.locator(".rung .says").last().innerText()
       const read = (register: number) => stdoutOf(`--port ${board.port} i2c get 0x54 ${register}`)
-      await expect.poll(() => page.locator("#status").innerText(), patient).toMatch(/sim-\d+/)
+      await expect.poll(() => page.locator("#status").innerText()).toMatch(/sim-\d+/)
       await read(3)
-      await expect.poll(last, patient).toContain("i2c 0x54 write 03")
-      await page.click("#pause")
+      await transferred(page, "03").waitFor()
+      await pause(page)
       const seen = await page.locator("#out-packets").innerText()
       await read(5)
+      await drawn(page, 20)
       expect(await page.locator("#out-packets").innerText()).toBe(seen)
-      await page.click("#step")
-      await expect.poll(() => page.locator(".rung .name").last().innerText()).toBe("HELLO")
+      // what was kept: perhaps a packet that was sent again, then another driver's HELLO
+      const newest = page.locator(".rung .name").last()
+      for (let steps = 0; steps === 0 || (await newest.innerText()) !== "HELLO"; steps++) {
+        expect(steps, "steps to the next HELLO").toBeLessThan(20)
+        await page.click("#step")
+        await still(page)
+      }
+      expect(Number(await page.locator("#out-packets").innerText())).toBeGreaterThan(Number(seen))
+      expect(await transferred(page, "05").count()).toBe(0)
       await page.click("#pause")
-      await expect.poll(last, patient).toContain("i2c 0x54 write 05")
+      await transferred(page, "05").waitFor()
       await close()
       expect((await dashboard.stop()).code).toBe(0)
       await board.stop()

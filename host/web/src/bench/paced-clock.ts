@@ -47,17 +47,18 @@ export class PacedClock implements Clock {
     this.#ticker ??= setTimeout(() => this.#tick(), TICK_MS)
   }
 
-  /** Stops time. */
-  pause(): void {
+  /** Stops time. Resolves when the slice that was on its way has passed, and nothing moves any more. */
+  async pause(): Promise<void> {
     this.#isPaused = true
     clearTimeout(this.#ticker)
     this.#ticker = undefined
+    await this.#moving
   }
 
   /** Stops time for good: nothing moves this clock any more. */
-  stop(): void {
-    this.pause()
+  async stop(): Promise<void> {
     this.#isStopped = true
+    await this.pause()
   }
 
   /**
@@ -86,7 +87,9 @@ export class PacedClock implements Clock {
       const endMs = this.now() + passedMs
       while (!this.#isPaused && this.now() < endMs)
         await this.#virtual.advance(Math.min(SLICE_MS, endMs - this.now()))
-      if (!this.#isPaused) this.#ticker = setTimeout(() => this.#tick(), TICK_MS)
+      if (this.#isPaused) return
+      clearTimeout(this.#ticker) // it was paused and started again meanwhile
+      this.#ticker = setTimeout(() => this.#tick(), TICK_MS)
     })
   }
 }

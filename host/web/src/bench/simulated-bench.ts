@@ -57,7 +57,7 @@ export class SimulatedBench implements Bench {
   async close(): Promise<void> {
     await this.bus?.close()
     this.machine.stop()
-    this.pace.stop()
+    await this.pace.stop()
   }
 }
 

@@ -12,6 +12,9 @@ export class TimeControls {
   readonly #bench: () => Bench | undefined
   readonly #pause = byId<HTMLButtonElement>("pause")
   readonly #speed = byId<HTMLSelectElement>("speed")
+  readonly #wire = byId("wire")
+  /** How often time was stopped or let go. */
+  #changes = 0
 
   constructor(model: WireModel, bench: () => Bench | undefined) {
     this.#model = model
@@ -35,8 +38,9 @@ export class TimeControls {
   }
 
   pause(): void {
-    this.#bench()?.pace?.pause()
-    this.#bench()?.gate?.shut()
+    const bench = this.#bench()
+    bench?.gate?.shut()
+    this.#showStill(bench?.pace?.pause())
     this.#show()
   }
 
@@ -52,6 +56,7 @@ export class TimeControls {
     bench?.gate?.step()
     this.#show(true)
     if (bench?.pace) await this.runUntil(() => true, STEP_LIMIT_MS)
+    else this.#showStill()
   }
 
   /**
@@ -66,7 +71,9 @@ export class TimeControls {
       if ((row.kind === "message" || row.kind === "memory") && isIt(row.index)) isThere = true
     })
     this.#show(true)
-    await pace.runUntil(() => isThere, limitMs)
+    const running = pace.runUntil(() => isThere, limitMs)
+    this.#showStill(running)
+    await running
     off()
     this.#show()
     return isThere
@@ -74,5 +81,16 @@ export class TimeControls {
 
   #show(isPaused = this.isPaused): void {
     this.#pause.setAttribute("aria-pressed", String(isPaused))
+    if (isPaused) return
+    this.#changes++
+    this.#wire.dataset.time = "runs"
+  }
+
+  /** Marks the wire as still when `settling` has: a pause takes effect when what was under way is done. */
+  async #showStill(settling?: Promise<unknown>): Promise<void> {
+    const change = ++this.#changes
+    this.#wire.dataset.time = "runs"
+    await settling
+    if (change === this.#changes) this.#wire.dataset.time = "still"
   }
 }

@@ -13,6 +13,8 @@ const MOST_POINTS = 480
 const LEAST_SECONDS = 30
 /** Between two measurements, on the bench's clock. */
 export const SAMPLE_MS = 500
+const MEASURED = "A BME280 at 0x76, read through virtio-i2c twice a second."
+const NOT_MEASURED = "A BME280 at 0x76. It is not read at present."
 
 interface Curve {
   readonly name: "temperature" | "pressure" | "humidity"
@@ -37,9 +39,11 @@ export class WeatherView {
   /** Seconds, then the three quantities. */
   #data: [number[], number[], number[], number[]] = [[], [], [], []]
   #sensor: { readonly adapter: I2cAdapter; readonly chip: Bme280 } | undefined
+  #isMeasuring = false
 
   constructor(adapter: () => Promise<I2cAdapter>) {
     this.#adapter = adapter
+    this.#wants.addEventListener("change", () => this.#sayWhetherMeasured())
     this.recolour()
     const resize = new ResizeObserver(() => {
       for (const plot of this.#plots) plot.setSize(sizeOf(plot.root.parentElement as HTMLElement))
@@ -54,26 +58,31 @@ export class WeatherView {
 
   set isWanted(isOn: boolean) {
     this.#wants.checked = isOn
+    this.#sayWhetherMeasured()
   }
 
   /** Forgets the curves and the chip. */
   clear(): void {
     this.#data = [[], [], [], []]
     this.#sensor = undefined
+    this.#isMeasuring = false
     for (const { name } of CURVES) byId<HTMLOutputElement>(name).value = "–"
     this.#show()
-    setText(this.#note, "A BME280 at 0x76, read through virtio-i2c twice a second.")
+    this.#sayWhetherMeasured()
   }
 
   /** Measures once. Resolves also when there is nothing to measure with, and says so. `nowMs` is the bench's time. */
   async sample(nowMs: () => number): Promise<void> {
+    this.#isMeasuring = true
     try {
       const adapter = await this.#adapter()
       if (this.#sensor?.adapter !== adapter) this.#sensor = { adapter, chip: await Bme280.open(adapter) }
       const { temperatureC, pressurePa, humidityPercent } = await this.#sensor.chip.read()
       this.#add(nowMs() / 1000, [temperatureC, pressurePa / 100, humidityPercent])
-      setText(this.#note, "A BME280 at 0x76, read through virtio-i2c twice a second.")
+      this.#isMeasuring = false
+      this.#sayWhetherMeasured()
     } catch (error) {
+      this.#isMeasuring = false
       this.#sensor = undefined
       if (!(error instanceof VirtioMsgError)) throw error
       const isMissing = error.code === "NACK" || error.code === "NOT_FOUND"
@@ -101,6 +110,12 @@ export class WeatherView {
     )
     probe.remove()
     this.#show()
+  }
+
+  /** Switched off, it says so only when what was under way has ended. */
+  #sayWhetherMeasured(): void {
+    setText(this.#note, this.isWanted || this.#isMeasuring ? MEASURED : NOT_MEASURED)
+    this.#note.removeAttribute("title")
   }
 
   #add(atS: number, values: readonly [number, number, number]): void {
