@@ -16,6 +16,7 @@ const DEFAULT_PORT = 8741
 interface DashboardOptions {
   readonly listen?: string
   readonly export?: string
+  readonly expose?: true
 }
 
 export function define(command: Command): void {
@@ -25,6 +26,7 @@ export function define(command: Command): void {
       "-l, --listen <where>",
       "HOST:PORT; 127.0.0.1:8741 when absent, or any free port if that is taken",
     )
+    .option("--expose", "allow an address that other computers can reach: they see what the bus carries, too")
     .option("--export <folder>", "write the page's files for any web server to host, and end")
     .addHelpText(
       "after",
@@ -38,7 +40,7 @@ export function define(command: Command): void {
     .action(async (options: DashboardOptions, command: Command) => {
       const { traced, port } = command.optsWithGlobals<{ traced?: string[]; port: string }>()
       if (options.export !== undefined) await exportTo(options.export)
-      else await serve(options.listen, port, traced)
+      else await serve(options, port, traced)
     })
 }
 
@@ -60,13 +62,13 @@ async function exportTo(folder: string): Promise<void> {
 }
 
 async function serve(
-  listen: string | undefined,
+  options: DashboardOptions,
   port: string,
   words: readonly string[] | undefined,
 ): Promise<void> {
   const feed = new LiveFeed()
   const stopped = untilStopped() // before anybody learns the address, and so could stop us
-  const server = await startServer(listen, feed)
+  const server = await startServer(options, feed)
   const endWatching = watchOffered(feed)
   try {
     print(server.url) // scripts read this line
@@ -79,8 +81,9 @@ async function serve(
   }
 }
 
-async function startServer(listen: string | undefined, feed: LiveFeed): Promise<DashboardServer> {
-  if (listen !== undefined) return DashboardServer.start({ ...parseListen(listen), feed })
+async function startServer(options: DashboardOptions, feed: LiveFeed): Promise<DashboardServer> {
+  const { listen, expose: isExposed = false } = options
+  if (listen !== undefined) return DashboardServer.start({ ...parseListen(listen), isExposed, feed })
   try {
     return await DashboardServer.start({ host: DEFAULT_HOST, port: DEFAULT_PORT, feed })
   } catch (error) {

@@ -3,8 +3,10 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
+import { networkInterfaces } from "node:os"
 import path from "node:path"
 import { VirtioMsgError } from "../../errors.js"
+import { isLoopback } from "../private-socket.js"
 import type { LiveEvent, LiveFeed } from "./live-feed.js"
 import { readPageFiles } from "./page-files.js"
 
@@ -13,6 +15,8 @@ export interface DashboardServerOptions {
   /** 0 takes any that is free. */
   readonly port: number
   readonly feed: LiveFeed
+  /** Whether other computers may reach it; false when absent. */
+  readonly isExposed?: boolean
 }
 
 const CONTENT_TYPES: Record<string, string> = {
@@ -39,11 +43,19 @@ export class DashboardServer {
     this.#server = server
     this.#stop = stop
     const { port } = server.address() as AddressInfo
-    this.url = `http://${host.includes(":") ? `[${host}]` : host}:${port}/`
+    const name = isEverywhere(host) ? ownAddress() : host
+    this.url = `http://${name.includes(":") ? `[${name}]` : name}:${port}/`
   }
 
-  /** Begins to serve. Rejects with CONNECT_FAILED when the port is taken, and as `readPageFiles`. */
-  static async start({ host, port, feed }: DashboardServerOptions): Promise<DashboardServer> {
+  /**
+   * Begins to serve. Rejects with INVALID_ARGUMENT for a host that others can reach unless it is exposed, with
+   * CONNECT_FAILED when the port is taken, and as `readPageFiles`.
+   */
+  static async start({ host, port, feed, isExposed }: DashboardServerOptions): Promise<DashboardServer> {
+    if (!isExposed && !isLoopback(host))
+      throw new VirtioMsgError("INVALID_ARGUMENT", `${host}:${port} can be reached from other computers.`, {
+        hint: "Whoever reaches it sees what the bus carries: use 127.0.0.1, or say --expose if that is what you want.",
+      })
     const files = await readPageFiles()
     markLive(files)
     const streams = new Set<ServerResponse>()
@@ -91,6 +103,17 @@ function isOurs(request: IncomingMessage): boolean {
   const { localAddress = "" } = request.socket
   const host = (request.headers.host ?? "").replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1")
   return host === "localhost" || host === localAddress.replace(/^::ffff:/, "")
+}
+
+/** Whether `host` stands for all addresses of this computer. */
+function isEverywhere(host: string): boolean {
+  return host === "0.0.0.0" || host === "::"
+}
+
+/** The address by which others reach this computer; its own loopback where it has no other. */
+function ownAddress(): string {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
+  return all.find(({ internal, family }) => !internal && family === "IPv4")?.address ?? "127.0.0.1"
 }
 
 function nameOf(request: IncomingMessage): string {
