@@ -10,6 +10,7 @@ import { PcapngReader } from "../trace/pcapng-reader.js"
 import type { CapturedPacket } from "../trace/pcapng-writer.js"
 import type { TraceEvent } from "../trace/trace-event.js"
 import { TraceObserver } from "../trace/trace-observer.js"
+import { visibleLines } from "../visible-text.js"
 import { helpExamples, note, print, sendResultsTo } from "./context.js"
 import { EPOCH_OFFSET_MS, processTrace } from "./process-trace.js"
 import { traceToFile } from "./trace-file.js"
@@ -83,7 +84,7 @@ function makeShow(options: TraceOptions): Show {
 
 /** The trace is what this command prints, also while the command that it runs prints to stderr. */
 function printTrace(line: string): void {
-  process.stdout.write(`${line}\n`)
+  process.stdout.write(`${visibleLines(line)}\n`)
 }
 
 async function traceCommand(

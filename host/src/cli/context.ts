@@ -4,6 +4,7 @@ import type { Command } from "commander"
 import pc from "picocolors" // escape codes by name
 import type { VirtioMsgError } from "../errors.js"
 import type { OpenedBus } from "../open-bus.js"
+import { visibleLines } from "../visible-text.js"
 
 const { env } = process
 const isForced = env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== "0"
@@ -24,14 +25,14 @@ export function sendResultsTo(sink: TextSink): void {
   results = sink
 }
 
-/** Writes a line to stdout: results. */
+/** Writes a line to stdout: results. Whatever is in it, a terminal obeys nothing but its colours. */
 export function print(line = ""): void {
-  results.write(`${line}\n`)
+  results.write(`${visibleLines(line)}\n`)
 }
 
-/** Writes a line to stderr: what is not a result. */
+/** Writes a line to stderr: what is not a result. As harmless as `print`. */
 export function note(line: string): void {
-  process.stderr.write(`${line}\n`)
+  process.stderr.write(`${visibleLines(line)}\n`)
 }
 
 /** Writes an error and what to do about it. */

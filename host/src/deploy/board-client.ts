@@ -16,6 +16,7 @@ import {
   type JacdacPacket,
 } from "../link/jacdac-frame.js"
 import type { FramePort } from "../link/jacdac-link.js"
+import { visibleText } from "../visible-text.js"
 
 /** The service by which the runtime takes programs. */
 export const MANAGER_CLASS = 0x1134ea2b
@@ -99,7 +100,11 @@ export class BoardClient {
   /** What the board says of itself; what it does not say within the time is empty. */
   async identify(): Promise<BoardIdentity> {
     const text = async (register: number) =>
-      new TextDecoder().decode(await this.#readOptional(CONTROL_SERVICE_INDEX, register)).replace(/\0+$/, "")
+      visibleText(
+        new TextDecoder()
+          .decode(await this.#readOptional(CONTROL_SERVICE_INDEX, register))
+          .replace(/\0+$/, ""),
+      )
     const product = await this.#readOptional(CONTROL_SERVICE_INDEX, PRODUCT_REGISTER)
     return {
       deviceId: this.#deviceId,

@@ -7,6 +7,7 @@
 import { getU16, getU32, putU32 } from "../../../shared-protocol/src/bytes.js"
 import { VirtioMsgError } from "../errors.js"
 import { PIPE_SERVICE_INDEX } from "../link/jacdac-frame.js"
+import { visibleText } from "../visible-text.js"
 import type { BoardClient } from "./board-client.js"
 import { fnv1a } from "./device-config.js"
 import { align } from "./program-image.js"
@@ -45,7 +46,7 @@ export async function readHeldProgram(board: BoardClient): Promise<HeldProgram> 
   return {
     size: await number(SIZE_REGISTER),
     hash: await number(HASH_REGISTER),
-    name: name.replace(/\0+$/, ""),
+    name: visibleText(name.replace(/\0+$/, "")),
   }
 }
 

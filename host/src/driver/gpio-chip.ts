@@ -24,6 +24,7 @@ import {
   GPIO_STATUS_OK,
 } from "../../../shared-protocol/src/device/gpio.js"
 import { VirtioMsgError } from "../errors.js"
+import { visibleText } from "../visible-text.js"
 import { Driver } from "./driver.js"
 import { GpioWatch, type GpioWatchOptions } from "./gpio-watch.js"
 import { RequestQueue } from "./request-queue.js"
@@ -193,7 +194,7 @@ export class GpioChip extends Driver {
     const names = String.fromCharCode(...response.subarray(1)).split("\0")
     if (response[0] !== GPIO_STATUS_OK || names.length !== rawCount + 1)
       throw this.#nonsense(`${names.length - 1} names for ${rawCount} lines`)
-    this.#names = names.slice(0, rawCount).map((name) => name || undefined)
+    this.#names = names.slice(0, rawCount).map((name) => visibleText(name) || undefined)
   }
 
   /** Sends a message about a line; resolves with the response's value. */

@@ -105,6 +105,11 @@ export class SerialDecoder {
     } else if (byte === 10) {
       this.#events.onLog(this.#log)
       this.#log = ""
-    } else if (byte >= 32 && this.#log.length < MAX_LOG_LINE) this.#log += String.fromCharCode(byte)
+    } else if (isVisible(byte) && this.#log.length < MAX_LOG_LINE) this.#log += String.fromCharCode(byte)
   }
+}
+
+/** 0x80 to 0x9f are control characters as well: 0x9b begins what ESC [ begins. */
+function isVisible(byte: number): boolean {
+  return (byte >= 0x20 && byte < 0x7f) || byte >= 0xa0
 }

@@ -2,6 +2,7 @@
 
 import { readdir, readFile } from "node:fs/promises"
 import path from "node:path"
+import { visibleText } from "../visible-text.js"
 import { systemPath } from "./system-root.js"
 import { readUsbDevice } from "./usb-device.js"
 
@@ -18,7 +19,7 @@ export async function findBootDrives(): Promise<BootDrive[]> {
   for (const folder of await mountedFolders()) {
     const info = await readFile(path.join(folder, "INFO_UF2.TXT"), "latin1").catch(() => "")
     const [, boardId] = /^Board-ID:\s*(\S+)/m.exec(info) ?? []
-    if (boardId) found.push({ folder, boardId })
+    if (boardId) found.push({ folder, boardId: visibleText(boardId) })
   }
   return found
 }

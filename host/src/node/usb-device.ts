@@ -2,6 +2,7 @@
 
 import { readFile } from "node:fs/promises"
 import path from "node:path"
+import { visibleText } from "../visible-text.js"
 
 export interface UsbDevice {
   readonly vendor: number
@@ -15,7 +16,8 @@ export interface UsbDevice {
 export async function readUsbDevice(folder: string): Promise<UsbDevice | undefined> {
   const read = async (file: string) => {
     try {
-      return (await readFile(path.join(folder, file), "utf8")).trim() || undefined
+      // these are strings of the device, which can be anything
+      return visibleText((await readFile(path.join(folder, file), "utf8")).trim()) || undefined
     } catch {
       return undefined
     }

@@ -1,6 +1,7 @@
 // What a chain of descriptors asks of its device, and what came back, by device type (virtio 1.4 5.21 I2C, 5.22
 // GPIO, 5.4 entropy, 5.3 console).
 
+import { visibleText } from "../visible-text.js"
 import { type Field, FieldReader } from "./field.js"
 
 /** A chain's buffers as they lie in the window. */
@@ -192,7 +193,7 @@ function shownBytes(bytes: Uint8Array): string {
 }
 
 function shownText(bytes: Uint8Array): string {
-  return JSON.stringify(String.fromCharCode(...bytes))
+  return visibleText(JSON.stringify(String.fromCharCode(...bytes)))
 }
 
 function hex2(value: number): string {

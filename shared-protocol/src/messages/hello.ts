@@ -101,8 +101,10 @@ export function decodeHelloResponse(frame: ByteBuf): Decoded<HelloResponse> {
   const reason = whyNot(frame, TYPE_BUS | TYPE_RESPONSE, HELLO, HELLO_RESPONSE_SIZE - HEADER_SIZE)
   if (reason !== "") return refused(reason)
   let board = ""
-  for (let i = 0; i < BOARD_NAME_SIZE && frame[HEADER_SIZE + 28 + i] !== 0; i++)
-    board += String.fromCharCode(frame[HEADER_SIZE + 28 + i] & 0x7f)
+  for (let i = 0; i < BOARD_NAME_SIZE && frame[HEADER_SIZE + 28 + i] !== 0; i++) {
+    const rawCode = frame[HEADER_SIZE + 28 + i]
+    board += rawCode >= 0x20 && rawCode < 0x7f ? String.fromCharCode(rawCode) : "?"
+  }
   return decoded({
     protocolHash: getU32(frame, HEADER_SIZE),
     busVersion: getU16(frame, HEADER_SIZE + 4),
