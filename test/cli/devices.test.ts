@@ -55,7 +55,7 @@ describe.concurrent("gpio", () => {
   })
 
   it.each([
-    ["gpio get NOTHING", 3, 'error: The GPIO chip has no line "NOTHING".\nhint: Its lines: LED, BUTTON, '],
+    ["gpio get NOTHING", 2, 'error: The GPIO chip has no line "NOTHING".\nhint: Its lines: LED, BUTTON, '],
     ["gpio set LED", 2, 'error: "LED" sets no line.\nhint: Write LINE=VALUE'],
     ["gpio set LED=2", 2, 'error: "LED=2" sets no line.'],
     ["gpio set -t soon LED=1", 2, 'error: "soon" is no period.'],

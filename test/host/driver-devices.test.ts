@@ -33,7 +33,7 @@ describe("a GPIO chip", () => {
     expect(chip.names).toEqual(["out", "in", "sense", undefined])
     expect([chip.offsetOf("in"), chip.offsetOf("3"), chip.offsetOf(2)]).toEqual([1, 3, 2])
     for (const wrong of ["", "IN", "4", "-1", "1.5", 4])
-      expect(() => chip.offsetOf(wrong)).toThrow(expect.objectContaining({ code: "NOT_FOUND" }))
+      expect(() => chip.offsetOf(wrong)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }))
     await clock.run(chip.output("out", 1))
     expect((await clock.run(chip.info())).map(({ direction }) => direction)).toEqual([
       "output",

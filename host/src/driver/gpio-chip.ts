@@ -80,12 +80,12 @@ export class GpioChip extends Driver {
     return this.#names
   }
 
-  /** The offset of a line by its name, or by its offset in digits. Throws NOT_FOUND. */
+  /** The offset of a line by its name, or by its offset in digits. Throws INVALID_ARGUMENT. */
   offsetOf(line: string | number): number {
     const named = typeof line === "string" ? this.#names.indexOf(line) : -1
     const offset = named >= 0 ? named : Number(line === "" ? Number.NaN : line)
     if (Number.isInteger(offset) && offset >= 0 && offset < this.#names.length) return offset
-    throw new VirtioMsgError("NOT_FOUND", `The GPIO chip has no line "${line}".`, {
+    throw new VirtioMsgError("INVALID_ARGUMENT", `The GPIO chip has no line "${line}".`, {
       hint: `Its lines: ${this.#names.map((name, at) => name ?? at).join(", ")}`,
     })
   }
@@ -138,7 +138,7 @@ export class GpioChip extends Driver {
 
   /**
    * The edges of these lines from now on, as an async iterable; `close` ends it and gives the lines back.
-   * Rejects with NOT_FOUND, or when another watch has a line.
+   * Rejects with INVALID_ARGUMENT for a line that is not there, or when another watch has it.
    */
   async watch(lines: readonly (string | number)[], options: GpioWatchOptions = {}): Promise<GpioWatch> {
     await this.start()
