@@ -64,6 +64,7 @@ function portTo(answer: (frame: Uint8Array) => Uint8Array | undefined, clock: Vi
     busName: "plain profile",
     clock,
     isSimulated: true,
+    isOwnFirmware: false,
     parameters: { revision: 1, maxMessageSize: 264, transportFeatures: 0 },
     memory: {
       driverRegion: region,

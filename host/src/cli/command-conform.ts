@@ -1,5 +1,6 @@
 // `virtio-msg conform`: the conformance suite against a device and its bus, or against a driver.
 
+import { exec } from "node:child_process"
 import { writeFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { type Command, InvalidArgumentError, Option } from "commander"
@@ -26,6 +27,9 @@ import { formatTable } from "./table.js"
 /** Longest virtual time that a run may take. */
 const VIRTUAL_LIMIT_MS = 3_600_000
 
+/** How long the command of --hotplug may take. */
+const HOTPLUG_LIMIT_MS = 30_000
+
 interface ConformOptions {
   readonly json?: true
   readonly junit?: string
@@ -34,12 +38,14 @@ interface ConformOptions {
   readonly verbose?: true
   readonly device?: number
   readonly chip?: number
+  readonly hotplug?: string
 }
 
 export function define(command: Command): void {
   addReportOptions(command)
     .option("--device <number>", "only the device with this number", parseNumber)
     .option("--chip <address>", "an I2C chip that may be written to, as 0x54", parseNumber)
+    .option("--hotplug <command>", "a shell command that plugs a device in or out, for the rows about that")
     .addHelpText(
       "after",
       helpExamples(
@@ -159,8 +165,17 @@ async function runDevice(portName: string, rows: readonly Row[], options: Confor
       rows,
       ...(options.device === undefined ? {} : { devNum: options.device }),
       ...(options.chip === undefined ? {} : { chipAddress: options.chip }),
+      ...(options.hotplug === undefined ? {} : { hotplug: () => runShellCommand(options.hotplug ?? "") }),
     })
   if (portName === "sim") {
+    if (options.hotplug !== undefined)
+      throw new VirtioMsgError(
+        "INVALID_ARGUMENT",
+        "No command reaches the simulated board in this process.",
+        {
+          hint: "Leave --hotplug out: its shell plugs devices in and out. Or use virtio-msg sim --listen.",
+        },
+      )
     // nobody waits for a simulated board
     const clock = new VirtualClock(1000)
     const link = await makeLink(portName, { clock })
@@ -179,6 +194,22 @@ async function runDevice(portName: string, rows: readonly Row[], options: Confor
   } finally {
     await port.close()
   }
+}
+
+/** Rejects with INVALID_ARGUMENT when the command fails. */
+function runShellCommand(command: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    exec(command, { timeout: HOTPLUG_LIMIT_MS }, (cause, _stdout, stderr) => {
+      if (!cause) resolve()
+      else
+        reject(
+          new VirtioMsgError("INVALID_ARGUMENT", `The command of --hotplug failed: ${command}`, {
+            hint: stderr.trim().split("\n").at(-1) || "It has to end with exit code 0, within 30 s.",
+            cause,
+          }),
+        )
+    })
+  })
 }
 
 function list(rows: readonly Row[], asJson: boolean): void {

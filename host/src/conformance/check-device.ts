@@ -1,8 +1,12 @@
 // Runs the rows against a device and its side of the bus, behind any port.
 
 import { getU32 } from "../../../shared-protocol/src/bytes.js"
-import { decodeGetDevicesResponse } from "../../../shared-protocol/src/messages/bus.js"
-import { decodeGetDeviceInfoResponse, UUID_SIZE } from "../../../shared-protocol/src/messages/device-info.js"
+import { VIRTIO_ID_CONSOLE } from "../../../shared-protocol/src/device/console.js"
+import {
+  type DeviceInfo,
+  decodeGetDeviceInfoResponse,
+  UUID_SIZE,
+} from "../../../shared-protocol/src/messages/device-info.js"
 import { HEADER_SIZE } from "../../../shared-protocol/src/messages/header.js"
 import { deviceTypeName } from "../driver/names.js"
 import { VirtioMsgError } from "../errors.js"
@@ -11,8 +15,10 @@ import { DeviceBench } from "./device-bench.js"
 import type { DevicePort } from "./device-port.js"
 import { recogniseDraft } from "./drafts.js"
 import * as frames from "./frames.js"
+import { Hotplug } from "./hotplug.js"
 import { type Report, type RowResult, worst } from "./result.js"
 import { hex, type Row, Verdict } from "./row.js"
+import { ShellConsole } from "./shell-console.js"
 
 /** Messages shown with a failure. */
 const EXCHANGES_SHOWN = 8
@@ -24,6 +30,8 @@ export interface CheckDeviceOptions {
   /** Only this device. */
   readonly devNum?: number
   readonly chipAddress?: number
+  /** Plugs a device in, out or both; settles when it has. */
+  readonly hotplug?: () => Promise<void>
   readonly onResult?: (result: RowResult) => void
 }
 
@@ -56,7 +64,8 @@ async function check(
     ...(draft === undefined ? {} : { draft }),
     tookMs: port.clock.now() - startMs,
   })
-  const listed = await listDevices(conversation)
+  conversation.hasPing = (await conversation.ask(frames.ping(0x70696e67))) !== undefined
+  const listed = await conversation.listDevices()
   const devices = await findDevices(conversation, listed?.length ? listed : NUMBERS_TRIED)
   const draft = devices.length === 0 ? await recogniseDraft(conversation) : undefined
   if (draft !== undefined) return report([], draft)
@@ -70,7 +79,13 @@ async function check(
       { hint: "See what is there: virtio-msg info" },
     )
   const numbers = listed ?? devices.map(({ devNum }) => devNum)
-  const benches = chosen.map((device) => new DeviceBench(conversation, device, numbers, options.chipAddress))
+  const hotplug = new Hotplug(conversation, {
+    command: options.hotplug,
+    shell: shellOf(conversation, devices, numbers),
+  })
+  const benches = chosen.map(
+    (device) => new DeviceBench(conversation, device, numbers, options.chipAddress, hotplug),
+  )
   for (const { devNum, info } of benches)
     facts.push(
       `device ${devNum}: ${deviceTypeName(info.deviceId)} (${info.deviceId}), ${info.configSize} bytes of configuration`,
@@ -84,6 +99,13 @@ async function check(
   }
   results.sort((a, b) => options.rows.indexOf(a.row) - options.rows.indexOf(b.row))
   return report(results)
+}
+
+/** Nothing is typed into a console that may be somebody else's. */
+function shellOf(conversation: Conversation, devices: readonly Found[], numbers: readonly number[]) {
+  const console = devices.find(({ info }) => info.deviceId === VIRTIO_ID_CONSOLE)
+  if (!conversation.port.isOwnFirmware || !console) return undefined
+  return new ShellConsole(new DeviceBench(conversation, console, numbers))
 }
 
 async function checkRow(row: Row, benches: readonly DeviceBench[]): Promise<RowResult> {
@@ -139,24 +161,12 @@ async function checkOn(row: Row, bench: DeviceBench): Promise<RowResult> {
   }
 }
 
-/** The numbers that GET_DEVICES reports, or undefined where the bus does not support it. */
-async function listDevices(conversation: Conversation): Promise<number[] | undefined> {
-  conversation.hasPing = (await conversation.ask(frames.ping(0x70696e67))) !== undefined
-  const found: number[] = []
-  let offset = 0
-  for (let rounds = 0; rounds < 300; rounds++) {
-    const response = await conversation.ask(frames.getDevices(offset, Math.min(304, 0x10000 - offset)))
-    if (!response) return rounds === 0 ? undefined : found
-    const decoded = decodeGetDevicesResponse(response)
-    if (!decoded.ok) return found
-    found.push(...decoded.value.deviceNumbers)
-    if (decoded.value.nextOffset <= offset) return found
-    offset = decoded.value.nextOffset
-  }
-  return found
+interface Found {
+  readonly devNum: number
+  readonly info: DeviceInfo
 }
 
-async function findDevices(conversation: Conversation, numbers: readonly number[]) {
+async function findDevices(conversation: Conversation, numbers: readonly number[]): Promise<Found[]> {
   const responses = await conversation.askAll(numbers.map((devNum) => frames.getDeviceInfo(devNum)))
   return numbers.flatMap((devNum, n) => {
     const response = responses[n]

@@ -2,6 +2,7 @@
 // from death by a sentinel, a request whose answer must come behind whatever the peer had to say.
 
 import { getU16 } from "../../../shared-protocol/src/bytes.js"
+import { decodeGetDevicesResponse } from "../../../shared-protocol/src/messages/bus.js"
 import {
   EVENT_BIT,
   getToken,
@@ -17,6 +18,9 @@ import { blocked } from "./row.js"
 
 /** How long an answer may take. */
 const ANSWER_TIMEOUT_MS = 1000
+/** Slots that a GET_DEVICES response of 52 bytes can show, and how many such windows there may be. */
+const WINDOW_SLOTS = 304
+const MOST_WINDOWS = 300
 const LOOK_EVERY_MS = 20
 /** The suite's tokens begin here: below are those of the package's own bus, on the same wire. */
 const FIRST_TOKEN = 0x4000
@@ -139,6 +143,21 @@ export class Conversation {
       if (found) taken.add(found)
       return found
     })
+  }
+
+  /** The numbers that GET_DEVICES reports now; undefined where the bus does not support it. */
+  async listDevices(): Promise<number[] | undefined> {
+    const found: number[] = []
+    for (let offset = 0, rounds = 0; rounds < MOST_WINDOWS; rounds++) {
+      const response = await this.ask(frames.getDevices(offset, Math.min(WINDOW_SLOTS, 0x10000 - offset)))
+      if (!response) return rounds === 0 ? undefined : found
+      const decoded = decodeGetDevicesResponse(response)
+      if (!decoded.ok) return found
+      found.push(...decoded.value.deviceNumbers)
+      if (decoded.value.nextOffset <= offset) return found
+      offset = decoded.value.nextOffset
+    }
+    return found
   }
 
   /**

@@ -32,6 +32,7 @@ import { delay } from "../clock.js"
 import type { Conversation } from "./conversation.js"
 import type { DevicePort } from "./device-port.js"
 import * as frames from "./frames.js"
+import { Hotplug } from "./hotplug.js"
 import { blocked, hex, skip } from "./row.js"
 import { placeQueue, SuiteQueue, toAddress } from "./suite-queue.js"
 import { type Workload, workloadOf } from "./workloads.js"
@@ -60,12 +61,15 @@ export class DeviceBench {
   readonly workload: Workload | undefined
   /** A chip that may be read and written to, on an I2C bus; undefined to look for one where that does no harm. */
   readonly chipAddress: number | undefined
+  /** What comes and goes on this bus. */
+  readonly hotplug: Hotplug
 
   constructor(
     conversation: Conversation,
     device: { devNum: number; info: DeviceInfo },
     deviceNumbers: readonly number[],
     chipAddress?: number,
+    hotplug = new Hotplug(conversation),
   ) {
     this.conversation = conversation
     this.port = conversation.port
@@ -74,6 +78,7 @@ export class DeviceBench {
     this.deviceNumbers = deviceNumbers
     this.workload = workloadOf(device.info.deviceId)
     this.chipAddress = chipAddress
+    this.hotplug = hotplug
   }
 
   ask(frame: Uint8Array): Promise<Uint8Array | undefined> {
@@ -196,6 +201,11 @@ export class DeviceBench {
     if (maxSize === 0) skip("The device has no virtqueue.")
     const size = largestPower(Math.min(queueSize, maxSize))
     return new SuiteQueue(this.conversation, this.devNum, index, size)
+  }
+
+  /** A queue laid out in the window, behind another one that is in use. */
+  makeQueue(index: number, size: number, behind?: SuiteQueue): SuiteQueue {
+    return new SuiteQueue(this.conversation, this.devNum, index, size, behind)
   }
 
   /** Configures and enables `queue`; blocks the row when it does not take. */

@@ -45,6 +45,8 @@ export interface DevicePort {
   readonly memory: SharedMemory
   /** Whether writing to chips and pins behind the device can do no harm, because they are simulated. */
   readonly isSimulated: boolean
+  /** Whether this package's own firmware is there: its console has a shell. */
+  readonly isOwnFirmware: boolean
   /** Each frame that arrives, as it was framed: it may be longer or shorter than its msg_size. */
   readonly onFrame: Emitter<[frame: Uint8Array]>
   /** Sends a frame as it is, token and all. */

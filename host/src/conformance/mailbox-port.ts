@@ -27,6 +27,7 @@ export class MailboxPort implements DevicePort {
   readonly busName = "serial mailbox bus"
   readonly clock: Clock
   readonly isSimulated: boolean
+  readonly isOwnFirmware = true
   readonly onFrame = new Emitter<[frame: Uint8Array]>()
   readonly memory: SharedMemory
   readonly request: (frame: Uint8Array) => Promise<Uint8Array>

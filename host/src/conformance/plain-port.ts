@@ -17,6 +17,7 @@ export class PlainPort implements DevicePort {
   readonly busName = "plain profile"
   readonly clock: Clock
   readonly isSimulated = false
+  readonly isOwnFirmware = false
   readonly request = undefined
   readonly onFrame = new Emitter<[frame: Uint8Array]>()
   readonly memory: SharedMemory

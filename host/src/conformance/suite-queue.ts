@@ -34,6 +34,9 @@ export interface Chain {
   readonly writableBytes: number
 }
 
+/** What the buffers of one of two queues may take in each region. */
+const RESERVED_BYTES = 1024n
+
 export interface UsedElement {
   readonly id: number
   readonly lengthBytes: number
@@ -51,12 +54,25 @@ export function toAddress(address: bigint): Address {
   return { low: Number(address & 0xffffffffn), high: Number(address >> 32n) }
 }
 
-/** Places for a queue of `size` descriptors, and where the window is free behind them; undefined if it is too small. */
-export function placeQueue(memory: SharedMemory, size: number) {
+/** Where the window is free, in its two regions. */
+export interface FreePlace {
+  readonly freeDriver: bigint
+  readonly freeDevice: bigint
+}
+
+/**
+ * Places for a queue of `size` descriptors, from `from` on, and where the window is free behind them; undefined if it is
+ * too small.
+ */
+export function placeQueue(
+  memory: SharedMemory,
+  size: number,
+  from: FreePlace = { freeDriver: memory.driverRegion.address, freeDevice: memory.deviceRegion.address },
+) {
   const { driverRegion, deviceRegion } = memory
-  const desc = align(driverRegion.address, BigInt(DESC_ALIGNMENT))
+  const desc = align(from.freeDriver, BigInt(DESC_ALIGNMENT))
   const driver = desc + BigInt(descBytes(size))
-  const device = align(deviceRegion.address, BigInt(USED_ALIGNMENT))
+  const device = align(from.freeDevice, BigInt(USED_ALIGNMENT))
   const freeDriver = align(driver + BigInt(availBytes(size)), 16n)
   const freeDevice = align(device + BigInt(usedBytes(size)), 16n)
   const fits =
@@ -80,11 +96,12 @@ export class SuiteQueue {
   #freeDevice: bigint
   #nextDescriptor = 0
 
-  constructor(conversation: Conversation, devNum: number, index: number, size: number) {
+  /** `behind`: another queue that is in use, too. */
+  constructor(conversation: Conversation, devNum: number, index: number, size: number, behind?: SuiteQueue) {
     this.#conversation = conversation
     this.#devNum = devNum
     this.#memory = conversation.port.memory
-    const placed = placeQueue(this.#memory, size)
+    const placed = placeQueue(this.#memory, size, behind?.reserve())
     if (!placed) blocked(`The window has no room for a queue of ${size} descriptors.`)
     this.index = index
     this.size = size
@@ -94,6 +111,14 @@ export class SuiteQueue {
     this.#memory.write(this.place.driver, new Uint8Array(availBytes(size)))
     this.#memory.write(this.place.desc, new Uint8Array(descBytes(size)))
     this.#memory.initialiseUsedRing(this.place.device)
+  }
+
+  /** Room for this queue's buffers, and what is free behind it. */
+  reserve(): FreePlace {
+    return {
+      freeDriver: this.#freeDriver + RESERVED_BYTES,
+      freeDevice: this.#freeDevice + RESERVED_BYTES,
+    }
   }
 
   /** Room in the window for the driver's bytes. */

@@ -6,16 +6,14 @@ import {
   DEVICE_ADDED,
   DEVICE_REMOVED,
   type DeviceBitmap,
-  type DeviceEvent,
-  decodeEventDevice,
   decodeGetDevicesResponse,
   GET_DEVICES_BASE_SIZE,
 } from "../../../../shared-protocol/src/messages/bus.js"
-import { HEADER_SIZE, TYPE_BUS } from "../../../../shared-protocol/src/messages/header.js"
 import { EVENT_AVAIL, EVENT_DEVICE } from "../../../../shared-protocol/src/messages/ids.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { blocked, expect, fail, type Row, skip } from "../row.js"
+import type { PlugEvent } from "../hotplug.js"
+import { blocked, expect, type Row, skip } from "../row.js"
 import { exercise } from "./exercise.js"
 
 const LAST_NUMBER = 0xffff
@@ -53,26 +51,16 @@ async function walk(bench: DeviceBench, count: number): Promise<number[]> {
   return blocked("GET_DEVICES has not ended after 64 requests.")
 }
 
-/** Hot-plug events of the run. */
-async function deviceEvents(bench: DeviceBench): Promise<{ event: DeviceEvent; at: number }[]> {
+/** What came and went during the run; skips the row where nothing did. */
+async function plugEvents(bench: DeviceBench, busState?: number): Promise<readonly PlugEvent[]> {
   await exercise(bench)
-  const events = bench.conversation.history.flatMap(({ direction, frame }, at) => {
-    const isOne = direction === "in" && frame.length >= HEADER_SIZE && frame[1] === EVENT_DEVICE
-    const decoded = isOne && ((frame[0] as number) & TYPE_BUS) !== 0 ? decodeEventDevice(frame) : undefined
-    return decoded?.ok ? [{ event: decoded.value, at }] : []
-  })
-  if (events.length === 0) skip("No device came or went (EVENT_DEVICE) during the run.")
-  return events
-}
-
-/** The last thing that was said about each number. */
-async function lastEvents(bench: DeviceBench, busState: number): Promise<number[]> {
-  const last = new Map<number, number>()
-  for (const { event } of await deviceEvents(bench)) last.set(event.deviceNumber, event.busState)
-  const numbers = [...last].filter(([, state]) => state === busState).map(([devNum]) => devNum)
-  if (numbers.length === 0)
+  const events = await bench.hotplug.observe()
+  if (events.length === 0)
+    skip("No device came or went (EVENT_DEVICE) during the run. --hotplug COMMAND has one come or go.")
+  const wanted = events.filter((event) => busState === undefined || event.busState === busState)
+  if (wanted.length === 0)
     skip(`No device was ${busState === DEVICE_ADDED ? "added" : "removed"} during the run.`)
-  return numbers
+  return wanted
 }
 
 const answers = async (bench: DeviceBench, devNum: number) =>
@@ -147,7 +135,7 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
     "Hotplug",
     "A bus that uses EVENT_DEVICE says ADDED when a device becomes accessible, REMOVED when it is gone.",
     async (bench) => {
-      for (const { event } of await deviceEvents(bench))
+      for (const event of await plugEvents(bench))
         expect(
           event.busState === DEVICE_ADDED || event.busState === DEVICE_REMOVED || event.busState >= 0x8000,
           `EVENT_DEVICE reports reserved state ${event.busState} of device ${event.deviceNumber}.`,
@@ -162,9 +150,9 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
     async (bench) => {
       await exercise(bench)
       const known = new Set(bench.deviceNumbers)
-      for (const { event } of await deviceEvents(bench)) {
-        if (event.busState === DEVICE_ADDED) known.add(event.deviceNumber)
-        if (event.busState === DEVICE_REMOVED) known.delete(event.deviceNumber)
+      for (const { busState, deviceNumber } of await plugEvents(bench)) {
+        if (busState === DEVICE_ADDED) known.add(deviceNumber)
+        if (busState === DEVICE_REMOVED) known.delete(deviceNumber)
       }
       const found = (await walk(bench, 304)).sort((a, b) => a - b)
       const expected = [...known].sort((a, b) => a - b)
@@ -290,13 +278,10 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
     "EVENT_DEVICE names a number that is valid and exposed to the driver side.",
     async (bench) => {
       const exposed = new Set(bench.deviceNumbers)
-      for (const { event } of await deviceEvents(bench)) {
-        if (event.busState === DEVICE_ADDED) exposed.add(event.deviceNumber)
-        expect(
-          exposed.has(event.deviceNumber),
-          `EVENT_DEVICE names ${event.deviceNumber}, which is no device.`,
-        )
-        if (event.busState === DEVICE_REMOVED) exposed.delete(event.deviceNumber)
+      for (const { busState, deviceNumber } of await plugEvents(bench)) {
+        if (busState === DEVICE_ADDED) exposed.add(deviceNumber)
+        expect(exposed.has(deviceNumber), `EVENT_DEVICE names ${deviceNumber}, which is no device.`)
+        if (busState === DEVICE_REMOVED) exposed.delete(deviceNumber)
       }
     },
     { isPassive: true },
@@ -306,9 +291,8 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
     "EVENT_DEVICE",
     "ADDED is sent only when the device takes transport messages.",
     async (bench) => {
-      for (const devNum of await lastEvents(bench, DEVICE_ADDED))
-        if (!(await answers(bench, devNum)))
-          fail(`Device ${devNum} was added, but answers no GET_DEVICE_INFO.`)
+      for (const { deviceNumber, isAnswering } of await plugEvents(bench, DEVICE_ADDED))
+        expect(isAnswering !== false, `Device ${deviceNumber} was added, but answers no GET_DEVICE_INFO.`)
     },
     { isPassive: true },
   ),
@@ -317,8 +301,8 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
     "EVENT_DEVICE",
     "REMOVED is sent when the device is no longer available.",
     async (bench) => {
-      for (const devNum of await lastEvents(bench, DEVICE_REMOVED))
-        if (await answers(bench, devNum)) fail(`Device ${devNum} was removed, but answers GET_DEVICE_INFO.`)
+      for (const { deviceNumber, isAnswering } of await plugEvents(bench, DEVICE_REMOVED))
+        expect(isAnswering !== true, `Device ${deviceNumber} was removed, but answers GET_DEVICE_INFO.`)
     },
     { isPassive: true },
   ),
@@ -330,13 +314,11 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
     requirement: "A device number is not used again right after its device went.",
     isPassive: true,
     async device(bench) {
-      const events = await deviceEvents(bench)
-      const gone = new Map<number, number>()
-      for (const { event, at } of events) {
-        if (event.busState === DEVICE_REMOVED) gone.set(event.deviceNumber, at)
-        const removedAt = gone.get(event.deviceNumber)
-        if (event.busState === DEVICE_ADDED && removedAt !== undefined && at - removedAt < 8)
-          fail(`Number ${event.deviceNumber} was removed and given to a new device at once.`)
+      const events = await plugEvents(bench)
+      for (const [at, { busState, deviceNumber }] of events.entries()) {
+        const before = events.slice(0, at).findLast((event) => event.busState !== busState)
+        const isReused = busState === DEVICE_ADDED && before?.deviceNumber === deviceNumber
+        expect(!isReused, `Number ${deviceNumber} was removed and given to the next device.`)
       }
     },
   },
