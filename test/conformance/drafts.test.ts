@@ -75,6 +75,7 @@ function portTo(answer: (frame: Uint8Array) => Uint8Array | undefined, clock: Vi
       writeIndex: () => {},
     },
     onFrame,
+    onSent: new Emitter<[frame: Uint8Array]>(),
     send: (frame) => {
       const reply = answer(frame)
       if (reply) clock.schedule(1, () => onFrame.emit(reply))

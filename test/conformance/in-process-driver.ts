@@ -23,6 +23,8 @@ export interface DriverFault {
   readonly work?: (bus: OpenedBus) => Promise<void>
   /** The driver says that it did its work whatever happened. */
   readonly isAlwaysDone?: boolean
+  /** The driver takes a bus without notifications for one that has them. */
+  readonly missesPolling?: boolean
   /** The driver ends only when it succeeds. */
   readonly neverGivesUp?: boolean
 }
@@ -33,6 +35,7 @@ export function inProcessDriver(fault: DriverFault = {}): DriverSubject {
     const clock = new VirtualClock(1000)
     const window = new Uint8Array(WINDOW_BYTES)
     let events: PlainEvents | undefined
+    let connection = 0
     const toDriver = (frame: Uint8Array) => {
       for (const each of fault.receive?.(frame, window) ?? [frame])
         clock.schedule(0.1, () => events?.onFrame(Uint8Array.from(each)))
@@ -50,22 +53,37 @@ export function inProcessDriver(fault: DriverFault = {}): DriverSubject {
       },
     }
     const bus = new ScriptedBus(scenario, memory, clock, toDriver)
-    const link = new PlainLink("in process", async (taking) => {
+    bus.onNewParameters = () => {
+      const ended = events
+      events = undefined
+      connection++
+      clock.schedule(0.1, () => ended?.onClose(undefined))
+    }
+    const connect = async (taking: PlainEvents) => {
       events = taking
+      const mine = ++connection
+      for (const device of bus.devices) device.reset()
       return {
-        greeting: { ...bus.parameters, windowBytes: WINDOW_BYTES, file: "" },
-        window: {
-          read: (offset, length) => window.slice(offset, offset + length),
-          write: (offset, bytes) => window.set(bytes, offset),
+        greeting: {
+          ...bus.parameters,
+          ...(fault.missesPolling ? { isPolling: false } : {}),
+          windowBytes: WINDOW_BYTES,
+          file: "",
         },
-        send: (frame) => {
+        window: {
+          read: (offset: number, length: number) => window.slice(offset, offset + length),
+          write: (offset: number, bytes: Uint8Array) => window.set(bytes, offset),
+        },
+        send: (frame: Uint8Array) => {
+          if (mine !== connection) return
           for (const each of fault.send?.(frame, window) ?? [frame]) bus.take(Uint8Array.from(each))
         },
         close: async () => {
-          events = undefined
+          if (mine === connection) events = undefined
         },
       }
-    })
+    }
+    const link = new PlainLink("in process", connect, clock)
     let poll = () => {}
     if (scenario.pollMs !== undefined) {
       const { pollMs } = scenario
@@ -76,7 +94,7 @@ export function inProcessDriver(fault: DriverFault = {}): DriverSubject {
       poll()
     }
     const drive = async () => {
-      const opened = new OpenedBus(await Bus.open(link, { clock }))
+      const opened = new OpenedBus(await Bus.open(link, { clock, reopen: true }))
       try {
         await (fault.work ?? driveOwn)(opened)
       } finally {

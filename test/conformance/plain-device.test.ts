@@ -2,11 +2,14 @@
 // 264 bytes, and as a process of its own that other implementations can drive.
 
 import { describe, expect, it } from "vitest"
+import { allocateBytes } from "../../host/src/bytes.js"
 import { VirtualClock } from "../../host/src/clock.js"
 import { checkDevice } from "../../host/src/conformance/check-device.js"
 import { PlainPort } from "../../host/src/conformance/plain-port.js"
 import { TABLE } from "../../host/src/conformance/table.js"
 import { simulatedTypes } from "../../host/src/node/plain-board.js"
+import type { DeviceType } from "../../shared-protocol/src/device/device-type.js"
+import { type EntropySource, RngDevice } from "../../shared-protocol/src/device/rng.js"
 import { startUntilLine, stdoutOf, virtioMsg, withFolder } from "../cli/command.js"
 import { type PlainPeerOptions, plainDevicePeer } from "../support/plain-device-peer.js"
 
@@ -14,9 +17,9 @@ const LIMIT_MS = 3_600_000
 /** Four seconds of it are waiting for answers that must not come; the rest is as long as the machine is busy. */
 const SUITE_LIMIT_MS = 80_000
 
-async function check(options: Omit<PlainPeerOptions, "types">) {
+async function check(options: Omit<PlainPeerOptions, "types">, types?: readonly DeviceType[]) {
   const clock = new VirtualClock(1000)
-  const { open } = plainDevicePeer(clock, { ...options, types: simulatedTypes(clock) })
+  const { open } = plainDevicePeer(clock, { ...options, types: types ?? simulatedTypes(clock) })
   const port = await PlainPort.open("in process", clock, open)
   const { results } = await clock.run(checkDevice(port, { rows: TABLE, chipAddress: 0x50 }), LIMIT_MS)
   await port.close()
@@ -38,6 +41,42 @@ describe("our device code over the plain profile", () => {
 
   it("conforms with the strict profile of configuration", async () => {
     expect((await check({ maxMessageSize: 264, isStrict: true })).bad).toEqual([])
+  })
+
+  it("B40: conforms without notifications, where both sides look by themselves", async () => {
+    const { bad, passed } = await check({ maxMessageSize: 264, isPolling: true })
+    expect(bad).toEqual([])
+    expect(passed).toEqual(expect.arrayContaining(["B40", "V34", "R11", "R12", "R13"]))
+    expect(passed).not.toContain("V35")
+  })
+
+  it("B40: fails where EVENT_USED shows on such a bus", async () => {
+    const usedEvent = Uint8Array.of(0, 0x42, 0, 0, 0, 0, 12, 0, 0, 0, 0, 0)
+    const out = (frame: Uint8Array) => (frame[1] === 8 ? [frame, usedEvent] : [frame])
+    expect((await check({ maxMessageSize: 264, isPolling: true, out })).bad).toEqual([
+      "B40: The bus has no notifications, and EVENT_USED came.",
+    ])
+  })
+
+  it("R3: fails where a device looks at what lies in its device-writable buffers", async () => {
+    let found = 0
+    const source: EntropySource = {
+      fill(into, offset, length) {
+        found = into[offset] ?? 0
+        into.fillAt(offset, length, 9)
+      },
+    }
+    const looking = new RngDevice(source, allocateBytes(0))
+    const serve = looking.serve.bind(looking)
+    looking.serve = async (queueIndex, ring) => {
+      const push = ring.push.bind(ring)
+      ring.push = (head, length) => push(head, found === 0x5a ? 1 : length)
+      const problem = await serve(queueIndex, ring)
+      ring.push = push
+      return problem
+    }
+    const { bad } = await check({ maxMessageSize: 264 }, [looking])
+    expect(bad.map((text) => text.slice(0, 3))).toEqual(["E3:", "R3:"].sort().reverse())
   })
 
   it("discards a request whose response would have 268 bytes, and answers one of 264", async () => {

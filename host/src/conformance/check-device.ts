@@ -152,6 +152,8 @@ async function checkOn(row: Row, bench: DeviceBench): Promise<RowResult> {
     return result("pass", "")
   } catch (error) {
     if (error instanceof Verdict) return result(error.status, error.message)
+    // what the user gave us does not work: that is no verdict about the peer
+    if (error instanceof VirtioMsgError && error.code === "INVALID_ARGUMENT") throw error
     // the bus gave the peer up: it is asked to begin anew, so that the other rows can be judged
     if (error instanceof VirtioMsgError) {
       await bench.port.reconnect().catch(() => {})

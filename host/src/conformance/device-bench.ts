@@ -243,6 +243,11 @@ export class DeviceBench {
     return this.workload
   }
 
+  /** Skips the row on a bus where both sides look by themselves. */
+  needNotifications(): void {
+    if (this.port.parameters.isPolling) skip("The bus has no notifications: both sides look by themselves.")
+  }
+
   /** Whether the device offers a feature bit. */
   async offers(block: number, bit: number): Promise<boolean> {
     return (((await this.offered())[block] ?? 0) & bit) !== 0

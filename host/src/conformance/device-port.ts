@@ -29,6 +29,8 @@ export interface SharedMemory {
   read(address: bigint, lengthBytes: number): Uint8Array
   /** Writes inside the driver's region; the peer sees it before the next message that is sent. */
   write(address: bigint, bytes: Uint8Array): void
+  /** Writes inside the device's region, where the driver can: on memory that is really shared. */
+  readonly prefill?: (address: bigint, bytes: Uint8Array) => void
   /** Sets flags and index of a used ring to 0 where that is the driver's to do (2.7.10), and not the device's. */
   initialiseUsedRing(address: bigint): void
   /** Writes a ring's 16-bit index, which the peer must not see before everything else. */
@@ -64,5 +66,7 @@ export interface DevicePort {
    * or an error. Undefined where the suite itself is the driver side of the bus.
    */
   readonly request: ((frame: Uint8Array) => Promise<Uint8Array>) | undefined
+  /** Each message that is put on the bus, by `request` too. */
+  readonly onSent: Emitter<[frame: Uint8Array]>
   close(): Promise<void>
 }

@@ -65,6 +65,7 @@ export class Hotplug {
     const done = command().finally(() => {
       isDone = true
     })
+    done.catch(() => {}) // it is awaited below, also when it fails meanwhile
     while (!isDone) {
       if (!(await this.#conversation.waitUntil(() => isDone || this.#hasNew(), COMMAND_LIMIT_MS))) break
       await this.#take()

@@ -29,6 +29,7 @@ export class MailboxPort implements DevicePort {
   readonly isSimulated: boolean
   readonly isOwnFirmware = true
   readonly onFrame = new Emitter<[frame: Uint8Array]>()
+  readonly onSent = new Emitter<[frame: Uint8Array]>()
   readonly memory: SharedMemory
   readonly request: (frame: Uint8Array) => Promise<Uint8Array>
   readonly #bus: Bus
@@ -44,6 +45,9 @@ export class MailboxPort implements DevicePort {
     this.request = (frame) => bus.request(frame)
     this.memory = windowMemory(bus)
     bus.session.onMessage.on((frame) => this.onFrame.emit(frame))
+    bus.trace.onMessage.on((direction, frame) => {
+      if (direction === "out") this.onSent.emit(frame)
+    })
   }
 
   /** Opens the link and says HELLO. Rejects as `Bus.open`. */

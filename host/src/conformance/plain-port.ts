@@ -20,6 +20,7 @@ export class PlainPort implements DevicePort {
   readonly isOwnFirmware = false
   readonly request = undefined
   readonly onFrame = new Emitter<[frame: Uint8Array]>()
+  readonly onSent = new Emitter<[frame: Uint8Array]>()
   readonly memory: SharedMemory
   readonly #open: OpenPeer
   #connection: PlainPeer
@@ -54,6 +55,7 @@ export class PlainPort implements DevicePort {
   }
 
   send(frame: Uint8Array): void {
+    this.onSent.emit(frame)
     this.#connection.send(frame)
   }
 
@@ -87,6 +89,7 @@ function fileMemory(connection: () => PlainPeer): SharedMemory {
     deviceRegion: { address: BigInt(half), lengthBytes: windowBytes - half },
     read: (address, lengthBytes) => connection().window.read(Number(address), lengthBytes),
     write: (address, bytes) => connection().window.write(Number(address), bytes),
+    prefill: (address, bytes) => connection().window.write(Number(address), bytes),
     initialiseUsedRing: (address) => connection().window.write(Number(address), new Uint8Array(4)),
     writeIndex(address, value) {
       const bytes = new Uint8Array(2)

@@ -220,9 +220,10 @@ export class SuiteQueue {
     this.#conversation.port.flush()
   }
 
-  /** Publishes and sends EVENT_AVAIL. */
+  /** Publishes and sends EVENT_AVAIL, on a bus that has it. */
   kick(): void {
     this.publish()
+    if (this.#conversation.port.parameters.isPolling) return
     this.#conversation.post(frames.eventAvail(this.#devNum, this.index))
   }
 

@@ -3,6 +3,7 @@
 import type { Row } from "./row.js"
 import { BUS_DELIVERY_ROWS } from "./rows/bus-delivery.js"
 import { BUS_DISCOVERY_ROWS } from "./rows/bus-discovery.js"
+import { BUS_NOTIFICATION_ROWS } from "./rows/bus-notifications.js"
 import { BUS_PARAMETER_ROWS } from "./rows/bus-parameters.js"
 import { DEVICE_CONFIG_ROWS } from "./rows/device-config.js"
 import { DEVICE_FEATURE_ROWS } from "./rows/device-features.js"
@@ -25,6 +26,7 @@ export const TABLE: readonly Row[] = [
   ...GENERAL_ROWS,
   ...BUS_DELIVERY_ROWS,
   ...BUS_DISCOVERY_ROWS,
+  ...BUS_NOTIFICATION_ROWS,
   ...BUS_PARAMETER_ROWS,
   ...DEVICE_CONFIG_ROWS,
   ...DEVICE_FEATURE_ROWS,

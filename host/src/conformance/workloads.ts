@@ -14,6 +14,8 @@ export interface Workload {
   request(n: number): BufferPlan[]
   /** Whether a request's written bytes and used length make sense; "" or what is wrong. */
   judge(written: Uint8Array, usedBytes: number): string
+  /** Whether the same request is answered with the same bytes. */
+  readonly isRepeatable: boolean
   /** Whether the request did what it was for, where it may also fail: then some `n` up to 127 is looked for. */
   isSuccess?(written: Uint8Array): boolean
 }
@@ -25,6 +27,7 @@ const GPIO_GET_DIRECTION = 2
 /** A zero-length request: does a chip acknowledge this address? */
 const i2c: Workload = {
   deviceId: VIRTIO_ID_I2C,
+  isRepeatable: true,
   queueIndex: 0,
   features: I2C_FEATURE_ZERO_LENGTH_REQUEST,
   request: (n) => [{ data: Uint8Array.from(words((0x08 + (n % 0x70)) << 1, 0)) }, { roomBytes: 1 }],
@@ -39,6 +42,7 @@ const i2c: Workload = {
 
 const entropy: Workload = {
   deviceId: VIRTIO_ID_RNG,
+  isRepeatable: false,
   queueIndex: 0,
   features: 0,
   request: () => [{ roomBytes: 8 }],
@@ -47,6 +51,7 @@ const entropy: Workload = {
 
 const gpio: Workload = {
   deviceId: VIRTIO_ID_GPIO,
+  isRepeatable: true,
   queueIndex: 0,
   features: 0,
   request: () => [{ data: Uint8Array.of(GPIO_GET_DIRECTION, 0, 0, 0, 0, 0, 0, 0) }, { roomBytes: 2 }],

@@ -35,7 +35,7 @@ export async function makeLink(port: string, options: OpenLinkOptions = {}): Pro
     const machine = new VirtualMachine({ program: readFirmware("simulated"), clock })
     return new JacdacLink(new VmPort(machine), clock)
   }
-  if (isPlainPort(port)) return new PlainLink(port)
+  if (isPlainPort(port)) return new PlainLink(port, undefined, clock)
   if (port === "auto") return makeLink(await choosePort(options.onChoice), options)
   return new JacdacLink(makeFramePort(port, clock, options.isBackground), clock)
 }

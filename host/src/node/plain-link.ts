@@ -12,13 +12,19 @@ import {
   MAX_MESSAGE_SIZE,
   PACKET_CONNECT,
 } from "../../../shared-protocol/src/mailbox/packet.js"
+import { EVENT_USED_SIZE, encodeEventUsed } from "../../../shared-protocol/src/messages/events.js"
 import { getToken, HEADER_SIZE, putToken, TYPE_BUS } from "../../../shared-protocol/src/messages/header.js"
 import {
   BUS_VERSION,
   encodeHelloResponse,
   HELLO_RESPONSE_SIZE,
 } from "../../../shared-protocol/src/messages/hello.js"
-import { HELLO, SET_VQUEUE } from "../../../shared-protocol/src/messages/ids.js"
+import {
+  EVENT_AVAIL,
+  HELLO,
+  SET_DEVICE_STATUS,
+  SET_VQUEUE,
+} from "../../../shared-protocol/src/messages/ids.js"
 import {
   SET_VQUEUE_REQUEST_SIZE,
   VQUEUE_ENABLE,
@@ -26,9 +32,12 @@ import {
 } from "../../../shared-protocol/src/messages/vqueue.js"
 import type { WindowBases } from "../../../shared-protocol/src/ring/layout.js"
 import { allocateBytes, type HostBytes } from "../bytes.js"
+import { type Clock, systemClock, type Timer } from "../clock.js"
 import type { Link, LinkEvents } from "../link/link.js"
 import { PlainConnection, type PlainEvents, type PlainPeer } from "./plain-connection.js"
 
+/** How often the used rings are looked at on a bus without notifications. */
+const POLL_MS = 5
 /** Payload offsets of SET_VQUEUE. */
 const SET_VQUEUE_FLAGS = HEADER_SIZE + 4
 const SET_VQUEUE_DEVICE = HEADER_SIZE + 32
@@ -47,14 +56,20 @@ export class PlainLink implements Link {
   #areaSize = 0
   /** While a connection is replaced by a new one, packets wait. */
   #opening: Promise<void> | undefined
+  /** Enabled queues, by device and index, on a bus without notifications: where the used ring is, and its last index. */
+  readonly #polled = new Map<string, PolledQueue>()
+  #pollTimer: Timer | undefined
+  readonly #clock: Clock
 
   /** To the device that listens at `name`, or to what `open` makes. */
   constructor(
     name: string,
     open = (events: PlainEvents): Promise<PlainPeer> => PlainConnection.open(name, events),
+    clock: Clock = systemClock,
   ) {
     this.name = name
     this.#open = open
+    this.#clock = clock
   }
 
   /** An address is an offset in the file: its first half is the driver's, the second the device's. */
@@ -84,6 +99,7 @@ export class PlainLink implements Link {
   }
 
   async close(): Promise<void> {
+    this.#pollTimer?.cancel()
     this.#events = undefined
     this.#mailbox = undefined
     await this.#connection?.close()
@@ -98,6 +114,9 @@ export class PlainLink implements Link {
       },
     })
     this.#connection = connection
+    this.#polled.clear()
+    this.#pollTimer?.cancel()
+    if (connection.greeting.isPolling) this.#pollLater()
     this.#areaSize = Math.min(MAX_AREA_SIZE, Math.floor(connection.greeting.windowBytes / 32) * 16)
     // what a driver before left there is overwritten: an epoch begins with an area of zeros
     this.#written = allocateBytes(this.#areaSize)
@@ -137,7 +156,10 @@ export class PlainLink implements Link {
     const isHello =
       frame.length >= HEADER_SIZE && ((frame[0] as number) & TYPE_BUS) !== 0 && frame[1] === HELLO
     if (isHello) this.#answerHello(frame)
-    else {
+    else if (this.#connection?.greeting.isPolling && isTransport(frame, EVENT_AVAIL)) {
+      // the device looks by itself: no notification may show (B40)
+    } else {
+      this.#notePolled(frame)
       this.#initialiseUsedRing(frame)
       this.#connection?.send(frame)
     }
@@ -171,6 +193,37 @@ export class PlainLink implements Link {
     if ((getU32(frame, SET_VQUEUE_FLAGS) & VQUEUE_OPERATION_MASK) !== VQUEUE_ENABLE) return
     this.#connection?.window.write(getU32(frame, SET_VQUEUE_DEVICE), new Uint8Array(4))
     this.#readChanges()
+  }
+
+  /** Which used rings there are to look at. */
+  #notePolled(frame: Uint8Array): void {
+    if (!this.#connection?.greeting.isPolling) return
+    const devNum = getU16(frame, 2)
+    if (isTransport(frame, SET_DEVICE_STATUS) && getU32(frame, HEADER_SIZE) === 0)
+      for (const [key, queue] of this.#polled) if (queue.devNum === devNum) this.#polled.delete(key)
+    if (!isTransport(frame, SET_VQUEUE) || frame.length < SET_VQUEUE_REQUEST_SIZE) return
+    const vqIndex = getU32(frame, HEADER_SIZE)
+    const usedIdxAt = getU32(frame, SET_VQUEUE_DEVICE) + 2
+    this.#polled.set(`${devNum}:${vqIndex}`, { devNum, vqIndex, usedIdxAt, usedIdx: 0 })
+  }
+
+  #pollLater(): void {
+    this.#pollTimer = this.#clock.schedule(POLL_MS, () => {
+      this.#poll()
+      if (this.#connection) this.#pollLater()
+    })
+  }
+
+  /** Looks at the used rings, and tells the driver as if the device had (D33). */
+  #poll(): void {
+    for (const queue of this.#polled.values()) {
+      const bytes = this.#connection?.window.read(queue.usedIdxAt, 2)
+      if (!bytes || getU16(bytes, 0) === queue.usedIdx) continue
+      queue.usedIdx = getU16(bytes, 0)
+      const event = allocateBytes(EVENT_USED_SIZE)
+      encodeEventUsed(event, queue.devNum, queue.vqIndex)
+      this.#takeFrame(event)
+    }
   }
 
   #takeFrame(frame: Uint8Array): void {
@@ -208,6 +261,18 @@ export class PlainLink implements Link {
       this.#events?.onPacket(Uint8Array.from(packet as unknown as Uint8Array))
     if (mailbox.unacknowledgedIn > 0) this.#events?.onPacket(mailbox.barePacket(0) as unknown as Uint8Array)
   }
+}
+
+interface PolledQueue {
+  readonly devNum: number
+  readonly vqIndex: number
+  /** Offset in the file. */
+  readonly usedIdxAt: number
+  usedIdx: number
+}
+
+function isTransport(frame: Uint8Array, msgId: number): boolean {
+  return frame.length >= HEADER_SIZE && frame[0] === 0 && frame[1] === msgId
 }
 
 /** The first and the last place where two runs of the same length differ; [0, -1] where they do not. */

@@ -23,6 +23,7 @@ export class PlainServer {
   readonly #folder: string
   readonly #server: net.Server
   #socket: net.Socket | undefined
+  #greeting: Uint8Array = new Uint8Array(0)
 
   private constructor(folder: string, socketPath: string, window: SharedFile, server: net.Server) {
     this.#folder = folder
@@ -61,7 +62,7 @@ export class PlainServer {
     })
     if (where !== undefined) await chmod(where, 0o600)
     const made = new PlainServer(folder, socketPath, window, server)
-    const greeting = encodeGreeting({ ...parameters, windowBytes, file: window.path })
+    made.greetWith(parameters)
     server.on("connection", (socket) => {
       // whoever comes last has the bus
       made.#socket?.destroy()
@@ -70,9 +71,21 @@ export class PlainServer {
       const decoder = new RecordDecoder((bytes) => events.onFrame(bytes))
       socket.on("data", (chunk) => decoder.push(chunk))
       socket.on("error", () => {})
-      socket.write(encodeRecord(greeting))
+      socket.write(encodeRecord(made.#greeting))
     })
     return made
+  }
+
+  /** What connections from now on are told. */
+  greetWith(parameters: Omit<PlainGreeting, "file" | "windowBytes">): void {
+    const { path, lengthBytes } = this.window
+    this.#greeting = encodeGreeting({ ...parameters, windowBytes: lengthBytes, file: path })
+  }
+
+  /** Ends the connection; a driver may make another one. */
+  disconnect(): void {
+    this.#socket?.destroy()
+    this.#socket = undefined
   }
 
   send(frame: Uint8Array): void {

@@ -4,7 +4,7 @@ import { getU16, putU16, putU32 } from "../../../shared-protocol/src/bytes.js"
 import * as ids from "../../../shared-protocol/src/messages/ids.js"
 import { HELLO } from "../../../shared-protocol/src/messages/ids.js"
 import { busResponse, frame, isEvent, type Mutant, onceWith, put8, resized } from "./faults.js"
-import { DEV_NUM } from "./wrong-device.js"
+import { DEV_NUM, type Fault, type Parts } from "./wrong-device.js"
 
 export const BUS_MUTANTS: readonly Mutant[] = [
   // --- the bus ---
@@ -114,7 +114,48 @@ export const BUS_MUTANTS: readonly Mutant[] = [
     })(),
   },
   {
-    rows: ["B37"],
+    rows: ["B20"],
+    what: "refuses messages that it does not know on the driver's side",
+    fault: {
+      request: (f) => ((f[1] as number) > 0x0c ? Promise.reject(new Error("no such message")) : undefined),
+    },
+  },
+  {
+    rows: ["B38", "R8"],
+    what: "notifies every completion again, 60 ms later",
+    fault: {
+      patch({ endpoint, clock }) {
+        const post = endpoint.mailbox.post.bind(endpoint.mailbox)
+        endpoint.mailbox.post = (message) => {
+          post(message)
+          if (!isEvent(message as unknown as Uint8Array, ids.EVENT_USED)) return
+          clock.schedule(60, () => {
+            post(message)
+            endpoint.onWake()
+          })
+        }
+      },
+    },
+  },
+  {
+    rows: ["B39"],
+    what: "answers a wakeup that announces nothing with EVENT_USED",
+    fault: (() => {
+      let parts: Parts | undefined
+      return {
+        patch(taking) {
+          parts = taking
+        },
+        in(f) {
+          if (isEvent(f, ids.EVENT_AVAIL) && parts?.ring.enabled && parts.ring.pending() === 0)
+            parts.link.post(frame(0, ids.EVENT_USED, DEV_NUM, [0, 0, 0, 0]))
+          return f
+        },
+      } satisfies Fault
+    })(),
+  },
+  {
+    rows: ["B37", "B38"],
     what: "notifies every completion twice",
     fault: { out: (f) => (isEvent(f, ids.EVENT_USED) ? [f, f] : f) },
   },

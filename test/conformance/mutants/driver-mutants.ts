@@ -336,6 +336,30 @@ export const DRIVER_MUTANTS: readonly DriverMutant[] = [
     what: "always says that it did its work",
     fault: { isAlwaysDone: true },
   },
+  { rows: ["B40", "D33"], what: "waits for EVENT_USED where there is none", fault: { missesPolling: true } },
+  {
+    rows: ["D18"],
+    what: "takes only events with token 0",
+    fault: {
+      receive: (frame) => (((frame[1] as number) & 0x40) !== 0 && getU16(frame, 4) !== 0 ? [] : [frame]),
+    },
+  },
+  {
+    rows: ["B10"],
+    what: "goes on where it was when the bus comes back with other parameters",
+    fault: (() => {
+      const worked = new WeakSet<Uint8Array>()
+      return {
+        send: (frame, bytes) => {
+          if (isRequest(frame, ids.EVENT_AVAIL)) worked.add(bytes)
+          if (!worked.has(bytes) || !isRequest(frame, ids.GET_DEVICE_INFO)) return [frame]
+          const early = Uint8Array.from(untold(frame))
+          early[1] = ids.GET_DEVICE_STATUS
+          return [early, frame]
+        },
+      } satisfies DriverFault
+    })(),
+  },
   { rows: ["D3", "D31"], what: "does nothing at all", fault: { work: async () => {} } },
 ]
 

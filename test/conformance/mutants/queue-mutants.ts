@@ -165,7 +165,7 @@ export const QUEUE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    rows: ["R8"],
+    rows: ["R8", "B39"],
     what: "notifies although it was asked not to",
     fault: inRing("publish", (original) => () => {
       const due = original()

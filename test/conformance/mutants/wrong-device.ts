@@ -49,6 +49,8 @@ export interface Fault {
   readonly out?: (frame: Uint8Array, request: Uint8Array) => Uint8Array | readonly Uint8Array[] | undefined
   /** Each message to the device. */
   readonly in?: (frame: Uint8Array) => Uint8Array | readonly Uint8Array[] | undefined
+  /** The driver side of the bus, ours: what it does with a request instead of carrying it; undefined to carry it. */
+  readonly request?: (frame: Uint8Array) => Promise<Uint8Array> | undefined
   /** Replaces parts of the device before it is connected to. */
   readonly patch?: (parts: Parts) => void
 }
@@ -100,6 +102,8 @@ const rows = TABLE.filter((row) => row.device !== undefined)
 export async function resultsOf(fault: Fault): Promise<readonly RowResult[]> {
   const { link, clock } = makeDevice(fault)
   const port = await clock.run(MailboxPort.open(link, { clock }))
+  const { request } = port
+  Object.assign(port, { request: (frame: Uint8Array) => fault.request?.(frame) ?? request(frame) })
   try {
     return (await clock.run(checkDevice(port, { rows }), LIMIT_MS)).results
   } finally {

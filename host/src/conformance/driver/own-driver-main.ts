@@ -6,7 +6,7 @@ import { driveOwn } from "./own-driver.js"
 
 const port = process.env.VIRTIO_MSG_PORT ?? ""
 try {
-  const bus = await openBus({ port, reopen: false })
+  const bus = await openBus({ port, reopen: true })
   try {
     await driveOwn(bus)
   } finally {

@@ -6,8 +6,9 @@ import { VirtioMsgError } from "../../errors.js"
 import type { OpenedBus } from "../../open-bus.js"
 import { CHIP_ADDRESS, CHIP_REGISTER, CHIP_VALUE } from "./device-types.js"
 
-/** A device that asks for a reset gets one; whoever uses it tries again. */
+/** A device that asks for a reset gets one, a bus that ends is opened again; whoever uses it tries again. */
 const TRIES = 3
+const WORTH_ANOTHER_TRY = ["DEVICE_FAILED", "DEVICE_RESTARTED", "LINK_CLOSED"]
 /** Of the console's configuration: the word that an emergency write goes to. */
 const EMERGENCY_WRITE_OFFSET = 8
 
@@ -27,8 +28,8 @@ async function readChip(bus: OpenedBus): Promise<void> {
       if (value !== CHIP_VALUE) throw new Error(`register ${CHIP_REGISTER} is ${value}, not ${CHIP_VALUE}`)
       return
     } catch (error) {
-      const wantsReset = error instanceof VirtioMsgError && error.code === "DEVICE_FAILED"
-      if (!wantsReset || tries === TRIES) throw error
+      const isWorthIt = error instanceof VirtioMsgError && WORTH_ANOTHER_TRY.includes(error.code)
+      if (!isWorthIt || tries === TRIES) throw error
     }
   }
 }

@@ -60,6 +60,10 @@ async function runOnce(command: readonly string[], scenario: Scenario) {
   }
   const played = new ScriptedBus(scenario, memory, systemClock, (frame) => server.send(frame))
   bus = played
+  played.onNewParameters = () => {
+    server.greetWith(played.parameters)
+    server.disconnect()
+  }
   const polling =
     scenario.pollMs === undefined ? undefined : setInterval(() => played.poll(), scenario.pollMs)
   try {

@@ -30,6 +30,8 @@ export interface Scenario {
   readonly onEvent?: (bus: ScriptedBus, event: Uint8Array) => void
   /** Whether a queue is served now; true when absent. */
   readonly serve?: (bus: ScriptedBus, device: ScriptedDevice, queueIndex: number) => boolean
+  /** The token of an event; 0 when absent. */
+  readonly tokenOfEvent?: (bus: ScriptedBus) => number
   /** The device looks into its queues by itself so often: it asked not to be notified. */
   readonly pollMs?: number
 }
@@ -338,6 +340,26 @@ export const SCENARIOS: readonly Scenario[] = [
       ]
       if (queue?.isEnabled) bus.memory.write(queue.device, Uint8Array.of(USED_NO_NOTIFY, 0))
     },
+  },
+  {
+    name: "polling",
+    what: "The bus has neither EVENT_AVAIL nor EVENT_USED: the greeting says polling=1, and both sides look by themselves.",
+    parameters: { isPolling: true },
+    pollMs: 5,
+  },
+  {
+    name: "other-parameters",
+    what: "At the first request the connection ends; the bus then carries 52 bytes at most, as its greeting says.",
+    serve(bus, device) {
+      if (device !== bus.i2c || bus.counter++ > 0) return true
+      bus.changeParameters({ maxMessageSize: 52 })
+      return false
+    },
+  },
+  {
+    name: "strange-tokens",
+    what: "Events carry tokens: that of the last request, and others that nobody sent.",
+    tokenOfEvent: (bus) => (bus.counter++ % 2 === 0 ? bus.lastToken : 0xbeef),
   },
   {
     name: "chip-fails",

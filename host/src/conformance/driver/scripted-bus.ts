@@ -28,14 +28,20 @@ export const CONSOLE_NUMBER = 0x0107
 export class ScriptedBus {
   readonly scenario: Scenario
   readonly clock: Clock
-  readonly parameters: BusParameters
+  parameters: BusParameters
   readonly memory: WindowMemory
   readonly i2c: ScriptedDevice
   readonly console: ScriptedDevice
   /** All frames, oldest first; `in` from the driver. */
   readonly transcript: Exchange[] = []
+  /** Of the last request that came. */
+  lastToken = 0
   /** What a scenario counts. */
   counter = 0
+  /** Where in the transcript other parameters came, and those before. */
+  change: { readonly at: number; readonly before: BusParameters } | undefined
+  /** Called when `parameters` are others: the connection ends, and the next one is greeted with them. */
+  onNewParameters: () => void = () => {}
   readonly #send: (frame: Uint8Array) => void
 
   constructor(scenario: Scenario, memory: WindowMemory, clock: Clock, send: (frame: Uint8Array) => void) {
@@ -58,6 +64,8 @@ export class ScriptedBus {
   /** A frame from the driver. */
   take(frame: Uint8Array): void {
     this.#note("in", frame)
+    if (frame.length >= HEADER_SIZE && ((frame[1] as number) & EVENT_BIT) === 0)
+      this.lastToken = getToken(frame)
     if (frame.length < HEADER_SIZE || getU16(frame, 6) < HEADER_SIZE || getU16(frame, 6) > frame.length)
       return
     const [type = 0, msgId = 0] = frame
@@ -72,14 +80,30 @@ export class ScriptedBus {
     this.scenario.afterResponse?.(this, frame)
   }
 
-  /** Sends a frame to the driver, as it is. */
+  /** Sends a frame to the driver, as it is; an event with the token that the scenario wants. */
   send(frame: Uint8Array): void {
+    const isEvent = frame.length >= HEADER_SIZE && ((frame[1] as number) & EVENT_BIT) !== 0
+    if (isEvent && this.scenario.tokenOfEvent) putToken(frame, this.scenario.tokenOfEvent(this))
     this.#note("out", frame)
     this.#send(frame)
   }
 
-  /** Sends EVENT_USED. */
+  /** The bus has other parameters from now on; its drivers have to connect anew. */
+  changeParameters(parameters: Partial<BusParameters>): void {
+    this.change = { at: this.transcript.length, before: this.parameters }
+    this.parameters = { ...this.parameters, ...parameters }
+    this.onNewParameters()
+  }
+
+  /** The largest message when the frame at this place of the transcript was sent. */
+  maxMessageSizeAt(at: number): number {
+    const { change } = this
+    return (change && at < change.at ? change.before : this.parameters).maxMessageSize
+  }
+
+  /** Sends EVENT_USED, unless the bus has none. */
   notifyUsed(device: ScriptedDevice, queueIndex: number): void {
+    if (this.parameters.isPolling) return
     this.send(rawFrame(0, ids.EVENT_USED, device.devNum, words(queueIndex)))
   }
 

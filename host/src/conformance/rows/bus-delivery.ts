@@ -21,7 +21,6 @@ const FORWARDING = "Transport Message Forwarding"
 const ERRORS = "Error Handling"
 const COMMON = "Common Header"
 const ORDERING = "Ordering"
-const NOTIFICATIONS = "Runtime Notifications"
 /** Longer than any bus should wait. */
 const COMPLETION_LIMIT_MS = 60_000
 /** A GET_VQUEUE of this queue is answered with the index as it came, and zeros: a payload that can be recognised. */
@@ -328,6 +327,7 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
     ORDERING,
     "An event is not held back until an outstanding response has come.",
     async (bench) => {
+      bench.needNotifications()
       const { queue, workload } = await bench.start()
       const mark = bench.conversation.mark()
       // no response will ever come to this one
@@ -341,29 +341,6 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
       )
     },
   ),
-  must("B37", NOTIFICATIONS, "Each occurrence is notified once.", async (bench) => {
-    const { queue, workload } = await bench.start()
-    for (let n = 0; n < 4; n++) {
-      const mark = bench.conversation.mark()
-      queue.submit(workload.request(n))
-      if (!(await queue.completed(n + 1))) blocked("The device does not complete the request.")
-      await bench.conversation.sentinel()
-      const events = bench.conversation.eventsSince(mark, EVENT_USED, bench.devNum).length
-      expect(events <= 1, `One completion was notified by ${events} EVENT_USED.`)
-    }
-  }),
-  {
-    id: "B41",
-    side: "bus",
-    level: "MUST",
-    section: NOTIFICATIONS,
-    requirement:
-      "Delivering notifications is bounded in time; if it fails the transport sees it and recovers by reset.",
-    async driver(runs) {
-      const run = await runs.run("lost-completion")
-      expect(!run.isKilled, `A completion that was never notified kept the driver waiting: ${run.how}`)
-    },
-  },
   must("B50", "PING", "The response to PING has the data of the request.", async (bench) => {
     for (const data of [0, 1, 0x80000000, 0xffffffff, 0x12345678]) {
       const decoded = decodePingResponse(await needPing(bench, data))

@@ -110,6 +110,7 @@ export const DEVICE_STATUS_ROWS: readonly Row[] = [
     )
   }),
   must("V35", "Device Notifications", "Used buffers are notified by EVENT_USED.", async (bench) => {
+    bench.needNotifications()
     const { queue, workload } = await bench.start()
     const mark = bench.conversation.mark()
     queue.submit(workload.request(0))

@@ -94,6 +94,7 @@ async function successful(bench: DeviceBench, workload: Workload): Promise<numbe
 
 /** How many EVENT_USED come for one request. */
 async function eventsFor(bench: DeviceBench, queue: SuiteQueue, workload: Workload): Promise<number> {
+  bench.needNotifications()
   const mark = bench.conversation.mark()
   const idx = queue.usedIdx
   queue.submit(workload.request(idx))
@@ -149,14 +150,34 @@ export const RING_DEVICE_ROWS: readonly Row[] = [
       expect(at < 0, `The device changed byte ${at} of the memory that only the driver writes.`)
     },
   ),
-  {
-    id: "R3",
-    side: "device",
-    level: "SHOULD",
-    section: "2.7.5 Descriptor Table",
-    requirement: "The device does not read device-writable buffers.",
-    reason: "Reading leaves no trace in memory.",
-  },
+  ring(
+    "R3",
+    "2.7.5 Descriptor Table",
+    "The device does not read device-writable buffers.",
+    async (bench) => {
+      const { prefill } = bench.port.memory
+      if (!prefill) skip("On this bus only the device can write there: it finds what it left itself.")
+      const outcomes = new Set<string>()
+      // whatever lies there, the same request ends in the same way
+      for (const fill of [0x00, 0x01, 0x5a, 0xff]) {
+        const { queue, workload } = await bench.start()
+        const chain = queue.describe(workload.request(0))
+        for (const { isWritable, address, lengthBytes } of chain.buffers)
+          if (isWritable) prefill(address, new Uint8Array(lengthBytes).fill(fill))
+        queue.offer(chain.head)
+        queue.kick()
+        await complete(queue, 1)
+        const { lengthBytes } = queue.usedElement(0)
+        const written = workload.isRepeatable ? queue.written(chain).subarray(0, lengthBytes).join(" ") : ""
+        outcomes.add(`${lengthBytes}: ${written}`)
+      }
+      expect(
+        outcomes.size === 1,
+        `What lies in its device-writable buffers changes how a request ends: ${[...outcomes].join(" / ")}.`,
+      )
+    },
+    { level: "SHOULD" },
+  ),
   ring(
     "R4",
     "2.7.5.3 Indirect Descriptors",

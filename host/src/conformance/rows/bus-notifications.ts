@@ -1,0 +1,128 @@
+// Rows of the bus about notifications: B35 to B42 (virtio-msg "Runtime Notifications", "EVENT_AVAIL").
+
+import { EVENT_AVAIL, EVENT_USED } from "../../../../shared-protocol/src/messages/ids.js"
+import type { DeviceBench } from "../device-bench.js"
+import * as frames from "../frames.js"
+import { blocked, expect, type Row, skip } from "../row.js"
+
+const NOTIFICATIONS = "Runtime Notifications"
+/** VIRTIO_F_NOTIFICATION_DATA, bit 38. */
+const FEATURE_NOTIFICATION_DATA_BLOCK1 = 1 << 6
+/** How long a notification too many is waited for. */
+const LATE_EVENT_MS = 200
+
+function row(id: string, requirement: string, rest: Partial<Row>): Row {
+  return { id, side: "bus", level: "MUST", section: NOTIFICATIONS, requirement, ...rest }
+}
+
+const usedEvents = (bench: DeviceBench, mark: number) =>
+  bench.conversation.eventsSince(mark, EVENT_USED, bench.devNum).length
+
+export const BUS_NOTIFICATION_ROWS: readonly Row[] = [
+  row("B35", "The bus's specification says whether events are forwarded or synthesised.", {
+    reason:
+      "A duty of the bus's specification: no message shows what it says. Ours say it: docs/bus.md, item 11, and docs/conform-your-own.md.",
+  }),
+  row("B36", "The bus's specification describes its out-of-band signals.", {
+    reason:
+      "A duty of the bus's specification: no message shows what it says. Ours say it: docs/bus.md, item 12, and docs/conform-your-own.md.",
+  }),
+  row("B37", "Each occurrence is notified once.", {
+    async device(bench) {
+      bench.needNotifications()
+      const { queue, workload } = await bench.start()
+      for (let n = 0; n < 4; n++) {
+        const mark = bench.conversation.mark()
+        queue.submit(workload.request(n))
+        if (!(await queue.completed(n + 1))) blocked("The device does not complete the request.")
+        await bench.conversation.sentinel()
+        const events = usedEvents(bench, mark)
+        expect(events <= 1, `One completion was notified by ${events} EVENT_USED.`)
+      }
+    },
+  }),
+  row("B38", "With out-of-band signals the receiving side forwards or synthesises one event, never both.", {
+    async device(bench) {
+      bench.needNotifications()
+      // whatever signals lie between, and however late the second one is: no more events than completions
+      const { queue, workload } = await bench.start()
+      const mark = bench.conversation.mark()
+      const count = 4
+      for (let n = 0; n < count; n++) {
+        queue.submit(workload.request(n))
+        if (!(await queue.completed(n + 1))) blocked(`The device completes only ${n} of ${count} requests.`)
+      }
+      await bench.conversation.waitUntil(() => usedEvents(bench, mark) > count, LATE_EVENT_MS)
+      const events = usedEvents(bench, mark)
+      expect(events <= count, `${count} completions were notified by ${events} EVENT_USED.`)
+    },
+  }),
+  row("B39", "An out-of-band signal is a hint to wake up, not another notification.", {
+    async device(bench) {
+      bench.needNotifications()
+      const { queue, workload } = await bench.start()
+      queue.submit(workload.request(0))
+      if (!(await queue.completed(1))) blocked("The device does not complete the request.")
+      await bench.conversation.waitUntil(() => false, LATE_EVENT_MS)
+      // a wakeup that announces nothing new, and rest: neither completes anything
+      const mark = bench.conversation.mark()
+      bench.conversation.post(frames.eventAvail(bench.devNum, queue.index))
+      await bench.conversation.waitUntil(() => usedEvents(bench, mark) > 0, LATE_EVENT_MS)
+      const events = usedEvents(bench, mark)
+      expect(events === 0 || queue.usedIdx !== 1, "Nothing was completed, and EVENT_USED came.")
+    },
+  }),
+  row("B40", "With polling only, no EVENT_AVAIL or EVENT_USED shows.", {
+    async device(bench) {
+      if (!bench.port.parameters.isPolling) skip("The bus has notifications.")
+      const mark = bench.conversation.mark()
+      const { queue, workload } = await bench.start()
+      queue.submit(workload.request(0))
+      expect(
+        await queue.completed(1),
+        "The bus has no notifications, and the device does not look by itself.",
+      )
+      await bench.conversation.waitUntil(() => usedEvents(bench, mark) > 0, LATE_EVENT_MS)
+      expect(usedEvents(bench, mark) === 0, "The bus has no notifications, and EVENT_USED came.")
+    },
+    async driver(runs) {
+      await runs.good()
+      const run = await runs.run("polling")
+      const { i2c } = run.bus
+      if (run.driven.length === 0) skip("The driver takes no bus without notifications.")
+      expect(
+        run.places(i2c, EVENT_AVAIL).length === 0,
+        "The bus has no notifications, and EVENT_AVAIL was sent.",
+      )
+    },
+  }),
+  row(
+    "B41",
+    "Delivering notifications is bounded in time; if it fails the transport sees it and recovers by reset.",
+    {
+      async driver(runs) {
+        const run = await runs.run("lost-completion")
+        expect(!run.isKilled, `A completion that was never notified kept the driver waiting: ${run.how}`)
+      },
+    },
+  ),
+  {
+    ...row("B42", "A bus that cannot carry next_offset keeps NOTIFICATION_DATA from being negotiated.", {
+      async device(bench) {
+        bench.needNotifications()
+        if (!(await bench.offers(1, FEATURE_NOTIFICATION_DATA_BLOCK1)))
+          skip("The device does not offer VIRTIO_F_NOTIFICATION_DATA.")
+        const { queue, workload } = await bench.start({ extra: [0, FEATURE_NOTIFICATION_DATA_BLOCK1] })
+        const chain = queue.describe(workload.request(0))
+        queue.offer(chain.head)
+        queue.publish()
+        bench.conversation.post(frames.eventAvail(bench.devNum, queue.index, queue.availIdx))
+        expect(
+          await queue.completed(1),
+          "NOTIFICATION_DATA was negotiated, but next_offset does not reach the device.",
+        )
+      },
+    }),
+    section: "EVENT_AVAIL",
+  },
+]
