@@ -63,6 +63,13 @@ describe.concurrent("deploy", () => {
       })
     }))
 
+  it("fits on a board with little memory when it has the I2C bus alone", () =>
+    withBoard(["--blank"], async (port) => {
+      expect(await stdoutOf(`--port ${port} deploy --board esp32s2_bare --devices i2c`)).toContain(
+        "I2C: SDA 8, SCL 9, 100 kHz\n",
+      )
+    }))
+
   it("finds the one board that is plugged in, over its serial port", () =>
     withFolder(async (folder) => {
       const board = await Simulator.start("pty", ["--blank"])
@@ -92,8 +99,8 @@ describe.concurrent("deploy refuses", () => {
     ],
     [
       "--port unix:x deploy --board esp32s2_bare",
-      "error: Our firmware does not fit on an ESP32-S2: the runtime there has a heap of 40 kB.\n" +
-        "hint: All other boards of the list have 64 kB: virtio-msg boards\n",
+      "error: Our firmware with these devices does not fit on an ESP32-S2: it needs 56 kB of heap, " +
+        "the runtime there has 40 kB.\nhint: With its I2C bus alone it needs 39 kB: --devices i2c\n",
     ],
     ["--port unix:x deploy --khz 5000", "error: I2C speed 5000 is out of range: 10 to 1000.\n"],
     ["--port unix:x deploy --sda 4", "error: --sda and --scl go together.\nhint: "],

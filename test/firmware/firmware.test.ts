@@ -90,6 +90,27 @@ describe("the firmware's size", () => {
   })
 })
 
+describe("the I2C device alone", () => {
+  it("leaves so much of the 64 kB of heap that it fits in the 40 kB of an ESP32-S2", async () => {
+    const settings = new Map([["virtio.devices", "i2c"]])
+    const { clock, log, panics, board, i2c } = await boot(
+      withSettings(compileFirmware("main-heap"), settings),
+    )
+    const isOver = () => panics.length > 0
+    const loads = FULL_QUEUE.map(async (transfer, at) => {
+      while (!isOver()) await transfer(i2c, at)
+    })
+    for (const load of loads) load.catch(() => {})
+    while (!isOver() && clock.now() < 60_000) await clock.advance(20)
+    expect(panics).toEqual([60004]) // out of memory, as it was meant to come
+    let taken = 0
+    for (const line of log) taken = Math.max(taken, Number(/heap (\d+)/.exec(line)?.[1] ?? 0))
+    console.info(`heap free with I2C alone: ${taken} bytes`)
+    expect(taken).toBeGreaterThanOrEqual((64 - 39) * 1024)
+    await board.close()
+  })
+})
+
 describe("the hardware build", () => {
   let program: Uint8Array
   beforeAll(() => {
