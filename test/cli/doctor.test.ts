@@ -1,9 +1,10 @@
 // `doctor`, `logs`, `boards` and `ports` as their users see them.
 
+import { symlink } from "node:fs/promises"
 import path from "node:path"
 import { describe, expect, it } from "vitest"
 import { BOOTSEL_USB, FakeRoot, PICO_USB } from "../support/fake-root.js"
-import { Simulator, stdoutOf, virtioMsg, withFolder, withSimulator } from "./command.js"
+import { Simulator, startUntilLine, stdoutOf, virtioMsg, withFolder, withSimulator } from "./command.js"
 
 interface Finding {
   readonly check: string
@@ -113,11 +114,37 @@ describe.concurrent("ports", () => {
         serialNumber: "JD0011",
         boards: ["pico", "pico_w"],
         isUsable: true,
+        heldBy: [],
         missing: null,
       })
       expect(report.bootloaders).toEqual([
         { what: "an RP2040 in its boot loader", usbId: "2e8a:0003", drive: null },
       ])
+    }))
+})
+
+describe.skipIf(process.platform !== "linux").concurrent("a port that another program uses", () => {
+  it("is told with that program's name, by ports and by who wants to use it", () =>
+    withFolder(async (folder) => {
+      const root = new FakeRoot(folder)
+      const board = await Simulator.start("pty")
+      const port = await root.addUsbPort("ttyACM0", PICO_USB, board.port)
+      await symlink("/proc", path.join(folder, "proc"))
+      const user = await startUntilLine(["--port", board.port, "logs"], "stderr")
+      const { stdout, stderr } = await virtioMsg("ports", root.env)
+      expect(stdout).toContain("303a:000a  in use  Raspberry Pi Pico or Raspberry Pi Pico W\n")
+      const [, pid] = /process (\d+)/.exec(stderr) ?? []
+      expect(stderr).toBe(`hint: ${port}: node (process ${pid}) uses it: end that first.\n`)
+      expect(await virtioMsg(`--port ${board.port} info`)).toEqual({
+        code: 3,
+        stdout: "",
+        stderr:
+          `error: Another program has ${board.port} open.\n` +
+          `hint: node (process ${pid}) uses it: end that first.\n`,
+      })
+      expect((await user.stop()).code).toBe(0)
+      expect((await virtioMsg("ports", root.env)).stdout).toContain("  usable  ")
+      await board.stop()
     }))
 })
 

@@ -4,6 +4,7 @@ import type { Command } from "commander"
 import { RP2040 } from "../../../boards/src/chip.js"
 import { countBootloaders, findBootDrives } from "../node/boot-drives.js"
 import { namesOf } from "../node/find-boards.js"
+import { findPortHolders, holdersHint, type PortHolder } from "../node/port-holders.js"
 import { permissionHint } from "../node/port-permission.js"
 import { listSerialPorts, type SerialPortInfo } from "../node/serial-ports.js"
 import { usbIdText } from "../node/usb-device.js"
@@ -15,7 +16,9 @@ export function define(command: Command): void {
     .option("--json", "as JSON")
     .addHelpText("after", helpExamples("virtio-msg ports", "virtio-msg ports --json"))
     .action(async (options: { json?: true }) => {
-      const ports = await Promise.all((await listSerialPorts()).map(describe))
+      const found = await listSerialPorts()
+      const holders = await findPortHolders(found.map(({ path }) => path))
+      const ports = await Promise.all(found.map((port) => describe(port, holders.get(port.path) ?? [])))
       const bootloaders = await findBootloaders()
       if (options.json) print(JSON.stringify({ ports, bootloaders }, undefined, 2))
       else show(ports, bootloaders)
@@ -31,19 +34,22 @@ interface PortReport {
   /** Ids of the boards that it may be. */
   readonly boards: string[]
   readonly isUsable: boolean
+  /** The programs that have it open. */
+  readonly heldBy: readonly PortHolder[]
   /** What to do to use it; null when nothing. */
   readonly missing: string | null
 }
 
-async function describe(port: SerialPortInfo): Promise<PortReport> {
+async function describe(port: SerialPortInfo, heldBy: readonly PortHolder[]): Promise<PortReport> {
   return {
     path: port.path,
     what: whatIs(port),
     usbId: port.usb ? usbIdText(port.usb) : null,
     serialNumber: port.usb?.serialNumber ?? null,
     boards: port.boards.map(({ id }) => id),
-    isUsable: port.isAccessible,
-    missing: port.isAccessible ? null : await permissionHint(port.path, port.usb),
+    isUsable: port.isAccessible && heldBy.length === 0,
+    heldBy,
+    missing: port.isAccessible ? holdersHint(heldBy) || null : await permissionHint(port.path, port.usb),
   }
 }
 
@@ -81,10 +87,10 @@ function show(ports: readonly PortReport[], bootloaders: readonly BootloaderRepo
     note("No serial port is there. Plug a board in, or use the simulated one: --port sim")
     return
   }
-  const rows = ports.map(({ path, usbId, what, isUsable }) => [
+  const rows = ports.map(({ path, usbId, what, isUsable, heldBy }) => [
     path,
     usbId ?? "-",
-    isUsable ? "usable" : "no permission",
+    isUsable ? "usable" : heldBy.length > 0 ? "in use" : "no permission",
     what,
   ])
   for (const { usbId, what, drive } of bootloaders)

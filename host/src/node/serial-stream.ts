@@ -2,6 +2,7 @@
 
 import { VirtioMsgError } from "../errors.js"
 import type { ByteStream, ByteStreamEvents } from "../link/stream-port.js"
+import { findPortHolders, holdersHint } from "./port-holders.js"
 import { permissionHint } from "./port-permission.js"
 import { SerialLocation } from "./serial-location.js"
 import { listSerialPorts } from "./serial-ports.js"
@@ -98,6 +99,13 @@ async function openError(path: string, error: Error): Promise<VirtioMsgError> {
       hint: "A board appears as /dev/ttyACM0 or /dev/ttyUSB0, or a number higher; --port auto finds it.",
       cause: error,
     })
+  if (/cannot lock port|resource busy/i.test(error.message)) {
+    const holders = (await findPortHolders([path])).get(path) ?? []
+    return new VirtioMsgError("CONNECT_FAILED", `Another program has ${path} open.`, {
+      hint: holdersHint(holders) || "Is a serial monitor or another virtio-msg running? End it first.",
+      cause: error,
+    })
+  }
   const isDenied = /permission denied|access denied/i.test(error.message)
   const usb = isDenied ? (await listSerialPorts()).find((port) => port.path === path)?.usb : undefined
   return new VirtioMsgError(
