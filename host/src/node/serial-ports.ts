@@ -78,16 +78,19 @@ async function listByBinding(): Promise<SerialPortInfo[]> {
           productName: undefined,
           serialNumber: port.serialNumber,
         }
-    return makeInfo(port.path, usb)
+    // Windows' ports are no files: whether one may be used shows when it is opened
+    return makeInfo(port.path, usb, process.platform === "win32" || undefined)
   })
   return inOrder(await Promise.all(infos))
 }
 
-async function makeInfo(file: string, usb: UsbDevice | undefined): Promise<SerialPortInfo> {
-  const isAccessible = await access(file, constants.R_OK | constants.W_OK).then(
-    () => true,
-    () => false,
-  )
+async function makeInfo(file: string, usb: UsbDevice | undefined, known?: boolean): Promise<SerialPortInfo> {
+  const isAccessible =
+    known ??
+    (await access(file, constants.R_OK | constants.W_OK).then(
+      () => true,
+      () => false,
+    ))
   const boards = usb
     ? BOARDS.filter((board) =>
         board.usb.some(({ vendor, product }) => vendor === usb.vendor && product === usb.product),

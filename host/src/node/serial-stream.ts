@@ -88,8 +88,9 @@ async function makePort(path: string, baudRate: number): Promise<SerialPortLike>
   }
 }
 
-async function openError(path: string, error: Error): Promise<VirtioMsgError> {
-  if (/No such file/i.test(error.message))
+/** Why a port could not be opened, by what the serialport package's binding says on each system. */
+export async function openError(path: string, error: Error): Promise<VirtioMsgError> {
+  if (/no such file|file not found/i.test(error.message))
     return new VirtioMsgError("NOT_FOUND", `There is no serial port ${path}.`, {
       hint: "Plug the board in, or use --port sim for the simulated one.",
       cause: error,
@@ -99,14 +100,16 @@ async function openError(path: string, error: Error): Promise<VirtioMsgError> {
       hint: "A board appears as /dev/ttyACM0 or /dev/ttyUSB0, or a number higher; --port auto finds it.",
       cause: error,
     })
-  if (/cannot lock port|resource busy/i.test(error.message)) {
+  // Windows denies access to a port that is in use
+  const isInUse = process.platform === "win32" ? /access denied/i : /cannot lock port|resource busy/i
+  if (isInUse.test(error.message)) {
     const holders = (await findPortHolders([path])).get(path) ?? []
     return new VirtioMsgError("CONNECT_FAILED", `Another program has ${path} open.`, {
       hint: holdersHint(holders) || "Is a serial monitor or another virtio-msg running? End it first.",
       cause: error,
     })
   }
-  const isDenied = /permission denied|access denied/i.test(error.message)
+  const isDenied = /permission denied/i.test(error.message)
   const usb = isDenied ? (await listSerialPorts()).find((port) => port.path === path)?.usb : undefined
   return new VirtioMsgError(
     "CONNECT_FAILED",
