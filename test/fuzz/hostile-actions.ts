@@ -4,6 +4,7 @@ import fc from "fast-check"
 import * as p from "../../shared-protocol/src/index.js"
 import { plausibleFrame, u8, u16, u32 } from "../shared-protocol/support/arbitraries.js"
 import { DECODERS } from "../shared-protocol/support/decoders.js"
+import { noteSetting } from "./driver-classes.js"
 import {
   DEVICE_BUFFERS,
   DRIVER_BUFFERS,
@@ -12,10 +13,17 @@ import {
   type RawDescriptor,
 } from "./hostile-driver.js"
 import { record } from "./records.js"
+import { type SpoiltChain, spoiltChain } from "./spoilt-chains.js"
 import { commandsOf } from "./target.js"
 
 type Action =
-  | { readonly kind: "initialise"; readonly dev: number; readonly isLarge: boolean }
+  | {
+      readonly kind: "initialise"
+      readonly dev: number
+      readonly isLarge: boolean
+      /** Absent in cases that were kept before it could be chosen: true. */
+      readonly hasIndirect?: boolean
+    }
   | { readonly kind: "message"; readonly frames: readonly Uint8Array[] }
   | { readonly kind: "status"; readonly dev: number; readonly value: number }
   | { readonly kind: "queue"; readonly dev: number; readonly setting: p.VqueueSetting }
@@ -34,6 +42,12 @@ type Action =
       readonly entries: readonly number[]
       readonly ahead: number
     }
+  | ({
+      readonly kind: "request"
+      readonly dev: number
+      readonly queue: number
+      readonly hasIndirect: boolean
+    } & SpoiltChain)
   | { readonly kind: "bytes"; readonly offset: number; readonly bytes: Uint8Array }
   | { readonly kind: "kick"; readonly dev: number; readonly queue: number }
   | { readonly kind: "packet"; readonly bytes: Uint8Array; readonly isOurs: boolean }
@@ -61,8 +75,10 @@ export class HostileAction implements fc.AsyncCommand<Model, HostileDriver> {
 
   async run(model: Model, driver: HostileDriver): Promise<void> {
     const { action } = this
+    // a ring that is broken already would hide what is wrong with this one
+    if (action.kind === "request") await driver.initialise(action.dev, false, action.hasIndirect)
     await perform(action, driver)
-    if (action.kind === "initialise") model.live.add(action.dev)
+    if (action.kind === "initialise" || action.kind === "request") model.live.add(action.dev)
     if (action.kind === "connect") model.live.clear()
     if (driver.failure !== "") throw new Error(driver.failure)
   }
@@ -75,7 +91,7 @@ export class HostileAction implements fc.AsyncCommand<Model, HostileDriver> {
 async function perform(action: Action, driver: HostileDriver): Promise<void> {
   switch (action.kind) {
     case "initialise":
-      return driver.initialise(action.dev, action.isLarge)
+      return driver.initialise(action.dev, action.isLarge, action.hasIndirect)
     case "message":
       return driver.exchange(...action.frames)
     case "status":
@@ -83,6 +99,7 @@ async function perform(action: Action, driver: HostileDriver): Promise<void> {
         frameOf((frame) => p.encodeSetDeviceStatusRequest(frame, action.dev, action.value)),
       )
     case "queue":
+      noteSetting(action.setting)
       return driver.exchange(frameOf((frame) => p.encodeSetVqueueRequest(frame, action.dev, action.setting)))
     case "reset-queue":
       return driver.exchange(frameOf((frame) => p.encodeResetVqueueRequest(frame, action.dev, action.queue)))
@@ -90,6 +107,11 @@ async function perform(action: Action, driver: HostileDriver): Promise<void> {
       for (const [at, descriptor] of action.descriptors.entries())
         driver.describe(action.dev, action.queue, action.first + at, descriptor)
       return
+    case "request":
+      for (const [at, descriptor] of action.descriptors.entries())
+        driver.describe(action.dev, action.queue, action.first + at, descriptor)
+      driver.available(action.dev, action.queue, [action.head], action.ahead)
+      return driver.kick(action.dev, action.queue)
     case "available":
       driver.available(action.dev, action.queue, action.entries, action.ahead)
       return driver.kick(action.dev, action.queue)
@@ -220,7 +242,12 @@ const message = fc.oneof(
 const actions = [
   {
     weight: 4,
-    arbitrary: fc.record({ kind: fc.constant("initialise" as const), dev: liveDev, isLarge: fc.boolean() }),
+    arbitrary: fc.record({
+      kind: fc.constant("initialise" as const),
+      dev: liveDev,
+      isLarge: fc.boolean(),
+      hasIndirect: fc.boolean(),
+    }),
   },
   {
     weight: 3,
@@ -255,6 +282,18 @@ const actions = [
       ),
       ahead: fc.oneof(fc.nat(16), fc.constantFrom(16, 256, 256, 257, 0x7fff, 0xffff)),
     }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(liveDev, liveQueue, fc.boolean(), spoiltChain)
+      .map(([device, at, hasIndirect, chain]) => ({
+        kind: "request" as const,
+        dev: device,
+        queue: at,
+        hasIndirect,
+        ...chain,
+      })),
   },
   {
     weight: 3,

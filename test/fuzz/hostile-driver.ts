@@ -128,14 +128,17 @@ export class HostileDriver {
   }
 
   /** Brings a device to DRIVER_OK with its queues in their places, all by the rules. */
-  async initialise(dev: number, isLarge: boolean): Promise<void> {
+  async initialise(dev: number, isLarge: boolean, hasIndirect = true): Promise<void> {
     this.#isLarge = isLarge && dev === 0
     const status = (value: number) => frameOf((frame) => p.encodeSetDeviceStatusRequest(frame, dev, value))
     const features = frameOf((frame) =>
       p.encodeSetDriverFeaturesRequest(frame, dev, {
         blockIndex: 0,
         numBlocks: 2,
-        features: [p.FEATURE_INDIRECT_DESC | 1, p.FEATURE_VERSION_1_BLOCK1 | p.FEATURE_RING_RESET_BLOCK1],
+        features: [
+          (hasIndirect ? p.FEATURE_INDIRECT_DESC : 0) | 1,
+          p.FEATURE_VERSION_1_BLOCK1 | p.FEATURE_RING_RESET_BLOCK1,
+        ],
       }),
     )
     await this.exchange(status(0))

@@ -7,6 +7,8 @@ import type { Clock } from "../../host/src/clock.js"
 import type { Link, LinkEvents } from "../../host/src/link/link.js"
 import * as p from "../../shared-protocol/src/index.js"
 import { GpioTestLines } from "../support/gpio-test-lines.js"
+import { withoutNet } from "../support/no-net.js"
+import { applyHabit, type RingLie, ringLie } from "./habits.js"
 import { AREA_SIZE } from "./hostile-driver.js"
 
 export type Tampering =
@@ -18,6 +20,10 @@ export type Tampering =
   | { readonly kind: "records"; readonly bytes: Uint8Array; readonly isFront: boolean }
   /** The packet's own records are gone. */
   | { readonly kind: "replace"; readonly bytes: Uint8Array }
+  /** From this packet on, as often as a message fits it. */
+  | { readonly kind: "habit"; readonly name: string; readonly value: number }
+  /** Into the used ring of the I2C device. */
+  | { readonly kind: "ring"; readonly lie: RingLie; readonly value: number }
   /** The device knows no epoch any more. */
   | { readonly kind: "restart" }
 
@@ -84,7 +90,8 @@ export class HostileLink implements Link {
     if (this.deeds.length > 0) {
       this.#packets++
       for (const { packet: at, tampering } of this.deeds)
-        if (at === this.#packets) packets = packets.flatMap((each) => this.#tamper(each, tampering))
+        if (at === this.#packets || (tampering.kind === "habit" && at < this.#packets))
+          packets = packets.flatMap((each) => this.#tamper(each, tampering))
     }
     for (const each of packets)
       this.#clock.schedule(LATENCY_MS, () => this.#events?.onPacket(each.slice(0, p.MAX_PACKET_SIZE)))
@@ -109,6 +116,16 @@ export class HostileLink implements Link {
       }
       case "replace":
         return [Uint8Array.of(...head, ...tampering.bytes)]
+      case "habit":
+        applyHabit(packet, tampering.name, tampering.value)
+        return [packet]
+      case "ring": {
+        const ring = this.#endpoint.devices[0]?.queues.rings[0]
+        if (!ring?.enabled) return [packet]
+        return [
+          Uint8Array.of(...head, ...ringLie(tampering.lie, ring.used, ring.size, tampering.value), ...rest),
+        ]
+      }
       case "restart":
         this.#endpoint = makeEndpoint()
         this.#isPumping = false
@@ -119,20 +136,22 @@ export class HostileLink implements Link {
 
 function makeEndpoint(): p.DeviceEndpoint {
   const chips = demoChips(() => 0, allocateBytes)
-  return new p.DeviceEndpoint({
-    alloc: allocateBytes,
-    types: [
-      new p.I2cDevice(
-        new SimulatedBus(chips, allocateBytes),
-        allocateBytes(0),
-        () => Promise.resolve(),
-        allocateBytes,
-      ),
-      new p.GpioDevice(new GpioTestLines(), allocateBytes),
-      new p.RngDevice({ fill: (into, offset, length) => into.fillAt(offset, length, 4) }, allocateBytes(0)),
-    ],
-    driverAreaSize: AREA_SIZE,
-    deviceAreaSize: AREA_SIZE,
-    identity: { board: "hostile", firmwareVersion: [0, 1, 0, 0], hasSimulatedChips: true },
-  })
+  return withoutNet(
+    new p.DeviceEndpoint({
+      alloc: allocateBytes,
+      types: [
+        new p.I2cDevice(
+          new SimulatedBus(chips, allocateBytes),
+          allocateBytes(0),
+          () => Promise.resolve(),
+          allocateBytes,
+        ),
+        new p.GpioDevice(new GpioTestLines(), allocateBytes),
+        new p.RngDevice({ fill: (into, offset, length) => into.fillAt(offset, length, 4) }, allocateBytes(0)),
+      ],
+      driverAreaSize: AREA_SIZE,
+      deviceAreaSize: AREA_SIZE,
+      identity: { board: "hostile", firmwareVersion: [0, 1, 0, 0], hasSimulatedChips: true },
+    }),
+  )
 }

@@ -4,6 +4,7 @@
 import path from "node:path"
 import { parseArgs } from "node:util"
 import { type FuzzResult, fuzz, keep } from "./run-target.js"
+import { toCorpusText } from "./target.js"
 import { TARGETS } from "./targets/index.js"
 
 const HELP = `Usage: npm run fuzz -- [options]
@@ -81,9 +82,12 @@ async function main(): Promise<number> {
   return isSound ? 0 : 1
 }
 
-function line({ target, cases, failure }: FuzzResult, seconds: number, uncaught: number): string {
-  const end = failure ? `\n  error: ${failure.reason}\n  case: ${JSON.stringify(failure.saved)}` : ""
-  return `${target.padEnd(15)} ${String(cases).padStart(10)} cases in ${seconds.toFixed(0)} s, ${failure ? 1 : 0} failed, ${uncaught} uncaught${end}`
+function line({ target, cases, classes, failure }: FuzzResult, seconds: number, uncaught: number): string {
+  const classLines = Object.entries(classes)
+    .map(([name, count]) => `\n  ${String(count).padStart(12)}  ${name}`)
+    .join("")
+  const end = failure ? `\n  error: ${failure.reason}\n  case: ${toCorpusText(failure.saved)}` : ""
+  return `${target.padEnd(15)} ${String(cases).padStart(10)} cases in ${seconds.toFixed(0)} s, ${failure ? 1 : 0} failed, ${uncaught} uncaught${classLines}${end}`
 }
 
 function numberOf(option: string, text: string, least: number): number {

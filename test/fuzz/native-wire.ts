@@ -4,12 +4,14 @@ import { demoChips, SimulatedBus } from "../../firmware/src/chips/simulated-bus.
 import * as p from "../../shared-protocol/src/index.js"
 import { ConsoleTestProgram } from "../support/console-test-program.js"
 import { GpioTestLines } from "../support/gpio-test-lines.js"
+import { DeviceWatch } from "./driver-classes.js"
 import { AREA_SIZE, type DeviceWire } from "./hostile-driver.js"
 
 export class NativeWire implements DeviceWire {
   onPacket: (packet: Uint8Array) => void = () => {}
-  readonly failure = ""
+  failure = ""
   readonly #endpoint: p.DeviceEndpoint
+  readonly #watch: DeviceWatch
 
   constructor(alloc: p.Allocator) {
     const chips = demoChips(() => 0, alloc)
@@ -28,6 +30,10 @@ export class NativeWire implements DeviceWire {
       deviceAreaSize: AREA_SIZE,
       identity: { board: "hostile", firmwareVersion: [0, 1, 0, 0], hasSimulatedChips: true },
     })
+    this.#endpoint.onFault = (thrown) => {
+      this.failure = `something threw, and was caught by the last net: ${thrown}`
+    }
+    this.#watch = new DeviceWatch(this.#endpoint)
   }
 
   send(packet: Uint8Array): void {
@@ -37,6 +43,7 @@ export class NativeWire implements DeviceWire {
   async settle(): Promise<void> {
     const { mailbox } = this.#endpoint
     await this.#endpoint.work()
+    this.#watch.look()
     for (let packet = this.#endpoint.nextPacket(); packet; packet = this.#endpoint.nextPacket()) {
       this.onPacket(Uint8Array.from({ length: packet.length }, (_, at) => packet?.[at] as number))
       await this.#endpoint.work()

@@ -15,6 +15,8 @@ export interface FuzzResult {
   readonly target: string
   readonly seed: number
   readonly cases: number
+  /** How many cases reached each class of hostility, for targets that have such. */
+  readonly classes: Readonly<Record<string, number>>
   /** The smallest case that failed, and why. */
   readonly failure: { readonly saved: unknown; readonly reason: string } | undefined
 }
@@ -22,6 +24,7 @@ export interface FuzzResult {
 /** Random cases, until one fails or a limit is reached; one that fails is made as small as it gets. */
 export async function fuzz(target: FuzzTarget, limits: FuzzLimits): Promise<FuzzResult> {
   let cases = 0
+  target.classes?.reset()
   const property = fc.asyncProperty(target.cases, async (value) => {
     cases++
     await target.run(value)
@@ -37,7 +40,7 @@ export async function fuzz(target: FuzzTarget, limits: FuzzLimits): Promise<Fuzz
   const failure = counterexample
     ? { saved: target.save(counterexample[0]), reason: String(report.errorInstance) }
     : undefined
-  return { target: target.name, seed: limits.seed, cases, failure }
+  return { target: target.name, seed: limits.seed, cases, classes: target.classes?.counts() ?? {}, failure }
 }
 
 export interface KeptCase {

@@ -1,6 +1,7 @@
 // What can be fuzzed: where its random cases come from, how one is run, and how one is kept in a file.
 
 import type fc from "fast-check"
+import type { ClassCounts } from "./classes.js"
 
 export interface FuzzTarget<T = unknown> {
   /** As on the command line, and the name of its folder in the corpus. */
@@ -8,6 +9,8 @@ export interface FuzzTarget<T = unknown> {
   /** One line: what is given to what. */
   readonly about: string
   readonly cases: fc.Arbitrary<T>
+  /** Where it is noted what the cases reach. */
+  readonly classes?: ClassCounts
   /** Runs a case; throws, or rejects with, what is wrong. */
   run(value: T): void | Promise<void>
   /** A case as something that JSON can hold, apart from bytes, and back. */

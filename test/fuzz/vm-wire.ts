@@ -30,7 +30,8 @@ export class VmWire implements DeviceWire {
     })
     this.#machine.onPanic.on((code) => this.#fail(`the program panicked: ${code}`))
     this.#machine.onLog.on((line) => {
-      if (/exception|panic|out of memory/i.test(line)) this.#fail(`the program says: ${line}`)
+      if (/exception|panic|out of memory|caught in the device/i.test(line))
+        this.#fail(`the program says: ${line}`)
     })
     this.#machine.onFrame.on((frame) => {
       for (const packet of decodeFrame(frame))

@@ -10,6 +10,7 @@ import { Ledger } from "../faults/ledger.js"
 import { NativeBoard } from "../faults/native-board.js"
 import { openOver } from "../faults/open-over.js"
 import { seededRandom } from "../faults/seeded-random.js"
+import { withoutNet } from "../support/no-net.js"
 import type { SoakRig } from "./soak.js"
 
 /** What the firmware's window has. */
@@ -52,11 +53,13 @@ export async function vmRig(seed: number, program: Uint8Array): Promise<SoakRig>
 }
 
 function makeEndpoint(ledger: Ledger): DeviceEndpoint {
-  return new DeviceEndpoint({
-    alloc: allocateBytes,
-    types: [new I2cDevice(ledger, allocateBytes(0), () => Promise.resolve())],
-    driverAreaSize: AREA_SIZE,
-    deviceAreaSize: AREA_SIZE,
-    identity: { board: "native", firmwareVersion: [0, 1, 0, 0], hasSimulatedChips: true },
-  })
+  return withoutNet(
+    new DeviceEndpoint({
+      alloc: allocateBytes,
+      types: [new I2cDevice(ledger, allocateBytes(0), () => Promise.resolve())],
+      driverAreaSize: AREA_SIZE,
+      deviceAreaSize: AREA_SIZE,
+      identity: { board: "native", firmwareVersion: [0, 1, 0, 0], hasSimulatedChips: true },
+    }),
+  )
 }

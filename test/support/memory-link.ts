@@ -7,6 +7,7 @@ import type { Link, LinkEvents } from "../../host/src/link/link.js"
 import { DeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
 import type { DeviceType } from "../../shared-protocol/src/device/device-type.js"
 import { I2cDevice } from "../../shared-protocol/src/device/i2c.js"
+import { withoutNet } from "./no-net.js"
 
 /** What a packet from the device takes. */
 const LATENCY_MS = 1
@@ -113,6 +114,7 @@ function makeEndpoint(clock: Clock, options: MemoryLinkOptions): DeviceEndpoint 
     identity: { board: "memory", firmwareVersion: [0, 1, 0, 0], hasSimulatedChips: true },
     ...rest,
   })
+  withoutNet(endpoint)
   if (tamper) {
     const { mailbox } = endpoint
     const post = mailbox.post.bind(mailbox)

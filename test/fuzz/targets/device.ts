@@ -4,6 +4,7 @@
 import { allocateBytes } from "../../../host/src/bytes.js"
 import type { Allocator } from "../../../shared-protocol/src/bytes.js"
 import { strictBytes } from "../../firmware/strict-bytes.js"
+import { driverClasses } from "../driver-classes.js"
 import {
   type HostileAction,
   hostileSequences,
@@ -20,6 +21,7 @@ function deviceTarget(name: string, about: string, alloc: Allocator): FuzzTarget
     name,
     about,
     cases: hostileSequences,
+    classes: driverClasses,
     run: (sequence) => runHostile(new HostileDriver(new NativeWire(alloc)), sequence),
     save: saveSequence,
     load: loadSequence,

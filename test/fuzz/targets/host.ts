@@ -9,8 +9,9 @@ import { VirtioMsgError } from "../../../host/src/errors.js"
 import { OpenedBus } from "../../../host/src/open-bus.js"
 import * as p from "../../../shared-protocol/src/index.js"
 import { seededRandom } from "../../faults/seeded-random.js"
-import { plausibleFrame, u8, u16 } from "../../shared-protocol/support/arbitraries.js"
+import { plausibleFrame, u8, u16, u32 } from "../../shared-protocol/support/arbitraries.js"
 import { DECODERS } from "../../shared-protocol/support/decoders.js"
+import { deviceClasses, HABIT_NAMES, RING_LIE_NAMES } from "../habits.js"
 import { type Deed, HostileLink, type Tampering } from "../hostile-link.js"
 import { record } from "../records.js"
 import { type FuzzTarget, plain } from "../target.js"
@@ -66,6 +67,11 @@ const records = fc
   )
   .map((parts) => Uint8Array.from(parts.flat()))
 
+/** What no honest device counts, and what is nearly right. */
+const absurd = fc.oneof(
+  fc.constantFrom(0, 1, 2, 0x7fff, 0x8000, 0xffff, 0x10000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff),
+  u32,
+)
 const tampering: fc.Arbitrary<Tampering> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ kind: "lose" as const }) },
   {
@@ -79,6 +85,22 @@ const tampering: fc.Arbitrary<Tampering> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant("records" as const), bytes: records, isFront: fc.boolean() }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("replace" as const), bytes: records }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant("habit" as const),
+      name: fc.constantFrom(...HABIT_NAMES),
+      value: absurd,
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("ring" as const),
+      lie: fc.constantFrom(...RING_LIE_NAMES),
+      value: absurd,
+    }),
+  },
   { weight: 1, arbitrary: fc.constant({ kind: "restart" as const }) },
 )
 
@@ -90,6 +112,7 @@ export interface HostCase {
 
 export const host: FuzzTarget<HostCase> = {
   name: "host",
+  classes: deviceClasses,
   about: "a hostile device against bus, transport and drivers of the host",
   cases: fc.record({
     isEarly: fc.boolean(),

@@ -6,6 +6,7 @@ import fc from "fast-check"
 import { NOTHING_USED, USED_BROKEN } from "../../../shared-protocol/src/ring/driver-ring.js"
 import { u16, u32 } from "../../shared-protocol/support/arbitraries.js"
 import { DEVICE_BUFFERS, DRIVER_BUFFERS, PLACE, RingPair } from "../../shared-protocol/support/ring-pair.js"
+import { ClassCounts, type ClassPatterns } from "../classes.js"
 import { commandsOf, type FuzzTarget } from "../target.js"
 
 const SIZE = 8
@@ -13,12 +14,22 @@ const SIZE = 8
 const PER_CHAIN = 2
 const ROOM = 16
 
+const REASONS: ClassPatterns = {
+  "used.idx that jumps": /^used\.idx says/,
+  "a used id outside the queue": /is outside queue size/,
+  "a used id that is no head, or came twice": /is not the head/,
+  "a used length past the buffer": /exceeds its/,
+  "a used id out of order": /is not among the next/,
+}
+const classes = new ClassCounts(Object.keys(REASONS))
+
 type Step =
   | { readonly kind: "offer"; readonly chains: number }
   | { readonly kind: "complete"; readonly length: number }
   | { readonly kind: "lie"; readonly offset: number; readonly value: number }
   | { readonly kind: "element"; readonly slot: number; readonly id: number; readonly length: number }
   | { readonly kind: "index"; readonly value: number; readonly isAhead: boolean }
+  | { readonly kind: "skip" }
   | { readonly kind: "take" }
 
 interface Model {
@@ -43,6 +54,7 @@ class RingStep implements fc.Command<Model, RingPair> {
     if (step.kind === "offer") offer(model, pair, step.chains)
     else if (step.kind === "complete") complete(pair, step.length)
     else if (step.kind === "lie") pair.driverSees[PLACE.used + (step.offset % (6 + 8 * SIZE))] = step.value
+    else if (step.kind === "skip") skip(model, pair)
     else if (step.kind === "element") {
       const at = PLACE.used + 4 + 8 * (step.slot % SIZE)
       new DataView(pair.driverSees.buffer).setUint32(at, step.id, true)
@@ -78,6 +90,17 @@ function offer(model: Model, pair: RingPair, chains: number): void {
   pair.toDevice()
 }
 
+/** Gives the second of the chains back that are out, as if there were no order. */
+function skip(model: Model, pair: RingPair): void {
+  const [, second] = model.out
+  if (second === undefined) return
+  const view = new DataView(pair.driverSees.buffer)
+  const now = view.getUint16(PLACE.used + 2, true)
+  view.setUint32(PLACE.used + 4 + 8 * (now % SIZE), second, true)
+  view.setUint32(PLACE.used + 8 + 8 * (now % SIZE), 0, true)
+  view.setUint16(PLACE.used + 2, now + 1, true)
+}
+
 /** What an honest device does. */
 function complete(pair: RingPair, length: number): void {
   for (let head = pair.device.pop(); head >= 0; head = pair.device.pop())
@@ -92,7 +115,9 @@ function takeAll(model: Model, pair: RingPair): void {
     const head = pair.driver.take()
     if (model.isBroken && head !== USED_BROKEN) throw new Error("a broken queue is in use again")
     if (head === USED_BROKEN) {
+      if (model.isBroken) return
       model.isBroken = true
+      classes.noteReason(pair.driver.brokenReason, REASONS)
       if (pair.driver.brokenReason === "") throw new Error("it is broken without a reason")
       return
     }
@@ -113,6 +138,7 @@ const steps: fc.Arbitrary<RingStep>[] = [
     length: fc.oneof(fc.nat(ROOM + 2), u32),
   }),
   fc.record({ kind: fc.constant("index" as const), value: u16, isAhead: fc.boolean() }),
+  fc.record({ kind: fc.constant("skip" as const) }),
   fc.record({ kind: fc.constant("take" as const) }),
 ].map((arbitrary) => (arbitrary as fc.Arbitrary<Step>).map((step) => new RingStep(step)))
 
@@ -124,6 +150,7 @@ export interface RingCase {
 
 export const usedRing: FuzzTarget<RingCase> = {
   name: "used-ring",
+  classes,
   about: "a device that lies in its used ring to the driver's half of a virtqueue",
   cases: fc.record({
     hasInOrder: fc.boolean(),

@@ -2,6 +2,7 @@
 
 import { allocateBytes } from "../../../host/src/bytes.js"
 import * as p from "../../../shared-protocol/src/index.js"
+import { withoutNet } from "../../support/no-net.js"
 
 /** An I2C controller that does what the test says, and keeps what it was asked. */
 export class RecordingController implements p.I2cController {
@@ -48,6 +49,7 @@ export class DeviceHarness {
       identity: { board: "harness", firmwareVersion: [1, 2, 3, 0], hasSimulatedChips: false },
       ...options,
     })
+    withoutNet(this.endpoint)
     this.host = new p.Mailbox({ alloc: allocateBytes, outgoingSize: AREA, incomingSize: AREA, credit: 6 })
     this.host.onMessage = (packet, offset, length) => {
       const frame = (packet as Uint8Array).slice(offset, offset + length)
