@@ -55,15 +55,31 @@ describe.skipIf(skip)(`a guest${skip ? ` (skipped: ${skip})` : ""}`, { timeout: 
     expect(stdout).toMatch(/\n {4}0x25\nM4 .+\n\nDone: /)
   })
 
-  it("uses the bus that `virtio-msg serve` gives it, and serve prints QEMU's arguments", async () => {
-    const guest = new LinuxGuest({ image: await prepareGuest() })
-    const serve = spawnCommand(["--port", "sim", "serve", "--socket", guest.socketPath])
+  it("uses all devices that `virtio-msg serve` gives it, and serve prints QEMU's arguments for them", async () => {
+    const moreDevices = ["gpio", "rng", "console"] as const
+    const guest = new LinuxGuest({ image: await prepareGuest(), moreDevices })
+    const sockets = moreDevices.flatMap((device) => [`--${device}`, guest.socketOf(device)])
+    const serve = spawnCommand(["--port", "sim", "serve", "--socket", guest.socketPath, ...sockets])
+    let printed = ""
+    serve.stdout.on("data", (text) => {
+      printed += text
+    })
     try {
-      const [line] = await once(serve.stdout, "data")
-      expect(String(line)).toContain(`-chardev socket,id=vu,path=${guest.socketPath},server=on`)
-      expect(String(line)).toContain("-device vhost-user-i2c-device,chardev=vu")
-      await guest.boot()
+      await guest.boot() // QEMU waits for all four
       expect(await guest.sh("i2cget -y 0 0x54 14")).toEqual({ code: 0, output: "0x66" })
+      expect((await guest.sh("gpioinfo")).output).toMatch(/line +1: +"BUTTON"/)
+      expect((await guest.sh("head -c 8 /dev/hwrng | wc -c")).output).toBe("8")
+      const shell = "exec 3<> /dev/vport0p1; echo pins >&3; grep -m 1 BUTTON <&3"
+      expect((await guest.sh(shell)).output).toMatch(/^1 +BUTTON +- +0$/)
+      for (const [device, name] of [
+        ["vu", "vhost-user-i2c-device,chardev=vu"],
+        ["vu-gpio", "vhost-user-gpio-device,chardev=vu-gpio"],
+        ["vu-rng", "vhost-user-rng,chardev=vu-rng"],
+        ["vu-console", "virtserialport,chardev=vu-console,name=m4"],
+      ])
+        expect(printed).toMatch(
+          new RegExp(`-chardev socket,id=${device},path=[^ ]+,server=on [^\n]*-device ${name}( |$)`, "m"),
+        )
     } finally {
       await guest.shutdown()
       serve.kill("SIGTERM")
