@@ -140,6 +140,7 @@ export class FakeEspRom {
         break
       case COMMANDS.flashData:
         this.onBlock(this.#compressed.length)
+        if (this.isDeaf) return
         this.#checkSum(data, checksum)
         this.#compressed.push(Buffer.from(data.subarray(16)))
         break

@@ -2,9 +2,9 @@
 // configuration (1) or threshold register (2, 3), all of 16 bits, most significant byte first. Table 8 has the
 // configuration: OS, MUX, PGA, MODE, DR. Not modelled: the comparator, which has no effect but on its pin.
 
-import type { ByteBuf, OwnedBytes } from "../../../shared-protocol/src/bytes.js"
-import type { Chip } from "./chip.js"
+import type { ByteBuf } from "../../../shared-protocol/src/bytes.js"
 import { triangle } from "./wave.js"
+import { WordRegisterChip } from "./word-registers.js"
 
 const CONVERSION = 0
 const CONFIGURATION = 1
@@ -24,11 +24,7 @@ const POSITIVE = [0, 0, 1, 2]
 const NEGATIVE = [1, 3, 3, 3]
 
 /** AIN0 goes from 0 to 3.3 V in 15 s and back; AIN1 has 1.65 V, AIN2 0.5 V, AIN3 is grounded. */
-export class Ads1115 implements Chip {
-  readonly address: number
-  readonly name = "ads1115"
-  private readonly now: () => number
-  private pointer = CONVERSION
+export class Ads1115 extends WordRegisterChip {
   private configuration = 0x8583
   private lowThreshold = 0x8000
   private highThreshold = 0x7fff
@@ -39,13 +35,7 @@ export class Ads1115 implements Chip {
 
   /** `address` is 0x48 to 0x4b on the real part; `now` gives milliseconds. */
   constructor(address: number, now: () => number) {
-    this.address = address
-    this.now = now
-  }
-
-  /** Always: the part answers at any time. */
-  ready(): boolean {
-    return true
+    super(address, "ads1115", now)
   }
 
   /** The first byte is the pointer, of which two bits count; with two more its register changes. */
@@ -65,17 +55,11 @@ export class Ads1115 implements Chip {
     return true
   }
 
-  /** Shows the selected register; after its two bytes the part drives nothing: 0xff. */
-  read(into: OwnedBytes, offset: number, length: number): boolean {
+  protected selected(): number {
     this.settle()
-    let value = this.highThreshold
-    if (this.pointer === CONVERSION) value = this.converted
-    else if (this.pointer === CONFIGURATION) value = this.configuration | (this.endMs === 0 ? START : 0)
-    else if (this.pointer === LOW_THRESHOLD) value = this.lowThreshold
-    into[offset] = value >> 8
-    if (length > 1) into[offset + 1] = value & 0xff
-    if (length > 2) into.fillAt(offset + 2, length - 2, 0xff)
-    return true
+    if (this.pointer === CONVERSION) return this.converted
+    if (this.pointer === CONFIGURATION) return this.configuration | (this.endMs === 0 ? START : 0)
+    return this.pointer === LOW_THRESHOLD ? this.lowThreshold : this.highThreshold
   }
 
   /** Takes over a conversion that is complete; without single shot the next one is under way at once. */

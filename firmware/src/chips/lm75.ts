@@ -3,9 +3,9 @@
 // As on the real part, and as Linux's lm75_detect wants it: the pointer decodes 3 bits, and the unused registers
 // 4..7 show what was read last.
 
-import type { ByteBuf, OwnedBytes } from "../../../shared-protocol/src/bytes.js"
-import type { Chip } from "./chip.js"
+import type { ByteBuf } from "../../../shared-protocol/src/bytes.js"
 import { triangle } from "./wave.js"
+import { WordRegisterChip } from "./word-registers.js"
 
 const TEMPERATURE = 0
 const CONFIGURATION = 1
@@ -18,11 +18,7 @@ const SHUTDOWN = 0x01
 const WARMING_PERIOD_MS = 60000
 
 /** A thermometer in a room that goes from 22 C to 28 C and back within a minute. */
-export class Lm75 implements Chip {
-  readonly address: number
-  readonly name = "lm75"
-  private readonly now: () => number
-  private pointer = TEMPERATURE
+export class Lm75 extends WordRegisterChip {
   private configuration = 0
   /** 75 C and 80 C at power-on. */
   private hysteresis = 0x4b00
@@ -34,13 +30,7 @@ export class Lm75 implements Chip {
 
   /** `address` is 0x48..0x4f on the real part; `now` gives milliseconds. */
   constructor(address: number, now: () => number) {
-    this.address = address
-    this.now = now
-  }
-
-  /** Always: the part answers at any time. */
-  ready(): boolean {
-    return true
+    super(address, "lm75", now)
   }
 
   /** The first byte is the pointer, the following ones its register's new value; further ones have no effect. */
@@ -60,8 +50,8 @@ export class Lm75 implements Chip {
     return true
   }
 
-  /** Shows the selected register, the configuration twice; after two bytes the part drives nothing: 0xff. */
-  read(into: OwnedBytes, offset: number, length: number): boolean {
+  /** The configuration has 8 bits and shows twice. */
+  protected selected(): number {
     const pointer = this.pointer
     let value = this.latest
     if (pointer === TEMPERATURE) value = (this.configuration & SHUTDOWN) !== 0 ? this.kept : this.convert()
@@ -69,10 +59,7 @@ export class Lm75 implements Chip {
     else if (pointer === HYSTERESIS) value = this.hysteresis
     else if (pointer === LIMIT) value = this.limit
     this.latest = value
-    into[offset] = value >> 8
-    if (length > 1) into[offset + 1] = value & 0xff
-    if (length > 2) into.fillAt(offset + 2, length - 2, 0xff)
-    return true
+    return value
   }
 
   /** The temperature as its register has it now, rounded to 0.5 C. */

@@ -10,6 +10,8 @@ import { VirtioMsgError } from "../errors.js"
 /** No byte for so long: the network is gone. */
 const SILENCE_MS = 20_000
 
+const RANGE_NOT_SATISFIABLE = 416
+
 export interface DownloadedFirmware {
   readonly file: string
   readonly contents: Uint8Array
@@ -121,7 +123,9 @@ async function fetchToPart(url: string, part: string, options: DownloadOptions):
   let done = 0
   try {
     const silence = new Silence()
-    const response = await fetch(url, { headers, signal: silence.signal })
+    let response = await fetch(url, { headers, signal: silence.signal })
+    // all of it is there already, from an attempt that ended before the file had its name: what it is nobody knows
+    if (response.status === RANGE_NOT_SATISFIABLE) response = await fetch(url, { signal: silence.signal })
     if (!response.ok || !response.body) throw notFound(url, response)
     const isResumed = response.status === 206
     done = isResumed ? there : 0

@@ -11,8 +11,8 @@ const PIECE_SIZE = 32 * 1024
 const FILE_NAME = "firmware.uf2"
 
 /**
- * Copies `file` to the drive. Rejects with CONNECT_FAILED when nothing was written, LINK_CLOSED when the drive went
- * away before all was: the flash then holds a part.
+ * Copies `file` to the drive. Rejects with CONNECT_FAILED when nothing was written, LINK_CLOSED or DEVICE_FAILED when the
+ * drive went away, or took no more, before all was: the flash then holds a part.
  */
 export async function copyToDrive(
   drive: BootDrive,
@@ -40,7 +40,8 @@ export async function copyToDrive(
       () => false,
       () => true,
     )
-    if (!(isAllWritten && isGone)) throw copyError(drive, done, file.length, error as NodeJS.ErrnoException)
+    if (!(isAllWritten && isGone))
+      throw copyError(drive, done, file.length, error as NodeJS.ErrnoException, isGone)
   }
   onProgress(file.length, file.length)
 }
@@ -50,6 +51,7 @@ function copyError(
   done: number,
   total: number,
   error: NodeJS.ErrnoException,
+  isGone: boolean,
 ): VirtioMsgError {
   if (done === 0)
     return new VirtioMsgError("CONNECT_FAILED", `Cannot write to ${drive.folder}: ${error.message}`, {
@@ -59,9 +61,10 @@ function copyError(
           : "Unplug the board, hold BOOTSEL while you plug it in, try again; nothing was written.",
       cause: error,
     })
+  const what = isGone ? "went away" : `refused to be written (${error.message})`
   return new VirtioMsgError(
-    "LINK_CLOSED",
-    `The drive ${drive.folder} went away after ${done} of ${total} bytes: the board holds half a firmware.`,
+    isGone ? "LINK_CLOSED" : "DEVICE_FAILED",
+    `The drive ${drive.folder} ${what} after ${done} of ${total} bytes: the board holds half a firmware.`,
     {
       hint: "Nothing is broken: hold BOOTSEL while you plug it in, and flash again.",
       cause: error,

@@ -95,7 +95,7 @@ export async function openError(path: string, error: Error): Promise<VirtioMsgEr
       hint: "Plug the board in, or use --port sim for the simulated one.",
       cause: error,
     })
-  if (/inappropriate ioctl|not a tty|not a typewriter/i.test(error.message))
+  if (/inappropriate ioctl|not a tty|not a typewriter|is a directory/i.test(error.message))
     return new VirtioMsgError("CONNECT_FAILED", `${path} is no serial port.`, {
       hint: "A board appears as /dev/ttyACM0 or /dev/ttyUSB0, or a number higher; --port auto finds it.",
       cause: error,

@@ -81,6 +81,18 @@ describe.skipIf(process.platform !== "linux")("flashThroughRom", () => {
     })
   })
 
+  it("says what the board holds when the chip starts again meanwhile, and answers no more", async () => {
+    rom = await FakeEspRom.start(FAKE_C3)
+    rom.onBlock = (count) => {
+      if (count === 1) rom.isDeaf = true
+    }
+    await expect(flash(C3)).rejects.toMatchObject({
+      code: "DEVICE_FAILED",
+      message: expect.stringMatching(/^Writing failed: .+ The board holds half a firmware\.$/),
+      hint: expect.stringContaining("Flash again"),
+    })
+  })
+
   it("gives up on a chip that does not answer, and says how to start its boot loader", async () => {
     rom = await FakeEspRom.start(FAKE_C3)
     rom.isDeaf = true

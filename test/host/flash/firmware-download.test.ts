@@ -31,6 +31,10 @@ beforeEach(async () => {
       response.writeHead(404).end()
       return
     }
+    if (start > 0 && start >= contents.length) {
+      response.writeHead(416).end()
+      return
+    }
     const body = contents.subarray(start)
     response.writeHead(start > 0 ? 206 : 200, { etag, "content-length": body.length })
     if (body.length <= breakAfter) response.end(body)
@@ -85,6 +89,14 @@ describe("downloadFirmware", () => {
     contents = randomBytes(100_000)
     breakAfter = Number.POSITIVE_INFINITY
     expect(contents.equals((await download()).contents)).toBe(true)
+  })
+
+  it("begins anew when all had come, and the attempt ended before the file got its name", async () => {
+    const part = path.join(folder, "firmware.uf2.part")
+    await writeFile(part, randomBytes(contents.length))
+    await writeFile(`${part}.etag`, `"${sha256(contents).slice(0, 8)}"`)
+    expect(contents.equals((await download()).contents)).toBe(true)
+    expect(requests).toEqual(["bytes=200000- of the same file", "all"])
   })
 
   it("compares with the SHA-256 and the size that are known beforehand", async () => {

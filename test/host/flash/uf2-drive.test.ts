@@ -1,6 +1,6 @@
 // Copying to the drive of a boot loader, which goes away at the end, or too early.
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
@@ -39,6 +39,31 @@ describe("copyToDrive", () => {
   it("takes it for done when the drive goes away with the last bytes, as a boot loader's does", async () => {
     expect((await copy(196_608)).at(-1)).toBe(file.length)
   })
+
+  it("tells a drive that takes no more from one that is gone", async () => {
+    const file = makeUf2(400)
+    const stopped = copyToDrive(drive, file, (done) => {
+      if (done === 98_304) rmSync(path.join(drive.folder, "firmware.uf2"))
+    })
+    await expect(stopped).rejects.toMatchObject({
+      code: "DEVICE_FAILED",
+      message: expect.stringMatching(
+        /refused to be written \(ENOENT: .+\) after 98304 of 204800 bytes: the board holds half a firmware\.$/,
+      ),
+    })
+  })
+
+  it.skipIf(process.platform !== "linux")(
+    "says that nothing was written on a drive that is full",
+    async () => {
+      symlinkSync("/dev/full", path.join(drive.folder, "firmware.uf2"))
+      await expect(copy(Number.POSITIVE_INFINITY)).rejects.toMatchObject({
+        code: "CONNECT_FAILED",
+        message: expect.stringContaining("ENOSPC"),
+        hint: expect.stringContaining("nothing was written"),
+      })
+    },
+  )
 
   it("is not silent about half a firmware", async () => {
     await expect(copy(98_304)).rejects.toMatchObject({
