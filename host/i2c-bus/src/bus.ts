@@ -1,11 +1,11 @@
-// i2c-bus' Bus: every method with a callback, and the Sync ones, which cannot work here and say what does.
+// i2c-bus' Bus: every method with a callback, and the Sync ones (sync-methods.ts).
 
 import { checkCallback } from "./checks.js"
 import type { DeviceId } from "./device-id.js"
-import { type I2cBusError, makeError } from "./errno.js"
 import type { I2CFuncs } from "./funcs.js"
 import type { Operations } from "./operations.js"
 import { PromisifiedBus } from "./promisified-bus.js"
+import { addSyncMethods, type SyncMethods } from "./sync-methods.js"
 
 // As in @types/i2c-bus: an error's type is left to who uses it.
 // biome-ignore lint/suspicious/noExplicitAny: see above
@@ -15,6 +15,10 @@ type Result<T> = (error: any, result: T) => unknown
 // biome-ignore lint/suspicious/noExplicitAny: see above
 type BufferResult = (error: any, bytesReadOrWritten: number, buffer: Buffer) => unknown
 
+// addSyncMethods defines them, below
+export interface Bus extends SyncMethods {}
+
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: every method of the interface is defined
 export class Bus {
   readonly #operations: Operations
   readonly #promisified: PromisifiedBus
@@ -139,82 +143,9 @@ export class Bus {
     checkCallback(callback)
     deliverBuffer(this.#operations.writeI2cBlock(address, command, length, buffer), buffer, callback)
   }
-
-  i2cFuncsSync(): never {
-    throw noSync("i2cFuncs", "")
-  }
-
-  scanSync(_startAddr?: number, _endAddr?: number): never {
-    throw noSync("scan", "")
-  }
-
-  deviceIdSync(_address: number): never {
-    throw noSync("deviceId", "address")
-  }
-
-  i2cReadSync(_address: number, _length: number, _buffer: Buffer): never {
-    throw noSync("i2cRead", "address, length, buffer")
-  }
-
-  i2cWriteSync(_address: number, _length: number, _buffer: Buffer): never {
-    throw noSync("i2cWrite", "address, length, buffer")
-  }
-
-  readByteSync(_address: number, _command: number): never {
-    throw noSync("readByte", "address, command")
-  }
-
-  readWordSync(_address: number, _command: number): never {
-    throw noSync("readWord", "address, command")
-  }
-
-  readI2cBlockSync(_address: number, _command: number, _length: number, _buffer: Buffer): never {
-    throw noSync("readI2cBlock", "address, command, length, buffer")
-  }
-
-  readBlockSync(_address: number, _command: number, _buffer: Buffer): never {
-    throw noSync("readBlock", "address, command, buffer")
-  }
-
-  receiveByteSync(_address: number): never {
-    throw noSync("receiveByte", "address")
-  }
-
-  sendByteSync(_address: number, _byte: number): never {
-    throw noSync("sendByte", "address, byte")
-  }
-
-  writeByteSync(_address: number, _command: number, _byte: number): never {
-    throw noSync("writeByte", "address, command, byte")
-  }
-
-  writeWordSync(_address: number, _command: number, _word: number): never {
-    throw noSync("writeWord", "address, command, word")
-  }
-
-  writeQuickSync(_address: number, _bit: number): never {
-    throw noSync("writeQuick", "address, bit")
-  }
-
-  writeBlockSync(_address: number, _command: number, _length: number, _buffer: Buffer): never {
-    throw noSync("writeBlock", "address, command, length, buffer")
-  }
-
-  writeI2cBlockSync(_address: number, _command: number, _length: number, _buffer: Buffer): never {
-    throw noSync("writeI2cBlock", "address, command, length, buffer")
-  }
 }
 
-/** A board's answer comes through the event loop, which a Sync method would hold up. */
-function noSync(method: string, parameters: string): I2cBusError {
-  const withCallback = `bus.${method}(${parameters === "" ? "" : `${parameters}, `}callback)`
-  return makeError(
-    "ENOSYS",
-    `${method}Sync`,
-    `a board's answer cannot be waited for synchronously. Use ${withCallback} ` +
-      `or await bus.promisifiedBus().${method}(${parameters}).`,
-  )
-}
+addSyncMethods(Bus.prototype)
 
 // What a callback throws is its own: it must become an uncaught exception, not a rejection of ours.
 
