@@ -1,13 +1,11 @@
-// `virtio-msg linux` and `virtio-msg serve` as a user types them.
+// `virtio-msg linux` as a user types it.
 
-import { once } from "node:events"
 import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
-import { LinuxGuest } from "../../host/src/node/linux-guest/boot.js"
 import { prepareGuest } from "../../host/src/node/linux-guest/prepare.js"
-import { spawnCommand, stdoutOf, virtioMsg } from "../cli/command.js"
+import { stdoutOf, virtioMsg } from "../cli/command.js"
 import { examplesIn, words } from "../cli/help-examples.js"
 import { skipReason } from "./requirements.js"
 
@@ -53,38 +51,5 @@ describe.skipIf(skip)(`a guest${skip ? ` (skipped: ${skip})` : ""}`, { timeout: 
     )
     expect(stdout).toMatch(/i2cset -y 0 0x54 14 0x25\nM4 {2}0x54: write 0e25/)
     expect(stdout).toMatch(/\n {4}0x25\nM4 .+\n\nDone: /)
-  })
-
-  it("uses all devices that `virtio-msg serve` gives it, and serve prints QEMU's arguments for them", async () => {
-    const moreDevices = ["gpio", "rng", "console"] as const
-    const guest = new LinuxGuest({ image: await prepareGuest(), moreDevices })
-    const sockets = moreDevices.flatMap((device) => [`--${device}`, guest.socketOf(device)])
-    const serve = spawnCommand(["--port", "sim", "serve", "--socket", guest.socketPath, ...sockets])
-    let printed = ""
-    serve.stdout.on("data", (text) => {
-      printed += text
-    })
-    try {
-      await guest.boot() // QEMU waits for all four
-      expect(await guest.sh("i2cget -y 0 0x54 14")).toEqual({ code: 0, output: "0x66" })
-      expect((await guest.sh("gpioinfo")).output).toMatch(/line +1: +"BUTTON"/)
-      expect((await guest.sh("head -c 8 /dev/hwrng | wc -c")).output).toBe("8")
-      const shell = "exec 3<> /dev/vport0p1; echo pins >&3; grep -m 1 BUTTON <&3"
-      expect((await guest.sh(shell)).output).toMatch(/^1 +BUTTON +- +0$/)
-      for (const [device, name] of [
-        ["vu", "vhost-user-i2c-device,chardev=vu"],
-        ["vu-gpio", "vhost-user-gpio-device,chardev=vu-gpio"],
-        ["vu-rng", "vhost-user-rng,chardev=vu-rng"],
-        ["vu-console", "virtserialport,chardev=vu-console,name=m4"],
-      ])
-        expect(printed).toMatch(
-          new RegExp(`-chardev socket,id=${device},path=[^ ]+,server=on [^\n]*-device ${name}( |$)`, "m"),
-        )
-    } finally {
-      await guest.shutdown()
-      serve.kill("SIGTERM")
-    }
-    const [code] = await once(serve, "exit")
-    expect(code).toBe(0)
   })
 })

@@ -43,6 +43,8 @@ export class App {
   readonly #traffic = new TrafficView(this.model)
   readonly #tour = new Tour(this)
   bench: Bench | undefined
+  /** Whether the I2C device can be used; where the page only looks on, whether there is a bus to see. */
+  #isReady = false
   /** How often it was chosen what to connect to. */
   #choices = 0
 
@@ -162,6 +164,7 @@ export class App {
 
   #take(bench: Bench): void {
     this.bench = bench
+    this.#isReady = bench.kind === "live"
     for (const button of document.querySelectorAll<HTMLButtonElement>(".sources button"))
       button.setAttribute("aria-pressed", String(button.id === `source-${bench.kind}`))
     this.model.clear()
@@ -181,6 +184,7 @@ export class App {
     const { bus } = opened
     bus.onLost.on((error) => {
       if (this.bench !== bench) return
+      this.#isReady = false
       this.say(error.message, "bad")
       this.trouble.lost(error.message)
       this.#gpio.clear(true)
@@ -200,7 +204,9 @@ export class App {
     while (this.bench === bench) {
       try {
         await opened.i2c()
-        if (this.bench === bench && this.model.hello) this.#greet(this.model.hello) // no try's failure stays there
+        if (this.bench !== bench) return
+        this.#isReady = true
+        if (this.model.hello) this.#greet(this.model.hello)
         return
       } catch (error) {
         if (this.bench !== bench) return
@@ -222,11 +228,9 @@ export class App {
     const { epoch } = this.model
     const version = hello.firmwareVersion.slice(0, 3).join(".")
     setText(byId("m4-what"), hello.board)
-    const where = this.bench?.title ?? ""
-    this.say(
-      `Connected to ${where}: firmware ${version}, epoch 0x${epoch.toString(16).padStart(4, "0")}`,
-      "good",
-    )
+    const what = `${this.bench?.title}: firmware ${version}, epoch 0x${epoch.toString(16).padStart(4, "0")}`
+    if (this.#isReady) this.say(`Connected to ${what}`, "good")
+    else this.say(`Setting up the devices of ${what}`, "wait")
   }
 
   #fail(error: unknown): void {

@@ -70,6 +70,35 @@ function bigEndianCapture(flags: number, bytes: readonly number[]): Uint8Array {
 }
 
 describe("a capture", () => {
+  // byte by byte after draft-ietf-opsawg-pcapng 4.3: epb_flags says inbound by 1 and outbound by 2
+  it.each([
+    ["out", "00000000", "02000000"],
+    ["in", "01000000", "01000000"],
+  ] as const)("stores a packet %s as the format's specification has it", (direction, sender, flags) => {
+    const timeMs = 0x1_0000_0002 / 1000
+    const packet = encodeCapturedPacket({
+      timeMs,
+      direction,
+      bytes: Uint8Array.of(1, 2, 3),
+      comments: ["hi"],
+    })
+    expect(Buffer.from(packet).toString("hex").match(/.{8}/g)).toEqual([
+      ...["06000000", "38000000", sender], // an enhanced packet block of 56 bytes, and whose packet it is
+      ...["01000000", "02000000", "03000000", "03000000", "01020300"], // microseconds, lengths, and the packet
+      ...["02000400", flags, "01000200", "68690000", "00000000"], // epb_flags, opt_comment, opt_endofopt
+      "38000000",
+    ])
+  })
+
+  it("begins as the format's specification has it: little-endian, two interfaces of USER0", () => {
+    const words = Buffer.from(encodeCaptureHeader("x")).toString("hex").match(/.{8}/g) ?? []
+    expect(words.slice(0, 11)).toEqual([
+      ...["0a0d0d0a", "28000000", "4d3c2b1a", "01000000", "ffffffff", "ffffffff"],
+      ...["04000100", "78000000", "00000000", "28000000", "01000000"],
+    ])
+    expect(words.slice(12, 16)).toEqual(["93000000", "00000000", "02000200", "41370000"]) // if_name "A7"
+  })
+
   it("is read as it was written", () => {
     expect(read(captureOf(PACKETS))).toEqual(PACKETS)
   })

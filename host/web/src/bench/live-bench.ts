@@ -11,7 +11,8 @@ export const LIVE_PATH = "live"
 
 export class LiveBench implements Bench {
   readonly kind = "live"
-  readonly title = "what virtio-msg commands and Linux guests do"
+  /** The newest session's. */
+  title = "what virtio-msg commands and Linux guests do"
   readonly bus = undefined
   readonly cable = undefined
   readonly pace = undefined
@@ -51,6 +52,7 @@ export class LiveBench implements Bench {
     if (event.type === "session") {
       if (event.session <= this.#session) return // sent again after the connection broke
       this.#session = event.session
+      this.title = event.title
       this.gate.clear()
       this.#model.clear()
       this.#model.remark(event.title, "plain", 0)
