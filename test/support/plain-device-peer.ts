@@ -13,6 +13,8 @@ const POLL_MS = 5
 /** Whatever the device is, and a way to change its frames. */
 export interface PlainPeerOptions extends Omit<PlainDeviceOptions, "windowBytes"> {
   readonly out?: (frame: Uint8Array) => readonly Uint8Array[]
+  /** What a frame of the device takes; LATENCY_MS when absent. */
+  readonly latencyMs?: (frame: Uint8Array) => number
 }
 
 /** To be given to `PlainPort.open`. */
@@ -30,7 +32,7 @@ export function plainDevicePeer(clock: Clock, options: PlainPeerOptions) {
   let events: PlainEvents | undefined
   const device = new PlainDevice({ ...options, windowBytes: WINDOW_BYTES }, window, (frame) => {
     for (const each of options.out?.(frame) ?? [frame])
-      clock.schedule(LATENCY_MS, () => events?.onFrame(Uint8Array.from(each)))
+      clock.schedule(options.latencyMs?.(each) ?? LATENCY_MS, () => events?.onFrame(Uint8Array.from(each)))
   })
   const poll = () => {
     if (!events) return

@@ -21,6 +21,8 @@ const ANSWER_TIMEOUT_MS = 1000
 /** Slots that a GET_DEVICES response of 52 bytes can show, and how many such windows there may be. */
 const WINDOW_SLOTS = 304
 const MOST_WINDOWS = 300
+/** Less than this is nothing: times are no whole numbers, and what is left of one may be too little to be added. */
+const SHORTEST_WAIT_MS = 0.001
 const LOOK_EVERY_MS = 20
 /** The suite's tokens begin here: below are those of the package's own bus, on the same wire. */
 const FIRST_TOKEN = 0x4000
@@ -194,7 +196,7 @@ export class Conversation {
     this.port.await(true)
     try {
       while (!isDone()) {
-        if (leftMs <= 0) return false
+        if (leftMs < SHORTEST_WAIT_MS) return false
         const startMs = clock.now()
         await this.#nextFrame(Math.min(LOOK_EVERY_MS, leftMs))
         leftMs -= Math.min(LOOK_EVERY_MS, clock.now() - startMs)
@@ -220,7 +222,7 @@ export class Conversation {
 }
 
 /** Whether `frame` answers `request`, tokens aside. */
-function isResponseTo(frame: Uint8Array, request: Uint8Array): boolean {
+export function isResponseTo(frame: Uint8Array, request: Uint8Array): boolean {
   return (
     frame.length >= HEADER_SIZE &&
     frame[1] === request[1] &&

@@ -1,5 +1,6 @@
 // The frames that the suite sends: well-formed ones by the protocol's encoders, and others byte by byte.
 
+import { getU16 } from "../../../shared-protocol/src/bytes.js"
 import { encodeGetDevicesRequest, encodePingRequest } from "../../../shared-protocol/src/messages/bus.js"
 import {
   encodeGetConfigRequest,
@@ -46,6 +47,12 @@ export function changed(frame: Uint8Array, offset: number, ...bytes: number[]): 
 /** `frame` with bytes behind its msg_size, as a bus may add them. */
 export function padded(frame: Uint8Array, ...bytes: number[]): Uint8Array {
   return Uint8Array.of(...frame, ...bytes)
+}
+
+/** A message's bytes without padding behind them: what its header says, where that can be. */
+export function messageSize(frame: Uint8Array): number {
+  const size = frame.length >= HEADER_SIZE ? getU16(frame, 6) : 0
+  return size >= HEADER_SIZE && size <= frame.length ? size : frame.length
 }
 
 function encoded(encode: (frame: Uint8Array) => number): Uint8Array {

@@ -86,13 +86,9 @@ export const DRIVER_MUTANTS: readonly DriverMutant[] = [
     fault: sending(ids.GET_VQUEUE, (frame) => [Uint8Array.of(...frame, 7)]),
   },
   {
-    rows: ["D1"],
-    what: "pads messages beyond what the bus carries",
-    fault: sending(ids.GET_VQUEUE, (frame) => {
-      const long = new Uint8Array(300)
-      long.set(frame)
-      return [long]
-    }),
+    rows: ["D1", "D15"],
+    what: "makes messages larger than the bus carries",
+    fault: sending(ids.GET_VQUEUE, (frame) => [resized(frame, 300)]),
   },
   {
     rows: ["D16"],
@@ -255,7 +251,7 @@ export const DRIVER_MUTANTS: readonly DriverMutant[] = [
     }),
   },
   {
-    rows: ["B34", "D30", "D58"],
+    rows: ["D30", "D58"],
     what: "notifies a queue that was never configured",
     fault: sending(ids.EVENT_AVAIL, (frame) => {
       const other = Uint8Array.from(frame)

@@ -61,8 +61,11 @@ export const BUS_NOTIFICATION_ROWS: readonly Row[] = [
     async device(bench) {
       bench.needNotifications()
       const { queue, workload } = await bench.start()
+      const start = bench.conversation.mark()
       queue.submit(workload.request(0))
       if (!(await queue.completed(1))) blocked("The device does not complete the request.")
+      // that completion's own event, which may be late
+      await bench.conversation.waitUntil(() => usedEvents(bench, start) > 0)
       await bench.conversation.waitUntil(() => false, LATE_EVENT_MS)
       // a wakeup that announces nothing new, and rest: neither completes anything
       const mark = bench.conversation.mark()

@@ -13,6 +13,7 @@ import { GET_DEVICE_INFO, GET_SHM } from "../../../../shared-protocol/src/messag
 import type { DeviceBench } from "../device-bench.js"
 import type { BusParameters } from "../device-port.js"
 import * as frames from "../frames.js"
+import { messageSize } from "../frames.js"
 import { expect, hex, type Row, skip } from "../row.js"
 
 const ADVERTISING = "Advertising Bus Parameters"
@@ -124,8 +125,8 @@ export const BUS_PARAMETER_ROWS: readonly Row[] = [
       const [limit, former] = [run.bus.parameters.maxMessageSize, change.before.maxMessageSize]
       for (const { frame } of later)
         expect(
-          frame.length <= limit || frame.length > former,
-          `A message of ${frame.length} bytes follows; the bus carries ${limit} now.`,
+          messageSize(frame) <= limit || messageSize(frame) > former,
+          `A message of ${messageSize(frame)} bytes follows; the bus carries ${limit} now.`,
         )
       for (const { devNum } of devices) {
         const first = later.find(({ frame }) => isCoreRequest(frame) && getU16(frame, 2) === devNum)

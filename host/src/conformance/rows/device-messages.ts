@@ -9,6 +9,7 @@ import {
   TYPE_RESPONSE,
 } from "../../../../shared-protocol/src/messages/header.js"
 import { STATUS_ACKNOWLEDGE, STATUS_DRIVER } from "../../../../shared-protocol/src/messages/status.js"
+import { isResponseTo } from "../conversation.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
 import { blocked, expect, hex, type Row } from "../row.js"
@@ -220,9 +221,13 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
     ]
     for (const request of requests) {
       const token = bench.conversation.takeToken()
-      const answers = await bench.conversation.answersTo([
-        frames.changed(request, 4, token & 0xff, token >> 8),
-      ])
+      const mark = bench.conversation.mark()
+      // the bus may bring responses in another order: what is behind it may come before
+      await bench.conversation.ask(request, token)
+      const sentinels = await bench.conversation.sentinel()
+      const answers = bench.conversation
+        .since(mark)
+        .filter((frame) => isResponseTo(frame, request) && !sentinels.includes(frame))
       expect(answers.length === 1, `Request ${hex(request[1] as number)} got ${answers.length} responses.`)
     }
   }),

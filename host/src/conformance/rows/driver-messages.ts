@@ -6,6 +6,7 @@ import { HEADER_SIZE, TYPE_BUS } from "../../../../shared-protocol/src/messages/
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
 import { type DriverRun, type DriverRuns, word } from "../driver/driver-runs.js"
 import type { ScriptedDevice } from "../driver/scripted-device.js"
+import { messageSize } from "../frames.js"
 import { blocked, expect, hex, type Row, skip } from "../row.js"
 
 type Check = (runs: DriverRuns) => Promise<void>
@@ -78,8 +79,8 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
       for (const run of await runs.all())
         for (const [at, { direction, frame }] of run.transcript.entries())
           expect(
-            direction === "out" || frame.length <= run.bus.maxMessageSizeAt(at),
-            `Message ${hex(frame[1] ?? 0)} has ${frame.length} bytes; the bus carries ${run.bus.maxMessageSizeAt(at)}.`,
+            direction === "out" || messageSize(frame) <= run.bus.maxMessageSizeAt(at),
+            `Message ${hex(frame[1] ?? 0)} has ${messageSize(frame)} bytes; the bus carries ${run.bus.maxMessageSizeAt(at)}.`,
           )
     },
     { isPassive: true },

@@ -79,8 +79,10 @@ async function scan(bench: DeviceBench): Promise<{ present: number[]; absent: nu
   const { queue } = await bench.start({ queueSize: 64 })
   const present: number[] = []
   const absent: number[] = []
-  for (let first = FIRST_ADDRESS; first <= LAST_ADDRESS; first += 28) {
-    const addresses = Array.from({ length: 28 }, (_, n) => first + n).filter(
+  // as many at once as the smallest queue takes: a zero-length request has two descriptors
+  const most = Math.min(28, Math.max(1, queue.size >> 1))
+  for (let first = FIRST_ADDRESS; first <= LAST_ADDRESS; first += most) {
+    const addresses = Array.from({ length: most }, (_, n) => first + n).filter(
       (address) => address <= LAST_ADDRESS,
     )
     const answers = await transfer(queue, ...addresses.map((address) => ({ address })))
