@@ -1,5 +1,4 @@
-// All four devices of the simulated firmware, as bytecode in the VM: GPIO, entropy, the console's shell, hot-plug,
-// and that no stream starves I2C.
+// The devices of the simulated firmware, as bytecode in the VM: GPIO, the console's shell, hot-plug.
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { ConsoleShell } from "../../host/src/driver/console-shell.js"
@@ -100,38 +99,6 @@ describe("GPIO", () => {
     await firmware.run(pressed)
     expect(seen).toEqual(["rising", "falling"])
     await firmware.run(watch.close())
-  })
-})
-
-describe("entropy", () => {
-  it("looks random: bits, bytes, runs and neighbours of 20,000 bytes, and never the same twice", async () => {
-    const rng = await firmware.run(firmware.board.rng())
-    const bytes = await firmware.run(rng.read(20_000))
-    const bits = bytes.length * 8
-    const ones = bytes.reduce((sum, byte) => sum + byte.toString(2).replaceAll("0", "").length, 0)
-    // six standard deviations: a sound source fails this once in 500 million runs
-    expect(Math.abs(ones - bits / 2)).toBeLessThan(6 * Math.sqrt(bits / 4))
-    const counts = new Array<number>(256).fill(0)
-    for (const byte of bytes) counts[byte] = (counts[byte] ?? 0) + 1
-    const expected = bytes.length / 256
-    const chiSquare = counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0)
-    expect(Math.abs(chiSquare - 255)).toBeLessThan(6 * Math.sqrt(2 * 255))
-    const mean = bytes.reduce((sum, byte) => sum + byte, 0) / bytes.length
-    let product = 0
-    for (let at = 1; at < bytes.length; at++)
-      product += ((bytes[at] ?? 0) - mean) * ((bytes[at - 1] ?? 0) - mean)
-    const variance = (256 ** 2 - 1) / 12
-    expect(Math.abs(product / (variance * Math.sqrt(bytes.length)))).toBeLessThan(6)
-    const blocks = new Set<string>()
-    for (let at = 0; at < bytes.length; at += 16) blocks.add(bytes.subarray(at, at + 16).toString())
-    expect(blocks.size).toBe(bytes.length / 16)
-  })
-
-  it("is what the machine's randomness makes of it, not a row that every boot repeats", async () => {
-    const first = await firmware.run((await firmware.run(firmware.board.rng())).read(32))
-    await firmware.stop()
-    firmware = await SimulatedFirmware.boot()
-    expect(await firmware.run((await firmware.run(firmware.board.rng())).read(32))).not.toEqual(first)
   })
 })
 
@@ -295,76 +262,5 @@ describe("hot-plug", () => {
     expect(events).toEqual([])
     await firmware.clock.advance(500)
     expect(events).toEqual([4])
-  })
-})
-
-describe("fairness under the throttle", () => {
-  /** The virtual milliseconds of register reads, one after another. */
-  async function latencies(count: number): Promise<number[]> {
-    const i2c = await firmware.run(firmware.board.i2c())
-    const took: number[] = []
-    for (let at = 0; at < count; at++) {
-      const before = firmware.clock.now()
-      await firmware.run(i2c.readByte(0x54, 14))
-      took.push(firmware.clock.now() - before)
-    }
-    return took
-  }
-
-  const worst = (values: number[]) => Math.max(...values)
-
-  it("I2C is served within three packets' time during a console flood, an entropy stream and a GPIO storm", async () => {
-    const quiet = await latencies(50)
-    const port = await firmware.run(firmware.board.console())
-    await firmware.run(port.write(new TextEncoder().encode("flood 100000\n")))
-    let consoleBytes = 0
-    const drain = (async () => {
-      for await (const bytes of port) consoleBytes += bytes.length
-    })()
-    const rng = await firmware.run(firmware.board.rng())
-    let randomBytes = 0
-    const pour = (async () => {
-      for await (const bytes of rng.stream(1_000_000)) randomBytes += bytes.length
-    })()
-    const chip = await firmware.run(firmware.board.gpio())
-    const watch = await firmware.run(chip.watch(["CLOCK"]))
-    let edges = 0
-    const follow = (async () => {
-      for await (const _ of watch) edges++
-    })()
-    for (const stream of [drain, pour, follow]) stream.catch(() => {})
-    const before = firmware.clock.now()
-    const loaded = await latencies(150)
-    const seconds = (firmware.clock.now() - before) / 1000
-    console.info(
-      `I2C register reads: ${worst(quiet).toFixed(0)} ms at worst when quiet, ${worst(loaded).toFixed(0)} ms under load ` +
-        `(${(150 / seconds).toFixed(0)}/s), beside ${(consoleBytes / seconds).toFixed(0)} B/s of console, ` +
-        `${(randomBytes / seconds).toFixed(0)} B/s of entropy and ${edges} edges in ${seconds.toFixed(1)} s`,
-    )
-    expect(worst(loaded)).toBeLessThan(worst(quiet) + 3 * 20)
-    expect(consoleBytes / seconds).toBeGreaterThan(1000)
-    expect(randomBytes / seconds).toBeGreaterThan(1000)
-    expect(edges).toBeGreaterThan(seconds)
-  })
-
-  it("a GPIO storm on every line does not hold I2C up, and I2C does not hold GPIO up", async () => {
-    const quiet = await latencies(50)
-    const shell = await openShell()
-    for (const line of [5, 6]) await firmware.run(shell.run(`pattern ${line} 01 10`))
-    const chip = await firmware.run(firmware.board.gpio())
-    const watch = await firmware.run(chip.watch([5, 6], { edges: "rising" }))
-    let edges = 0
-    const follow = (async () => {
-      for await (const _ of watch) edges++
-    })()
-    follow.catch(() => {})
-    const before = firmware.clock.now()
-    const loaded = await latencies(100)
-    const seconds = (firmware.clock.now() - before) / 1000
-    console.info(
-      `${(edges / seconds).toFixed(0)} edges/s beside ${(100 / seconds).toFixed(0)} register reads/s`,
-    )
-    expect(worst(loaded)).toBeLessThan(worst(quiet) + 2 * 20)
-    expect(edges / seconds).toBeGreaterThan(20)
   })
 })

@@ -25,11 +25,14 @@ export class SimulatedFirmware {
     machine.onPanic.on((code) => this.panics.push(code))
   }
 
-  /** Boots `program`, the simulated build when absent, with random bytes that are the same in every run. */
-  static async boot(program: Uint8Array = readFirmware("simulated")): Promise<SimulatedFirmware> {
+  /** Boots `program`, the simulated build when absent; the chip's random bytes are Node's unless given. */
+  static async boot(
+    program: Uint8Array = readFirmware("simulated"),
+    randomBytes?: (length: number) => Uint8Array,
+  ): Promise<SimulatedFirmware> {
     const clock = new VirtualClock(1000)
     const trace = new Trace()
-    const machine = new VirtualMachine({ program, clock })
+    const machine = new VirtualMachine({ program, clock, ...(randomBytes ? { randomBytes } : {}) })
     const link = new JacdacLink(new VmPort(machine), clock)
     const board = new OpenedBus(await clock.run(Bus.open(link, { clock, trace })))
     return new SimulatedFirmware(clock, machine, board, trace)
