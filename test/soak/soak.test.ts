@@ -24,6 +24,7 @@ describe(`${REQUESTS} calls (seed ${SEED})`, { timeout: 60_000 }, () => {
         falseDenials: 0,
         failures: {},
       })
+      expect(Math.min(result.wraps.out, result.wraps.in)).toBeGreaterThan(5)
       // the faults were there
       expect(result.bitsFlipped).toBeGreaterThan(20)
       expect(result.framesLost).toBeGreaterThanOrEqual(percent * 50)

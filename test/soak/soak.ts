@@ -5,6 +5,7 @@ import type { VirtualClock } from "../../host/src/clock.js"
 import type { I2cAdapter } from "../../host/src/driver/i2c-adapter.js"
 import { VirtioMsgError } from "../../host/src/errors.js"
 import type { OpenedBus } from "../../host/src/open-bus.js"
+import { PACKET_DATA } from "../../shared-protocol/src/mailbox/packet.js"
 import type { Faults } from "../faults/faults.js"
 import { NO_FAULTS } from "../faults/faults.js"
 import type { FaultyStream } from "../faults/faulty-stream.js"
@@ -22,6 +23,8 @@ export interface SoakOptions {
   readonly seed: number
   readonly requests: number
   readonly faults: Faults
+  /** Calls that are made at once, at the most; 24 when absent. Fewer make more packets of as many calls. */
+  readonly mostAtOnce?: number
   /** Called now and then with how many requests are done. */
   readonly onProgress?: (done: number) => void
 }
@@ -58,6 +61,8 @@ export interface SoakResult {
   readonly packetsResent: number
   readonly framesLost: number
   readonly bitsFlipped: number
+  /** How often sequence numbers came round from 255 to 0 in one epoch, towards the device and back. */
+  readonly wraps: { readonly out: number; readonly in: number }
 }
 
 /** A call that takes longer is lost: every call must end within 3 s, and a batch waits for at most a few. */
@@ -81,9 +86,10 @@ export async function soak(rig: SoakRig, options: SoakOptions): Promise<SoakResu
   const startMs = clock.now()
   let heapAtStart = 0
   rig.stream.setFaults(options.faults)
+  const wraps = countWraps(bus)
 
   while (done < options.requests) {
-    const size = Math.min(wholeNumber(random, 1, MAX_BATCH), options.requests - done)
+    const size = Math.min(wholeNumber(random, 1, options.mostAtOnce ?? MAX_BATCH), options.requests - done)
     const calls = Array.from({ length: size }, (_, at) => call(i2c, bus, done + at, random))
     const outcomes = await endOf(clock, calls)
     if (!outcomes) lost += size
@@ -124,7 +130,22 @@ export async function soak(rig: SoakRig, options: SoakOptions): Promise<SoakResu
     packetsResent: mailbox.resentCount,
     framesLost: sum("lost"),
     bitsFlipped: sum("flippedBits"),
+    wraps,
   }
+}
+
+/** Counts from now on. */
+function countWraps(bus: OpenedBus): { out: number; in: number } {
+  const wraps = { out: 0, in: 0 }
+  const last = { out: 0, in: 0 }
+  bus.bus.trace.onPacket.on((direction, packet) => {
+    const [flags = 0, , , sequence = 0] = packet
+    // what is sent again, or comes late, is behind
+    if ((flags & PACKET_DATA) === 0 || ((sequence - last[direction]) & 0xff) >= 0x80) return
+    if (sequence < last[direction]) wraps[direction]++
+    last[direction] = sequence
+  })
+  return wraps
 }
 
 /** A call with number `id`: a ping now and then, else a transfer that the ledger enters. */
