@@ -3,6 +3,9 @@
 import { closeSync, openSync, writeSync } from "node:fs"
 import { VirtioMsgError } from "../errors.js"
 
+/** What crossed the link is in it: data of chips, keys that an EEPROM holds. */
+const OWNER_ONLY = 0o600
+
 export class ByteFile {
   readonly #path: string
   readonly #file: number
@@ -13,7 +16,7 @@ export class ByteFile {
   constructor(path: string) {
     this.#path = path
     try {
-      this.#file = path === "-" ? process.stdout.fd : openSync(path, "w")
+      this.#file = path === "-" ? process.stdout.fd : openSync(path, "w", OWNER_ONLY)
     } catch (error) {
       throw new VirtioMsgError("INVALID_ARGUMENT", `Cannot write the trace: ${reasonOf(error)}.`, {
         hint: "Choose another file.",

@@ -2,7 +2,6 @@
 // capture to whoever connects, beginning with what a late observer has to know.
 
 import { chmodSync, lstatSync, mkdirSync, readdirSync } from "node:fs"
-import { rm } from "node:fs/promises"
 import net from "node:net"
 import os from "node:os"
 import path from "node:path"
@@ -10,6 +9,7 @@ import { VirtioMsgError } from "../errors.js"
 import { capture } from "../trace/capture.js"
 import type { Trace } from "../trace/trace.js"
 import { TraceObserver } from "../trace/trace-observer.js"
+import { ownersOnly, removeStaleSocket } from "./private-socket.js"
 
 /** A reader that falls so far behind is let go: it must not fill our memory. */
 const MOST_BUFFERED = 16 * 1024 * 1024
@@ -63,10 +63,10 @@ export async function offerTrace(trace: Trace, offer: TraceOffer): Promise<Offer
       end()
     })
   })
-  await rm(socketPath, { force: true }) // a process of the same number has left it
+  await removeStaleSocket(socketPath) // a process of the same number has left it
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(cannotOffer(socketPath, error)))
-    server.listen(socketPath, resolve)
+    ownersOnly(() => server.listen(socketPath, resolve))
   })
   chmodSync(socketPath, 0o600)
   return {
@@ -81,13 +81,17 @@ export async function offerTrace(trace: Trace, offer: TraceOffer): Promise<Offer
   }
 }
 
-/** The processes that can be traced now, by name. Sockets that nobody listens on are removed. */
+/**
+ * The processes that can be traced now, by name: none in a folder that others may write to. Sockets that nobody listens
+ * on are removed.
+ */
 export async function offeredTraces(folder = traceFolder()): Promise<{ name: string; path: string }[]> {
   const found: { name: string; path: string }[] = []
+  if (!isPrivate(folder)) return found
   for (const file of socketsIn(folder)) {
     const socketPath = path.join(folder, file)
     if (await isAlive(socketPath)) found.push({ name: file.slice(0, -".sock".length), path: socketPath })
-    else await rm(socketPath, { force: true })
+    else await removeStaleSocket(socketPath)
   }
   return found.sort((a, b) => a.name.localeCompare(b.name))
 }
@@ -112,13 +116,18 @@ export async function connectTrace(socketPath: string): Promise<net.Socket> {
 function prepareFolder(folder: string): string {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    const { uid, mode } = lstatSync(folder)
-    if (process.getuid && (uid !== process.getuid() || mode & 0o077))
-      throw new Error("it belongs to others, or they may enter it")
+    if (!isPrivate(folder)) throw new Error("it belongs to others, or they may enter it")
     return folder
   } catch (error) {
     throw cannotOffer(folder, error)
   }
+}
+
+/** Whether a folder is there that nobody else may enter; on Windows there is no such question. */
+function isPrivate(folder: string): boolean {
+  const found = lstatSync(folder, { throwIfNoEntry: false })
+  if (!found?.isDirectory()) return false
+  return !process.getuid || (found.uid === process.getuid() && (found.mode & 0o077) === 0)
 }
 
 function cannotOffer(where: string, error: unknown): VirtioMsgError {
