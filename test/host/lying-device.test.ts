@@ -8,7 +8,7 @@ import { OpenedBus } from "../../host/src/opened-bus.js"
 import { VIRTIO_ID_I2C } from "../../shared-protocol/src/device/i2c.js"
 import { VIRTIO_ID_RNG } from "../../shared-protocol/src/device/rng.js"
 import { RECORD_MESSAGE } from "../../shared-protocol/src/mailbox/packet.js"
-import { GET_DEVICE_INFO, SET_DEVICE_STATUS } from "../../shared-protocol/src/messages/ids.js"
+import { GET_DEVICE_INFO, GET_VQUEUE, SET_DEVICE_STATUS } from "../../shared-protocol/src/messages/ids.js"
 import { MemoryLink } from "../support/memory-link.js"
 
 const DEVICE_ID = 8
@@ -43,6 +43,28 @@ describe("a device that lies once", () => {
     const i2c = await clock.run(bus.i2c())
     expect(i2c.device.info?.deviceId).toBe(VIRTIO_ID_I2C)
     expect(await clock.run(i2c.readByte(0x54, 14))).toBe(0x66)
+  })
+
+  it("about the size of its queue is asked again when a transfer does not fit it", async () => {
+    const clock = new VirtualClock(1000)
+    let isLying = true
+    const tamper = (frame: Uint8Array): Uint8Array => {
+      if (frame[0] !== 1 || frame[1] !== GET_VQUEUE || !isLying) return frame
+      const copy = Uint8Array.from(frame)
+      new DataView(copy.buffer).setUint32(12, 4, true)
+      return copy
+    }
+    const bus = new OpenedBus(await clock.run(Bus.open(new MemoryLink(clock, { tamper }), { clock })))
+    const i2c = await clock.run(bus.i2c())
+    expect(await clock.run(i2c.probe(0x54))).toBe(true) // one message fits
+    isLying = false
+    await expect(clock.run(i2c.readByte(0x54, 14))).rejects.toMatchObject({
+      code: "DEVICE_FAILED",
+      message: "A transfer of 2 messages does not fit the device's queue, which has room for 1.",
+      maybeExecuted: false,
+    })
+    expect(await clock.run(i2c.readByte(0x54, 14))).toBe(0x66)
+    await bus.close()
   })
 
   it("about its features is asked again when it could not be initialised", async () => {

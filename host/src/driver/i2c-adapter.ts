@@ -253,6 +253,10 @@ export class I2cAdapter extends Driver {
     if (!reservations) {
       if (this.#inFlight.size > 0) return false
       this.#waiting.shift()
+      if (group.length > slots.count) {
+        this.#refuseForQueue(group, slots.count)
+        return false
+      }
       const error = new VirtioMsgError(
         "INVALID_ARGUMENT",
         `A transfer of ${group.length} messages does not fit the window: its longest free run is ${slots.longestBuffer} bytes.`,
@@ -268,6 +272,20 @@ export class I2cAdapter extends Driver {
       this.device.bus.session.await()
     }
     return true
+  }
+
+  /**
+   * No such transfer can ever be offered. What the device said of its queue may have been a lie: the next call
+   * initialises it again, and asks again.
+   */
+  #refuseForQueue(group: Call[], most: number): void {
+    const error = new VirtioMsgError(
+      "DEVICE_FAILED",
+      `A transfer of ${group.length} messages does not fit the device's queue, which has room for ${most}.`,
+      { hint: "Use transfers of fewer messages. A register read is one of two." },
+    )
+    for (const call of group) call.reject(error)
+    this.device.fail(error)
   }
 
   /** Completes what the device gave back. */
