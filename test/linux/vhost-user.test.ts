@@ -1,84 +1,34 @@
 // The vhost-user backend, against a front end that does what the test says: the protocol, memory, doorbells,
-// both ways of connecting, and a peer that breaks the rules or goes away at any moment.
+// both ways of connecting, and a peer that goes away at any moment.
 
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { statSync, writeFileSync } from "node:fs"
 import { afterEach, describe, expect, it } from "vitest"
-import { systemClock, VirtualClock } from "../../host/src/clock.js"
-import type { VirtioMsgError } from "../../host/src/errors.js"
-import { VhostUserBackend, type VhostUserBackendOptions } from "../../host/src/node/vhost-user/backend.js"
-import type { Chain, VhostUserDevice } from "../../host/src/node/vhost-user/device.js"
+import { systemClock } from "../../host/src/clock.js"
 import { loadLibc } from "../../host/src/node/vhost-user/libc.js"
 import {
   decodeNumber,
   encodeConfig,
-  encodeNumber,
   encodeVringState,
   REQUEST,
 } from "../../host/src/node/vhost-user/messages.js"
 import { VhostUserSession } from "../../host/src/node/vhost-user/session.js"
-import { FrontEnd, memoryTable, until } from "./front-end.js"
+import { FrontEnd, until } from "./front-end.js"
 import { GUEST_BASE, MEMORY_LENGTH } from "./guest-ring.js"
 import { skipReason } from "./requirements.js"
+import {
+  cleanUp,
+  cleanUpAll,
+  connect,
+  newBackend,
+  newPath,
+  openDescriptors,
+  TestDevice,
+} from "./vhost-user-rig.js"
 
 const skip = await skipReason({ koffi: true })
 
-/** Keeps what it gets until the test completes it. */
-class TestDevice implements VhostUserDevice {
-  readonly name = "test"
-  readonly queueCount = 1
-  readonly features = 1n
-  readonly maxReadableLength = 256
-  readonly config = Uint8Array.of(1, 2, 3, 4)
-  readonly kicks: Chain[][] = []
-  resets = 0
-  handle(_queueIndex: number, chains: readonly Chain[]): void {
-    this.kicks.push([...chains])
-  }
-  writeConfig(offset: number, bytes: Uint8Array): boolean {
-    if (offset + bytes.length > this.config.length) return false
-    this.config.set(bytes, offset)
-    return true
-  }
-  reset(): void {
-    this.resets++
-  }
-}
-
 describe.skipIf(skip)(`vhost-user backend${skip ? ` (skipped: ${skip})` : ""}`, () => {
-  const cleanUp: (() => void)[] = []
-  afterEach(() => {
-    for (const undo of cleanUp.splice(0).reverse()) undo()
-  })
-
-  function newPath(): string {
-    const folder = mkdtempSync(join(tmpdir(), "vu-"))
-    cleanUp.push(() => rmSync(folder, { recursive: true }))
-    return join(folder, "s")
-  }
-
-  async function newBackend(path: string, more: Partial<VhostUserBackendOptions> = {}) {
-    const device = new TestDevice()
-    const backend = new VhostUserBackend({ socketPath: path, device, ...more })
-    const errors: VirtioMsgError[] = []
-    backend.onError.on((error) => errors.push(error))
-    cleanUp.push(() => backend.close())
-    await backend.start()
-    return { backend, device, errors }
-  }
-
-  /** A front end on a socket of its own, and a backend that connected to it. */
-  async function connect(more: Partial<VhostUserBackendOptions> = {}) {
-    const path = newPath()
-    const libc = await loadLibc()
-    const listener = libc.listen(path)
-    cleanUp.push(() => libc.close(listener))
-    const made = await newBackend(path, more)
-    const frontEnd = await FrontEnd.accept(listener)
-    cleanUp.push(() => frontEnd.close())
-    return { ...made, frontEnd, listener, libc, path }
-  }
+  afterEach(cleanUpAll)
 
   it("negotiates features, queues and the configuration space", async () => {
     const { frontEnd } = await connect()
@@ -210,89 +160,6 @@ describe.skipIf(skip)(`vhost-user backend${skip ? ` (skipped: ${skip})` : ""}`, 
     await until(() => device.kicks.length === 1)
   })
 
-  const violations: Record<string, { reason: RegExp; send(frontEnd: FrontEnd): void }> = {
-    "a message of another version": { reason: /version 2/, send: (f) => f.send(1, new Uint8Array(0), [], 2) },
-    "a message that is too long": {
-      reason: /payload of 4294967295 bytes/,
-      send: (f) => f.sendRaw(Uint8Array.of(1, 0, 0, 0, 1, 0, 0, 0, 255, 255, 255, 255)),
-    },
-    "a payload of the wrong size": {
-      reason: /SET_VRING_NUM with a payload of 7 bytes/,
-      send: (f) => f.send(REQUEST.SET_VRING_NUM, new Uint8Array(7)),
-    },
-    "a queue that does not exist": {
-      reason: /SET_VRING_BASE with queue 1,/,
-      send: (f) => f.send(REQUEST.SET_VRING_BASE, encodeVringState({ index: 1, value: 0 })),
-    },
-    "a kick that is no eventfd": {
-      reason: /SET_VRING_KICK with no eventfd/,
-      send: (f) => f.send(REQUEST.SET_VRING_KICK, encodeNumber(0n), [f.memoryFile]),
-    },
-    "a kick before everything else": {
-      reason: /SET_VRING_KICK with no address/,
-      send: (f) => f.send(REQUEST.SET_VRING_KICK, encodeNumber(0n), [f.kick]),
-    },
-    "a kick to be polled for": {
-      reason: /polling is not offered/,
-      send: (f) => f.send(REQUEST.SET_VRING_KICK, encodeNumber(256n)),
-    },
-    "more regions than descriptors": {
-      reason: /1 file descriptors for 2 regions/,
-      send: (f) => f.send(REQUEST.SET_MEM_TABLE, memoryTable([{}, {}]), [f.memoryFile]),
-    },
-    "a region longer than its file": {
-      reason: /its file has 262144/,
-      send: (f) => f.send(REQUEST.SET_MEM_TABLE, memoryTable([{ size: 0x10_0000n }]), [f.memoryFile]),
-    },
-    "a region behind its file": {
-      reason: /at 1844674407370954\d+, but/,
-      send: (f) =>
-        f.send(REQUEST.SET_MEM_TABLE, memoryTable([{ offset: 0xffff_ffff_ffff_f000n }]), [f.memoryFile]),
-    },
-    "a region above 4 GiB": {
-      reason: /at most 4 GiB/,
-      send: (f) => f.send(REQUEST.SET_MEM_TABLE, memoryTable([{ size: 1n << 33n }]), [f.memoryFile]),
-    },
-    "a region that is no file": {
-      reason: /without a file/,
-      send: (f) => f.send(REQUEST.SET_MEM_TABLE, memoryTable([{}]), [f.kick]),
-    },
-    "a ring outside the memory": {
-      reason: /SET_VRING_KICK with a queue outside/,
-      send: (f) => {
-        f.send(REQUEST.SET_MEM_TABLE, memoryTable([{ uva: 0n }]), [f.memoryFile])
-        f.send(REQUEST.SET_VRING_NUM, encodeVringState({ index: 0, value: 8 }))
-        f.send(REQUEST.SET_VRING_ADDR, f.addressPayload())
-        f.send(REQUEST.SET_VRING_KICK, encodeNumber(0n), [f.kick])
-      },
-    },
-    "a memory table that takes a running ring away": {
-      reason: /leaves a queue outside/,
-      send: (f) => f.send(REQUEST.SET_MEM_TABLE, memoryTable([{ uva: 0n }]), [f.memoryFile]),
-    },
-    "more descriptors than a message may have": {
-      reason: /more file descriptors than/,
-      send: (f) => f.send(REQUEST.SET_MEM_TABLE, memoryTable([{}]), new Array(40).fill(f.memoryFile)),
-    },
-  }
-  for (const [what, { reason, send }] of Object.entries(violations))
-    it(`hangs up on ${what}, with one error, and leaves no descriptor open`, async () => {
-      const clock = new VirtualClock() // it does not come back before its descriptors are counted
-      const { frontEnd, backend, errors, listener } = await connect({ clock })
-      if (what.includes("running")) await frontEnd.startQueue()
-      const before = openDescriptors()
-      send(frontEnd)
-      await until(() => frontEnd.isClosed)
-      expect(errors.map((error) => error.code)).toEqual(["PROTOCOL"])
-      expect(errors[0]?.message).toMatch(reason)
-      expect(backend.isConnected).toBe(false)
-      expect(openDescriptors()).toBeLessThanOrEqual(before - 1)
-      await clock.advance(100)
-      const again = await FrontEnd.accept(listener)
-      cleanUp.push(() => again.close())
-      await again.startQueue()
-    })
-
   it("comes back when the front end starts again, and goes on at its base", async () => {
     const { frontEnd, device, listener, backend } = await connect()
     await frontEnd.startQueue()
@@ -393,8 +260,4 @@ describe.skipIf(skip)(`vhost-user backend${skip ? ` (skipped: ${skip})` : ""}`, 
     for (const undo of cleanUp.splice(0).reverse()) undo()
     expect(openDescriptors()).toBe(before)
   })
-
-  function openDescriptors(): number {
-    return readdirSync("/proc/self/fd").length
-  }
 })
