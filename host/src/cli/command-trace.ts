@@ -145,8 +145,9 @@ function onlyOne(offered: readonly { name: string; path: string }[]): { name: st
 
 async function readCapture(stream: Readable, name: string, options: TraceOptions, show: Show): Promise<void> {
   const observer = new TraceObserver()
-  const reader = new PcapngReader(({ timeMs, direction, bytes }: CapturedPacket) =>
-    show(observer.observe(timeMs, direction, bytes)),
+  const reader = new PcapngReader(
+    ({ timeMs, direction, bytes }: CapturedPacket) => show(observer.observe(timeMs, direction, bytes)),
+    show,
   )
   const copy = options.write === undefined ? undefined : await openCopy(options.write)
   try {

@@ -1,7 +1,7 @@
 // Makes a capture of a trace: every packet as pcapng, with comments where something is remarkable. The bytes go
 // wherever the caller writes them: a file, a pipe to Wireshark, a socket, a download.
 
-import { encodeCapturedPacket, encodeCaptureHeader } from "./pcapng-writer.js"
+import { encodeCapturedPacket, encodeCaptureHeader, encodeLinkState } from "./pcapng-writer.js"
 import { snapshotPackets } from "./snapshot.js"
 import type { Direction, Trace } from "./trace.js"
 import type { PacketEvent } from "./trace-event.js"
@@ -39,8 +39,10 @@ export function capture(trace: Trace, options: CaptureOptions): () => void {
   if (options.known) for (const { direction, bytes } of snapshotPackets(options.known)) add(direction, bytes)
   const offs = [
     trace.onPacket.on(add),
-    // there is no packet to hang it on yet: the next one tells
-    trace.onState.on((state, text) => pending.push(`link ${state}: ${text}`)),
+    trace.onState.on((state, text) => {
+      options.write(encodeLinkState({ timeMs: trace.clock.now() + options.epochOffsetMs, state, text }))
+      pending.push(`link ${state}: ${text}`) // Wireshark shows comments of packets: the next one tells it, too
+    }),
   ]
   return () => {
     for (const off of offs) off()

@@ -3,9 +3,11 @@
 import { VirtioMsgError } from "../errors.js"
 import { type CapturedPacket, LINKTYPE_USER0 } from "./pcapng-writer.js"
 import type { Direction } from "./trace.js"
+import type { LinkState, StateEvent } from "./trace-event.js"
 
 const BLOCK_SECTION = 0x0a0d0d0a
 const BLOCK_INTERFACE = 1
+const BLOCK_STATISTICS = 5
 const BLOCK_PACKET = 6
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d
 const OPTION_COMMENT = 1
@@ -26,14 +28,19 @@ interface Interface {
 
 export class PcapngReader {
   readonly #onPacket: (packet: CapturedPacket) => void
+  readonly #onState: (event: StateEvent) => void
   #pending = new Uint8Array(0)
   #isLittleEndian = true
   #hasSection = false
   #interfaces: Interface[] = []
 
-  /** `onPacket` is called with every packet of link type USER0; those of other link types are skipped. */
-  constructor(onPacket: (packet: CapturedPacket) => void) {
+  /**
+   * `onPacket` is called with every packet of link type USER0; those of other link types are skipped. `onState` is
+   * called with what became of the link, where the capture is ours.
+   */
+  constructor(onPacket: (packet: CapturedPacket) => void, onState: (event: StateEvent) => void = () => {}) {
     this.#onPacket = onPacket
+    this.#onState = onState
   }
 
   /** Takes the next piece. Throws INVALID_ARGUMENT when the bytes are no pcapng. */
@@ -87,6 +94,7 @@ export class PcapngReader {
       this.#interfaces = []
     } else if (type === BLOCK_INTERFACE && block.length >= 20) this.#takeInterface(view)
     else if (type === BLOCK_PACKET && block.length >= 32) this.#takePacket(view)
+    else if (type === BLOCK_STATISTICS && block.length >= 24) this.#takeStatistics(view)
   }
 
   #takeInterface(view: DataView): void {
@@ -107,16 +115,29 @@ export class PcapngReader {
     const source = this.#interfaces[view.getUint32(8, little)]
     const length = view.getUint32(20, little)
     if (!source || source.linkType !== LINKTYPE_USER0 || 28 + length > view.byteLength - 4) return
-    const ticks = view.getUint32(12, little) * 0x100000000 + view.getUint32(16, little)
     const options = this.#options(view, 28 + ((length + 3) & ~3))
     this.#onPacket({
-      timeMs: ticks / source.ticksPerMs,
+      timeMs: this.#timeMs(view, source),
       direction: this.#directionOf(source, options),
       bytes: new Uint8Array(view.buffer, view.byteOffset + 28, length).slice(),
-      comments: options
-        .filter(([code]) => code === OPTION_COMMENT)
-        .map(([, value]) => new TextDecoder().decode(value)),
+      comments: commentsIn(options),
     })
+  }
+
+  #takeStatistics(view: DataView): void {
+    const source = this.#interfaces[view.getUint32(8, this.#isLittleEndian)]
+    if (!source) return
+    for (const comment of commentsIn(this.#options(view, 20))) {
+      const [, state, text = ""] = /^link (up|lost|closed): (.*)$/s.exec(comment) ?? []
+      if (state)
+        this.#onState({ kind: "state", timeMs: this.#timeMs(view, source), state: state as LinkState, text })
+    }
+  }
+
+  /** The time stamp of a packet's block, or of one of statistics: both have it in the same place. */
+  #timeMs(view: DataView, { ticksPerMs }: Interface): number {
+    const little = this.#isLittleEndian
+    return (view.getUint32(12, little) * 0x100000000 + view.getUint32(16, little)) / ticksPerMs
   }
 
   /** The interface is the sender; a capture that was made otherwise has at least the direction. */
@@ -140,6 +161,12 @@ export class PcapngReader {
     }
     return options
   }
+}
+
+function commentsIn(options: readonly [code: number, value: Uint8Array][]): string[] {
+  return options
+    .filter(([code]) => code === OPTION_COMMENT)
+    .map(([, value]) => new TextDecoder().decode(value))
 }
 
 function notPcapng(why: string, magic: number | undefined): VirtioMsgError {

@@ -1,7 +1,9 @@
-// Writes pcapng blocks (draft-ietf-opsawg-pcapng): a section header, two interfaces, and one packet after another.
-// By hand, because no maintained library on npm writes pcapng, and these are three kinds of block.
+// Writes pcapng blocks (draft-ietf-opsawg-pcapng): a section header, two interfaces, one packet after another, and
+// between them what became of the link. By hand, because no maintained library on npm writes pcapng, and these are
+// four kinds of block.
 
 import type { Direction } from "./trace.js"
+import type { StateEvent } from "./trace-event.js"
 
 /** Link type USER0: Wireshark shows it by the dissector in host/wireshark. */
 export const LINKTYPE_USER0 = 147
@@ -14,6 +16,7 @@ export const INTERFACES = [
 
 const BLOCK_SECTION = 0x0a0d0d0a
 const BLOCK_INTERFACE = 1
+const BLOCK_STATISTICS = 5
 const BLOCK_PACKET = 6
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d
 
@@ -65,14 +68,12 @@ export interface CapturedPacket {
 export function encodeCapturedPacket({ timeMs, direction, bytes, comments }: CapturedPacket): Uint8Array {
   const body = new Uint8Array(20 + padded(bytes.length))
   const view = new DataView(body.buffer)
-  const time = BigInt(Math.round(timeMs * 1000))
   view.setUint32(
     0,
     INTERFACES.findIndex((candidate) => candidate.direction === direction),
     true,
   )
-  view.setUint32(4, Number(time >> 32n), true)
-  view.setUint32(8, Number(time & 0xffffffffn), true)
+  putTime(view, 4, timeMs)
   view.setUint32(12, bytes.length, true)
   view.setUint32(16, bytes.length, true)
   body.set(bytes, 20)
@@ -81,6 +82,23 @@ export function encodeCapturedPacket({ timeMs, direction, bytes, comments }: Cap
     [OPTION_PACKET_FLAGS, flags],
     ...comments.map((comment): Option => [OPTION_COMMENT, text(comment)]),
   ])
+}
+
+/**
+ * What became of the link, as statistics of the driver's interface with a comment, "link closed: ...": it stands where
+ * it happened, also when no packet follows that could have the comment.
+ */
+export function encodeLinkState({ timeMs, state, text: words }: Omit<StateEvent, "kind">): Uint8Array {
+  const body = new Uint8Array(12)
+  putTime(new DataView(body.buffer), 4, timeMs)
+  return block(BLOCK_STATISTICS, body, [[OPTION_COMMENT, text(`link ${state}: ${words}`)]])
+}
+
+/** A time stamp's two halves, the upper one first. */
+function putTime(view: DataView, at: number, timeMs: number): void {
+  const time = BigInt(Math.round(timeMs * 1000))
+  view.setUint32(at, Number(time >> 32n), true)
+  view.setUint32(at + 4, Number(time & 0xffffffffn), true)
 }
 
 function block(type: number, body: Uint8Array, options: readonly Option[]): Uint8Array {

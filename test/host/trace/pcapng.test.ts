@@ -186,6 +186,30 @@ describe("capturing a session", () => {
     )
   })
 
+  it("says that the link was closed, though no packet follows that could tell", async () => {
+    const { clock, trace, bus, i2c, link } = await openTraced()
+    const pieces: Uint8Array[] = []
+    capture(trace, { application: "test", epochOffsetMs: 1000, write: (piece) => pieces.push(piece) })
+    link.restart()
+    await clock.run(i2c.readBlock(CHIP, 14, 1).catch(() => undefined))
+    await clock.run(i2c.readBlock(CHIP, 14, 1))
+    const closedMs = clock.now()
+    trace.onState.emit("closed", "the cable\nwas pulled")
+    const states: unknown[] = []
+    const reader = new PcapngReader(
+      () => {},
+      (event) => states.push(event),
+    )
+    reader.push(Buffer.concat(pieces))
+    reader.end()
+    expect(states).toMatchObject([
+      { kind: "state", state: "lost", text: expect.stringContaining("started again") },
+      { kind: "state", state: "up", text: expect.stringMatching(/^memory on memory, epoch 0x/) },
+      { kind: "state", state: "closed", text: "the cable\nwas pulled", timeMs: closedMs + 1000 },
+    ])
+    await clock.run(bus.close())
+  })
+
   it("from the middle on, begins with what a late observer has to know", async () => {
     const { clock, trace, i2c, events } = await openTraced()
     const known = new TraceObserver()
