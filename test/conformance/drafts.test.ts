@@ -135,6 +135,60 @@ describe("a driver of an older draft", () => {
   })
 })
 
+describe("a driver of the rfc3 draft", () => {
+  const header = (msgId: number, size: number) => [0, msgId, 3, 0, 9, 0, size, 0]
+  const getInfo = Uint8Array.from(header(2, 8))
+  const setStatus = Uint8Array.of(...header(8, 12), 0, 0, 0, 0)
+
+  /** `talk` says something, and gets the answers. */
+  async function draftOfDriver(talk: (ask: (frame: Uint8Array) => Uint8Array | undefined) => void) {
+    const clock = new VirtualClock()
+    const subject = async (scenario: ConstructorParameters<typeof ScriptedBus>[0]) => {
+      const memory = { read: (_: bigint, length: number) => new Uint8Array(length), write: () => {} }
+      let answer: Uint8Array | undefined
+      const bus = new ScriptedBus(scenario, memory, clock, (frame) => {
+        answer = frame
+      })
+      talk((frame) => {
+        answer = undefined
+        bus.take(frame)
+        return answer
+      })
+      return { bus, outcome: { isDone: false, isKilled: false, how: "It ended with exit code 1." } }
+    }
+    return (await checkDriver(subject, { rows: [], name: "a driver", clock })).draft
+  }
+
+  it("is named when it goes on only behind a GET_DEVICE_INFO of 24 bytes", async () => {
+    const draft = await draftOfDriver((ask) => {
+      if (ask(getInfo)?.length === 8 + 24) ask(setStatus)
+    })
+    expect(draft).toBe("this peer speaks the rfc3 draft: it goes on only where GET_DEVICE_INFO is 24 bytes")
+  })
+
+  it("is named by its SET_VQUEUE when it takes GET_DEVICE_INFO as it is", async () => {
+    const setVqueue = new Uint8Array(48)
+    setVqueue.set(header(0x0a, 48))
+    putU32(setVqueue, 12, 64) // size, where flags are now
+    putU32(setVqueue, 24, 0x1000)
+    const draft = await draftOfDriver((ask) => {
+      for (const frame of [getInfo, setStatus, setVqueue]) ask(frame)
+    })
+    expect(draft).toBe("this peer speaks the rfc3 draft: SET_VQUEUE has the queue's size where flags are")
+  })
+
+  it("is not what a driver of this revision is taken for that gives up early, or goes on anyway", async () => {
+    expect(await draftOfDriver((ask) => void ask(getInfo))).toBeUndefined()
+    expect(
+      await draftOfDriver((ask) => {
+        ask(getInfo)
+        ask(setStatus)
+      }),
+    ).toBeUndefined()
+    expect(await draftOfDriver(() => {})).toBeUndefined()
+  })
+})
+
 describe("a frame of revision 1", () => {
   it("is of no older draft, whatever its token", () => {
     for (const token of [0, 6, 8, 24, 32, 40, 52]) {

@@ -1,7 +1,7 @@
 // Runs the rows against a driver and its side of the bus: each asks for the scenarios that it needs.
 
 import type { Clock } from "../clock.js"
-import { draftOf, draftSentence } from "./drafts.js"
+import { draftOfDriver } from "./drafts.js"
 import { DriverRuns, type DriverSubject } from "./driver/driver-runs.js"
 import { SCENARIOS } from "./driver/scenarios.js"
 import type { Report, RowResult } from "./result.js"
@@ -26,7 +26,7 @@ export async function checkDriver(subject: DriverSubject, options: CheckDriverOp
   const plain = await runs.run("plain")
   // all at once: several processes keep several processors busy
   if (options.rows.length > MANY_ROWS) await Promise.all(SCENARIOS.map(({ name }) => runs.run(name)))
-  const draft = plain.isDone ? undefined : plain.sent.map(draftOf).find((found) => found !== undefined)
+  const draft = plain.isDone ? undefined : await draftOfDriver(plain, (scenario) => runs.probe(scenario))
   const base = {
     subject: options.name,
     facts: [
@@ -35,7 +35,7 @@ export async function checkDriver(subject: DriverSubject, options: CheckDriverOp
     ],
     tookMs: 0,
   }
-  if (draft) return { ...base, results: [], draft: draftSentence(draft) }
+  if (draft !== undefined) return { ...base, results: [], draft }
   const results: RowResult[] = []
   const passive = (row: Row) => (row.isPassive ? 1 : 0)
   for (const row of [...options.rows].sort((a, b) => passive(a) - passive(b)))

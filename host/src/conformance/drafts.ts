@@ -4,9 +4,18 @@
 //   rfc2:        6-byte header (type, msg_id, dev_num, msg_size)
 //   rfc3, pr28:  8-byte header as now; GET_DEVICE_INFO is 24 bytes, SET_VQUEUE has no flags
 
-import { getU16 } from "../../../shared-protocol/src/bytes.js"
-import { GET_DEVICE_INFO } from "../../../shared-protocol/src/messages/ids.js"
+import { getU16, getU32, putU32 } from "../../../shared-protocol/src/bytes.js"
+import {
+  getToken,
+  HEADER_SIZE,
+  putToken,
+  TYPE_RESPONSE,
+} from "../../../shared-protocol/src/messages/header.js"
+import { GET_DEVICE_INFO, SET_DEVICE_STATUS, SET_VQUEUE } from "../../../shared-protocol/src/messages/ids.js"
+import { SET_VQUEUE_REQUEST_SIZE } from "../../../shared-protocol/src/messages/vqueue.js"
 import type { Conversation } from "./conversation.js"
+import type { Scenario } from "./driver/scenarios.js"
+import { rawFrame } from "./frames.js"
 
 const FIXED_FRAME_BYTES = 40
 const RFC2_HEADER_BYTES = 6
@@ -40,7 +49,55 @@ export function draftOf(frame: Uint8Array): { draft: Draft; sign: string } | und
     }
   if (frame.length >= 8 && isInfo && (type & 1) === 1 && getU16(frame, 6) === 8 + RFC3_INFO_BYTES)
     return { draft: "rfc3", sign: `GET_DEVICE_INFO is ${RFC3_INFO_BYTES} bytes` }
+  if (isRfc3Setting(frame)) return { draft: "rfc3", sign: "SET_VQUEUE has the queue's size where flags are" }
   return undefined
+}
+
+/** rfc3's SET_VQUEUE: as long as ours, with the size at offset 4 and nothing at 8, where ours has it. */
+function isRfc3Setting(frame: Uint8Array): boolean {
+  if (frame.length !== SET_VQUEUE_REQUEST_SIZE || frame[0] !== 0 || frame[1] !== SET_VQUEUE) return false
+  const [size, unused] = [getU32(frame, HEADER_SIZE + 4), getU32(frame, HEADER_SIZE + 8)]
+  // a size of 1, 2 or 4 could be a state operation, or a size that is to be ignored
+  return size >= 8 && size <= 32768 && (size & (size - 1)) === 0 && unused === 0
+}
+
+/** A bus whose GET_DEVICE_INFO is that of rfc3: an rfc3 driver goes on here, and nowhere else. */
+export const RFC3_SCENARIO: Scenario = {
+  name: "rfc3",
+  what: "GET_DEVICE_INFO is answered with the 24 bytes of the rfc3 draft.",
+  respond(reply) {
+    if (reply[0] !== TYPE_RESPONSE || reply[1] !== GET_DEVICE_INFO) return [reply]
+    const info = reply.subarray(HEADER_SIZE)
+    const payload = new Uint8Array(RFC3_INFO_BYTES)
+    payload.set(info.subarray(0, 8)) // device id, vendor
+    putU32(payload, 8, 32 * getU32(info, 24)) // feature bits instead of blocks
+    payload.set(info.subarray(28, 36), 12) // configuration, virtqueues; no administration queue
+    const frame = rawFrame(TYPE_RESPONSE, GET_DEVICE_INFO, getU16(reply, 2), payload)
+    putToken(frame, getToken(reply))
+    return [frame]
+  },
+}
+
+/** Whether a driver goes on behind GET_DEVICE_INFO. */
+const goesOn = ({ sent }: { sent: readonly Uint8Array[] }) =>
+  sent.some((frame) => frame.length >= HEADER_SIZE && frame[0] === 0 && frame[1] === SET_DEVICE_STATUS)
+
+/**
+ * The draft of a driver that does not do its work: by its frames, or because it goes on only where GET_DEVICE_INFO is
+ * that of rfc3, which `probe` runs. Undefined for one of this revision, whatever ails it.
+ */
+export async function draftOfDriver(
+  plain: { readonly sent: readonly Uint8Array[] },
+  probe: (scenario: Scenario) => Promise<{ readonly sent: readonly Uint8Array[] }>,
+): Promise<string | undefined> {
+  const found = plain.sent.map(draftOf).find((each) => each !== undefined)
+  if (found) return draftSentence(found)
+  const isAsking = plain.sent.some((frame) => frame[0] === 0 && frame[1] === GET_DEVICE_INFO)
+  if (!isAsking || goesOn(plain) || !goesOn(await probe(RFC3_SCENARIO))) return undefined
+  return draftSentence({
+    draft: "rfc3",
+    sign: `it goes on only where GET_DEVICE_INFO is ${RFC3_INFO_BYTES} bytes`,
+  })
 }
 
 /** One sentence about the draft. */

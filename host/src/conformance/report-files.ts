@@ -2,6 +2,8 @@
 
 import { toHex } from "../bytes.js"
 import { describeMessage } from "../trace/describe-message.js"
+import type { Exchange } from "./conversation.js"
+import { printable } from "./printable.js"
 import { countsOf, isConforming, type Report, type RowResult } from "./result.js"
 
 /** What `--json` prints. */
@@ -66,7 +68,7 @@ function testCase(subject: string, result: RowResult): string {
   const { row, detail } = result
   const open = `    <testcase classname=${quoted(`${subject}.${row.side}`)} name=${quoted(`${row.id} ${row.requirement}`)}`
   if (isFailure(result)) {
-    const bytes = result.exchanges.map(({ direction, frame }) => `${direction} ${toHex(frame)}`).join("\n")
+    const bytes = result.exchanges.flatMap((exchange) => exchangeLines(exchange)).join("\n")
     return `${open}><failure message=${quoted(detail)}>${escaped(bytes)}</failure></testcase>`
   }
   if (isSkipped(result))
@@ -74,10 +76,17 @@ function testCase(subject: string, result: RowResult): string {
   return `${open}/>`
 }
 
+/** What one message says, and its bytes. */
+function exchangeLines({ direction, frame }: Exchange): string[] {
+  const { name, kind, text } = describeMessage(frame)
+  const words = [name, kind, text].filter((part) => part !== "").join(", ")
+  return [`${direction === "out" ? "sent" : "received"} ${words}`, toHex(frame)]
+}
+
 function quoted(text: string): string {
   return `"${escaped(text)}"`
 }
 
 function escaped(text: string): string {
-  return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
+  return printable(text).replace(/[&<>"\n\t]/g, (character) => `&#${character.charCodeAt(0)};`)
 }

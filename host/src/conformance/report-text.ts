@@ -4,6 +4,7 @@ import { toHex } from "../bytes.js"
 import { describeMessage } from "../trace/describe-message.js"
 import type { Exchange } from "./conversation.js"
 import { draftOf, draftSentence } from "./drafts.js"
+import { printable } from "./printable.js"
 import { countsOf, isConforming, type Report, type RowResult } from "./result.js"
 import type { Level, Status } from "./row.js"
 
@@ -62,7 +63,7 @@ function formatResult(result: RowResult, { paint, columns }: TextOptions): strin
   const head = `${row.id.padEnd(ID_WIDTH)}${colour(LABELS[status].padEnd(LABEL_WIDTH))}`
   const text = lines.map((line, at) => (at === 0 ? head : " ".repeat(indent)) + line)
   if (detail !== "")
-    text.push(...wrap(detail, columns - indent).map((line) => " ".repeat(indent) + colour(line)))
+    text.push(...wrap(printable(detail), columns - indent).map((line) => " ".repeat(indent) + colour(line)))
   for (const exchange of result.exchanges) text.push(...formatExchange(exchange, indent, paint))
   return text
 }

@@ -120,6 +120,12 @@ export class DriverRuns {
     return run
   }
 
+  /** A run of a scenario that no row is about. */
+  async probe(scenario: Scenario): Promise<DriverRun> {
+    const { bus, outcome } = await this.#subject(scenario)
+    return new DriverRun(bus, outcome)
+  }
+
   /** The run in which everything is right; blocks the row when the driver fails even there. */
   async good(name = "plain"): Promise<DriverRun> {
     const run = await this.run(name)

@@ -1,0 +1,15 @@
+// Words of a peer's (a driver's last line, a greeting) as reports show them: without characters that a terminal takes
+// for commands, or that XML does not allow.
+
+/** Control characters other than line ends and tabs, halves of surrogate pairs, and what is no character at all. */
+const UNPRINTABLE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
+
+/** `text` with each such character as its code: \\x1b, \\ud800. */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, (character) => {
+    const code = character.charCodeAt(0).toString(16)
+    return code.length > 2 ? `\\u${code.padStart(4, "0")}` : `\\x${code.padStart(2, "0")}`
+  })
+}
