@@ -83,6 +83,8 @@ describe("virtio-msg conform", () => {
     const nobody = await virtioMsg("--port plain:unix:/no/such/socket conform")
     expect(nobody).toMatchObject({ code: 3, stdout: "" })
     expect(nobody.stderr).toMatch(/^error: Cannot connect to plain:unix:\/no\/such\/socket: /)
+    // which is a command that works: test/conformance/plain-device.test.ts
+    expect(nobody.stderr).toContain("virtio-msg sim --listen plain:unix:/no/such/socket\n")
   })
 })
 

@@ -162,6 +162,19 @@ describe("the conformance table", () => {
     }
   })
 
+  it("B35 B36: the pages of our two buses say how events travel, and that nothing goes out of band", () => {
+    const page = (name: string) =>
+      readFileSync(new URL(`../../docs/${name}`, import.meta.url), "utf8").replace(/\s+/g, " ")
+    expect(page("bus.md")).toContain(
+      "EVENT_AVAIL, EVENT_USED and EVENT_CONFIG are forwarded in band, each once.",
+    )
+    expect(page("bus.md")).toContain("**Out-of-band signals** (B36): there are none.")
+    expect(page("conform-your-own.md")).toContain(
+      "EVENT_CONFIG are forwarded in band, each once; none is synthesised",
+    )
+    expect(page("conform-your-own.md")).toContain("There are no out-of-band signals.")
+  })
+
   it("is what docs/conformance.md shows", () => {
     const text = document()
     if (isUpdating) writeFileSync(FILE, text)
