@@ -37,6 +37,8 @@ const MAX_CUT_BYTES = 1032
  * driver may make available 256 times at once.
  */
 const PAUSE_AFTER = 192
+/** What a cut request costs besides its descriptors, in descriptors: 256 of one descriptor each were a panic. */
+const CUT_COST = 8
 
 /** Not executed: no virtio-i2c request, or its group has failed. */
 const REFUSED = -1
@@ -119,7 +121,7 @@ export class I2cDevice implements DeviceType {
       const shape = known & SHAPE_BITS
       if (shape === 0) {
         if (known === LOOKED_NO_STATUS) return "a virtio-i2c request without a byte for its status"
-        walked += ring.count
+        walked += ring.count + CUT_COST
         const problem = await this.serveCut(head, ring)
         if (ring.generation !== generation || problem !== "") return problem
         if (walked >= PAUSE_AFTER) {
