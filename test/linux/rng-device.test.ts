@@ -13,6 +13,7 @@ function setUp() {
     {
       async read(length) {
         asked.push(length)
+        if (length > 4096) throw new Error("more than any board gives")
         if (!board.isThere) throw new Error("no board")
         return Uint8Array.from({ length }, () => board.next++)
       },
