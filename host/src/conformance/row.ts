@@ -36,6 +36,39 @@ export interface Row extends RowText {
   readonly reason?: string
 }
 
+/** A MUST of the bus, as it shows from the driver's side; `rest` says what is different. */
+export function busMust(
+  id: string,
+  section: string,
+  requirement: string,
+  device: NonNullable<Row["device"]>,
+  rest: Partial<Row> = {},
+): Row {
+  return { id, side: "bus", level: "MUST", section, requirement, device, ...rest }
+}
+
+/** A MUST of the device; `rest` says what is different. */
+export function deviceMust(
+  id: string,
+  section: string,
+  requirement: string,
+  device: NonNullable<Row["device"]>,
+  rest: Partial<Row> = {},
+): Row {
+  return { id, side: "device", level: "MUST", section, requirement, device, ...rest }
+}
+
+/** A MUST of the driver; `rest` says what is different. */
+export function driverMust(
+  id: string,
+  section: string,
+  requirement: string,
+  driver: NonNullable<Row["driver"]>,
+  rest: Partial<Row> = {},
+): Row {
+  return { id, side: "driver", level: "MUST", section, requirement, driver, ...rest }
+}
+
 export type Status = "pass" | "fail" | "blocked" | "skipped" | "not observable"
 
 /** How a check ends that does not pass. */

@@ -14,7 +14,7 @@ import { STATUS_ACKNOWLEDGE, STATUS_DRIVER } from "../../../../shared-protocol/s
 import { isEvent } from "../conversation.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { blocked, expect, hex, type Row, skip } from "../row.js"
+import { blocked, busMust, expect, hex, type Row, skip } from "../row.js"
 import { exercise } from "./exercise.js"
 
 const FORWARDING = "Transport Message Forwarding"
@@ -25,12 +25,6 @@ const ORDERING = "Ordering"
 const COMPLETION_LIMIT_MS = 60_000
 /** A GET_VQUEUE of this queue is answered with the index as it came, and zeros: a payload that can be recognised. */
 const FAR_QUEUE = 0xdeadbe00
-
-type Check = (bench: DeviceBench) => Promise<void>
-
-function must(id: string, section: string, requirement: string, device: Check, rest: Partial<Row> = {}): Row {
-  return { id, side: "bus", level: "MUST", section, requirement, device, ...rest }
-}
 
 function absentNumber(bench: DeviceBench): number {
   for (let devNum = 0xfffe; ; devNum--) if (!bench.deviceNumbers.includes(devNum)) return devNum
@@ -69,7 +63,7 @@ async function unanswerable(bench: DeviceBench) {
 }
 
 export const BUS_DELIVERY_ROWS: readonly Row[] = [
-  must(
+  busMust(
     "B1",
     "Bus Message Implementation",
     "A bus message that is supported has exactly its defined form.",
@@ -92,7 +86,7 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
       )
     },
   ),
-  must("B2", FORWARDING, "A message to a number that is no device's reaches no device.", async (bench) => {
+  busMust("B2", FORWARDING, "A message to a number that is no device's reaches no device.", async (bench) => {
     await bench.reset()
     await bench.setStatus(STATUS_ACKNOWLEDGE)
     const absent = absentNumber(bench)
@@ -103,7 +97,7 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
       `A SET_DEVICE_STATUS to device ${absent}, which does not exist, changed device ${bench.devNum}: ${hex(status)}.`,
     )
   }),
-  must(
+  busMust(
     "B3",
     FORWARDING,
     "Each transport message goes to the device that its header names.",
@@ -123,7 +117,7 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
       }
     },
   ),
-  must(
+  busMust(
     "B4",
     FORWARDING,
     "A request that cannot be routed ends with a failure that the transport sees.",
@@ -132,7 +126,7 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
       expect(failure !== undefined, "A request to a device that does not exist succeeded.")
     },
   ),
-  must(
+  busMust(
     "B16",
     ERRORS,
     "Every request that expects a response is completed within a bounded time.",
@@ -147,11 +141,11 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
       },
     },
   ),
-  must("B17", ERRORS, "Each request ends once: with one response, or one failure.", async (bench) => {
+  busMust("B17", ERRORS, "Each request ends once: with one response, or one failure.", async (bench) => {
     const { endings } = await unanswerable(bench)
     expect(endings === 1, `The request ended ${endings} times.`)
   }),
-  must(
+  busMust(
     "B18",
     ERRORS,
     "A bus never waits for a response without end.",
@@ -166,7 +160,7 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
       },
     },
   ),
-  must(
+  busMust(
     "B19",
     ERRORS,
     "Malformed headers and unknown bus messages are discarded without a word.",
@@ -188,7 +182,7 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
       )
     },
   ),
-  must("B21", ERRORS, "Nothing answers an event.", async (bench) => {
+  busMust("B21", ERRORS, "Nothing answers an event.", async (bench) => {
     const events = [
       frames.eventAvail(bench.devNum, 0xffff),
       frames.eventAvail(absentNumber(bench), 0),
@@ -201,7 +195,7 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
     const answers = await bench.conversation.answersTo(events)
     expect(answers.length === 0, `${answers.length} of ${events.length} events were answered.`)
   }),
-  must(
+  busMust(
     "B22",
     COMMON,
     "Bus messages are delivered with dev_num 0, and transport messages with their own.",
@@ -217,7 +211,7 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
       )
     },
   ),
-  must(
+  busMust(
     "B23",
     COMMON,
     "type bits 2 to 7 are 0 in the bus's own messages, and ignored in those it forwards.",
@@ -230,7 +224,7 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
       expect(forwarded !== undefined, "A request with reserved type bits set did not reach the device.")
     },
   ),
-  must(
+  busMust(
     "B24",
     COMMON,
     "Bytes that the bus adds behind a message are 0, and reach the reader as 0.",
@@ -247,7 +241,7 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must(
+  busMust(
     "B25",
     COMMON,
     "Whatever token a bus puts into a message, driver and device see no difference.",
@@ -260,7 +254,7 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
       expect(payloads.size === 1, "The same request with other tokens is answered otherwise.")
     },
   ),
-  must(
+  busMust(
     "B26",
     COMMON,
     "Tokens correlate requests and responses without the driver's noticing.",
@@ -274,7 +268,7 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
         )
     },
   ),
-  must("B27", ORDERING, "Each request of many is completed exactly once.", async (bench) => {
+  busMust("B27", ORDERING, "Each request of many is completed exactly once.", async (bench) => {
     const mark = bench.conversation.mark()
     const requests = distinctRequests(bench, 20)
     await bench.conversation.askAll(requests)
@@ -285,7 +279,7 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
       expect(times === 1, `Of 20 requests at once, number ${n} was answered ${times} times.`)
     }
   }),
-  must("B28", ORDERING, "Requests reach a device in the order in which they were sent.", async (bench) => {
+  busMust("B28", ORDERING, "Requests reach a device in the order in which they were sent.", async (bench) => {
     await bench.reset()
     const { devNum } = bench
     const steps = [STATUS_ACKNOWLEDGE, STATUS_ACKNOWLEDGE | STATUS_DRIVER, 0]
@@ -301,7 +295,7 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
         expect(got === status, `GET_DEVICE_STATUS behind status ${hex(status)} reads ${hex(got)}.`)
     }
   }),
-  must(
+  busMust(
     "B29",
     ORDERING,
     "Responses out of order are correlated with their requests before anybody sees them.",
@@ -322,7 +316,7 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must(
+  busMust(
     "B30",
     ORDERING,
     "An event is not held back until an outstanding response has come.",
@@ -341,7 +335,7 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
       )
     },
   ),
-  must("B50", "PING", "The response to PING has the data of the request.", async (bench) => {
+  busMust("B50", "PING", "The response to PING has the data of the request.", async (bench) => {
     for (const data of [0, 1, 0x80000000, 0xffffffff, 0x12345678]) {
       const decoded = decodePingResponse(await needPing(bench, data))
       expect(

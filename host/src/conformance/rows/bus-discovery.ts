@@ -13,7 +13,7 @@ import { EVENT_AVAIL, EVENT_DEVICE } from "../../../../shared-protocol/src/messa
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
 import type { PlugEvent } from "../hotplug.js"
-import { blocked, expect, type Row, skip } from "../row.js"
+import { blocked, busMust, expect, type Row, skip } from "../row.js"
 import { exercise } from "./exercise.js"
 
 const LAST_NUMBER = 0xffff
@@ -68,18 +68,8 @@ async function plugEvents(bench: DeviceBench, busState?: number): Promise<readon
 const answers = async (bench: DeviceBench, devNum: number) =>
   (await bench.ask(frames.getDeviceInfo(devNum))) !== undefined
 
-function must(
-  id: string,
-  section: string,
-  requirement: string,
-  device: (bench: DeviceBench) => Promise<void>,
-  rest: Partial<Row> = {},
-): Row {
-  return { id, side: "bus", level: "MUST", section, requirement, device, ...rest }
-}
-
 export const BUS_DISCOVERY_ROWS: readonly Row[] = [
-  must(
+  busMust(
     "B14",
     "Device Number Assignment",
     "Each device has a number of its own on its bus.",
@@ -89,7 +79,7 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
       expect(twice === undefined, `Device number ${twice} is reported twice.`)
     },
   ),
-  must(
+  busMust(
     "B15",
     "Device Number Assignment",
     "The driver side learns of every device number that is valid.",
@@ -111,7 +101,7 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
       expect(hidden.length === 0, `Device ${hidden.join(", ")} answers, but GET_DEVICES does not report it.`)
     },
   ),
-  must(
+  busMust(
     "B31",
     "Device Discovery",
     "Every device number that is exposed was validated: a device is there.",
@@ -120,7 +110,7 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
         expect(await answers(bench, devNum), `Device ${devNum} is reported, but answers no GET_DEVICE_INFO.`)
     },
   ),
-  must(
+  busMust(
     "B32",
     "Device Discovery",
     "The number of a device that is present is exposed, so that the driver can send GET_DEVICE_INFO.",
@@ -132,7 +122,7 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
       )
     },
   ),
-  must(
+  busMust(
     "B33",
     "Hotplug",
     "A bus that uses EVENT_DEVICE says ADDED when a device becomes accessible, REMOVED when it is gone.",
@@ -145,7 +135,7 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must(
+  busMust(
     "B34",
     "Hotplug",
     "Whatever the mechanism, a new number is exposed, and the driver side hears of a removal.",
@@ -186,7 +176,7 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
       },
     },
   ),
-  must(
+  busMust(
     "B43",
     "GET_DEVICES",
     "count says how many slots the bitmap has: (count + 7) / 8 bytes, lowest bit first.",
@@ -215,7 +205,7 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
       }
     },
   ),
-  must(
+  busMust(
     "B44",
     "GET_DEVICES",
     "A request with count 0 gets a response with count 0 and an empty bitmap.",
@@ -227,26 +217,31 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
       }
     },
   ),
-  must("B45", "GET_DEVICES", "The response's count is not greater than the request's.", async (bench) => {
+  busMust("B45", "GET_DEVICES", "The response's count is not greater than the request's.", async (bench) => {
     for (const count of [0, 1, 3, 8, 17, 300, 65535]) {
       const window = await getDevices(bench, 0, count)
       expect(window.count <= count, `Asked for ${count} slots, it answers ${window.count}.`)
     }
   }),
-  must("B46", "GET_DEVICES", "Bits of the last bitmap byte that stand for no slot are 0.", async (bench) => {
-    for (const count of [1, 3, 7, 9, 15]) {
-      const { frame, count: got } = await getDevices(bench, 0, count)
-      if (got % 8 === 0) continue
-      const last = frame[GET_DEVICES_BASE_SIZE + (got >> 3)] as number
-      expect(last >> (got % 8) === 0, `Of ${got} slots the last byte is 0x${last.toString(16)}.`)
-    }
-  }),
-  must("B47", "GET_DEVICES", "next_offset 0 ends the walk: no device lies behind.", async (bench) => {
+  busMust(
+    "B46",
+    "GET_DEVICES",
+    "Bits of the last bitmap byte that stand for no slot are 0.",
+    async (bench) => {
+      for (const count of [1, 3, 7, 9, 15]) {
+        const { frame, count: got } = await getDevices(bench, 0, count)
+        if (got % 8 === 0) continue
+        const last = frame[GET_DEVICES_BASE_SIZE + (got >> 3)] as number
+        expect(last >> (got % 8) === 0, `Of ${got} slots the last byte is 0x${last.toString(16)}.`)
+      }
+    },
+  ),
+  busMust("B47", "GET_DEVICES", "next_offset 0 ends the walk: no device lies behind.", async (bench) => {
     const last = bench.deviceNumbers.at(-1) ?? 0
     const { nextOffset } = await getDevices(bench, last, 1)
     expect(nextOffset === 0, `Behind the last device, ${last}, next_offset is ${nextOffset}.`)
   }),
-  must(
+  busMust(
     "B48",
     "GET_DEVICES",
     "A next_offset that is not 0 is greater than the request's offset.",
@@ -261,7 +256,7 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
         }
     },
   ),
-  must(
+  busMust(
     "B49",
     "GET_DEVICES",
     "Where the count was reduced, the bitmap still shows the slots from offset on, count of them.",
@@ -278,7 +273,7 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
       expect(rest === undefined || window.nextOffset !== 0, `Device ${rest} lies behind the reduced window.`)
     },
   ),
-  must(
+  busMust(
     "B51",
     "EVENT_DEVICE",
     "EVENT_DEVICE names a number that is valid and exposed to the driver side.",
@@ -292,7 +287,7 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must(
+  busMust(
     "B52",
     "EVENT_DEVICE",
     "ADDED is sent only when the device takes transport messages.",
@@ -302,7 +297,7 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must(
+  busMust(
     "B53",
     "EVENT_DEVICE",
     "REMOVED is sent when the device is no longer available.",

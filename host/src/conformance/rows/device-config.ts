@@ -7,19 +7,13 @@ import { decodeEventConfig } from "../../../../shared-protocol/src/messages/even
 import { EVENT_CONFIG } from "../../../../shared-protocol/src/messages/ids.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { blocked, expect, hex, type Row, skip } from "../row.js"
+import { blocked, deviceMust, expect, hex, type Row, skip } from "../row.js"
 import { isStrict } from "./bus-parameters.js"
 import { exercise } from "./exercise.js"
 
 const PROFILES = "Config Profiles"
 const SET = "SET_CONFIG"
 const CONFIG_BASE_SIZE = 20
-
-type Check = (bench: DeviceBench) => Promise<void>
-
-function must(id: string, section: string, requirement: string, device: Check, rest: Partial<Row> = {}): Row {
-  return { id, side: "device", level: "MUST", section, requirement, device, ...rest }
-}
 
 /** Reads the configuration, as much of it as `lengthBytes`, in messages that fit. */
 async function read(bench: DeviceBench, lengthBytes = bench.info.configSize): Promise<Uint8Array> {
@@ -84,7 +78,7 @@ async function flip(bench: DeviceBench, place: { offset: number; lengthBytes: nu
 }
 
 export const DEVICE_CONFIG_ROWS: readonly Row[] = [
-  must(
+  deviceMust(
     "V5",
     PROFILES,
     "The transport features decide the configuration profile: baseline, or strict generations.",
@@ -101,7 +95,7 @@ export const DEVICE_CONFIG_ROWS: readonly Row[] = [
       )
     },
   ),
-  must(
+  deviceMust(
     "V6",
     PROFILES,
     "GET_CONFIG, SET_CONFIG and EVENT_CONFIG carry the current generation.",
@@ -124,7 +118,7 @@ export const DEVICE_CONFIG_ROWS: readonly Row[] = [
       }
     },
   ),
-  must(
+  deviceMust(
     "V7",
     PROFILES,
     "The generation changes whenever two accesses could see different configurations.",
@@ -141,7 +135,7 @@ export const DEVICE_CONFIG_ROWS: readonly Row[] = [
       )
     },
   ),
-  must(
+  deviceMust(
     "V8",
     PROFILES,
     "In the baseline profile the generation of a SET_CONFIG is ignored.",
@@ -155,7 +149,7 @@ export const DEVICE_CONFIG_ROWS: readonly Row[] = [
       }
     },
   ),
-  must("V9", PROFILES, "A generation that does not match causes no EVENT_CONFIG.", async (bench) => {
+  deviceMust("V9", PROFILES, "A generation that does not match causes no EVENT_CONFIG.", async (bench) => {
     bench.needConfig()
     await bench.negotiate()
     const mark = bench.conversation.mark()
@@ -165,7 +159,7 @@ export const DEVICE_CONFIG_ROWS: readonly Row[] = [
     const events = bench.conversation.eventsSince(mark, EVENT_CONFIG, bench.devNum)
     expect(events.length === 0, "A SET_CONFIG of no bytes with another generation caused an EVENT_CONFIG.")
   }),
-  must(
+  deviceMust(
     "V10",
     PROFILES,
     "The device sends EVENT_CONFIG whenever it changes its configuration by itself.",
@@ -187,7 +181,7 @@ export const DEVICE_CONFIG_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must(
+  deviceMust(
     "V14",
     PROFILES,
     "In the strict profile a SET_CONFIG with another generation is refused.",
@@ -201,7 +195,7 @@ export const DEVICE_CONFIG_ROWS: readonly Row[] = [
       expect((await read(bench)).join() === before.join(), "A write with another generation was applied.")
     },
   ),
-  must("V15", PROFILES, "What fits no EVENT_CONFIG can be read by GET_CONFIG.", async (bench) => {
+  deviceMust("V15", PROFILES, "What fits no EVENT_CONFIG can be read by GET_CONFIG.", async (bench) => {
     const size = bench.needConfig()
     await bench.reset()
     const most = bench.port.parameters.maxMessageSize - CONFIG_BASE_SIZE
@@ -211,7 +205,7 @@ export const DEVICE_CONFIG_ROWS: readonly Row[] = [
       expect(response !== undefined, `GET_CONFIG of ${length} bytes at ${offset} of ${size} got no response.`)
     }
   }),
-  must(
+  deviceMust(
     "V44",
     "GET_CONFIG",
     "GET_CONFIG answers the range that was asked for, with the current generation.",
@@ -239,7 +233,7 @@ export const DEVICE_CONFIG_ROWS: readonly Row[] = [
       }
     },
   ),
-  must("V45", SET, "SET_CONFIG answers with the generation that results.", async (bench) => {
+  deviceMust("V45", SET, "SET_CONFIG answers with the generation that results.", async (bench) => {
     const place = await needWritable(bench)
     const { answer } = await flip(bench, place)
     const now = await generation(bench)
@@ -249,7 +243,7 @@ export const DEVICE_CONFIG_ROWS: readonly Row[] = [
     )
     await flip(bench, place)
   }),
-  must("V46", SET, "A SET_CONFIG of no bytes changes nothing.", async (bench) => {
+  deviceMust("V46", SET, "A SET_CONFIG of no bytes changes nothing.", async (bench) => {
     await bench.negotiate()
     const before = await generation(bench)
     const bytes = await read(bench)
@@ -258,7 +252,7 @@ export const DEVICE_CONFIG_ROWS: readonly Row[] = [
     expect((await generation(bench)) === before, "A SET_CONFIG of no bytes changed the generation.")
     expect((await read(bench)).join() === bytes.join(), "A SET_CONFIG of no bytes changed the configuration.")
   }),
-  must(
+  deviceMust(
     "V47",
     SET,
     "SET_CONFIG writes all its bytes, and answers with their number, or none, and answers 0.",
@@ -295,7 +289,7 @@ export const DEVICE_CONFIG_ROWS: readonly Row[] = [
         )
     },
   ),
-  must("V48", SET, "A SET_CONFIG response of length 0 carries no bytes.", async (bench) => {
+  deviceMust("V48", SET, "A SET_CONFIG response of length 0 carries no bytes.", async (bench) => {
     await bench.negotiate()
     const requests = [
       frames.setConfig(bench.devNum, 0, 0, new Uint8Array(0)),

@@ -7,17 +7,11 @@ import {
   STATUS_FEATURES_OK,
 } from "../../../../shared-protocol/src/messages/status.js"
 import type { DeviceBench } from "../device-bench.js"
-import { expect, hex, type Row, skip } from "../row.js"
+import { deviceMust, expect, hex, type Row, skip } from "../row.js"
 
 const BLOCKS = "Feature Blocks"
 const NEGOTIATION = "Feature Negotiation"
 const FEATURES_OK = STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK
-
-type Check = (bench: DeviceBench) => Promise<void>
-
-function must(id: string, section: string, requirement: string, device: Check): Row {
-  return { id, side: "device", level: "MUST", section, requirement, device }
-}
 
 async function toDriver(bench: DeviceBench): Promise<void> {
   await bench.reset()
@@ -33,7 +27,7 @@ function absentBit(offered: readonly number[]): { block: number; bit: number } {
 }
 
 export const DEVICE_FEATURE_ROWS: readonly Row[] = [
-  must("V16", BLOCKS, "Feature blocks beyond those that the device has read as 0.", async (bench) => {
+  deviceMust("V16", BLOCKS, "Feature blocks beyond those that the device has read as 0.", async (bench) => {
     const { numFeatureBlocks } = bench.info
     for (const [first, count] of [
       [numFeatureBlocks, 1],
@@ -52,7 +46,7 @@ export const DEVICE_FEATURE_ROWS: readonly Row[] = [
       )
     }
   }),
-  must(
+  deviceMust(
     "V17",
     BLOCKS,
     "SET_DRIVER_FEATURES changes the blocks that it names, and no other.",
@@ -80,7 +74,7 @@ export const DEVICE_FEATURE_ROWS: readonly Row[] = [
       expect((taken & STATUS_FEATURES_OK) !== 0, "Features written block by block were refused.")
     },
   ),
-  must(
+  deviceMust(
     "V18",
     BLOCKS,
     "GET_DEVICE_FEATURES reports what is offered, whatever was selected.",
@@ -95,11 +89,11 @@ export const DEVICE_FEATURE_ROWS: readonly Row[] = [
       )
     },
   ),
-  must("V31", NEGOTIATION, "VIRTIO_F_NOTIF_CONFIG_DATA (bit 39) is not offered.", async (bench) => {
+  deviceMust("V31", NEGOTIATION, "VIRTIO_F_NOTIF_CONFIG_DATA (bit 39) is not offered.", async (bench) => {
     const block1 = (await bench.offered())[1] ?? 0
     expect((block1 & FEATURE_NOTIF_CONFIG_DATA_BLOCK1) === 0, "Bit 39 is offered.")
   }),
-  must(
+  deviceMust(
     "V32",
     NEGOTIATION,
     "A selection that the device cannot support clears FEATURES_OK in the status that is answered.",

@@ -7,7 +7,7 @@ import { HEADER_SIZE, TRANSPORT_REVISION } from "../../../../shared-protocol/src
 import { toHex } from "../../bytes.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { expect, type Row, skip } from "../row.js"
+import { deviceMust, expect, type Row, skip } from "../row.js"
 
 const MOST_VIRTQUEUES = 65536
 const NIL_UUID = "0".repeat(32)
@@ -39,16 +39,10 @@ export function checkAdminRange(info: DeviceInfo): void {
   )
 }
 
-type Check = (bench: DeviceBench) => Promise<void>
-
-function must(id: string, section: string, requirement: string, device: Check, rest: Partial<Row> = {}): Row {
-  return { id, side: "device", level: "MUST", section, requirement, device, ...rest }
-}
-
 const INFO = "GET_DEVICE_INFO"
 
 export const DEVICE_INFO_ROWS: readonly Row[] = [
-  must(
+  deviceMust(
     "V2",
     "Respecting Bus Limits",
     "The device asks for nothing beyond the revision that its bus reports.",
@@ -60,7 +54,7 @@ export const DEVICE_INFO_ROWS: readonly Row[] = [
       expect(answers.length === 0, "A message that revision 1 does not have (0x0d) was answered.")
     },
   ),
-  must(
+  deviceMust(
     "V3",
     "Revision Compatibility",
     "A device of revision N does what all revisions from 1 to N ask of it.",
@@ -70,7 +64,7 @@ export const DEVICE_INFO_ROWS: readonly Row[] = [
       await bench.negotiate()
     },
   ),
-  must(
+  deviceMust(
     "V4",
     "Revision Compatibility",
     "A request of an unsupported revision or feature is ignored.",
@@ -82,54 +76,64 @@ export const DEVICE_INFO_ROWS: readonly Row[] = [
       expect(answers.length === 0, `${answers.length} of ${unknown.length} unknown requests were answered.`)
     },
   ),
-  must("V36", "Core Messages", "The device knows all eleven requests, GET_SHM among them.", async (bench) => {
-    await bench.reset()
-    for (const [name, request, responseBytes] of coreRequests(bench)) {
-      const response = await bench.ask(request)
-      expect(response !== undefined, `No response to ${name}.`)
-      if (response)
+  deviceMust(
+    "V36",
+    "Core Messages",
+    "The device knows all eleven requests, GET_SHM among them.",
+    async (bench) => {
+      await bench.reset()
+      for (const [name, request, responseBytes] of coreRequests(bench)) {
+        const response = await bench.ask(request)
+        expect(response !== undefined, `No response to ${name}.`)
+        if (response)
+          expect(
+            getU16(response, 6) === responseBytes,
+            `${name} is answered by ${getU16(response, 6)} bytes, not ${responseBytes}.`,
+          )
+      }
+      // a write of nothing: answered whether or not there is a configuration space
+      const write = await bench.ask(frames.setConfig(bench.devNum, 0, 0, new Uint8Array(0)))
+      expect(write !== undefined, "No response to SET_CONFIG.")
+      // op 0 on a queue that is not there: nothing to do, and yet a response
+      const zero = { low: 0, high: 0 }
+      const setting = {
+        index: bench.info.maxVirtqueues,
+        flags: 0x3c,
+        size: 0,
+        reserved: 0,
+        desc: zero,
+        driver: zero,
+        device: zero,
+      }
+      const set = await bench.setVqueue(setting)
+      expect(set !== undefined, "No response to SET_VQUEUE.")
+      if (set)
         expect(
-          getU16(response, 6) === responseBytes,
-          `${name} is answered by ${getU16(response, 6)} bytes, not ${responseBytes}.`,
+          getU16(set, 6) === HEADER_SIZE,
+          `SET_VQUEUE is answered by ${getU16(set, 6)} bytes, not ${HEADER_SIZE}.`,
         )
-    }
-    // a write of nothing: answered whether or not there is a configuration space
-    const write = await bench.ask(frames.setConfig(bench.devNum, 0, 0, new Uint8Array(0)))
-    expect(write !== undefined, "No response to SET_CONFIG.")
-    // op 0 on a queue that is not there: nothing to do, and yet a response
-    const zero = { low: 0, high: 0 }
-    const setting = {
-      index: bench.info.maxVirtqueues,
-      flags: 0x3c,
-      size: 0,
-      reserved: 0,
-      desc: zero,
-      driver: zero,
-      device: zero,
-    }
-    const set = await bench.setVqueue(setting)
-    expect(set !== undefined, "No response to SET_VQUEUE.")
-    if (set)
-      expect(
-        getU16(set, 6) === HEADER_SIZE,
-        `SET_VQUEUE is answered by ${getU16(set, 6)} bytes, not ${HEADER_SIZE}.`,
-      )
-  }),
-  must("V37", INFO, "GET_DEVICE_INFO is answered at any status, with the same values.", async (bench) => {
-    const at = async () => {
-      const response = await bench.ask(frames.getDeviceInfo(bench.devNum))
-      return response ? toHex(response.subarray(HEADER_SIZE)) : "no response"
-    }
-    await bench.reset()
-    const inactive = await at()
-    expect(inactive !== "no response", "No response to GET_DEVICE_INFO while the device is inactive.")
-    await bench.negotiate()
-    const negotiated = await at()
-    expect(negotiated === inactive, "GET_DEVICE_INFO says something else after feature negotiation.")
-    await bench.reset()
-    expect((await at()) === inactive, "GET_DEVICE_INFO says something else after a reset.")
-  }),
-  must("V38", INFO, "num_feature_blocks covers every bit that is offered.", async (bench) => {
+    },
+  ),
+  deviceMust(
+    "V37",
+    INFO,
+    "GET_DEVICE_INFO is answered at any status, with the same values.",
+    async (bench) => {
+      const at = async () => {
+        const response = await bench.ask(frames.getDeviceInfo(bench.devNum))
+        return response ? toHex(response.subarray(HEADER_SIZE)) : "no response"
+      }
+      await bench.reset()
+      const inactive = await at()
+      expect(inactive !== "no response", "No response to GET_DEVICE_INFO while the device is inactive.")
+      await bench.negotiate()
+      const negotiated = await at()
+      expect(negotiated === inactive, "GET_DEVICE_INFO says something else after feature negotiation.")
+      await bench.reset()
+      expect((await at()) === inactive, "GET_DEVICE_INFO says something else after a reset.")
+    },
+  ),
+  deviceMust("V38", INFO, "num_feature_blocks covers every bit that is offered.", async (bench) => {
     const first = bench.info.numFeatureBlocks
     for (const [at, bits] of (await bench.getFeatures(first, 8)).entries())
       expect(
@@ -138,22 +142,25 @@ export const DEVICE_INFO_ROWS: readonly Row[] = [
       )
     expect(first >= 2, `${first} feature blocks do not hold VIRTIO_F_VERSION_1 (bit 32).`)
   }),
-  must("V39", INFO, "max_virtqueues is at most 65536.", async (bench) => {
+  deviceMust("V39", INFO, "max_virtqueues is at most 65536.", async (bench) => {
     const { maxVirtqueues } = await bench.getInfo()
     expect(maxVirtqueues <= MOST_VIRTQUEUES, `max_virtqueues is ${maxVirtqueues}.`)
   }),
-  must("V40", INFO, "max_virtqueues counts administration virtqueues, too.", async (bench) =>
+  deviceMust("V40", INFO, "max_virtqueues counts administration virtqueues, too.", async (bench) =>
     checkAdminRange(await bench.getInfo()),
   ),
-  must("V41", INFO, "Without administration virtqueues admin_vq_start is 0.", async (bench) => {
+  deviceMust("V41", INFO, "Without administration virtqueues admin_vq_start is 0.", async (bench) => {
     const info = await bench.getInfo()
     if (info.adminVqCount > 0) skip("The device has administration virtqueues.")
     expect(info.adminVqStart === 0, `admin_vq_start is ${info.adminVqStart}, admin_vq_count 0.`)
   }),
-  must("V42", INFO, "The range of administration virtqueues ends within max_virtqueues.", async (bench) =>
-    checkAdminRange(await bench.getInfo()),
+  deviceMust(
+    "V42",
+    INFO,
+    "The range of administration virtqueues ends within max_virtqueues.",
+    async (bench) => checkAdminRange(await bench.getInfo()),
   ),
-  must(
+  deviceMust(
     "V43",
     INFO,
     "A device without a UUID reports the nil UUID; one with a UUID should have version 4.",

@@ -12,17 +12,11 @@ import { STATUS_ACKNOWLEDGE, STATUS_DRIVER } from "../../../../shared-protocol/s
 import { isResponseTo } from "../conversation.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { blocked, expect, hex, type Row } from "../row.js"
+import { blocked, deviceMust, expect, hex, type Row } from "../row.js"
 import { exercise } from "./exercise.js"
 
 const COMMON = "Common Header"
 const ORDERING = "Ordering"
-
-type Check = (bench: DeviceBench) => Promise<void>
-
-function must(id: string, section: string, requirement: string, device: Check, rest: Partial<Row> = {}): Row {
-  return { id, side: "device", level: "MUST", section, requirement, device, ...rest }
-}
 
 /** Transport messages of the whole run that came from the peer, and are long enough to have a header. */
 async function received(bench: DeviceBench): Promise<Uint8Array[]> {
@@ -33,7 +27,7 @@ async function received(bench: DeviceBench): Promise<Uint8Array[]> {
 }
 
 export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
-  must(
+  deviceMust(
     "V1",
     "Respecting Bus Limits",
     "No response or event is larger than the bus allows.",
@@ -55,7 +49,7 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must(
+  deviceMust(
     "V19",
     "Error Handling",
     "Malformed and unsupported messages are discarded without a word.",
@@ -78,7 +72,7 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
       )
     },
   ),
-  must("V21", "Endianness", "Numbers are little-endian.", async (bench) => {
+  deviceMust("V21", "Endianness", "Numbers are little-endian.", async (bench) => {
     const vqueue = await bench.need("GET_VQUEUE", frames.getVqueue(bench.devNum, 0x01020304))
     expect(
       vqueue.subarray(HEADER_SIZE, HEADER_SIZE + 4).join() === "4,3,2,1",
@@ -88,7 +82,7 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
     const deviceId = getU32(info, HEADER_SIZE)
     expect(deviceId < 0x10000, `Device type ${hex(deviceId)} looks big-endian.`)
   }),
-  must(
+  deviceMust(
     "V22",
     COMMON,
     "type bits 2 to 7 are sent as 0, and ignored on receipt.",
@@ -106,7 +100,7 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must(
+  deviceMust(
     "V23",
     COMMON,
     "msg_size counts header and payload, and nothing else.",
@@ -126,7 +120,7 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must(
+  deviceMust(
     "V24",
     COMMON,
     "A device sends its own number.",
@@ -153,7 +147,7 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must("V25", COMMON, "Bytes behind msg_size are ignored.", async (bench) => {
+  deviceMust("V25", COMMON, "Bytes behind msg_size are ignored.", async (bench) => {
     const plain = await bench.need("GET_VQUEUE", frames.getVqueue(bench.devNum, 7))
     const request = frames.padded(frames.getVqueue(bench.devNum, 7), 0, 0, 0, 0)
     const response = await bench.ask(request)
@@ -163,7 +157,7 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
       "A request with padding behind it is answered otherwise.",
     )
   }),
-  must("V26", COMMON, "The token means nothing to the device.", async (bench) => {
+  deviceMust("V26", COMMON, "The token means nothing to the device.", async (bench) => {
     const seen = new Set<string>()
     for (const token of [0x0001, 0x00ff, 0xff00, 0xffff]) {
       const response = await bench.conversation.ask(frames.getDeviceFeatures(bench.devNum, 0, 2), token)
@@ -171,7 +165,7 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
     }
     expect(seen.size === 1, "The same request with other tokens is answered otherwise.")
   }),
-  must("V27", COMMON, "A response has the token of its request.", async (bench) => {
+  deviceMust("V27", COMMON, "A response has the token of its request.", async (bench) => {
     const { devNum } = bench
     const requests = [
       frames.getDeviceInfo(devNum),
@@ -188,7 +182,7 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
           expect(getToken(response) === token, `Token ${hex(token)} came back as ${hex(getToken(response))}.`)
       }
   }),
-  must(
+  deviceMust(
     "V28",
     ORDERING,
     "A device processes requests in the order in which it receives them.",
@@ -207,7 +201,7 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
       expect(getU32(second, HEADER_SIZE) === both, "A read did not see the status of the write before it.")
     },
   ),
-  must("V29", ORDERING, "Each valid request gets exactly one response.", async (bench) => {
+  deviceMust("V29", ORDERING, "Each valid request gets exactly one response.", async (bench) => {
     const { devNum } = bench
     const requests = [
       frames.getDeviceInfo(devNum),
@@ -231,7 +225,7 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
       expect(answers.length === 1, `Request ${hex(request[1] as number)} got ${answers.length} responses.`)
     }
   }),
-  must(
+  deviceMust(
     "V30",
     ORDERING,
     "A request that is too short for what it must carry gets no response.",

@@ -13,18 +13,12 @@ import {
 import { VQUEUE_ENABLED } from "../../../../shared-protocol/src/messages/vqueue.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { blocked, expect, hex, type Row, skip } from "../row.js"
+import { blocked, deviceMust, expect, hex, type Row, skip } from "../row.js"
 
 const LIVE = STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK
 const PROFILES = "Config Profiles"
 /** How long a device that must do nothing is watched. */
 const WATCH_MS = 60
-
-type Check = (bench: DeviceBench) => Promise<void>
-
-function must(id: string, section: string, requirement: string, device: Check): Row {
-  return { id, side: "device", level: "MUST", section, requirement, device }
-}
 
 /**
  * Makes the available index jump, which no driver may do, and returns what the device has to say: its EVENT_CONFIG
@@ -43,7 +37,7 @@ async function breakRing(bench: DeviceBench) {
 }
 
 export const DEVICE_STATUS_ROWS: readonly Row[] = [
-  must(
+  deviceMust(
     "V11",
     PROFILES,
     "An EVENT_CONFIG about the status reports a change that the device itself made.",
@@ -65,7 +59,7 @@ export const DEVICE_STATUS_ROWS: readonly Row[] = [
       }
     },
   ),
-  must("V12", PROFILES, "A status that the driver wrote causes no EVENT_CONFIG.", async (bench) => {
+  deviceMust("V12", PROFILES, "A status that the driver wrote causes no EVENT_CONFIG.", async (bench) => {
     const mark = bench.conversation.mark()
     await bench.negotiate()
     await bench.setStatus(LIVE)
@@ -75,25 +69,35 @@ export const DEVICE_STATUS_ROWS: readonly Row[] = [
     const events = bench.conversation.eventsSince(mark, EVENT_CONFIG, bench.devNum)
     expect(events.length === 0, `${events.length} EVENT_CONFIG came while the driver wrote the status.`)
   }),
-  must("V13", PROFILES, "An EVENT_CONFIG about the status alone has offset and length 0.", async (bench) => {
-    const { events } = await breakRing(bench)
-    const event = events.map((frame) => decodeEventConfig(frame)).find((decoded) => decoded.ok)
-    if (!event?.ok) skip("The device changed no status by itself, not even for a ring that makes no sense.")
-    const { offset, length } = event.value
-    expect(
-      offset === 0 && length === 0,
-      `EVENT_CONFIG names ${length} bytes at ${offset}; only the status changed.`,
-    )
-  }),
-  must("V20", "Error Handling", "A device recovers by reset, whatever happened before.", async (bench) => {
-    await breakRing(bench)
-    await bench.conversation.answersTo([frames.rawFrame(0, 0x3d, bench.devNum), Uint8Array.of(0, 2, 3)])
-    await bench.reset()
-    const { queue, workload } = await bench.start()
-    queue.submit(workload.request(0))
-    expect(await queue.completed(1), "After a fault and a reset the device completes nothing.")
-  }),
-  must("V33", "Final Status", "No virtqueue is served before DRIVER_OK.", async (bench) => {
+  deviceMust(
+    "V13",
+    PROFILES,
+    "An EVENT_CONFIG about the status alone has offset and length 0.",
+    async (bench) => {
+      const { events } = await breakRing(bench)
+      const event = events.map((frame) => decodeEventConfig(frame)).find((decoded) => decoded.ok)
+      if (!event?.ok) skip("The device changed no status by itself, not even for a ring that makes no sense.")
+      const { offset, length } = event.value
+      expect(
+        offset === 0 && length === 0,
+        `EVENT_CONFIG names ${length} bytes at ${offset}; only the status changed.`,
+      )
+    },
+  ),
+  deviceMust(
+    "V20",
+    "Error Handling",
+    "A device recovers by reset, whatever happened before.",
+    async (bench) => {
+      await breakRing(bench)
+      await bench.conversation.answersTo([frames.rawFrame(0, 0x3d, bench.devNum), Uint8Array.of(0, 2, 3)])
+      await bench.reset()
+      const { queue, workload } = await bench.start()
+      queue.submit(workload.request(0))
+      expect(await queue.completed(1), "After a fault and a reset the device completes nothing.")
+    },
+  ),
+  deviceMust("V33", "Final Status", "No virtqueue is served before DRIVER_OK.", async (bench) => {
     const workload = bench.needWorkload()
     const queue = await bench.prepare()
     queue.submit(workload.request(0))
@@ -101,7 +105,7 @@ export const DEVICE_STATUS_ROWS: readonly Row[] = [
     await bench.conversation.sentinel()
     expect(queue.usedIdx === 0, "A request was served before DRIVER_OK.")
   }),
-  must("V34", "Final Status", "Virtqueues are served once DRIVER_OK is set.", async (bench) => {
+  deviceMust("V34", "Final Status", "Virtqueues are served once DRIVER_OK is set.", async (bench) => {
     const { queue, workload } = await bench.start()
     queue.submit(workload.request(0))
     expect(
@@ -109,7 +113,7 @@ export const DEVICE_STATUS_ROWS: readonly Row[] = [
       "DRIVER_OK is set, a request is available and notified, and nothing happens.",
     )
   }),
-  must("V35", "Device Notifications", "Used buffers are notified by EVENT_USED.", async (bench) => {
+  deviceMust("V35", "Device Notifications", "Used buffers are notified by EVENT_USED.", async (bench) => {
     bench.needNotifications()
     const { queue, workload } = await bench.start()
     const mark = bench.conversation.mark()
@@ -124,7 +128,7 @@ export const DEVICE_STATUS_ROWS: readonly Row[] = [
       `EVENT_USED names queue ${index}, used was ${queue.index}.`,
     )
   }),
-  must(
+  deviceMust(
     "V49",
     "GET_DEVICE_STATUS",
     "GET_DEVICE_STATUS reports the status as it is, FEATURES_OK and NEEDS_RESET included.",
@@ -148,7 +152,7 @@ export const DEVICE_STATUS_ROWS: readonly Row[] = [
         )
     },
   ),
-  must(
+  deviceMust(
     "V50",
     "SET_DEVICE_STATUS",
     "SET_DEVICE_STATUS answers with the status that results.",
@@ -166,7 +170,7 @@ export const DEVICE_STATUS_ROWS: readonly Row[] = [
       )
     },
   ),
-  must(
+  deviceMust(
     "V51",
     "SET_DEVICE_STATUS",
     "Status 0 starts a reset, which ends: the device then reports 0.",
@@ -182,7 +186,7 @@ export const DEVICE_STATUS_ROWS: readonly Row[] = [
       expect(false, "4 s after status 0 was written the device does not report it.")
     },
   ),
-  must(
+  deviceMust(
     "V52",
     "SET_DEVICE_STATUS",
     "Status 0 is not reported before the reset is complete.",

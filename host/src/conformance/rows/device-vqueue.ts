@@ -19,19 +19,13 @@ import {
 } from "../../../../shared-protocol/src/messages/vqueue.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { blocked, expect, hex, type Row } from "../row.js"
+import { blocked, deviceMust, expect, hex, type Row } from "../row.js"
 import { type SuiteQueue, toAddress } from "../suite-queue.js"
 
 const GET = "GET_VQUEUE"
 const SET = "SET_VQUEUE"
 const RESET = "RESET_VQUEUE"
 const IGNORE_ALL = VQUEUE_SIZE_IGNORE | VQUEUE_DESC_IGNORE | VQUEUE_DRIVER_IGNORE | VQUEUE_DEVICE_IGNORE
-
-type Check = (bench: DeviceBench) => Promise<void>
-
-function must(id: string, section: string, requirement: string, device: Check): Row {
-  return { id, side: "device", level: "MUST", section, requirement, device }
-}
 
 const asText = (state: VqueueState) =>
   `size ${state.curSize}, flags ${hex(state.flags)}, table ${hex(state.desc.high)}:${hex(state.desc.low)}, ` +
@@ -65,7 +59,7 @@ async function isEnabled(bench: DeviceBench, index: number): Promise<boolean> {
 }
 
 export const DEVICE_VQUEUE_ROWS: readonly Row[] = [
-  must(
+  deviceMust(
     "V53",
     GET,
     "GET_VQUEUE reports the largest and the current size, and 0 for the latter before configuration.",
@@ -90,7 +84,7 @@ export const DEVICE_VQUEUE_ROWS: readonly Row[] = [
       expect(curSize === largest.size, `The largest size, ${largest.size}, was not taken: ${curSize}.`)
     },
   ),
-  must(
+  deviceMust(
     "V54",
     GET,
     "For a queue that is not there GET_VQUEUE answers zeros, and the index.",
@@ -108,7 +102,7 @@ export const DEVICE_VQUEUE_ROWS: readonly Row[] = [
       }
     },
   ),
-  must(
+  deviceMust(
     "V55",
     GET,
     "Of GET_VQUEUE's flags bit 0 says whether the queue is enabled; the others are 0.",
@@ -121,7 +115,7 @@ export const DEVICE_VQUEUE_ROWS: readonly Row[] = [
       expect(after === VQUEUE_ENABLED, `Enabled, the queue has flags ${hex(after)}.`)
     },
   ),
-  must("V56", SET, "SET_VQUEUE of a queue that is not there does nothing.", async (bench) => {
+  deviceMust("V56", SET, "SET_VQUEUE of a queue that is not there does nothing.", async (bench) => {
     const queue = await fresh(bench)
     const before = asText(await bench.getVqueue(queue.index))
     for (const index of [bench.info.maxVirtqueues, 0xffffffff]) {
@@ -131,7 +125,7 @@ export const DEVICE_VQUEUE_ROWS: readonly Row[] = [
     const after = asText(await bench.getVqueue(queue.index))
     expect(after === before, `SET_VQUEUE of absent queues changed queue ${queue.index}: ${after}.`)
   }),
-  must(
+  deviceMust(
     "V57",
     SET,
     "A reserved field, reserved flags or state operation 3: nothing changes, the empty response comes.",
@@ -147,7 +141,7 @@ export const DEVICE_VQUEUE_ROWS: readonly Row[] = [
       await expectRefused(bench, { ...good, flags: VQUEUE_OPERATION_MASK }, "state operation 3")
     },
   ),
-  must(
+  deviceMust(
     "V58",
     SET,
     "State operation 0 on an enabled queue: nothing changes, the empty response comes.",
@@ -167,7 +161,7 @@ export const DEVICE_VQUEUE_ROWS: readonly Row[] = [
       )
     },
   ),
-  must("V59", SET, "SET_VQUEUE takes effect as a whole or not at all.", async (bench) => {
+  deviceMust("V59", SET, "SET_VQUEUE takes effect as a whole or not at all.", async (bench) => {
     const queue = await fresh(bench)
     const good = bench.enabling(queue)
     const { maxSize } = await bench.getVqueue(queue.index)
@@ -178,7 +172,7 @@ export const DEVICE_VQUEUE_ROWS: readonly Row[] = [
     )
     await expectRefused(bench, { ...good, size: queue.size, reserved: 5 }, "good fields and a reserved one")
   }),
-  must(
+  deviceMust(
     "V60",
     SET,
     "An ignore bit keeps the field as it is; without it the field is taken.",
@@ -234,7 +228,7 @@ export const DEVICE_VQUEUE_ROWS: readonly Row[] = [
       )
     },
   ),
-  must(
+  deviceMust(
     "V61",
     SET,
     "A size or address for an enabled queue: nothing changes, the empty response comes.",
@@ -269,7 +263,7 @@ export const DEVICE_VQUEUE_ROWS: readonly Row[] = [
       }
     },
   ),
-  must(
+  deviceMust(
     "V62",
     SET,
     "The state operation works on the new fields, and never disables an enabled queue.",
@@ -291,7 +285,7 @@ export const DEVICE_VQUEUE_ROWS: readonly Row[] = [
       }
     },
   ),
-  must("V63", RESET, "RESET_VQUEUE of a queue that is not there does nothing.", async (bench) => {
+  deviceMust("V63", RESET, "RESET_VQUEUE of a queue that is not there does nothing.", async (bench) => {
     const extra = await bench.needRingReset()
     const queue = await bench.prepare({ extra })
     for (const index of [bench.info.maxVirtqueues, 0xffffffff]) {
@@ -300,7 +294,7 @@ export const DEVICE_VQUEUE_ROWS: readonly Row[] = [
     }
     expect(await isEnabled(bench, queue.index), "RESET_VQUEUE of absent queues reset another one.")
   }),
-  must(
+  deviceMust(
     "V64",
     RESET,
     "Without VIRTIO_F_RING_RESET, RESET_VQUEUE changes nothing; the empty response comes.",
@@ -318,7 +312,7 @@ export const DEVICE_VQUEUE_ROWS: readonly Row[] = [
       )
     },
   ),
-  must(
+  deviceMust(
     "V65",
     RESET,
     "RESET_VQUEUE stops the queue, forgets it, and lets it be configured again.",
@@ -342,7 +336,7 @@ export const DEVICE_VQUEUE_ROWS: readonly Row[] = [
       expect((status & STATUS_FEATURES_OK) !== 0, "RESET_VQUEUE reset the whole device.")
     },
   ),
-  must(
+  deviceMust(
     "V66",
     "GET_SHM",
     "GET_SHM answers where a region is, or length 0 when there is none.",
@@ -362,7 +356,7 @@ export const DEVICE_VQUEUE_ROWS: readonly Row[] = [
       }
     },
   ),
-  must("V67", "GET_SHM", "The reserved field of GET_SHM's response is 0.", async (bench) => {
+  deviceMust("V67", "GET_SHM", "The reserved field of GET_SHM's response is 0.", async (bench) => {
     for (const shmid of [0, 7, 0xffffffff]) {
       const response = await bench.need("GET_SHM", frames.getShm(bench.devNum, shmid))
       const reserved = response.subarray(HEADER_SIZE + 4, HEADER_SIZE + 8)

@@ -4,16 +4,10 @@
 import { getU16 } from "../../../../shared-protocol/src/bytes.js"
 import { HEADER_SIZE, TYPE_BUS } from "../../../../shared-protocol/src/messages/header.js"
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
-import { type DriverRun, type DriverRuns, word } from "../driver/driver-runs.js"
+import { type DriverRun, word } from "../driver/driver-runs.js"
 import type { ScriptedDevice } from "../driver/scripted-device.js"
 import { messageSize } from "../frames.js"
-import { blocked, expect, hex, type Row, skip } from "../row.js"
-
-type Check = (runs: DriverRuns) => Promise<void>
-
-function must(id: string, section: string, requirement: string, driver: Check, rest: Partial<Row> = {}): Row {
-  return { id, side: "driver", level: "MUST", section, requirement, driver, ...rest }
-}
+import { blocked, driverMust, expect, hex, type Row, skip } from "../row.js"
 
 const COMMON = "Common Header"
 const PROFILES = "Config Profiles"
@@ -70,7 +64,7 @@ function selection(run: DriverRun, device: ScriptedDevice): number[] {
 }
 
 export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
-  must(
+  driverMust(
     "D1",
     "Respecting Bus Limits",
     "No message is larger than the bus allows.",
@@ -85,15 +79,20 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must("D5", PROFILES, "The configuration profile is known before SET_CONFIG is sent.", async (runs) => {
-    const run = await runs.run("strict")
-    const [first] = needWrites(run)
-    expect(
-      first?.generation === first?.lastSeen,
-      `In the strict profile the first SET_CONFIG has generation ${first?.generation}; last seen was ${first?.lastSeen}.`,
-    )
-  }),
-  must(
+  driverMust(
+    "D5",
+    PROFILES,
+    "The configuration profile is known before SET_CONFIG is sent.",
+    async (runs) => {
+      const run = await runs.run("strict")
+      const [first] = needWrites(run)
+      expect(
+        first?.generation === first?.lastSeen,
+        `In the strict profile the first SET_CONFIG has generation ${first?.generation}; last seen was ${first?.lastSeen}.`,
+      )
+    },
+  ),
+  driverMust(
     "D6",
     PROFILES,
     "The profile follows from the transport features, not from the device's.",
@@ -106,12 +105,12 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
         )
     },
   ),
-  must("D7", PROFILES, "In the baseline profile SET_CONFIG has generation 0.", async (runs) => {
+  driverMust("D7", PROFILES, "In the baseline profile SET_CONFIG has generation 0.", async (runs) => {
     const run = await runs.good()
     for (const { generation } of needWrites(run))
       expect(generation === 0, `SET_CONFIG has generation ${generation}.`)
   }),
-  must(
+  driverMust(
     "D8",
     PROFILES,
     "In the strict profile SET_CONFIG has the generation that was seen last.",
@@ -121,12 +120,12 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
         expect(generation === lastSeen, `SET_CONFIG has generation ${generation}; last seen was ${lastSeen}.`)
     },
   ),
-  must("D9", PROFILES, "Generations need not grow, and need not survive a reset.", async (runs) => {
+  driverMust("D9", PROFILES, "Generations need not grow, and need not survive a reset.", async (runs) => {
     await runs.good()
     const run = await runs.run("changing-config")
     expect(run.isDone, `The generation went back, and the driver could not live with it. ${run.how}`)
   }),
-  must(
+  driverMust(
     "D13",
     "Endianness",
     "Numbers are little-endian.",
@@ -143,7 +142,7 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must(
+  driverMust(
     "D14",
     COMMON,
     "type bits 2 to 7 are sent as 0, and reserved on receipt.",
@@ -156,7 +155,7 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must(
+  driverMust(
     "D15",
     COMMON,
     "msg_size counts header and payload, and nothing else.",
@@ -182,7 +181,7 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must(
+  driverMust(
     "D16",
     COMMON,
     "dev_num is the number of the device that is meant.",
@@ -198,7 +197,7 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must(
+  driverMust(
     "D17",
     COMMON,
     "Padding that the driver adds is 0.",
@@ -214,12 +213,12 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must("D18", COMMON, "The token means nothing to the driver.", async (runs) => {
+  driverMust("D18", COMMON, "The token means nothing to the driver.", async (runs) => {
     await runs.good()
     const run = await runs.run("strange-tokens")
     expect(run.isDone, `Events with tokens, which mean nothing, kept the driver from its work. ${run.how}`)
   }),
-  must(
+  driverMust(
     "D24",
     "Device Information",
     "config_size bounds what is read and written.",
@@ -240,7 +239,7 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must(
+  driverMust(
     "D25",
     NEGOTIATION,
     "Features are discovered by GET_DEVICE_FEATURES, and only offered ones selected.",
@@ -260,7 +259,7 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
       }
     },
   ),
-  must("D26", NEGOTIATION, "VIRTIO_F_NOTIF_CONFIG_DATA (bit 39) is never selected.", async (runs) => {
+  driverMust("D26", NEGOTIATION, "VIRTIO_F_NOTIF_CONFIG_DATA (bit 39) is never selected.", async (runs) => {
     const run = await runs.run("all-features")
     for (const device of run.driven)
       expect(
@@ -268,7 +267,7 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
         `Bit 39 of device ${device.devNum} was selected.`,
       )
   }),
-  must(
+  driverMust(
     "D34",
     "Core Messages",
     "The driver sends and understands the ten messages up to RESET_VQUEUE, where it needs them.",
@@ -290,7 +289,7 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
           )
     },
   ),
-  must(
+  driverMust(
     "D35",
     "GET_DEVICE_INFO",
     "admin_vq_count 0 means that there are no administration virtqueues.",
@@ -307,24 +306,29 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must("D36", "GET_DEVICE_INFO", "The administration virtqueues are among max_virtqueues.", async (runs) => {
-    await runs.good()
-    const run = await runs.run("admin-queues")
-    expect(run.isDone, `A device with administration virtqueues kept the driver from its work. ${run.how}`)
-    for (const frame of run.messages(run.bus.i2c, ids.SET_VQUEUE))
-      expect(
-        word(frame, 0) < 3,
-        `Queue ${word(frame, 0)} was configured; the device has 3 with its administration virtqueues.`,
-      )
-  }),
-  must("D37", "GET_DEVICE_INFO", "The nil UUID means that the device has none.", async (runs) => {
+  driverMust(
+    "D36",
+    "GET_DEVICE_INFO",
+    "The administration virtqueues are among max_virtqueues.",
+    async (runs) => {
+      await runs.good()
+      const run = await runs.run("admin-queues")
+      expect(run.isDone, `A device with administration virtqueues kept the driver from its work. ${run.how}`)
+      for (const frame of run.messages(run.bus.i2c, ids.SET_VQUEUE))
+        expect(
+          word(frame, 0) < 3,
+          `Queue ${word(frame, 0)} was configured; the device has 3 with its administration virtqueues.`,
+        )
+    },
+  ),
+  driverMust("D37", "GET_DEVICE_INFO", "The nil UUID means that the device has none.", async (runs) => {
     const [nil, named] = [await runs.run("plain"), await runs.run("uuid")]
     if (!nil.isDone && !named.isDone)
       blocked(`The driver does its work neither with a UUID nor without. ${nil.how}`)
     expect(nil.isDone, `Devices with the nil UUID kept the driver from its work. ${nil.how}`)
     expect(named.isDone, `Devices with a UUID kept the driver from its work. ${named.how}`)
   }),
-  must(
+  driverMust(
     "D38",
     "GET_DEVICE_FEATURES",
     "Features are blocks of 32 bits from the one asked for on, 0 behind those that exist.",
@@ -342,7 +346,7 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
         )
     },
   ),
-  must(
+  driverMust(
     "D39",
     "SET_DRIVER_FEATURES",
     "Only feature bits that the driver means are selected.",
@@ -357,7 +361,7 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
       }
     },
   ),
-  must(
+  driverMust(
     "D40",
     "GET_CONFIG",
     "GET_CONFIG asks for bytes inside the configuration.",
@@ -378,7 +382,7 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must(
+  driverMust(
     "D41",
     "SET_CONFIG",
     "SET_CONFIG writes bytes inside the configuration.",
@@ -395,7 +399,7 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must(
+  driverMust(
     "D42",
     "SET_CONFIG",
     "A SET_CONFIG response with the request's length means applied, with 0 not applied, anything else is invalid.",

@@ -5,16 +5,10 @@ import { HEADER_SIZE, TYPE_RESPONSE } from "../../../../shared-protocol/src/mess
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
 import { STATUS_DRIVER_OK, STATUS_FEATURES_OK } from "../../../../shared-protocol/src/messages/status.js"
 import { VQUEUE_ENABLE } from "../../../../shared-protocol/src/messages/vqueue.js"
-import type { DriverRun, DriverRuns } from "../driver/driver-runs.js"
+import type { DriverRun } from "../driver/driver-runs.js"
 import { word } from "../driver/driver-runs.js"
 import type { ScriptedDevice } from "../driver/scripted-device.js"
-import { expect, hex, type Row } from "../row.js"
-
-type Check = (runs: DriverRuns) => Promise<void>
-
-function must(id: string, section: string, requirement: string, driver: Check, rest: Partial<Row> = {}): Row {
-  return { id, side: "driver", level: "MUST", section, requirement, driver, ...rest }
-}
+import { driverMust, expect, hex, type Row } from "../row.js"
 
 const INIT = "Initialization"
 const ERRORS = "Error Handling"
@@ -44,7 +38,7 @@ function expectNoIo(run: DriverRun, device: ScriptedDevice, why: string): void {
 }
 
 export const DRIVER_STATUS_ROWS: readonly Row[] = [
-  must(
+  driverMust(
     "D2",
     "Respecting Bus Limits",
     "The driver relies on nothing of a later revision than its bus reports.",
@@ -65,7 +59,7 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must(
+  driverMust(
     "D3",
     "Revision Compatibility",
     "A driver of revision N does what all revisions from 1 to N ask of it.",
@@ -77,7 +71,7 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
       )
     },
   ),
-  must(
+  driverMust(
     "D4",
     "Revision Compatibility",
     "What an unsupported revision or feature brings is ignored, and not half understood.",
@@ -87,28 +81,36 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
       expect(run.isDone, `Events that revision 1 does not have kept the driver from its work. ${run.how}`)
     },
   ),
-  must("D10", ERRORS, "Malformed and unsupported messages are discarded without a word.", async (runs) => {
-    const plain = await runs.good()
-    const run = await runs.run("garbage")
-    for (const frame of run.sent)
+  driverMust(
+    "D10",
+    ERRORS,
+    "Malformed and unsupported messages are discarded without a word.",
+    async (runs) => {
+      const plain = await runs.good()
+      const run = await runs.run("garbage")
+      for (const frame of run.sent)
+        expect(
+          ((frame[0] as number) & TYPE_RESPONSE) === 0,
+          "The driver answered a message that it should discard.",
+        )
+      expect(run.isDone, `Malformed messages kept the driver from its work. ${run.how}`)
+      const statusWritten = (each: DriverRun) =>
+        statusWrites(each, each.bus.i2c)
+          .map(({ status }) => status)
+          .join()
       expect(
-        ((frame[0] as number) & TYPE_RESPONSE) === 0,
-        "The driver answered a message that it should discard.",
+        statusWritten(run) === statusWritten(plain),
+        "Malformed messages made the driver go another way.",
       )
-    expect(run.isDone, `Malformed messages kept the driver from its work. ${run.how}`)
-    const statusWritten = (each: DriverRun) =>
-      statusWrites(each, each.bus.i2c)
-        .map(({ status }) => status)
-        .join()
-    expect(statusWritten(run) === statusWritten(plain), "Malformed messages made the driver go another way.")
-  }),
-  must("D11", ERRORS, "Waiting is bounded, also for the end of a reset.", async (runs) => {
+    },
+  ),
+  driverMust("D11", ERRORS, "Waiting is bounded, also for the end of a reset.", async (runs) => {
     for (const name of ["silent", "endless-reset"]) {
       const run = await runs.run(name)
       expect(!run.isKilled, `${run.bus.scenario.what} ${run.how}`)
     }
   }),
-  must(
+  driverMust(
     "D12",
     ERRORS,
     "A request that stays without a response has failed; the driver recovers by reset and status.",
@@ -122,7 +124,7 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
       expectNoIo(run, run.bus.i2c, "its SET_VQUEUE was never answered")
     },
   ),
-  must(
+  driverMust(
     "D19",
     INIT,
     "After GET_DEVICE_INFO the status goes from reset over ACKNOWLEDGE, DRIVER and FEATURES_OK to DRIVER_OK.",
@@ -150,20 +152,25 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
       }
     },
   ),
-  must("D20", INIT, "GET_DEVICE_INFO comes before feature negotiation and queue setup.", async (runs) => {
-    const run = await runs.good()
-    for (const device of run.driven) {
-      const [info = Number.MAX_SAFE_INTEGER] = run.places(device, ids.GET_DEVICE_INFO)
-      const later = [ids.GET_DEVICE_FEATURES, ids.SET_DRIVER_FEATURES, ids.SET_VQUEUE].flatMap((id) =>
-        run.places(device, id),
-      )
-      expect(
-        later.every((at) => at > info),
-        `Device ${device.devNum} was negotiated with before GET_DEVICE_INFO.`,
-      )
-    }
-  }),
-  must(
+  driverMust(
+    "D20",
+    INIT,
+    "GET_DEVICE_INFO comes before feature negotiation and queue setup.",
+    async (runs) => {
+      const run = await runs.good()
+      for (const device of run.driven) {
+        const [info = Number.MAX_SAFE_INTEGER] = run.places(device, ids.GET_DEVICE_INFO)
+        const later = [ids.GET_DEVICE_FEATURES, ids.SET_DRIVER_FEATURES, ids.SET_VQUEUE].flatMap((id) =>
+          run.places(device, id),
+        )
+        expect(
+          later.every((at) => at > info),
+          `Device ${device.devNum} was negotiated with before GET_DEVICE_INFO.`,
+        )
+      }
+    },
+  ),
+  driverMust(
     "D21",
     INIT,
     "Features are negotiated and FEATURES_OK is confirmed before a queue is enabled.",
@@ -179,7 +186,7 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
       }
     },
   ),
-  must(
+  driverMust(
     "D22",
     INIT,
     "A queue is configured by SET_VQUEUE and confirmed before the driver counts on it.",
@@ -195,7 +202,7 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
         }
     },
   ),
-  must(
+  driverMust(
     "D23",
     INIT,
     "The status is driven by SET_DEVICE_STATUS, and DRIVER_OK comes before I/O.",
@@ -208,7 +215,7 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
       }
     },
   ),
-  must(
+  driverMust(
     "D27",
     "Feature Negotiation",
     "The driver asks for FEATURES_OK and looks at the status that is answered.",
@@ -223,7 +230,7 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
       )
     },
   ),
-  must(
+  driverMust(
     "D28",
     "Final Status",
     "DRIVER_OK is written only after negotiation, with the queues that are needed.",
@@ -246,13 +253,13 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
       )
     },
   ),
-  must("D29", "Final Status", "No I/O before the device reports DRIVER_OK.", async (runs) => {
+  driverMust("D29", "Final Status", "No I/O before the device reports DRIVER_OK.", async (runs) => {
     await runs.good()
     const run = await runs.run("no-driver-ok")
     expectNoIo(run, run.bus.i2c, "the device never reported DRIVER_OK")
     expect(!run.isDone, "The device never reported DRIVER_OK, and the driver says that it did its work.")
   }),
-  must(
+  driverMust(
     "D43",
     "GET_DEVICE_STATUS",
     "While a reset takes its time the driver polls GET_DEVICE_STATUS until it reads 0.",
@@ -264,12 +271,12 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
       expect(polls >= 5, `The reset took 5 polls; the driver polled ${polls} times.`)
     },
   ),
-  must("D44", SET_STATUS, "The driver writes status 0 to reset a device.", async (runs) => {
+  driverMust("D44", SET_STATUS, "The driver writes status 0 to reset a device.", async (runs) => {
     const run = await runs.good()
     for (const device of run.driven)
       expect(statusWrites(run, device)[0]?.status === 0, `Device ${device.devNum} was used without a reset.`)
   }),
-  must(
+  driverMust(
     "D45",
     SET_STATUS,
     "A reset is complete when status 0 is answered; until then nothing else is asked of the device.",

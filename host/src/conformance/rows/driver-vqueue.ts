@@ -10,14 +10,8 @@ import {
 } from "../../../../shared-protocol/src/messages/vqueue.js"
 import { type DriverRun, type DriverRuns, word } from "../driver/driver-runs.js"
 import type { ScriptedDevice } from "../driver/scripted-device.js"
-import { expect, hex, type Row, skip } from "../row.js"
+import { driverMust, expect, hex, type Row, skip } from "../row.js"
 import { enablings } from "./driver-status.js"
-
-type Check = (runs: DriverRuns) => Promise<void>
-
-function must(id: string, section: string, requirement: string, driver: Check, rest: Partial<Row> = {}): Row {
-  return { id, side: "driver", level: "MUST", section, requirement, driver, ...rest }
-}
 
 const GET = "GET_VQUEUE"
 const SET = "SET_VQUEUE"
@@ -73,7 +67,7 @@ async function settings(runs: DriverRuns): Promise<Setting[]> {
 }
 
 function setting(id: string, requirement: string, check: (each: Setting) => void, section = SET): Row {
-  return must(
+  return driverMust(
     id,
     section,
     requirement,
@@ -89,7 +83,7 @@ const ALIGNMENTS = [16, 2, 4] as const
 const PARTS = ["descriptor table", "available ring", "used ring"] as const
 
 export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
-  must(
+  driverMust(
     "D30",
     "Final Status",
     "No buffers and no notifications for a queue that was not configured.",
@@ -113,7 +107,7 @@ export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
         )
     },
   ),
-  must(
+  driverMust(
     "D31",
     "Driver Notifications",
     "The driver sends EVENT_AVAIL for buffers that it made available.",
@@ -125,7 +119,7 @@ export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
       expect(run.messages(i2c, ids.EVENT_AVAIL).length > 0, `The driver sent no EVENT_AVAIL. ${run.how}`)
     },
   ),
-  must(
+  driverMust(
     "D32",
     "Device Notifications",
     "On EVENT_USED the driver looks into the queue that is named.",
@@ -138,7 +132,7 @@ export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
       expect(run.isDone, `Requests were completed and notified, and the driver did not notice. ${run.how}`)
     },
   ),
-  must(
+  driverMust(
     "D33",
     "Device Notifications",
     "With polling only, the driver does not need EVENT_USED.",
@@ -149,7 +143,7 @@ export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
       expect(run.isDone, `Without EVENT_USED, on a bus that has none, the driver does not go on. ${run.how}`)
     },
   ),
-  must(
+  driverMust(
     "D46",
     GET,
     "GET_VQUEUE comes before configuration; largest size 0 means that the queue is not there.",
@@ -171,7 +165,7 @@ export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
         )
     },
   ),
-  must("D47", GET, "A queue's size is at most the largest that GET_VQUEUE reports.", async (runs) => {
+  driverMust("D47", GET, "A queue's size is at most the largest that GET_VQUEUE reports.", async (runs) => {
     const run = await runs.run("tiny-queue")
     for (const device of run.bus.devices)
       for (const frame of run.messages(device, ids.SET_VQUEUE))
@@ -228,7 +222,7 @@ export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
         `Queue ${index} is enabled, and was configured anew without a reset.`,
       ),
   ),
-  must("D55", SET, "The driver asks by GET_VQUEUE whether SET_VQUEUE took.", async (runs) => {
+  driverMust("D55", SET, "The driver asks by GET_VQUEUE whether SET_VQUEUE took.", async (runs) => {
     const run = await runs.good()
     for (const device of run.driven)
       for (const at of enablings(run, device)) {
@@ -241,7 +235,7 @@ export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
     const refused = await runs.run("queue-refused")
     expect(!refused.isDone, "SET_VQUEUE changed nothing, and the driver says that it did its work.")
   }),
-  must(
+  driverMust(
     "D56",
     "RESET_VQUEUE",
     "RESET_VQUEUE is sent only where VIRTIO_F_RING_RESET was negotiated.",
@@ -260,7 +254,7 @@ export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must(
+  driverMust(
     "D57",
     "RESET_VQUEUE",
     "RESET_VQUEUE is answered before SET_VQUEUE follows.",
@@ -281,7 +275,7 @@ export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  must("D58", "EVENT_AVAIL", "EVENT_AVAIL names the queue that has the buffers.", async (runs) => {
+  driverMust("D58", "EVENT_AVAIL", "EVENT_AVAIL names the queue that has the buffers.", async (runs) => {
     const run = await runs.good()
     for (const device of run.driven) {
       const named = new Set(run.messages(device, ids.EVENT_AVAIL).map((frame) => word(frame, 0)))
@@ -292,7 +286,7 @@ export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
         )
     }
   }),
-  must(
+  driverMust(
     "D59",
     "EVENT_AVAIL",
     "next_offset is 0 without VIRTIO_F_NOTIFICATION_DATA.",

@@ -10,15 +10,9 @@ import { STATUS_DEVICE_NEEDS_RESET } from "../../../../shared-protocol/src/messa
 import { DESCRIPTOR_WRITE } from "../../../../shared-protocol/src/ring/layout.js"
 import type { DeviceBench, StartOptions } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { blocked, expect, type Row, skip } from "../row.js"
+import { blocked, deviceMust, expect, type Row, skip } from "../row.js"
 import type { BufferPlan, SuiteQueue } from "../suite-queue.js"
 import type { Workload } from "../workloads.js"
-
-type Check = (bench: DeviceBench) => Promise<void>
-
-function ring(id: string, section: string, requirement: string, device: Check, rest: Partial<Row> = {}): Row {
-  return { id, side: "device", level: "MUST", section, requirement, device, ...rest }
-}
 
 const LARGEST_QUEUE = 32768
 /** Where some requests succeed and others do not, so many are tried, so many at a time. */
@@ -116,7 +110,7 @@ function setUsedEvent(bench: DeviceBench, queue: SuiteQueue, value: number): voi
 }
 
 export const RING_DEVICE_ROWS: readonly Row[] = [
-  ring(
+  deviceMust(
     "R1",
     "2.7.4 Message Framing",
     "The device does not depend on how a request is cut into descriptors.",
@@ -134,7 +128,7 @@ export const RING_DEVICE_ROWS: readonly Row[] = [
       )
     },
   ),
-  ring(
+  deviceMust(
     "R2",
     "2.7.5 Descriptor Table",
     "The device does not write to device-readable buffers.",
@@ -150,7 +144,7 @@ export const RING_DEVICE_ROWS: readonly Row[] = [
       expect(at < 0, `The device changed byte ${at} of the memory that only the driver writes.`)
     },
   ),
-  ring(
+  deviceMust(
     "R3",
     "2.7.5 Descriptor Table",
     "The device does not read device-writable buffers.",
@@ -178,7 +172,7 @@ export const RING_DEVICE_ROWS: readonly Row[] = [
     },
     { level: "SHOULD" },
   ),
-  ring(
+  deviceMust(
     "R4",
     "2.7.5.3 Indirect Descriptors",
     "A table of indirect descriptors stands for a chain.",
@@ -188,7 +182,7 @@ export const RING_DEVICE_ROWS: readonly Row[] = [
       await expectServed(bench, queue, workload, "in an indirect table", chain)
     },
   ),
-  ring(
+  deviceMust(
     "R5",
     "2.7.5.3 Indirect Descriptors",
     "VIRTQ_DESC_F_WRITE is ignored in a descriptor that refers to an indirect table.",
@@ -198,7 +192,7 @@ export const RING_DEVICE_ROWS: readonly Row[] = [
       await expectServed(bench, queue, workload, "whose indirect descriptor has the WRITE flag", chain)
     },
   ),
-  ring(
+  deviceMust(
     "R6",
     "2.7.5.3 Indirect Descriptors",
     "Descriptors may come before the one that refers to an indirect table.",
@@ -210,7 +204,7 @@ export const RING_DEVICE_ROWS: readonly Row[] = [
       await expectServed(bench, queue, workload, "of a descriptor and an indirect table behind it", chain)
     },
   ),
-  ring(
+  deviceMust(
     "R7",
     "2.7.7 Used Buffer Notification Suppression",
     "With flags 0 in the available ring the device notifies; without EVENT_IDX it ignores used_event.",
@@ -221,7 +215,7 @@ export const RING_DEVICE_ROWS: readonly Row[] = [
       expect(events > 0, "With flags 0, and a used_event that means nothing, no EVENT_USED came.")
     },
   ),
-  ring(
+  deviceMust(
     "R8",
     "2.7.7 Used Buffer Notification Suppression",
     "With flags 1 in the available ring the device does not notify.",
@@ -233,7 +227,7 @@ export const RING_DEVICE_ROWS: readonly Row[] = [
     },
     { level: "SHOULD" },
   ),
-  ring(
+  deviceMust(
     "R9",
     "2.7.7 Used Buffer Notification Suppression",
     "With EVENT_IDX the device notifies when used_event is passed, whatever flags say.",
@@ -245,7 +239,7 @@ export const RING_DEVICE_ROWS: readonly Row[] = [
       expect(events > 0, "used_event 0 was passed, and no EVENT_USED came.")
     },
   ),
-  ring(
+  deviceMust(
     "R10",
     "2.7.7 Used Buffer Notification Suppression",
     "With EVENT_IDX the device does not notify before used_event is passed.",
@@ -257,18 +251,23 @@ export const RING_DEVICE_ROWS: readonly Row[] = [
     },
     { level: "SHOULD" },
   ),
-  ring("R11", "2.7.8 Used Ring", "Each chain comes back once, by the index of its head.", async (bench) => {
-    const { queue, workload } = await bench.start()
-    const chains = queue.submit(workload.request(0), workload.request(1), workload.request(2))
-    await complete(queue, chains.length)
-    const heads = chains.map((_, n) => queue.usedElement(n).id).sort((a, b) => a - b)
-    const expected = chains.map((chain) => chain.head).sort((a, b) => a - b)
-    expect(
-      heads.join() === expected.join(),
-      `Offered were heads ${expected.join(", ")}, back came ${heads.join(", ")}.`,
-    )
-  }),
-  ring(
+  deviceMust(
+    "R11",
+    "2.7.8 Used Ring",
+    "Each chain comes back once, by the index of its head.",
+    async (bench) => {
+      const { queue, workload } = await bench.start()
+      const chains = queue.submit(workload.request(0), workload.request(1), workload.request(2))
+      await complete(queue, chains.length)
+      const heads = chains.map((_, n) => queue.usedElement(n).id).sort((a, b) => a - b)
+      const expected = chains.map((chain) => chain.head).sort((a, b) => a - b)
+      expect(
+        heads.join() === expected.join(),
+        `Offered were heads ${expected.join(", ")}, back came ${heads.join(", ")}.`,
+      )
+    },
+  ),
+  deviceMust(
     "R12",
     "2.7.8 Used Ring",
     "len is there when the used index shows it, and the device has written that many bytes.",
@@ -288,7 +287,7 @@ export const RING_DEVICE_ROWS: readonly Row[] = [
       }
     },
   ),
-  ring(
+  deviceMust(
     "R13",
     "2.7.8 Used Ring",
     "Indexes run on; their place in the ring is the index modulo the queue's size.",
@@ -306,7 +305,7 @@ export const RING_DEVICE_ROWS: readonly Row[] = [
       }
     },
   ),
-  ring(
+  deviceMust(
     "R14",
     "2.7.10 Available Buffer Notification Suppression",
     "flags of the used ring are 0 or 1, and 0 with EVENT_IDX.",
@@ -322,7 +321,7 @@ export const RING_DEVICE_ROWS: readonly Row[] = [
       expect(again.usedFlags === 0, `With EVENT_IDX, flags of the used ring are ${again.usedFlags}.`)
     },
   ),
-  ring(
+  deviceMust(
     "R15",
     "2.7.10 Available Buffer Notification Suppression",
     "A notification without a new buffer does no harm.",
@@ -342,19 +341,24 @@ export const RING_DEVICE_ROWS: readonly Row[] = [
       )
     },
   ),
-  ring("R16", "2.7 Split Virtqueues", "A queue's size is a power of two, at most 32768.", async (bench) => {
-    await bench.negotiate()
-    const queue = await bench.layOutQueue(8)
-    const { maxSize } = await bench.getVqueue(queue.index)
-    expect(maxSize <= LARGEST_QUEUE, `The largest size is ${maxSize}.`)
-    for (const size of [3, 6]) {
-      if (size > maxSize) continue
-      await bench.setVqueue(bench.enabling(queue, { size }))
-      const { curSize } = await bench.getVqueue(queue.index)
-      expect(curSize !== size, `A queue of ${size} descriptors was accepted.`)
-    }
-  }),
-  ring(
+  deviceMust(
+    "R16",
+    "2.7 Split Virtqueues",
+    "A queue's size is a power of two, at most 32768.",
+    async (bench) => {
+      await bench.negotiate()
+      const queue = await bench.layOutQueue(8)
+      const { maxSize } = await bench.getVqueue(queue.index)
+      expect(maxSize <= LARGEST_QUEUE, `The largest size is ${maxSize}.`)
+      for (const size of [3, 6]) {
+        if (size > maxSize) continue
+        await bench.setVqueue(bench.enabling(queue, { size }))
+        const { curSize } = await bench.getVqueue(queue.index)
+        expect(curSize !== size, `A queue of ${size} descriptors was accepted.`)
+      }
+    },
+  ),
+  deviceMust(
     "R17",
     "2.7 Split Virtqueues",
     "A driver may choose any power of two up to the largest size.",
@@ -373,7 +377,7 @@ export const RING_DEVICE_ROWS: readonly Row[] = [
       }
     },
   ),
-  ring(
+  deviceMust(
     "R18",
     "2.7.9 In-order use of descriptors",
     "With VIRTIO_F_IN_ORDER buffers come back in the order in which they were made available.",

@@ -21,12 +21,19 @@ import {
 import { i2cRequestOf } from "../driver/device-types.js"
 import { type DriverRuns, word } from "../driver/driver-runs.js"
 import type { ScriptedDevice, SeenChain } from "../driver/scripted-device.js"
-import { expect, hex, type Row, skip } from "../row.js"
+import { driverMust, expect, hex, type Row, skip } from "../row.js"
 
 type Check = (runs: DriverRuns) => Promise<void>
 
-function must(id: string, section: string, requirement: string, driver: Check, rest: Partial<Row> = {}): Row {
-  return { id, side: "driver", level: "MUST", section, requirement, driver, isPassive: true, ...rest }
+/** A MUST that is judged by the messages and rings of every run. */
+function everyRun(
+  id: string,
+  section: string,
+  requirement: string,
+  driver: Check,
+  rest: Partial<Row> = {},
+): Row {
+  return driverMust(id, section, requirement, driver, { isPassive: true, ...rest })
 }
 
 /** Every chain of all runs; skips the row for a driver that made none available. */
@@ -44,7 +51,7 @@ function eachChain(
   requirement: string,
   check: (chain: SeenChain, device: ScriptedDevice) => void,
 ): Row {
-  return must(id, section, requirement, async (runs) => {
+  return everyRun(id, section, requirement, async (runs) => {
     for (const { chain, device } of await chains(runs)) check(chain, device)
   })
 }
@@ -58,19 +65,24 @@ async function requests(runs: DriverRuns) {
 }
 
 function i2c(id: string, requirement: string, driver: Check): Row {
-  return { id, side: "driver", level: "MUST", section: "5.21 I2C Adapter Device", requirement, driver }
+  return driverMust(id, "5.21 I2C Adapter Device", requirement, driver)
 }
 
 export const RING_DRIVER_ROWS: readonly Row[] = [
-  must("R20", "2.7 Split Virtqueues", "A queue's size is a power of two, at most 32768.", async (runs) => {
-    for (const run of await runs.all())
-      for (const device of run.bus.devices)
-        for (const frame of run.messages(device, ids.SET_VQUEUE))
-          expect(
-            (word(frame, 4) & 4) !== 0 || isQueueSize(word(frame, 8)),
-            `SET_VQUEUE sets size ${word(frame, 8)}.`,
-          )
-  }),
+  everyRun(
+    "R20",
+    "2.7 Split Virtqueues",
+    "A queue's size is a power of two, at most 32768.",
+    async (runs) => {
+      for (const run of await runs.all())
+        for (const device of run.bus.devices)
+          for (const frame of run.messages(device, ids.SET_VQUEUE))
+            expect(
+              (word(frame, 4) & 4) !== 0 || isQueueSize(word(frame, 8)),
+              `SET_VQUEUE sets size ${word(frame, 8)}.`,
+            )
+    },
+  ),
   eachChain(
     "R21",
     "2.7.4 Message Framing",
@@ -121,7 +133,7 @@ export const RING_DRIVER_ROWS: readonly Row[] = [
       }
     },
   ),
-  must("R25", "2.7.6 Available Ring", "The available index never goes back.", async (runs) => {
+  everyRun("R25", "2.7.6 Available Ring", "The available index never goes back.", async (runs) => {
     for (const run of await runs.all())
       for (const device of run.bus.devices)
         for (const [at, { idx, queueIndex }] of device.availIndexes.entries()) {
@@ -140,7 +152,7 @@ export const RING_DRIVER_ROWS: readonly Row[] = [
       expect(availFlags <= most, `flags of the available ring are ${hex(availFlags)}.`)
     },
   ),
-  must(
+  everyRun(
     "R27",
     "2.7.7 Used Buffer Notification Suppression",
     "A notification without a used buffer does no harm.",
@@ -150,16 +162,21 @@ export const RING_DRIVER_ROWS: readonly Row[] = [
       expect(run.isDone, `Notifications without a used buffer kept the driver from its work. ${run.how}`)
     },
   ),
-  must("R28", "2.7.8 Used Ring", "Nothing is assumed about bytes behind the used length.", async (runs) => {
-    await runs.good()
-    const run = await runs.run("short-used")
-    expect(
-      !run.isDone,
-      "The device said that it wrote nothing, and the driver took what lay in the buffer for the answer.",
-    )
-    expect(!run.isKilled, run.how)
-  }),
-  must(
+  everyRun(
+    "R28",
+    "2.7.8 Used Ring",
+    "Nothing is assumed about bytes behind the used length.",
+    async (runs) => {
+      await runs.good()
+      const run = await runs.run("short-used")
+      expect(
+        !run.isDone,
+        "The device said that it wrote nothing, and the driver took what lay in the buffer for the answer.",
+      )
+      expect(!run.isKilled, run.how)
+    },
+  ),
+  everyRun(
     "R29",
     "2.7.10 Available Buffer Notification Suppression",
     "The driver sets flags of a used ring to 0 when it allocates it.",
@@ -172,7 +189,7 @@ export const RING_DRIVER_ROWS: readonly Row[] = [
       expect(bad === undefined, `A queue was enabled with flags ${hex(bad ?? 0)} in its used ring.`)
     },
   ),
-  must(
+  everyRun(
     "R30",
     "2.7.10 Available Buffer Notification Suppression",
     "With flags 0 in the used ring the driver notifies.",
@@ -187,7 +204,7 @@ export const RING_DRIVER_ROWS: readonly Row[] = [
       )
     },
   ),
-  must(
+  everyRun(
     "R31",
     "2.7.10 Available Buffer Notification Suppression",
     "With flags 1 in the used ring the driver does not notify.",
@@ -200,7 +217,7 @@ export const RING_DRIVER_ROWS: readonly Row[] = [
     },
     { level: "SHOULD" },
   ),
-  must(
+  everyRun(
     "R32",
     "2.7.10 Available Buffer Notification Suppression",
     "With EVENT_IDX the driver notifies when avail_event is passed, whatever flags say.",
