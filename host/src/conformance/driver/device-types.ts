@@ -10,7 +10,8 @@ import {
   I2C_STATUS_OK,
 } from "../../../../shared-protocol/src/device/i2c.js"
 import { DESCRIPTOR_WRITE } from "../../../../shared-protocol/src/ring/layout.js"
-import type { ScriptedDevice, SeenChain } from "./scripted-device.js"
+import type { ScriptedDevice } from "./scripted-device.js"
+import type { SeenChain } from "./seen-chain.js"
 
 export const VIRTIO_ID_CONSOLE = 3
 /** The chip that a driver is asked to read, at this register, and what is there. */

@@ -5,7 +5,8 @@ import { getU16, getU32 } from "../../../../shared-protocol/src/bytes.js"
 import { HEADER_SIZE, TYPE_BUS } from "../../../../shared-protocol/src/messages/header.js"
 import type { Exchange } from "../conversation.js"
 import { blocked } from "../row.js"
-import { type Scenario, scenarioOf } from "./scenarios.js"
+import type { Scenario } from "./scenarios/scenario.js"
+import { scenarioOf } from "./scenarios.js"
 import type { ScriptedBus } from "./scripted-bus.js"
 import type { ScriptedDevice } from "./scripted-device.js"
 
@@ -146,8 +147,13 @@ export class DriverRuns {
   }
 }
 
+/** Whether a frame is a transport message, as opposed to one of the bus, and has a header. */
+export function isTransport(frame: Uint8Array): boolean {
+  return frame.length >= HEADER_SIZE && ((frame[0] as number) & TYPE_BUS) === 0
+}
+
 function isMessage(frame: Uint8Array, msgId: number): boolean {
-  return frame.length >= HEADER_SIZE && ((frame[0] as number) & TYPE_BUS) === 0 && frame[1] === msgId
+  return isTransport(frame) && frame[1] === msgId
 }
 
 /** A 32-bit number of a message's payload. */

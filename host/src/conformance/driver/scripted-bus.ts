@@ -18,8 +18,9 @@ import type { Exchange } from "../conversation.js"
 import type { BusParameters } from "../device-port.js"
 import { rawFrame, words } from "../frames.js"
 import { runI2c, VIRTIO_ID_CONSOLE } from "./device-types.js"
-import type { Scenario } from "./scenarios.js"
-import { type DeviceShape, payloadOf, ScriptedDevice, type WindowMemory } from "./scripted-device.js"
+import type { Scenario } from "./scenarios/scenario.js"
+import { type DeviceShape, payloadOf, ScriptedDevice } from "./scripted-device.js"
+import type { WindowMemory } from "./seen-chain.js"
 
 /** Numbers that are neither 0 nor neighbours, one of them of two bytes: a driver must use them as they are. */
 export const I2C_NUMBER = 3

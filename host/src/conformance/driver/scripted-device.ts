@@ -10,44 +10,8 @@ import {
   STATUS_FEATURES_OK,
 } from "../../../../shared-protocol/src/messages/status.js"
 import { VQUEUE_ENABLE } from "../../../../shared-protocol/src/messages/vqueue.js"
-import {
-  DESCRIPTOR_INDIRECT,
-  DESCRIPTOR_NEXT,
-  DESCRIPTOR_SIZE,
-  DESCRIPTOR_WRITE,
-} from "../../../../shared-protocol/src/ring/layout.js"
 import { words } from "../frames.js"
-
-/** The window, as the device side sees it. */
-export interface WindowMemory {
-  read(address: bigint, lengthBytes: number): Uint8Array
-  write(address: bigint, bytes: Uint8Array): void
-}
-
-export interface SeenDescriptor {
-  readonly index: number
-  readonly address: bigint
-  readonly lengthBytes: number
-  readonly flags: number
-  readonly next: number
-  /** It stood in an indirect table. */
-  readonly isIndirect: boolean
-}
-
-/** A chain as it was when the device first looked at it. */
-export interface SeenChain {
-  readonly queueIndex: number
-  readonly head: number
-  readonly descriptors: readonly SeenDescriptor[]
-  /** What is wrong with it as a chain; "" when nothing. */
-  readonly problem: string
-  /** Of the available ring, then. */
-  readonly availFlags: number
-  /** How many frames had been exchanged: what came before and what behind. */
-  readonly at: number
-  /** All device-readable bytes, one after another. */
-  readonly readable: Uint8Array
-}
+import { followChain, type SeenChain, type WindowMemory } from "./seen-chain.js"
 
 interface Queue {
   size: number
@@ -188,7 +152,8 @@ export class ScriptedDevice {
     let done = 0
     while (queue.seen !== idx) {
       const slot = this.memory.read(queue.driver + BigInt(4 + 2 * (queue.seen % queue.size)), 2)
-      const chain = this.#look(queueIndex, queue, getU16(slot, 0), availFlags)
+      const place = { queueIndex, head: getU16(slot, 0), availFlags, at: this.exchanged }
+      const chain = { ...place, ...followChain(this.memory, queue, place.head) }
       queue.seen = (queue.seen + 1) & 0xffff
       this.chains.push(chain)
       if (!isServing || !this.isLive || chain.problem !== "") continue
@@ -215,51 +180,6 @@ export class ScriptedDevice {
   /** Whether the driver selected a feature bit. */
   hasSelected(block: number, bit: number): boolean {
     return ((this.selected[block] ?? 0) & bit) !== 0
-  }
-
-  #look(queueIndex: number, queue: Queue, head: number, availFlags: number): SeenChain {
-    const descriptors: SeenDescriptor[] = []
-    const readable: number[] = []
-    let problem = ""
-    let table = queue.desc
-    let limit = queue.size
-    let isIndirect = false
-    for (let index = head; ; ) {
-      if (index >= limit) problem = `descriptor ${index} is outside a table of ${limit}`
-      else if (descriptors.length > queue.size) problem = "the chain does not end"
-      if (problem !== "") break
-      const bytes = this.memory.read(table + BigInt(DESCRIPTOR_SIZE * index), DESCRIPTOR_SIZE)
-      const address = BigInt(getU32(bytes, 0)) | (BigInt(getU32(bytes, 4)) << 32n)
-      const seen = {
-        index,
-        address,
-        lengthBytes: getU32(bytes, 8),
-        flags: getU16(bytes, 12),
-        next: getU16(bytes, 14),
-        isIndirect,
-      }
-      descriptors.push(seen)
-      if (seen.flags & DESCRIPTOR_INDIRECT && !isIndirect) {
-        isIndirect = true
-        table = address
-        limit = seen.lengthBytes / DESCRIPTOR_SIZE
-        index = 0
-        continue
-      }
-      if ((seen.flags & DESCRIPTOR_WRITE) === 0)
-        readable.push(...this.memory.read(address, Math.min(seen.lengthBytes, 4096)))
-      if ((seen.flags & DESCRIPTOR_NEXT) === 0) break
-      index = seen.next
-    }
-    return {
-      queueIndex,
-      head,
-      descriptors,
-      problem,
-      availFlags,
-      at: this.exchanged,
-      readable: Uint8Array.from(readable),
-    }
   }
 
   #info(): number[] {

@@ -1,5 +1,5 @@
-// Rows of the bus about carrying messages: routing, tokens, order, completion, what is discarded
-// (virtio-msg "Transport Message Forwarding", "Error Handling", "Common Header", "Ordering", "PING").
+// Rows of the bus about carrying messages, each to its device, in order: B1 to B4, B27 to B30, B50, B-S1
+// (virtio-msg "Bus Message Implementation", "Transport Message Forwarding", "Ordering", "PING").
 
 import { getU16, getU32 } from "../../../../shared-protocol/src/bytes.js"
 import { decodePingResponse, PING_SIZE } from "../../../../shared-protocol/src/messages/bus.js"
@@ -9,58 +9,17 @@ import {
   TYPE_BUS,
   TYPE_RESPONSE,
 } from "../../../../shared-protocol/src/messages/header.js"
-import { EVENT_CONFIG, EVENT_DEVICE, EVENT_USED } from "../../../../shared-protocol/src/messages/ids.js"
+import { EVENT_USED } from "../../../../shared-protocol/src/messages/ids.js"
 import { STATUS_ACKNOWLEDGE, STATUS_DRIVER } from "../../../../shared-protocol/src/messages/status.js"
 import { isEvent } from "../conversation.js"
-import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { blocked, busMust, expect, hex, type Row, skip } from "../row.js"
+import { blocked, busMust, expect, hex, type Row } from "../row.js"
+import { absentNumber, unanswerable } from "./absent-device.js"
 import { exercise } from "./exercise.js"
+import { distinctRequests, echoedIndex, FAR_QUEUE, needPing } from "./recognisable-requests.js"
 
 const FORWARDING = "Transport Message Forwarding"
-const ERRORS = "Error Handling"
-const COMMON = "Common Header"
 const ORDERING = "Ordering"
-/** Longer than any bus should wait. */
-const COMPLETION_LIMIT_MS = 60_000
-/** A GET_VQUEUE of this queue is answered with the index as it came, and zeros: a payload that can be recognised. */
-const FAR_QUEUE = 0xdeadbe00
-
-function absentNumber(bench: DeviceBench): number {
-  for (let devNum = 0xfffe; ; devNum--) if (!bench.deviceNumbers.includes(devNum)) return devNum
-}
-
-async function needPing(bench: DeviceBench, data: number, token?: number): Promise<Uint8Array> {
-  if (bench.conversation.hasPing === false) skip("The bus does not support PING.")
-  const response = await bench.conversation.ask(frames.ping(data), token)
-  return response ?? blocked("No response to PING.")
-}
-
-/** Requests that can be told apart by what is answered. */
-function distinctRequests(bench: DeviceBench, count: number): Uint8Array[] {
-  return Array.from({ length: count }, (_, n) => frames.getVqueue(bench.devNum, FAR_QUEUE + n))
-}
-
-const echoedIndex = (response: Uint8Array) =>
-  response.length >= 12 ? getU32(response, HEADER_SIZE) : undefined
-
-/** A request that nobody can answer, through the package's own side of the bus: how it ended. */
-async function unanswerable(bench: DeviceBench) {
-  const { request, clock } = bench.port
-  if (!request) skip("The suite itself is the driver side of this bus.")
-  const startMs = clock.now()
-  let endings = 0
-  let failure: unknown
-  await request(frames.getDeviceStatus(absentNumber(bench))).then(
-    () => endings++,
-    (error) => {
-      endings++
-      failure = error
-    },
-  )
-  await bench.conversation.sentinel()
-  return { endings, failure, tookMs: clock.now() - startMs }
-}
 
 export const BUS_DELIVERY_ROWS: readonly Row[] = [
   busMust(
@@ -124,148 +83,6 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
     async (bench) => {
       const { failure } = await unanswerable(bench)
       expect(failure !== undefined, "A request to a device that does not exist succeeded.")
-    },
-  ),
-  busMust(
-    "B16",
-    ERRORS,
-    "Every request that expects a response is completed within a bounded time.",
-    async (bench) => {
-      const { tookMs } = await unanswerable(bench)
-      expect(tookMs <= COMPLETION_LIMIT_MS, `The request took ${tookMs} ms.`)
-    },
-    {
-      async driver(runs) {
-        const run = await runs.run("silent")
-        expect(!run.isKilled, `A request without a response kept the driver waiting: ${run.how}`)
-      },
-    },
-  ),
-  busMust("B17", ERRORS, "Each request ends once: with one response, or one failure.", async (bench) => {
-    const { endings } = await unanswerable(bench)
-    expect(endings === 1, `The request ended ${endings} times.`)
-  }),
-  busMust(
-    "B18",
-    ERRORS,
-    "A bus never waits for a response without end.",
-    async (bench) => {
-      const { failure } = await unanswerable(bench)
-      expect(failure !== undefined, "A request that nobody answers was not given up.")
-    },
-    {
-      async driver(runs) {
-        const run = await runs.run("silent-later")
-        expect(!run.isKilled, `A request without a response kept the driver waiting: ${run.how}`)
-      },
-    },
-  ),
-  busMust(
-    "B19",
-    ERRORS,
-    "Malformed headers and unknown bus messages are discarded without a word.",
-    async (bench) => {
-      const bad = [
-        Uint8Array.of(2, 3, 0),
-        frames.changed(frames.ping(1), 6, 7, 0), // msg_size below the header
-        frames.changed(frames.ping(2), 6, 255, 0), // msg_size beyond the frame
-        frames.rawFrame(TYPE_BUS, 0x00, 0, frames.words(1)),
-        frames.rawFrame(TYPE_BUS, 0x3f, 0, frames.words(2)),
-        frames.rawFrame(TYPE_BUS, 0xbf, 0, frames.words(3)),
-        frames.rawFrame(TYPE_BUS, 0x03, 0, []), // PING without data
-        frames.rawFrame(TYPE_BUS, 0x02, 0, [0, 0]), // GET_DEVICES cut short
-      ]
-      const answers = await bench.conversation.answersTo(bad)
-      expect(
-        answers.length === 0,
-        `${answers.length} of ${bad.length} malformed or unknown bus messages were answered.`,
-      )
-    },
-  ),
-  busMust("B21", ERRORS, "Nothing answers an event.", async (bench) => {
-    const events = [
-      frames.eventAvail(bench.devNum, 0xffff),
-      frames.eventAvail(absentNumber(bench), 0),
-      frames.rawFrame(0, 0x7f, bench.devNum, frames.words(0)),
-      frames.rawFrame(0, EVENT_CONFIG, bench.devNum, frames.words(0, 0, 0, 0)),
-      frames.rawFrame(0, EVENT_USED, bench.devNum, frames.words(0)),
-      frames.rawFrame(TYPE_BUS, EVENT_DEVICE, 0, frames.words(0)),
-      frames.rawFrame(TYPE_BUS, 0xff, 0, frames.words(0)),
-    ]
-    const answers = await bench.conversation.answersTo(events)
-    expect(answers.length === 0, `${answers.length} of ${events.length} events were answered.`)
-  }),
-  busMust(
-    "B22",
-    COMMON,
-    "Bus messages are delivered with dev_num 0, and transport messages with their own.",
-    async (bench) => {
-      for (const token of [1, 0x7fff]) {
-        const ping = await needPing(bench, token, token)
-        expect(getU16(ping, 2) === 0, `The response to PING has dev_num ${getU16(ping, 2)}.`)
-      }
-      const far = await bench.need("GET_VQUEUE", frames.getVqueue(bench.devNum, FAR_QUEUE))
-      expect(
-        getU16(far, 2) === bench.devNum,
-        `Asked device ${bench.devNum}, dev_num ${getU16(far, 2)} answers.`,
-      )
-    },
-  ),
-  busMust(
-    "B23",
-    COMMON,
-    "type bits 2 to 7 are 0 in the bus's own messages, and ignored in those it forwards.",
-    async (bench) => {
-      const ping = await needPing(bench, 5)
-      expect((ping[0] as number) >> 2 === 0, `The response to PING has type ${hex(ping[0] as number)}.`)
-      const odd = await bench.ask(frames.changed(frames.ping(6), 0, 0xfc | TYPE_BUS))
-      expect(odd !== undefined, "A PING with reserved type bits set got no response.")
-      const forwarded = await bench.ask(frames.changed(frames.getVqueue(bench.devNum, FAR_QUEUE), 0, 0xa4))
-      expect(forwarded !== undefined, "A request with reserved type bits set did not reach the device.")
-    },
-  ),
-  busMust(
-    "B24",
-    COMMON,
-    "Bytes that the bus adds behind a message are 0, and reach the reader as 0.",
-    async (bench) => {
-      await exercise(bench)
-      for (const frame of bench.conversation.since(0)) {
-        if (frame.length < HEADER_SIZE) continue
-        const extra = frame.subarray(Math.max(HEADER_SIZE, getU16(frame, 6)))
-        expect(
-          extra.every((byte) => byte === 0),
-          `A message of ${getU16(frame, 6)} bytes is followed by bytes that are not 0.`,
-        )
-      }
-    },
-    { isPassive: true },
-  ),
-  busMust(
-    "B25",
-    COMMON,
-    "Whatever token a bus puts into a message, driver and device see no difference.",
-    async (bench) => {
-      const payloads = new Set<string>()
-      for (const token of [1, 0x0100, 0x7ffe, 0xfffe]) {
-        const response = await bench.conversation.ask(frames.getVqueue(bench.devNum, FAR_QUEUE), token)
-        payloads.add(response ? response.subarray(HEADER_SIZE).join() : "no response")
-      }
-      expect(payloads.size === 1, "The same request with other tokens is answered otherwise.")
-    },
-  ),
-  busMust(
-    "B26",
-    COMMON,
-    "Tokens correlate requests and responses without the driver's noticing.",
-    async (bench) => {
-      const requests = distinctRequests(bench, 8)
-      const responses = await bench.conversation.askAll(requests)
-      for (const [n, response] of responses.entries())
-        expect(
-          response === undefined || echoedIndex(response) === FAR_QUEUE + n,
-          `The response with the token of request ${n} answers another one.`,
-        )
     },
   ),
   busMust("B27", ORDERING, "Each request of many is completed exactly once.", async (bench) => {

@@ -1,68 +1,20 @@
-// Rows of the bus about finding devices: GET_DEVICES, EVENT_DEVICE, device numbers
-// (virtio-msg "Device Number Assignment", "Device Discovery", "GET_DEVICES", "EVENT_DEVICE").
+// Rows of the bus about finding devices: B14, B15, B31, B32, B43 to B49, B-S4
+// (virtio-msg "Device Number Assignment", "Device Discovery", "GET_DEVICES").
 
 import { getU16 } from "../../../../shared-protocol/src/bytes.js"
-import {
-  DEVICE_ADDED,
-  DEVICE_REMOVED,
-  type DeviceBitmap,
-  decodeGetDevicesResponse,
-  GET_DEVICES_BASE_SIZE,
-} from "../../../../shared-protocol/src/messages/bus.js"
-import { EVENT_AVAIL, EVENT_DEVICE } from "../../../../shared-protocol/src/messages/ids.js"
+import { GET_DEVICES_BASE_SIZE } from "../../../../shared-protocol/src/messages/bus.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import type { PlugEvent } from "../hotplug.js"
-import { blocked, busMust, expect, type Row, skip } from "../row.js"
-import { exercise } from "./exercise.js"
+import { busMust, expect, type Row, skip } from "../row.js"
+import { getDevices, walk } from "./device-walk.js"
 
 const LAST_NUMBER = 0xffff
-/** A message that is sent so soon after another one came may have been under way already. */
-const CROSSING_MS = 50
 
 /** Numbers near the exposed ones and at the ends, none of them exposed. */
 function absentNumbers(bench: DeviceBench): number[] {
   const near = bench.deviceNumbers.flatMap((devNum) => [devNum - 1, devNum + 1, devNum ^ 0x100])
   const all = new Set([0, 1, 2, 0xff, 0x100, LAST_NUMBER, ...near])
   return [...all].filter((n) => n >= 0 && n <= LAST_NUMBER && !bench.deviceNumbers.includes(n))
-}
-
-interface Window extends DeviceBitmap {
-  readonly frame: Uint8Array
-}
-
-async function getDevices(bench: DeviceBench, offset: number, count: number): Promise<Window> {
-  const frame = await bench.ask(frames.getDevices(offset, count))
-  if (!frame) skip("The bus does not support GET_DEVICES.")
-  const decoded = decodeGetDevicesResponse(frame)
-  if (!decoded.ok) return blocked(`The response to GET_DEVICES is malformed: ${decoded.reason}.`)
-  return { ...decoded.value, frame }
-}
-
-/** Goes through all windows of `count` slots, as a driver does, and returns what it finds. */
-async function walk(bench: DeviceBench, count: number): Promise<number[]> {
-  const found: number[] = []
-  let offset = 0
-  for (let rounds = 0; rounds < 64; rounds++) {
-    const window = await getDevices(bench, offset, count)
-    found.push(...window.deviceNumbers)
-    if (window.nextOffset === 0) return found
-    if (window.nextOffset <= offset) blocked("next_offset goes back.")
-    offset = window.nextOffset
-  }
-  return blocked("GET_DEVICES has not ended after 64 requests.")
-}
-
-/** What came and went during the run; skips the row where nothing did. */
-async function plugEvents(bench: DeviceBench, busState?: number): Promise<readonly PlugEvent[]> {
-  await exercise(bench)
-  const events = await bench.hotplug.observe()
-  if (events.length === 0)
-    skip("No device came or went (EVENT_DEVICE) during the run. --hotplug COMMAND has one come or go.")
-  const wanted = events.filter((event) => busState === undefined || event.busState === busState)
-  if (wanted.length === 0)
-    skip(`No device was ${busState === DEVICE_ADDED ? "added" : "removed"} during the run.`)
-  return wanted
 }
 
 const answers = async (bench: DeviceBench, devNum: number) =>
@@ -120,60 +72,6 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
         found.includes(bench.devNum),
         `Device ${bench.devNum} is present, but GET_DEVICES does not report it.`,
       )
-    },
-  ),
-  busMust(
-    "B33",
-    "Hotplug",
-    "A bus that uses EVENT_DEVICE says ADDED when a device becomes accessible, REMOVED when it is gone.",
-    async (bench) => {
-      for (const event of await plugEvents(bench))
-        expect(
-          event.busState === DEVICE_ADDED || event.busState === DEVICE_REMOVED || event.busState >= 0x8000,
-          `EVENT_DEVICE reports reserved state ${event.busState} of device ${event.deviceNumber}.`,
-        )
-    },
-    { isPassive: true },
-  ),
-  busMust(
-    "B34",
-    "Hotplug",
-    "Whatever the mechanism, a new number is exposed, and the driver side hears of a removal.",
-    async (bench) => {
-      await exercise(bench)
-      const known = new Set(bench.deviceNumbers)
-      for (const { busState, deviceNumber } of await plugEvents(bench)) {
-        if (busState === DEVICE_ADDED) known.add(deviceNumber)
-        if (busState === DEVICE_REMOVED) known.delete(deviceNumber)
-      }
-      const found = (await walk(bench, 304)).sort((a, b) => a - b)
-      const expected = [...known].sort((a, b) => a - b)
-      expect(
-        found.join() === expected.join(),
-        `By the events the devices are ${expected.join(", ")}, by GET_DEVICES ${found.join(", ")}.`,
-      )
-    },
-    {
-      isPassive: true,
-      async driver(runs) {
-        await runs.good()
-        const run = await runs.run("removed")
-        const gone = run.transcript.findIndex(
-          ({ direction, frame }) => direction === "out" && frame[1] === EVENT_DEVICE,
-        )
-        if (gone < 0) skip("The driver made nothing available.")
-        expect(!run.isKilled, `The device was removed in the middle of a request. ${run.how}`)
-        expect(
-          !run.isDone,
-          "The device was removed before it had answered, and the driver says that it did its work.",
-        )
-        // what crossed the word of the removal on its way does not count
-        const knownMs = (run.transcript[gone]?.atMs ?? 0) + CROSSING_MS
-        const later = run
-          .places(run.bus.i2c, EVENT_AVAIL)
-          .filter((at) => at > gone && (run.transcript[at]?.atMs ?? 0) > knownMs)
-        expect(later.length === 0, "The device was removed, and still notified of buffers.")
-      },
     },
   ),
   busMust(
@@ -273,56 +171,6 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
       expect(rest === undefined || window.nextOffset !== 0, `Device ${rest} lies behind the reduced window.`)
     },
   ),
-  busMust(
-    "B51",
-    "EVENT_DEVICE",
-    "EVENT_DEVICE names a number that is valid and exposed to the driver side.",
-    async (bench) => {
-      const exposed = new Set(bench.deviceNumbers)
-      for (const { busState, deviceNumber } of await plugEvents(bench)) {
-        if (busState === DEVICE_ADDED) exposed.add(deviceNumber)
-        expect(exposed.has(deviceNumber), `EVENT_DEVICE names ${deviceNumber}, which is no device.`)
-        if (busState === DEVICE_REMOVED) exposed.delete(deviceNumber)
-      }
-    },
-    { isPassive: true },
-  ),
-  busMust(
-    "B52",
-    "EVENT_DEVICE",
-    "ADDED is sent only when the device takes transport messages.",
-    async (bench) => {
-      for (const { deviceNumber, isAnswering } of await plugEvents(bench, DEVICE_ADDED))
-        expect(isAnswering !== false, `Device ${deviceNumber} was added, but answers no GET_DEVICE_INFO.`)
-    },
-    { isPassive: true },
-  ),
-  busMust(
-    "B53",
-    "EVENT_DEVICE",
-    "REMOVED is sent when the device is no longer available.",
-    async (bench) => {
-      for (const { deviceNumber, isAnswering } of await plugEvents(bench, DEVICE_REMOVED))
-        expect(isAnswering !== true, `Device ${deviceNumber} was removed, but answers GET_DEVICE_INFO.`)
-    },
-    { isPassive: true },
-  ),
-  {
-    id: "B-S3",
-    side: "bus",
-    level: "SHOULD",
-    section: "Device Number Assignment",
-    requirement: "A device number is not used again right after its device went.",
-    isPassive: true,
-    async device(bench) {
-      const events = await plugEvents(bench)
-      for (const [at, { busState, deviceNumber }] of events.entries()) {
-        const before = events.slice(0, at).findLast((event) => event.busState !== busState)
-        const isReused = busState === DEVICE_ADDED && before?.deviceNumber === deviceNumber
-        expect(!isReused, `Number ${deviceNumber} was removed and given to the next device.`)
-      }
-    },
-  },
   {
     id: "B-S4",
     side: "bus",

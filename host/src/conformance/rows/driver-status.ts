@@ -1,129 +1,16 @@
-// Rows of the driver about initialisation, status, reset and waiting: D2 to D4, D10 to D12, D19 to D23, D27 to D29,
-// D43 to D45 (virtio-msg "Driver Initialization", "Error Handling", "SET_DEVICE_STATUS").
+// Rows of the driver about initialisation, status and reset: D19 to D23, D27 to D29, D43 to D45, D-S3
+// (virtio-msg "Initialization", "Feature Negotiation", "Final Status", "GET_DEVICE_STATUS", "SET_DEVICE_STATUS").
 
-import { HEADER_SIZE, TYPE_RESPONSE } from "../../../../shared-protocol/src/messages/header.js"
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
 import { STATUS_DRIVER_OK, STATUS_FEATURES_OK } from "../../../../shared-protocol/src/messages/status.js"
-import { VQUEUE_ENABLE } from "../../../../shared-protocol/src/messages/vqueue.js"
-import type { DriverRun } from "../driver/driver-runs.js"
 import { word } from "../driver/driver-runs.js"
-import type { ScriptedDevice } from "../driver/scripted-device.js"
 import { driverMust, expect, hex, type Row } from "../row.js"
+import { enablings, expectNoIo, firstWrite, statusWrites } from "./driver-writes.js"
 
 const INIT = "Initialization"
-const ERRORS = "Error Handling"
 const SET_STATUS = "SET_DEVICE_STATUS"
 
-/** The statuses that the driver writes to a device, and where. */
-function statusWrites(run: DriverRun, device: ScriptedDevice): { status: number; at: number }[] {
-  return run
-    .places(device, ids.SET_DEVICE_STATUS)
-    .map((at) => ({ at, status: word(run.transcript[at]?.frame ?? new Uint8Array(0), 0) }))
-}
-
-/** Where a status with this bit is written for the first time; -1 if never. */
-function firstWrite(run: DriverRun, device: ScriptedDevice, bit: number): number {
-  return statusWrites(run, device).find(({ status }) => (status & bit) !== 0)?.at ?? -1
-}
-
-/** Where queues are enabled. */
-export function enablings(run: DriverRun, device: ScriptedDevice): number[] {
-  return run
-    .places(device, ids.SET_VQUEUE)
-    .filter((at) => (word(run.transcript[at]?.frame ?? new Uint8Array(0), 4) & 3) === VQUEUE_ENABLE)
-}
-
-function expectNoIo(run: DriverRun, device: ScriptedDevice, why: string): void {
-  expect(run.places(device, ids.EVENT_AVAIL).length === 0, `The driver sent EVENT_AVAIL, although ${why}.`)
-}
-
 export const DRIVER_STATUS_ROWS: readonly Row[] = [
-  driverMust(
-    "D2",
-    "Respecting Bus Limits",
-    "The driver relies on nothing of a later revision than its bus reports.",
-    async (runs) => {
-      for (const run of await runs.all())
-        for (const device of run.bus.devices)
-          for (const frame of run.sent) {
-            const [type = 0, msgId = 0] = frame
-            const isTransport = (type & 2) === 0 && frame.length >= HEADER_SIZE
-            expect(
-              !isTransport ||
-                (msgId >= 0x02 && msgId <= 0x0c) ||
-                msgId === ids.EVENT_AVAIL ||
-                device === undefined,
-              `The driver sent message ${hex(msgId)}, which revision 1 does not have.`,
-            )
-          }
-    },
-    { isPassive: true },
-  ),
-  driverMust(
-    "D3",
-    "Revision Compatibility",
-    "A driver of revision N does what all revisions from 1 to N ask of it.",
-    async (runs) => {
-      const run = await runs.run("plain")
-      expect(
-        run.isDone && run.hasWorked,
-        `On a correct bus of revision 1 the driver does not do its work. ${run.how}`,
-      )
-    },
-  ),
-  driverMust(
-    "D4",
-    "Revision Compatibility",
-    "What an unsupported revision or feature brings is ignored, and not half understood.",
-    async (runs) => {
-      await runs.good()
-      const run = await runs.run("garbage")
-      expect(run.isDone, `Events that revision 1 does not have kept the driver from its work. ${run.how}`)
-    },
-  ),
-  driverMust(
-    "D10",
-    ERRORS,
-    "Malformed and unsupported messages are discarded without a word.",
-    async (runs) => {
-      const plain = await runs.good()
-      const run = await runs.run("garbage")
-      for (const frame of run.sent)
-        expect(
-          ((frame[0] as number) & TYPE_RESPONSE) === 0,
-          "The driver answered a message that it should discard.",
-        )
-      expect(run.isDone, `Malformed messages kept the driver from its work. ${run.how}`)
-      const statusWritten = (each: DriverRun) =>
-        statusWrites(each, each.bus.i2c)
-          .map(({ status }) => status)
-          .join()
-      expect(
-        statusWritten(run) === statusWritten(plain),
-        "Malformed messages made the driver go another way.",
-      )
-    },
-  ),
-  driverMust("D11", ERRORS, "Waiting is bounded, also for the end of a reset.", async (runs) => {
-    for (const name of ["silent", "endless-reset"]) {
-      const run = await runs.run(name)
-      expect(!run.isKilled, `${run.bus.scenario.what} ${run.how}`)
-    }
-  }),
-  driverMust(
-    "D12",
-    ERRORS,
-    "A request that stays without a response has failed; the driver recovers by reset and status.",
-    async (runs) => {
-      await runs.good()
-      const run = await runs.run("silent-later")
-      expect(
-        !run.isKilled && !run.isDone,
-        `A request stayed unanswered, and the driver ${run.isDone ? "succeeded" : "waited"}. ${run.how}`,
-      )
-      expectNoIo(run, run.bus.i2c, "its SET_VQUEUE was never answered")
-    },
-  ),
   driverMust(
     "D19",
     INIT,

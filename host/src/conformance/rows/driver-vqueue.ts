@@ -1,5 +1,4 @@
-// Rows of the driver about virtqueue configuration and notifications: D30 to D33, D46 to D59
-// (virtio-msg "GET_VQUEUE", "SET_VQUEUE", "RESET_VQUEUE", "EVENT_AVAIL").
+// Rows of the driver about virtqueue configuration: D46 to D57 (virtio-msg "GET_VQUEUE", "SET_VQUEUE", "RESET_VQUEUE").
 
 import { FEATURE_RING_RESET_BLOCK1 } from "../../../../shared-protocol/src/device/device-type.js"
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
@@ -11,7 +10,7 @@ import {
 import { type DriverRun, type DriverRuns, word } from "../driver/driver-runs.js"
 import type { ScriptedDevice } from "../driver/scripted-device.js"
 import { driverMust, expect, hex, type Row, skip } from "../row.js"
-import { enablings } from "./driver-status.js"
+import { enablings } from "./driver-writes.js"
 
 const GET = "GET_VQUEUE"
 const SET = "SET_VQUEUE"
@@ -83,66 +82,6 @@ const ALIGNMENTS = [16, 2, 4] as const
 const PARTS = ["descriptor table", "available ring", "used ring"] as const
 
 export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
-  driverMust(
-    "D30",
-    "Final Status",
-    "No buffers and no notifications for a queue that was not configured.",
-    async (runs) => {
-      const run = await runs.good()
-      for (const device of run.driven) {
-        const configured = enablings(run, device).map((at) =>
-          word(run.transcript[at]?.frame as Uint8Array, 0),
-        )
-        for (const frame of run.messages(device, ids.EVENT_AVAIL))
-          expect(
-            configured.includes(word(frame, 0)),
-            `EVENT_AVAIL names queue ${word(frame, 0)}, which was never configured.`,
-          )
-      }
-      const refused = await runs.run("queue-refused")
-      for (const device of refused.bus.devices)
-        expect(
-          refused.messages(device, ids.EVENT_AVAIL).length === 0,
-          "SET_VQUEUE changed nothing, and the driver sent EVENT_AVAIL.",
-        )
-    },
-  ),
-  driverMust(
-    "D31",
-    "Driver Notifications",
-    "The driver sends EVENT_AVAIL for buffers that it made available.",
-    async (runs) => {
-      const run = await runs.run("plain")
-      const { i2c } = run.bus
-      const [index] = i2c.unnoticedAtEnd
-      expect(index === undefined, `Queue ${index} has buffers that were never notified.`)
-      expect(run.messages(i2c, ids.EVENT_AVAIL).length > 0, `The driver sent no EVENT_AVAIL. ${run.how}`)
-    },
-  ),
-  driverMust(
-    "D32",
-    "Device Notifications",
-    "On EVENT_USED the driver looks into the queue that is named.",
-    async (runs) => {
-      const run = await runs.run("plain")
-      const events = run.transcript.filter(
-        ({ direction, frame }) => direction === "out" && frame[1] === ids.EVENT_USED,
-      )
-      if (events.length === 0) skip("The driver made nothing available.")
-      expect(run.isDone, `Requests were completed and notified, and the driver did not notice. ${run.how}`)
-    },
-  ),
-  driverMust(
-    "D33",
-    "Device Notifications",
-    "With polling only, the driver does not need EVENT_USED.",
-    async (runs) => {
-      await runs.good()
-      const run = await runs.run("polling")
-      if (run.driven.length === 0) skip("The driver takes no bus without notifications.")
-      expect(run.isDone, `Without EVENT_USED, on a bus that has none, the driver does not go on. ${run.how}`)
-    },
-  ),
   driverMust(
     "D46",
     GET,
@@ -272,32 +211,6 @@ export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
             )
           }
       if (!isSeen) skip("The driver sends no RESET_VQUEUE.")
-    },
-    { isPassive: true },
-  ),
-  driverMust("D58", "EVENT_AVAIL", "EVENT_AVAIL names the queue that has the buffers.", async (runs) => {
-    const run = await runs.good()
-    for (const device of run.driven) {
-      const named = new Set(run.messages(device, ids.EVENT_AVAIL).map((frame) => word(frame, 0)))
-      for (const index of named)
-        expect(
-          device.chains.some(({ queueIndex }) => queueIndex === index),
-          `EVENT_AVAIL names queue ${index} of device ${device.devNum}, where nothing is available.`,
-        )
-    }
-  }),
-  driverMust(
-    "D59",
-    "EVENT_AVAIL",
-    "next_offset is 0 without VIRTIO_F_NOTIFICATION_DATA.",
-    async (runs) => {
-      for (const run of await runs.all())
-        for (const device of run.bus.devices)
-          for (const frame of run.messages(device, ids.EVENT_AVAIL))
-            expect(
-              word(frame, 4) === 0 || device.hasSelected(1, 1 << 6),
-              `EVENT_AVAIL has next_offset ${hex(word(frame, 4))}.`,
-            )
     },
     { isPassive: true },
   ),

@@ -1,0 +1,127 @@
+// Scenarios in which a device is hard to bring up: its reset, features, status, queues and what it says of itself
+// (virtio-msg "Initialization", "Feature Negotiation", "GET_DEVICE_INFO", "SET_DEVICE_STATUS", "GET_VQUEUE").
+
+import { getU32 } from "../../../../../shared-protocol/src/bytes.js"
+import { HEADER_SIZE } from "../../../../../shared-protocol/src/messages/header.js"
+import * as ids from "../../../../../shared-protocol/src/messages/ids.js"
+import {
+  STATUS_DEVICE_NEEDS_RESET,
+  STATUS_DRIVER_OK,
+} from "../../../../../shared-protocol/src/messages/status.js"
+import { isRequest, isTo, type Scenario, statusAsked, withPayload, withWord } from "./scenario.js"
+
+export const INITIALISATION_SCENARIOS: readonly Scenario[] = [
+  {
+    name: "slow-reset",
+    what: "A reset takes 5 polls.",
+    respond(reply, request, bus) {
+      const isReset = isRequest(request, ids.SET_DEVICE_STATUS) && statusAsked(request) === 0
+      if (isReset) bus.counter = 5
+      if (isReset || (isRequest(request, ids.GET_DEVICE_STATUS) && bus.counter-- > 0))
+        return [withWord(reply, 0, 0x0f)]
+      return [reply]
+    },
+  },
+  {
+    name: "endless-reset",
+    what: "A reset never ends.",
+    respond: (reply, request) =>
+      isRequest(request, ids.GET_DEVICE_STATUS) || isRequest(request, ids.SET_DEVICE_STATUS)
+        ? [withWord(reply, 0, 0x0f)]
+        : [reply],
+  },
+  {
+    name: "refused-features",
+    what: "The device refuses whatever is selected: FEATURES_OK does not stay.",
+    shape(bus) {
+      for (const device of bus.devices) device.shape.required[0] = 0x00800000
+    },
+  },
+  {
+    name: "no-driver-ok",
+    what: "DRIVER_OK does not stay.",
+    respond: (reply, request, bus) =>
+      isRequest(request, ids.SET_DEVICE_STATUS) && isTo(request, bus.i2c)
+        ? [withWord(reply, 0, getU32(reply, HEADER_SIZE) & ~STATUS_DRIVER_OK)]
+        : [reply],
+  },
+  {
+    name: "needs-reset",
+    what: "At the first request the device wants to be reset.",
+    serve(bus, device) {
+      if (device !== bus.i2c || bus.counter++ > 0) return true
+      device.status |= STATUS_DEVICE_NEEDS_RESET
+      bus.notifyConfig(device)
+      return false
+    },
+  },
+  {
+    name: "all-features",
+    what: "Every feature bit is offered, in three blocks.",
+    shape(bus) {
+      for (const device of bus.devices) device.shape.offered = [0xffffffff, 0xffffffff, 0xffffffff]
+    },
+  },
+  {
+    name: "no-zero-length",
+    what: "The I2C device does not offer VIRTIO_I2C_F_ZERO_LENGTH_REQUEST.",
+    hasConsole: false,
+    shape(bus) {
+      bus.i2c.shape.offered[0] = 0
+      bus.i2c.shape.required[0] = 0
+    },
+  },
+  {
+    name: "queue-refused",
+    what: "SET_VQUEUE is answered, and changes nothing.",
+    respond: (reply, request) => [
+      isRequest(request, ids.GET_VQUEUE)
+        ? withPayload(reply, [...reply.subarray(8, 16), ...new Array<number>(32).fill(0)])
+        : reply,
+    ],
+  },
+  {
+    name: "no-queue",
+    what: "The device's queue is not available.",
+    shape(bus) {
+      for (const device of bus.devices) device.shape.queueMaxSizes = device.shape.queueMaxSizes.map(() => 0)
+    },
+  },
+  {
+    name: "tiny-queue",
+    what: "Queues have 8 descriptors at most.",
+    shape(bus) {
+      for (const device of bus.devices) device.shape.queueMaxSizes = device.shape.queueMaxSizes.map(() => 8)
+    },
+  },
+  {
+    name: "absurd-sizes",
+    what: "GET_DEVICE_INFO claims 4294967295 feature blocks, bytes of configuration and queues.",
+    shape(bus) {
+      for (const device of bus.devices)
+        device.shape.lies = {
+          numFeatureBlocks: 0xffffffff,
+          configSize: 0xffffffff,
+          maxVirtqueues: 0xffffffff,
+        }
+    },
+  },
+  {
+    name: "uuid",
+    what: "The devices have a UUID.",
+    shape(bus) {
+      const uuid = [
+        0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x41, 0xd1, 0x80, 0xb4, 0, 0xc0, 0x4f, 0xd4, 0x30, 0xc8,
+      ]
+      for (const device of bus.devices) device.shape.lies = { uuid }
+    },
+  },
+  {
+    name: "admin-queues",
+    what: "The I2C device has two administration virtqueues behind its own.",
+    shape(bus) {
+      bus.i2c.shape.queueMaxSizes.push(16, 16)
+      bus.i2c.shape.lies = { adminVqStart: 1, adminVqCount: 2 }
+    },
+  },
+]

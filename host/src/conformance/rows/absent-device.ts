@@ -1,0 +1,27 @@
+// Requests to a device that does not exist: nobody can answer them.
+
+import type { DeviceBench } from "../device-bench.js"
+import * as frames from "../frames.js"
+import { skip } from "../row.js"
+
+export function absentNumber(bench: DeviceBench): number {
+  for (let devNum = 0xfffe; ; devNum--) if (!bench.deviceNumbers.includes(devNum)) return devNum
+}
+
+/** A request that nobody can answer, through the package's own side of the bus: how it ended. */
+export async function unanswerable(bench: DeviceBench) {
+  const { request, clock } = bench.port
+  if (!request) skip("The suite itself is the driver side of this bus.")
+  const startMs = clock.now()
+  let endings = 0
+  let failure: unknown
+  await request(frames.getDeviceStatus(absentNumber(bench))).then(
+    () => endings++,
+    (error) => {
+      endings++
+      failure = error
+    },
+  )
+  await bench.conversation.sentinel()
+  return { endings, failure, tookMs: clock.now() - startMs }
+}

@@ -1,0 +1,213 @@
+// Rows of the device about configuring a virtqueue: V56 to V62 (virtio-msg "SET_VQUEUE").
+
+import { getU16 } from "../../../../shared-protocol/src/bytes.js"
+import { HEADER_SIZE } from "../../../../shared-protocol/src/messages/header.js"
+import {
+  VQUEUE_DESC_IGNORE,
+  VQUEUE_DEVICE_IGNORE,
+  VQUEUE_DRIVER_IGNORE,
+  VQUEUE_ENABLE,
+  VQUEUE_ENABLED,
+  VQUEUE_KEEP_DISABLED,
+  VQUEUE_KEEP_STATE,
+  VQUEUE_OPERATION_MASK,
+  VQUEUE_SIZE_IGNORE,
+  type VqueueSetting,
+} from "../../../../shared-protocol/src/messages/vqueue.js"
+import type { DeviceBench } from "../device-bench.js"
+import { deviceMust, expect, type Row } from "../row.js"
+import { toAddress } from "../suite-queue.js"
+import { asText, fresh, isEnabled } from "./vqueue-state.js"
+
+const SET = "SET_VQUEUE"
+const IGNORE_ALL = VQUEUE_SIZE_IGNORE | VQUEUE_DESC_IGNORE | VQUEUE_DRIVER_IGNORE | VQUEUE_DEVICE_IGNORE
+
+/** Sends a SET_VQUEUE that must change nothing, and checks that, and that the empty response came. */
+async function expectRefused(bench: DeviceBench, setting: VqueueSetting, what: string): Promise<void> {
+  const before = asText(await bench.getVqueue(setting.index))
+  const response = await bench.setVqueue(setting)
+  expect(
+    response !== undefined,
+    `SET_VQUEUE with ${what} got no response; the empty one is due all the same.`,
+  )
+  if (response)
+    expect(
+      getU16(response, 6) === HEADER_SIZE,
+      `The response to SET_VQUEUE has ${getU16(response, 6)} bytes.`,
+    )
+  const after = asText(await bench.getVqueue(setting.index))
+  expect(after === before, `SET_VQUEUE with ${what} changed the queue from ${before} to ${after}.`)
+}
+
+export const DEVICE_SET_VQUEUE_ROWS: readonly Row[] = [
+  deviceMust("V56", SET, "SET_VQUEUE of a queue that is not there does nothing.", async (bench) => {
+    const queue = await fresh(bench)
+    const before = asText(await bench.getVqueue(queue.index))
+    for (const index of [bench.info.maxVirtqueues, 0xffffffff]) {
+      const response = await bench.setVqueue(bench.enabling(queue, { index }))
+      expect(response !== undefined, `SET_VQUEUE of queue ${index}, which is not there, got no response.`)
+    }
+    const after = asText(await bench.getVqueue(queue.index))
+    expect(after === before, `SET_VQUEUE of absent queues changed queue ${queue.index}: ${after}.`)
+  }),
+  deviceMust(
+    "V57",
+    SET,
+    "A reserved field, reserved flags or state operation 3: nothing changes, the empty response comes.",
+    async (bench) => {
+      const queue = await fresh(bench)
+      const good = bench.enabling(queue)
+      await expectRefused(bench, { ...good, reserved: 1 }, "reserved 1")
+      await expectRefused(bench, { ...good, reserved: 0x80000000 }, "reserved 0x80000000")
+      for (const bit of [6, 7, 15, 31]) {
+        const flags = (VQUEUE_ENABLE | (2 ** bit)) >>> 0
+        await expectRefused(bench, { ...good, flags }, `flags bit ${bit}`)
+      }
+      await expectRefused(bench, { ...good, flags: VQUEUE_OPERATION_MASK }, "state operation 3")
+    },
+  ),
+  deviceMust(
+    "V58",
+    SET,
+    "State operation 0 on an enabled queue: nothing changes, the empty response comes.",
+    async (bench) => {
+      const queue = await fresh(bench)
+      await bench.enable(queue)
+      await expectRefused(
+        bench,
+        bench.enabling(queue, { flags: VQUEUE_KEEP_DISABLED }),
+        "state operation 0 on an enabled queue",
+      )
+      const flags = VQUEUE_KEEP_DISABLED | IGNORE_ALL
+      await expectRefused(
+        bench,
+        bench.enabling(queue, { flags }),
+        "state operation 0 and no field on an enabled queue",
+      )
+    },
+  ),
+  deviceMust("V59", SET, "SET_VQUEUE takes effect as a whole or not at all.", async (bench) => {
+    const queue = await fresh(bench)
+    const good = bench.enabling(queue)
+    const { maxSize } = await bench.getVqueue(queue.index)
+    await expectRefused(
+      bench,
+      { ...good, size: 2 * maxSize },
+      `size ${2 * maxSize} of at most ${maxSize}, and good addresses`,
+    )
+    await expectRefused(bench, { ...good, size: queue.size, reserved: 5 }, "good fields and a reserved one")
+  }),
+  deviceMust(
+    "V60",
+    SET,
+    "An ignore bit keeps the field as it is; without it the field is taken.",
+    async (bench) => {
+      const queue = await fresh(bench)
+      const good = bench.enabling(queue)
+      // field by field, the others ignored
+      const fields = [
+        ["size", VQUEUE_SIZE_IGNORE],
+        ["desc", VQUEUE_DESC_IGNORE],
+        ["driver", VQUEUE_DRIVER_IGNORE],
+        ["device", VQUEUE_DEVICE_IGNORE],
+      ] as const
+      for (const [name, bit] of fields) {
+        const nonsense = { low: 0x33, high: 0x44 }
+        const only = {
+          ...good,
+          size: 3,
+          desc: nonsense,
+          driver: nonsense,
+          device: nonsense,
+          [name]: good[name],
+        }
+        await bench.setVqueue({ ...only, flags: VQUEUE_KEEP_DISABLED | (IGNORE_ALL & ~bit) })
+      }
+      const state = await bench.getVqueue(queue.index)
+      const expected = {
+        ...state,
+        curSize: good.size,
+        desc: good.desc,
+        driver: good.driver,
+        device: good.device,
+        flags: 0,
+      }
+      expect(asText(state) === asText(expected), `Configured field by field the queue has ${asText(state)}.`)
+      const nothing = { low: 0x33, high: 0x44 }
+      await bench.setVqueue({
+        ...good,
+        flags: VQUEUE_ENABLE | IGNORE_ALL,
+        size: 3,
+        desc: nothing,
+        driver: nothing,
+        device: nothing,
+      })
+      const enabled = await bench.getVqueue(queue.index)
+      expect(
+        (enabled.flags & VQUEUE_ENABLED) !== 0,
+        "Configured before, the queue was not enabled with all ignore bits set.",
+      )
+      expect(
+        asText({ ...enabled, flags: 0 }) === asText(expected),
+        `With all ignore bits set the queue has ${asText(enabled)}.`,
+      )
+    },
+  ),
+  deviceMust(
+    "V61",
+    SET,
+    "A size or address for an enabled queue: nothing changes, the empty response comes.",
+    async (bench) => {
+      const queue = await fresh(bench)
+      await bench.enable(queue)
+      const good = bench.enabling(queue)
+      const moved = (address: bigint) => toAddress(address + 16n)
+      const { desc, driver, device } = queue.place
+      for (const operation of [VQUEUE_ENABLE, VQUEUE_KEEP_STATE]) {
+        const with_ = (keep: number) => operation | (IGNORE_ALL & ~keep)
+        await expectRefused(
+          bench,
+          { ...good, flags: with_(VQUEUE_SIZE_IGNORE), size: Math.max(1, queue.size / 2) },
+          "another size for an enabled queue",
+        )
+        await expectRefused(
+          bench,
+          { ...good, flags: with_(VQUEUE_DESC_IGNORE), desc: moved(desc) },
+          "another table for an enabled queue",
+        )
+        await expectRefused(
+          bench,
+          { ...good, flags: with_(VQUEUE_DRIVER_IGNORE), driver: moved(driver) },
+          "another available ring for an enabled queue",
+        )
+        await expectRefused(
+          bench,
+          { ...good, flags: with_(VQUEUE_DEVICE_IGNORE), device: moved(device) },
+          "another used ring for an enabled queue",
+        )
+      }
+    },
+  ),
+  deviceMust(
+    "V62",
+    SET,
+    "The state operation works on the new fields, and never disables an enabled queue.",
+    async (bench) => {
+      const queue = await fresh(bench)
+      const good = bench.enabling(queue)
+      await bench.setVqueue({ ...good, flags: VQUEUE_KEEP_STATE })
+      expect(!(await isEnabled(bench, queue.index)), "State operation 2 (keep) enabled a queue.")
+      await bench.setVqueue({ ...good, flags: VQUEUE_KEEP_DISABLED })
+      expect(!(await isEnabled(bench, queue.index)), "State operation 0 (keep disabled) enabled a queue.")
+      await bench.setVqueue(good)
+      expect(
+        await isEnabled(bench, queue.index),
+        "State operation 1 (enable), with all fields, enabled nothing.",
+      )
+      for (const operation of [VQUEUE_KEEP_DISABLED, VQUEUE_KEEP_STATE, VQUEUE_ENABLE]) {
+        await bench.setVqueue({ ...good, flags: operation | IGNORE_ALL })
+        expect(await isEnabled(bench, queue.index), `State operation ${operation} disabled an enabled queue.`)
+      }
+    },
+  ),
+]

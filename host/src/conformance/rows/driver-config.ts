@@ -1,0 +1,201 @@
+// Rows of the driver about configuration spaces and their generations: D5 to D9, D40 to D42, D-S1, D-S2, D-S4
+// (virtio-msg "Config Profiles", "GET_CONFIG", "SET_CONFIG", "EVENT_CONFIG").
+
+import { getU16 } from "../../../../shared-protocol/src/bytes.js"
+import * as ids from "../../../../shared-protocol/src/messages/ids.js"
+import { type DriverRun, isTransport, word } from "../driver/driver-runs.js"
+import type { ScriptedDevice } from "../driver/scripted-device.js"
+import { driverMust, expect, type Row, skip } from "../row.js"
+
+const PROFILES = "Config Profiles"
+
+/** SET_CONFIG messages, with the generation that the driver had last seen before each. */
+function configWrites(run: DriverRun, device: ScriptedDevice) {
+  return run.places(device, ids.SET_CONFIG).map((at) => {
+    const seen = run.transcript.slice(0, at).findLast(({ direction, frame }) => {
+      const isConfig =
+        frame[1] === ids.GET_CONFIG || frame[1] === ids.SET_CONFIG || frame[1] === ids.EVENT_CONFIG
+      return direction === "out" && isConfig && isTransport(frame) && getU16(frame, 2) === device.devNum
+    })
+    const lastSeen = seen && word(seen.frame, seen.frame[1] === ids.EVENT_CONFIG ? 4 : 0)
+    const frame = run.transcript[at]?.frame ?? new Uint8Array(0)
+    return { generation: word(frame, 0), offset: word(frame, 4), length: word(frame, 8), lastSeen }
+  })
+}
+
+/** Skips the row for a driver that writes no configuration. */
+function needWrites(run: DriverRun) {
+  const writes = configWrites(run, run.bus.console)
+  if (writes.length === 0) skip("The driver writes no device's configuration.")
+  return writes
+}
+
+export const DRIVER_CONFIG_ROWS: readonly Row[] = [
+  driverMust(
+    "D5",
+    PROFILES,
+    "The configuration profile is known before SET_CONFIG is sent.",
+    async (runs) => {
+      const run = await runs.run("strict")
+      const [first] = needWrites(run)
+      expect(
+        first?.generation === first?.lastSeen,
+        `In the strict profile the first SET_CONFIG has generation ${first?.generation}; last seen was ${first?.lastSeen}.`,
+      )
+    },
+  ),
+  driverMust(
+    "D6",
+    PROFILES,
+    "The profile follows from the transport features, not from the device's.",
+    async (runs) => {
+      const run = await runs.run("all-features")
+      for (const { generation } of needWrites(run))
+        expect(
+          generation === 0,
+          `The bus has the baseline profile, whatever the device offers; SET_CONFIG has generation ${generation}.`,
+        )
+    },
+  ),
+  driverMust("D7", PROFILES, "In the baseline profile SET_CONFIG has generation 0.", async (runs) => {
+    const run = await runs.good()
+    for (const { generation } of needWrites(run))
+      expect(generation === 0, `SET_CONFIG has generation ${generation}.`)
+  }),
+  driverMust(
+    "D8",
+    PROFILES,
+    "In the strict profile SET_CONFIG has the generation that was seen last.",
+    async (runs) => {
+      const run = await runs.run("strict")
+      for (const { generation, lastSeen } of needWrites(run))
+        expect(generation === lastSeen, `SET_CONFIG has generation ${generation}; last seen was ${lastSeen}.`)
+    },
+  ),
+  driverMust("D9", PROFILES, "Generations need not grow, and need not survive a reset.", async (runs) => {
+    await runs.good()
+    const run = await runs.run("changing-config")
+    expect(run.isDone, `The generation went back, and the driver could not live with it. ${run.how}`)
+  }),
+  driverMust(
+    "D40",
+    "GET_CONFIG",
+    "GET_CONFIG asks for bytes inside the configuration.",
+    async (runs) => {
+      await runs.run("absurd-sizes")
+      let isSeen = false
+      for (const run of await runs.all())
+        for (const device of run.bus.devices)
+          for (const frame of run.messages(device, ids.GET_CONFIG)) {
+            isSeen = true
+            const size = device.shape.lies.configSize ?? device.shape.config.length
+            expect(
+              word(frame, 0) + word(frame, 4) <= size,
+              `GET_CONFIG of ${word(frame, 4)} bytes at ${word(frame, 0)} of ${size}.`,
+            )
+          }
+      if (!isSeen) skip("The driver reads no device's configuration.")
+    },
+    { isPassive: true },
+  ),
+  driverMust(
+    "D41",
+    "SET_CONFIG",
+    "SET_CONFIG writes bytes inside the configuration.",
+    async (runs) => {
+      let isSeen = false
+      for (const run of await runs.all())
+        for (const device of run.bus.devices)
+          for (const { offset, length } of configWrites(run, device)) {
+            isSeen = true
+            const size = device.shape.lies.configSize ?? device.shape.config.length
+            expect(offset + length <= size, `SET_CONFIG of ${length} bytes at ${offset} of ${size}.`)
+          }
+      if (!isSeen) skip("The driver writes no device's configuration.")
+    },
+    { isPassive: true },
+  ),
+  driverMust(
+    "D42",
+    "SET_CONFIG",
+    "A SET_CONFIG response with the request's length means applied, with 0 not applied, anything else is invalid.",
+    async (runs) => {
+      needWrites(await runs.good())
+      const run = await runs.run("config-partial")
+      expect(!run.isDone, "SET_CONFIG was answered with 1 byte of 4, and the driver took that for done.")
+      const refused = await runs.run("config-refused")
+      expect(!refused.isKilled, `SET_CONFIG was not applied, and the driver hangs. ${refused.how}`)
+    },
+  ),
+  {
+    id: "D-S1",
+    side: "driver",
+    level: "SHOULD",
+    section: PROFILES,
+    requirement: "A configuration read in parts is read again until its generation stays the same.",
+    async driver(runs) {
+      const run = await runs.run("changing-config")
+      const { console } = run.bus
+      const answered = run.places(console, ids.GET_CONFIG).filter((at) => run.responseTo(at) !== undefined)
+      const parts = answered.map((at) => {
+        const frame = run.transcript[at]?.frame ?? new Uint8Array(0)
+        return {
+          offset: word(frame, 0),
+          length: word(frame, 4),
+          generation: word(run.responseTo(at) ?? new Uint8Array(0), 0),
+        }
+      })
+      if (!parts.some(({ offset }) => offset > 0)) skip("The driver reads no configuration in parts.")
+      const size = console.shape.config.length
+      const last = parts.findLastIndex(({ offset, length }) => offset + length === size)
+      let first = last
+      while (first > 0 && parts[first]?.offset !== 0) first--
+      const generations = new Set(parts.slice(first, last + 1).map(({ generation }) => generation))
+      expect(
+        generations.size === 1,
+        `The last read of the configuration mixes generations ${[...generations].join(", ")}.`,
+      )
+    },
+  },
+  {
+    id: "D-S2",
+    side: "driver",
+    level: "SHOULD",
+    section: "EVENT_CONFIG",
+    requirement: "After an EVENT_CONFIG without data the driver reads the configuration again.",
+    async driver(runs) {
+      const run = await runs.run("config-event")
+      const event = run.transcript.findIndex(
+        ({ direction, frame }) => direction === "out" && frame[1] === ids.EVENT_CONFIG,
+      )
+      if (event < 0) skip("The driver reads no device's configuration.")
+      // what was already on its way when the event came does not count
+      const after = run.places(run.bus.console, ids.GET_CONFIG).filter((at) => at > event)
+      const expected = run.bus.scenario.name === "config-event" ? 1 : 0
+      expect(
+        after.length >= expected,
+        "EVENT_CONFIG named a range without its data, and the driver did not read it.",
+      )
+    },
+  },
+  {
+    id: "D-S4",
+    side: "driver",
+    level: "SHOULD",
+    section: PROFILES,
+    requirement:
+      "After a write that was refused for its generation the driver reads the configuration and tries again.",
+    async driver(runs) {
+      const run = await runs.run("strict")
+      const writes = run.places(run.bus.console, ids.SET_CONFIG)
+      const [first, second] = writes
+      if (first === undefined) skip("The driver writes no device's configuration.")
+      expect(second !== undefined, "A SET_CONFIG was refused for its generation, and not tried again.")
+      const read = run.places(run.bus.console, ids.GET_CONFIG).some((at) => at > first && at < (second ?? 0))
+      expect(
+        read,
+        "A SET_CONFIG was refused for its generation, and tried again without reading the configuration.",
+      )
+    },
+  },
+]

@@ -1,0 +1,88 @@
+// Rows of the driver about feature bits, which it asks for and selects: D25, D26, D38, D39
+// (virtio-msg "Feature Negotiation", "GET_DEVICE_FEATURES", "SET_DRIVER_FEATURES").
+
+import * as ids from "../../../../shared-protocol/src/messages/ids.js"
+import { type DriverRun, word } from "../driver/driver-runs.js"
+import type { ScriptedDevice } from "../driver/scripted-device.js"
+import { driverMust, expect, hex, type Row } from "../row.js"
+
+const NEGOTIATION = "Feature Negotiation"
+
+/** VIRTIO_F_NOTIF_CONFIG_DATA, bit 39, in its block. */
+const NOTIF_CONFIG_DATA = 0x80
+
+/** Bits that no device type and no transport defines: of virtio-i2c 1 to 23, and 42 and up. */
+const UNDEFINED_I2C_BITS = [0x00fffffe, 0xfffffc00, 0xffffffff]
+
+/** What the driver selected: the blocks that it wrote, as they stand when it asks for FEATURES_OK. */
+function selection(run: DriverRun, device: ScriptedDevice): number[] {
+  const selected: number[] = []
+  for (const frame of run.messages(device, ids.SET_DRIVER_FEATURES))
+    for (let n = 0; n < Math.min(64, word(frame, 4)); n++)
+      selected[word(frame, 0) + n] = word(frame, 8 + 4 * n)
+  return Array.from(selected, (bits) => bits ?? 0)
+}
+
+export const DRIVER_FEATURE_ROWS: readonly Row[] = [
+  driverMust(
+    "D25",
+    NEGOTIATION,
+    "Features are discovered by GET_DEVICE_FEATURES, and only offered ones selected.",
+    async (runs) => {
+      const run = await runs.good()
+      for (const device of run.driven) {
+        const [asked = Number.MAX_SAFE_INTEGER] = run.places(device, ids.GET_DEVICE_FEATURES)
+        for (const at of run.places(device, ids.SET_DRIVER_FEATURES))
+          expect(at > asked, `Features of device ${device.devNum} were selected before they were asked for.`)
+        for (const [block, bits] of selection(run, device).entries()) {
+          const absent = (bits & ~(device.shape.offered[block] ?? 0)) >>> 0
+          expect(
+            absent === 0,
+            `Of device ${device.devNum}, bits ${hex(absent)} of block ${block} were selected and not offered.`,
+          )
+        }
+      }
+    },
+  ),
+  driverMust("D26", NEGOTIATION, "VIRTIO_F_NOTIF_CONFIG_DATA (bit 39) is never selected.", async (runs) => {
+    const run = await runs.run("all-features")
+    for (const device of run.driven)
+      expect(
+        ((selection(run, device)[1] ?? 0) & NOTIF_CONFIG_DATA) === 0,
+        `Bit 39 of device ${device.devNum} was selected.`,
+      )
+  }),
+  driverMust(
+    "D38",
+    "GET_DEVICE_FEATURES",
+    "Features are blocks of 32 bits from the one asked for on, 0 behind those that exist.",
+    async (runs) => {
+      await runs.good()
+      const run = await runs.run("small-messages")
+      expect(
+        run.isDone,
+        `20 feature blocks in messages of 52 bytes kept the driver from its work. ${run.how}`,
+      )
+      for (const frame of run.messages(run.bus.i2c, ids.GET_DEVICE_FEATURES))
+        expect(
+          word(frame, 4) <= 9,
+          `${word(frame, 4)} feature blocks were asked for; 9 fit a message of 52 bytes.`,
+        )
+    },
+  ),
+  driverMust(
+    "D39",
+    "SET_DRIVER_FEATURES",
+    "Only feature bits that the driver means are selected.",
+    async (runs) => {
+      const run = await runs.run("all-features")
+      for (const [block, bits] of selection(run, run.bus.i2c).entries()) {
+        const unmeant = (bits & (UNDEFINED_I2C_BITS[block] ?? 0xffffffff)) >>> 0
+        expect(
+          unmeant === 0,
+          `Bits ${hex(unmeant)} of block ${block} were selected: nobody has given them a meaning.`,
+        )
+      }
+    },
+  ),
+]

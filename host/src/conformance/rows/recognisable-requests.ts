@@ -1,0 +1,24 @@
+// Requests whose responses can be told apart by what is in them, whatever becomes of their tokens.
+
+import { getU32 } from "../../../../shared-protocol/src/bytes.js"
+import { HEADER_SIZE } from "../../../../shared-protocol/src/messages/header.js"
+import type { DeviceBench } from "../device-bench.js"
+import * as frames from "../frames.js"
+import { blocked, skip } from "../row.js"
+
+/** A GET_VQUEUE of this queue is answered with the index as it came, and zeros: a payload that can be recognised. */
+export const FAR_QUEUE = 0xdeadbe00
+
+export async function needPing(bench: DeviceBench, data: number, token?: number): Promise<Uint8Array> {
+  if (bench.conversation.hasPing === false) skip("The bus does not support PING.")
+  const response = await bench.conversation.ask(frames.ping(data), token)
+  return response ?? blocked("No response to PING.")
+}
+
+/** Requests that can be told apart by what is answered. */
+export function distinctRequests(bench: DeviceBench, count: number): Uint8Array[] {
+  return Array.from({ length: count }, (_, n) => frames.getVqueue(bench.devNum, FAR_QUEUE + n))
+}
+
+export const echoedIndex = (response: Uint8Array) =>
+  response.length >= 12 ? getU32(response, HEADER_SIZE) : undefined

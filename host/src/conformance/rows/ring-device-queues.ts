@@ -1,0 +1,127 @@
+// Rows of the device about the size of a virtqueue, and about its used ring: R11 to R13, R16 to R18
+// (virtio 1.4 2.7, 2.7.8 Used Ring, 2.7.9 In-order use of descriptors).
+
+import { FEATURE_IN_ORDER_BLOCK1 } from "../../../../shared-protocol/src/device/device-type.js"
+import { deviceMust, expect, type Row, skip } from "../row.js"
+import { complete, expectServed, startServing } from "./serving.js"
+
+const LARGEST_QUEUE = 32768
+
+export const RING_DEVICE_QUEUE_ROWS: readonly Row[] = [
+  deviceMust(
+    "R11",
+    "2.7.8 Used Ring",
+    "Each chain comes back once, by the index of its head.",
+    async (bench) => {
+      const { queue, workload } = await bench.start()
+      const chains = queue.submit(workload.request(0), workload.request(1), workload.request(2))
+      await complete(queue, chains.length)
+      const heads = chains.map((_, n) => queue.usedElement(n).id).sort((a, b) => a - b)
+      const expected = chains.map((chain) => chain.head).sort((a, b) => a - b)
+      expect(
+        heads.join() === expected.join(),
+        `Offered were heads ${expected.join(", ")}, back came ${heads.join(", ")}.`,
+      )
+    },
+  ),
+  deviceMust(
+    "R12",
+    "2.7.8 Used Ring",
+    "len is there when the used index shows it, and the device has written that many bytes.",
+    async (bench) => {
+      const { queue, workload } = await bench.start()
+      for (let n = 0; n < 3; n++) {
+        const [chain] = queue.submit(workload.request(n))
+        await complete(queue, n + 1)
+        if (!chain) continue
+        const { lengthBytes } = queue.usedElement(n)
+        expect(
+          lengthBytes <= chain.writableBytes,
+          `Used length ${lengthBytes} exceeds the chain's ${chain.writableBytes} writable bytes.`,
+        )
+        const wrong = workload.judge(queue.written(chain), lengthBytes)
+        expect(wrong === "", `Request ${n} came back with ${wrong}.`)
+      }
+    },
+  ),
+  deviceMust(
+    "R13",
+    "2.7.8 Used Ring",
+    "Indexes run on; their place in the ring is the index modulo the queue's size.",
+    async (bench) => {
+      await startServing(bench)
+      const { queue, workload } = await bench.start({ queueSize: 4 })
+      for (let n = 0; n < 11; n++) {
+        const [chain] = queue.submit(workload.request(n))
+        expect(await queue.completed(n + 1), `In a queue of ${queue.size}, request ${n} was not completed.`)
+        const { id } = queue.usedElement(n)
+        expect(
+          id === chain?.head,
+          `In a queue of ${queue.size}, used element ${n} names head ${id}, not ${chain?.head}.`,
+        )
+      }
+    },
+  ),
+  deviceMust(
+    "R16",
+    "2.7 Split Virtqueues",
+    "A queue's size is a power of two, at most 32768.",
+    async (bench) => {
+      await bench.negotiate()
+      const queue = await bench.layOutQueue(8)
+      const { maxSize } = await bench.getVqueue(queue.index)
+      expect(maxSize <= LARGEST_QUEUE, `The largest size is ${maxSize}.`)
+      for (const size of [3, 6]) {
+        if (size > maxSize) continue
+        await bench.setVqueue(bench.enabling(queue, { size }))
+        const { curSize } = await bench.getVqueue(queue.index)
+        expect(curSize !== size, `A queue of ${size} descriptors was accepted.`)
+      }
+    },
+  ),
+  deviceMust(
+    "R17",
+    "2.7 Split Virtqueues",
+    "A driver may choose any power of two up to the largest size.",
+    async (bench) => {
+      const workload = bench.needWorkload()
+      const { maxSize } = await bench.getVqueue(workload.queueIndex)
+      const descriptors = workload.request(0).length
+      for (let size = maxSize; size >= descriptors; size /= 2) {
+        if (!bench.hasRoomFor(size) || (size !== maxSize && size > 8)) continue
+        await startServing(bench)
+        const { queue } = await bench.start({ queueSize: size })
+        queue.submit(workload.request(0))
+        expect(await queue.completed(1), `In a queue of ${size} the first request is not completed.`)
+        if (queue.size !== size) continue
+        await expectServed(bench, queue, workload, `in a queue of ${size}`)
+      }
+    },
+  ),
+  deviceMust(
+    "R18",
+    "2.7.9 In-order use of descriptors",
+    "With VIRTIO_F_IN_ORDER buffers come back in the order in which they were made available.",
+    async (bench) => {
+      if (!(await bench.offers(1, FEATURE_IN_ORDER_BLOCK1)))
+        skip("The device does not offer VIRTIO_F_IN_ORDER.")
+      const { queue, workload } = await bench.start({ extra: [0, FEATURE_IN_ORDER_BLOCK1] })
+      const heads: number[] = []
+      for (const batch of [[0], [1, 2, 3], [4, 5]]) {
+        const before = heads.length
+        const chains = queue.submit(...batch.map((n) => workload.request(n)))
+        heads.push(...chains.map((chain) => chain.head))
+        await complete(queue, heads.length)
+        // one element, at the place of the first chain that it stands for, may stand for all up to its own
+        for (let at = before; at < heads.length; ) {
+          const end = heads.indexOf(queue.usedElement(at).id, at)
+          expect(
+            end >= 0,
+            `Used element ${at} names head ${queue.usedElement(at).id}; next in order is ${heads[at]}.`,
+          )
+          at = end + 1
+        }
+      }
+    },
+  ),
+]
