@@ -1,7 +1,7 @@
 // The simulated BME280: its registers and modes, and that drivers get the weather it means to show.
 
-import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { fc } from "../support/seeded-fast-check.js"
 import {
   type Calibration,
   compensateDouble,

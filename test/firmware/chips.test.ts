@@ -1,9 +1,9 @@
 // The simulated RAM, LM75 and 24C02, the bus they sit on, and what holds for every chip. The BME280 has its own file.
 
-import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { Ram } from "../../firmware/src/chips/ram.js"
 import { demoChips, SimulatedBus } from "../../firmware/src/chips/simulated-bus.js"
+import { fc } from "../support/seeded-fast-check.js"
 import { BusUser } from "./bus-user.js"
 import { ascii, bytesOf, strictBytes, valuesOf } from "./strict-bytes.js"
 

@@ -1,7 +1,6 @@
 // The BME280 driver: its arithmetic against the data sheet's reference, and the whole of it against the simulated
 // chip behind the real VM, in virtual time.
 
-import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { Bus } from "../../host/src/bus/bus.js"
 import { Bme280, compensate, readCalibration, readRaw } from "../../host/src/chips/bme280.js"
@@ -12,6 +11,7 @@ import { readFirmware } from "../../host/src/vm/firmware-image.js"
 import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
 import { VmPort } from "../../host/src/vm/vm-port.js"
 import { compensateDouble, decodeCalibration, decodeRaw } from "../firmware/bosch-compensation.js"
+import { fc } from "../support/seeded-fast-check.js"
 
 describe("the BME280 driver", () => {
   it("computes the data sheet's worked example: 25.08 C and 1006.53 hPa", () => {

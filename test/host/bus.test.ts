@@ -89,6 +89,21 @@ describe("HELLO", () => {
     expect(error).toMatchObject({ code: "PROTOCOL", message: `The firmware on memory ${message}.` })
   })
 
+  it("connects when the first answers take longer than the first epoch's patience", async () => {
+    const clock = new VirtualClock(1000)
+    const link = new MemoryLink(clock)
+    const opening = link.open.bind(link)
+    const delayMs = () => (clock.now() < 3100 ? 1400 : 1)
+    link.open = (events) =>
+      opening({
+        ...events,
+        onPacket: (packet) => void clock.schedule(delayMs(), () => events.onPacket(packet)),
+      })
+    const bus = await clock.run(Bus.open(link, { clock }))
+    expect(await clock.run(bus.devices())).toEqual([0])
+    await clock.run(bus.close())
+  })
+
   it("gives up within 3 s when nothing answers", async () => {
     const clock = new VirtualClock(1000)
     const link = new MemoryLink(clock, { tamper: () => undefined })

@@ -1,6 +1,5 @@
 // Jacdac frames and their framing on a byte stream: round trips, damage, noise, and finding the service.
 
-import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { VirtualClock } from "../../host/src/clock.js"
 import type { VirtioMsgError } from "../../host/src/errors.js"
@@ -22,6 +21,7 @@ import {
 import { encodeEnablePackets, encodeSerialFrame, SerialDecoder } from "../../host/src/link/jacdac-serial.js"
 import { type ByteStream, type ByteStreamEvents, StreamPort } from "../../host/src/link/stream-port.js"
 import { putU32 } from "../../shared-protocol/src/bytes.js"
+import { fc } from "../support/seeded-fast-check.js"
 
 const BOARD_ID = "0102030405060708"
 const bytes = (maxLength: number) => fc.uint8Array({ maxLength })

@@ -1,8 +1,8 @@
 // Places of short buffers: never one over another that is in use, and the same in every lap that is like the last.
 
-import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { LapArena } from "../../host/src/driver/lap-arena.js"
+import { fc } from "../support/seeded-fast-check.js"
 
 const SLOTS = 8
 const BASE = 100

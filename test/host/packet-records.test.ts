@@ -1,10 +1,10 @@
 // What a watcher reads in a packet is what the mailbox takes from it.
 
-import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { allocateBytes, type HostBytes } from "../../host/src/bytes.js"
 import { readPacket } from "../../host/src/trace/packet-records.js"
 import { Mailbox, RECEIVED_DATA, RECEIVED_MALFORMED } from "../../shared-protocol/src/mailbox/mailbox.js"
+import { fc } from "../support/seeded-fast-check.js"
 
 const EPOCH = 0x1234
 const AREA_SIZE = 0x8000

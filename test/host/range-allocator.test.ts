@@ -1,11 +1,11 @@
 // Places in the window: nothing overlaps, nothing leaks, and joined runs stay joined.
 
-import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { RangeAllocator } from "../../host/src/bus/range-allocator.js"
 import { tidyArea } from "../../host/src/bus/tidy-area.js"
 import { allocateBytes } from "../../host/src/bytes.js"
 import { OutgoingArea } from "../../shared-protocol/src/mailbox/outgoing-area.js"
+import { fc } from "../support/seeded-fast-check.js"
 
 describe("RangeAllocator", () => {
   it("aligns, fits exactly, and says when there is no run long enough", () => {

@@ -39,7 +39,10 @@ const FIRST_RESEND_MS = 100
 const LONGEST_RESEND_MS = 200
 /** After so many times without an acknowledgement the device is taken for dead: 2.7 s in all. */
 const RESEND_TRIES = 12
-/** After so long without HELLO another epoch is tried: the one before may be the device's already, by chance. */
+/**
+ * After so long without HELLO another epoch is tried: the one before may be the device's already, by chance. The next
+ * one has twice the time, so that a round trip of more than a second (a busy computer) ends in a connection, too.
+ */
 const NEXT_EPOCH_MS = 1000
 /** A single NO_EPOCH may be older than the epoch's beginning, from a link that reorders; this many are believed. */
 const REFUSALS = 2
@@ -98,9 +101,9 @@ export class Session {
     let lostBy: VirtioMsgError | undefined
     let limit: Timer | undefined
     let another: Timer | undefined
-    const greet = () => {
+    const greet = (patienceMs: number) => {
       this.#beginEpoch()
-      another = this.#clock.schedule(NEXT_EPOCH_MS, greet)
+      another = this.#clock.schedule(patienceMs, () => greet(2 * patienceMs))
     }
     try {
       const hello = await new Promise<HelloResponse>((resolve, reject) => {
@@ -119,7 +122,7 @@ export class Session {
         this.#isUp = true
         limit = this.#clock.schedule(HELLO_TIMEOUT_MS, () => this.#lose(this.#silence()))
         this.await()
-        greet()
+        greet(NEXT_EPOCH_MS)
       })
       if (lostBy) throw lostBy // the packet with HELLO ended the epoch, too
       checkHello(hello, this.#link.name)

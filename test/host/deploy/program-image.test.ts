@@ -1,6 +1,5 @@
 // Settings in a program, read back by the real DeviceScript compiler's format and by the real VM.
 
-import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { Bus } from "../../../host/src/bus/bus.js"
 import { VirtualClock } from "../../../host/src/clock.js"
@@ -16,6 +15,7 @@ import { OpenedBus } from "../../../host/src/open-bus.js"
 import { readFirmware } from "../../../host/src/vm/firmware-image.js"
 import { VirtualMachine } from "../../../host/src/vm/virtual-machine.js"
 import { VmPort } from "../../../host/src/vm/vm-port.js"
+import { fc } from "../../support/seeded-fast-check.js"
 
 const name = fc.string({ unit: fc.constantFrom(..."abcxyz.@0"), minLength: 1, maxLength: 15 })
 const value = fc.oneof(fc.string({ maxLength: 300 }), fc.integer({ min: -0x80000000, max: 0xffffffff }))

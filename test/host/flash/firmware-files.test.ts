@@ -1,10 +1,10 @@
 // Files for boards are taken apart before a byte is written: kind, chip, length, checksum.
 
-import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { whyNoEspImage } from "../../../host/src/flash/esp-image.js"
 import { whyNoUf2 } from "../../../host/src/flash/uf2.js"
 import { makeEspImage, makeUf2 } from "../../support/firmware-files.js"
+import { fc } from "../../support/seeded-fast-check.js"
 
 const RP2040_FAMILY = 0xe48bff56
 

@@ -1,9 +1,9 @@
 // Every message in words and fields: what the trace, the page, captures and failure reports show.
 
-import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { allocateBytes } from "../../../host/src/bytes.js"
 import { describeMessage, MESSAGE_NAMES } from "../../../host/src/trace/describe-message.js"
+import { fc } from "../../support/seeded-fast-check.js"
 import { BUS_VECTORS } from "../../vectors/bus.js"
 import { TRANSPORT_VECTORS } from "../../vectors/transport.js"
 import { parseHex } from "../../vectors/vector.js"

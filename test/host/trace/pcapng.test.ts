@@ -1,6 +1,5 @@
 // Captures: what is written is read back, in any pieces and either byte order; and what a late observer is told.
 
-import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { capture } from "../../../host/src/trace/capture.js"
 import { PcapngReader } from "../../../host/src/trace/pcapng-reader.js"
@@ -10,6 +9,7 @@ import {
   encodeCaptureHeader,
 } from "../../../host/src/trace/pcapng-writer.js"
 import { TraceObserver } from "../../../host/src/trace/trace-observer.js"
+import { fc } from "../../support/seeded-fast-check.js"
 import { openTraced, packetsIn, remarksIn, requestsIn } from "./traced-session.js"
 
 const CHIP = 0x54

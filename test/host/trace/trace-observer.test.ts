@@ -1,9 +1,9 @@
 // What an observer of a link makes of its packets: messages with their answers, rings, requests, and what is wrong.
 
-import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { TraceObserver } from "../../../host/src/trace/trace-observer.js"
 import { encodeEventUsed } from "../../../shared-protocol/src/messages/events.js"
+import { fc } from "../../support/seeded-fast-check.js"
 import { contentsIn, messagesIn, openTraced, packetsIn, remarksIn, requestsIn } from "./traced-session.js"
 
 const CHIP = 0x54

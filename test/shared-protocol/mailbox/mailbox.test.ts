@@ -1,6 +1,5 @@
 // The mailbox: packets, spans, order, acknowledgement, epochs (docs/bus.md).
 
-import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { allocateBytes } from "../../../host/src/bytes.js"
 import {
@@ -18,6 +17,7 @@ import {
   PACKET_DATA,
   PACKET_RESEND,
 } from "../../../shared-protocol/src/mailbox/packet.js"
+import { fc } from "../../support/seeded-fast-check.js"
 
 const AREA = 1024
 

@@ -1,9 +1,9 @@
 // Every decoder, on bytes that nobody checked.
 
-import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { allocateBytes } from "../../../host/src/bytes.js"
 import type * as protocol from "../../../shared-protocol/src/index.js"
+import { fc } from "../../support/seeded-fast-check.js"
 import { plausibleFrame, randomBytes } from "../support/arbitraries.js"
 import { DECODERS, type Decoder } from "../support/decoders.js"
 

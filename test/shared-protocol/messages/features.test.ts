@@ -1,6 +1,5 @@
 // Feature blocks and their limits.
 
-import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { allocateBytes } from "../../../host/src/bytes.js"
 import {
@@ -8,6 +7,7 @@ import {
   encodeSetDriverFeaturesRequest,
   maxFeatureBlocks,
 } from "../../../shared-protocol/src/messages/features.js"
+import { fc } from "../../support/seeded-fast-check.js"
 import { u32 } from "../support/arbitraries.js"
 
 describe("feature blocks", () => {

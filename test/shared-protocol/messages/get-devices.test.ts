@@ -1,6 +1,5 @@
 // The bitmap of GET_DEVICES.
 
-import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { allocateBytes } from "../../../host/src/bytes.js"
 import {
@@ -8,6 +7,7 @@ import {
   encodeGetDevicesResponse,
   GET_DEVICES_BASE_SIZE,
 } from "../../../shared-protocol/src/messages/bus.js"
+import { fc } from "../../support/seeded-fast-check.js"
 
 const bitmap = fc
   .record({

@@ -1,6 +1,5 @@
 // The common header, and the numbers under everything.
 
-import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { allocateBytes } from "../../../host/src/bytes.js"
 import { copyBytes, getU16, getU32, putU16, putU32 } from "../../../shared-protocol/src/bytes.js"
@@ -11,6 +10,7 @@ import {
   putHeader,
   putToken,
 } from "../../../shared-protocol/src/messages/header.js"
+import { fc } from "../../support/seeded-fast-check.js"
 import { u8, u16, u32 } from "../support/arbitraries.js"
 
 describe("the common header", () => {

@@ -1,6 +1,5 @@
 // HELLO: the board's name, and the number that tells builds apart.
 
-import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { allocateBytes } from "../../../host/src/bytes.js"
 import {
@@ -9,6 +8,7 @@ import {
   type HelloResponse,
   protocolHash,
 } from "../../../shared-protocol/src/messages/hello.js"
+import { fc } from "../../support/seeded-fast-check.js"
 
 const HELLO: HelloResponse = {
   protocolHash: 1,

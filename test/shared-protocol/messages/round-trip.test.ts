@@ -1,9 +1,9 @@
 // What our encoders write, our decoders read back, whatever the values.
 
-import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { allocateBytes } from "../../../host/src/bytes.js"
 import * as protocol from "../../../shared-protocol/src/index.js"
+import { fc } from "../../support/seeded-fast-check.js"
 import { address64, randomBytes, u16, u32 } from "../support/arbitraries.js"
 
 /** Encodes into exactly as many bytes as the message takes, and expects a header that says so. */

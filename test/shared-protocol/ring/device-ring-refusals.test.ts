@@ -1,6 +1,5 @@
 // What the device's half refuses of a driver that breaks the rules. Every refusal leaves the ring unmoved.
 
-import fc from "fast-check"
 import { beforeEach, describe, expect, it } from "vitest"
 import { putU16, putU32 } from "../../../shared-protocol/src/bytes.js"
 import { RING_BROKEN, RING_EMPTY } from "../../../shared-protocol/src/ring/device-ring.js"
@@ -9,6 +8,7 @@ import {
   DESCRIPTOR_NEXT,
   DESCRIPTOR_WRITE,
 } from "../../../shared-protocol/src/ring/layout.js"
+import { fc } from "../../support/seeded-fast-check.js"
 import { u8, u16, u32 } from "../support/arbitraries.js"
 import { AREA_SIZE, DEVICE_BUFFERS, DRIVER_BUFFERS, PLACE, RingPair } from "../support/ring-pair.js"
 

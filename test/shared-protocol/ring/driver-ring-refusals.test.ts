@@ -1,9 +1,9 @@
 // What the driver's half refuses of a device that breaks the rules. After a refusal only a reset helps.
 
-import fc from "fast-check"
 import { beforeEach, describe, expect, it } from "vitest"
 import { putU16, putU32 } from "../../../shared-protocol/src/bytes.js"
 import { NOTHING_USED, USED_BROKEN } from "../../../shared-protocol/src/ring/driver-ring.js"
+import { fc } from "../../support/seeded-fast-check.js"
 import { u8, u16, u32 } from "../support/arbitraries.js"
 import { DEVICE_BUFFERS, DRIVER_BUFFERS, PLACE, RingPair } from "../support/ring-pair.js"
 

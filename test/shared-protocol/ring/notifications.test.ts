@@ -1,6 +1,5 @@
 // When the halves of a virtqueue want to be told of the other's progress (virtio 1.4 2.7.7 to 2.7.10).
 
-import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import {
   AVAIL_NO_INTERRUPT,
@@ -11,6 +10,7 @@ import {
   USED_NO_NOTIFY,
   usedBytes,
 } from "../../../shared-protocol/src/ring/layout.js"
+import { fc } from "../../support/seeded-fast-check.js"
 import { u16 } from "../support/arbitraries.js"
 import { DRIVER_BUFFERS, PLACE, RingPair } from "../support/ring-pair.js"
 

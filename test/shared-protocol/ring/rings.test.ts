@@ -1,10 +1,10 @@
 // The driver's half of a virtqueue against the device's half.
 
-import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { RING_EMPTY } from "../../../shared-protocol/src/ring/device-ring.js"
 import { NOTHING_USED } from "../../../shared-protocol/src/ring/driver-ring.js"
 import type { RingFeatures } from "../../../shared-protocol/src/ring/layout.js"
+import { fc } from "../../support/seeded-fast-check.js"
 import { type Buffer, DEVICE_BUFFERS, DRIVER_BUFFERS, RingPair } from "../support/ring-pair.js"
 
 const SIZE = 16
