@@ -93,12 +93,19 @@ describe("HELLO", () => {
     const clock = new VirtualClock(1000)
     const link = new MemoryLink(clock)
     const opening = link.open.bind(link)
-    const delayMs = () => (clock.now() < 3100 ? 1400 : 1)
-    link.open = (events) =>
-      opening({
-        ...events,
-        onPacket: (packet) => void clock.schedule(delayMs(), () => events.onPacket(packet)),
+    // Every answer is late until one comes that belongs to the newest epoch.
+    let isSlow = true
+    let newest = 0
+    const late = (packet: Uint8Array, deliver: () => void) => {
+      const epoch = new DataView(packet.buffer, packet.byteOffset).getUint16(1, true)
+      newest = epoch
+      clock.schedule(isSlow ? 1400 : 1, () => {
+        if (epoch === newest) isSlow = false
+        deliver()
       })
+    }
+    link.open = (events) =>
+      opening({ ...events, onPacket: (packet) => late(packet, () => events.onPacket(packet)) })
     const bus = await clock.run(Bus.open(link, { clock }))
     expect(await clock.run(bus.devices())).toEqual([0])
     await clock.run(bus.close())
