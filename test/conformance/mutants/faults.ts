@@ -5,13 +5,6 @@ import { encodeEventConfig } from "../../../shared-protocol/src/messages/events.
 import * as ids from "../../../shared-protocol/src/messages/ids.js"
 import { DEV_NUM, type Fault, type Parts } from "./wrong-device.js"
 
-export interface Mutant {
-  /** The rows that fail, and only these. */
-  readonly rows: readonly string[]
-  readonly what: string
-  readonly fault: Fault
-}
-
 export const PAYLOAD = 8
 export const SET_VQUEUE_OP = 3
 
@@ -109,6 +102,17 @@ export const inRing = (name: string, make: (original: Anything, parts: Parts) =>
   replacing(({ ring }) => ring, name, make)
 export const inDevice = (name: string, make: (original: Anything, parts: Parts) => Anything) =>
   replacing(({ device }) => device, name, make)
+
+/** Changes what the device answers to a transport request in place, by the state that it is in then. */
+export const answer = (
+  msgId: number,
+  change: (response: Uint8Array, request: Uint8Array, parts: Parts) => void,
+): Fault =>
+  inDevice("answer", (original, parts) => (id: number, request: Uint8Array) => {
+    const made = original(id, request)
+    if (id === msgId && made) change(made, request, parts)
+    return made
+  })
 
 /** SET_VQUEUE, before the device looks at it: what is changed in it the device takes for what the driver sent. */
 export function setVqueue(change: (request: Uint8Array, parts: Parts) => void): Fault {

@@ -15,8 +15,18 @@ import { failuresOf } from "./wrong-device.js"
 
 /** The issue asks for 60 rows that a mutant makes fail. */
 const LEAST_ROWS = 60
-const DEVICE_MUTANTS = [...MESSAGE_MUTANTS, ...BUS_MUTANTS, ...STATE_MUTANTS, ...QUEUE_MUTANTS]
+const wrongDevices = [MESSAGE_MUTANTS, BUS_MUTANTS, STATE_MUTANTS, QUEUE_MUTANTS].flatMap(mutantsOf)
+const wrongDrivers = mutantsOf(DRIVER_MUTANTS)
 const driverRows = TABLE.filter((row) => row.driver !== undefined)
+
+/** The key of a mutant names the rows that fail, and only these, and says what it does. */
+function mutantsOf<Fault>(table: Readonly<Record<string, Fault>>) {
+  return Object.entries(table).map(([title, fault]) => {
+    const [ids = "", what = ""] = title.split(": ")
+    return { title, rows: ids.split(" "), what, fault }
+  })
+}
+
 const sorted = (ids: readonly string[]) => [...new Set(ids)].sort()
 
 describe("the device without a fault", () => {
@@ -26,7 +36,7 @@ describe("the device without a fault", () => {
 })
 
 describe("a device that", () => {
-  it.each(DEVICE_MUTANTS)("$rows: $what", async ({ rows, fault }) => {
+  it.each(wrongDevices)("$title", async ({ rows, fault }) => {
     const failures = await failuresOf(fault)
     expect(sorted(failures.map(({ row }) => row.id))).toEqual(sorted(rows))
     // each says what it saw, with the messages around it
@@ -38,7 +48,7 @@ describe("a device that", () => {
 })
 
 describe("a driver that", () => {
-  it.each(DRIVER_MUTANTS)("$rows: $what", async ({ rows, fault }) => {
+  it.each(wrongDrivers)("$title", async ({ rows, fault }) => {
     const report = await checkDriver(inProcessDriver(fault), {
       rows: driverRows,
       name: "a mutant",
@@ -51,15 +61,15 @@ describe("a driver that", () => {
 
 describe("the mutants", () => {
   it("are for rows that exist, and for enough of them", () => {
-    const rows = sorted([...DEVICE_MUTANTS, ...DRIVER_MUTANTS].flatMap((mutant) => mutant.rows))
+    const rows = sorted([...wrongDevices, ...wrongDrivers].flatMap((mutant) => mutant.rows))
     expect(rows.filter((id) => !TABLE.some((row) => row.id === id))).toEqual([])
     expect(rows.length).toBeGreaterThanOrEqual(LEAST_ROWS)
   })
 
   it("are told apart", () => {
     const whats = [
-      ...DEVICE_MUTANTS.map(({ what }) => what),
-      ...DRIVER_MUTANTS.map(({ what }) => `driver: ${what}`),
+      ...wrongDevices.map(({ what }) => what),
+      ...wrongDrivers.map(({ what }) => `driver: ${what}`),
     ]
     expect(whats.filter((what, at) => whats.indexOf(what) !== at)).toEqual([])
   })
