@@ -5,6 +5,7 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import path from "node:path"
 import { fileURLToPath } from "node:url"
+import { gzipSync } from "node:zlib"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const output = path.join(root, "dist/web")
@@ -48,7 +49,19 @@ async function build() {
   const { runtimeModule } = await import(path.join(root, "dist/host/src/node/dashboard/page-files.js"))
   mkdirSync(path.join(output, "vm"), { recursive: true })
   writeFileSync(path.join(output, "vm/devicescript-vm.js"), runtimeModule())
-  console.log(`dist/web ${readFileSync(path.join(output, "index.html")).length} bytes of page, and its files`)
+  const [page, machine] = compressedSizes()
+  console.log(`dist/web ${page} bytes compressed, and ${machine} of virtual machine`)
+}
+
+/** What a web server that compresses would send: of the page with its firmware, and of the virtual machine. */
+function compressedSizes() {
+  const sizes = [0, 0]
+  for (const entry of readdirSync(output, { recursive: true, withFileTypes: true }))
+    if (entry.isFile()) {
+      const isMachine = entry.parentPath.endsWith("vm")
+      sizes[isMachine ? 1 : 0] += gzipSync(readFileSync(path.join(entry.parentPath, entry.name))).length
+    }
+  return sizes
 }
 
 if (!isFresh()) await build()

@@ -30,6 +30,33 @@ async function violations(page: Page): Promise<string[]> {
   )
 }
 
+/** What can be used or is a title, and lies over another such thing: both, and how they overlap. */
+async function overlaps(page: Page): Promise<string[]> {
+  return page.evaluate(
+    `(() => {
+      const things = [...document.querySelectorAll("header *, main *")].filter((one) =>
+        one.matches("button, input, select, h1, h2, h3, label, output, .status, .end, .note, .legend li") &&
+        one.checkVisibility() && !one.closest(".ladder"))
+      const found = []
+      for (const [i, one] of things.entries())
+        for (const other of things.slice(i + 1)) {
+          if (one.contains(other) || other.contains(one)) continue
+          if (one.closest(".column") !== other.closest(".column")) continue // a column scrolls by itself
+          const [a, b] = [one.getBoundingClientRect(), other.getBoundingClientRect()]
+          const width = Math.min(a.right, b.right) - Math.max(a.left, b.left)
+          const height = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top)
+          if (width > 1 && height > 1) found.push((one.id || one.textContent) + " and " + (other.id || other.textContent))
+        }
+      return found
+    })()`,
+  )
+}
+
+/** Whether all of an element can be seen without scrolling, in the page. */
+async function isInSight(page: Page, id: string): Promise<boolean> {
+  return page.evaluate(`document.getElementById("${id}").getBoundingClientRect().bottom <= innerHeight`)
+}
+
 /** The colours of the page as a grid of 16 by 10 averages, "r,g,b" each: what a person sees from afar. */
 async function glance(page: Page): Promise<number[][]> {
   const picture = (await page.screenshot()).toString("base64")
@@ -92,6 +119,14 @@ describe.skipIf(skip)(`the page's appearance${skip && `, skipped: ${skip}`}`, ()
         }).map((one) => one.id)`,
       )
       expect(wrong).toEqual([])
+      expect(await overlaps(page)).toEqual([])
+      // the newest message is chosen and in sight: nothing lies over it that would lead to it
+      expect(await page.locator("#follow").isVisible()).toBe(false)
+      await page.keyboard.press("Home")
+      await page.locator("#follow").waitFor()
+      // what the bus answered is in sight on a desk, and on a wall everything
+      if (columns > 1) expect(await isInSight(page, "register-result")).toBe(true)
+      if (columns === 4) expect(await isInSight(page, "recovery")).toBe(true)
       expect(await violations(page)).toEqual([])
       expect(errors).toEqual([])
       await close()

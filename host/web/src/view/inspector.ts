@@ -10,6 +10,9 @@ import { byId, element, setText } from "./dom.js"
 import { formatTime, type LadderView } from "./ladder.js"
 import { specWords } from "./spec-words.js"
 
+/** Values of more letters are broken into lines. */
+const LONG_VALUE = 24
+
 const HEADER_FIELDS: readonly [name: string, at: number, length: number][] = [
   ["flags", 0, 1],
   ["epoch", 1, 2],
@@ -88,7 +91,7 @@ export class Inspector {
         "tr",
         { "data-from": offset, "data-to": offset + bytes.length },
         element("th", { scope: "row" }, `${area}:0x${areaOffset.toString(16).padStart(4, "0")}`),
-        element("td", {}, hex(bytes)),
+        element("td", { class: "long" }, hex(bytes)),
         element("td", {}, what),
       )
     })
@@ -131,15 +134,16 @@ function saysOf({ message }: MessageRow): HTMLElement[] {
 }
 
 function fieldTable(fields: readonly Field[], start: number): HTMLElement {
-  const rows = fields.map(({ name, value, meaning, offset, length }) =>
-    element(
+  const rows = fields.map(({ name, value, meaning, offset, length }) => {
+    const text = formatValue(value)
+    return element(
       "tr",
       { "data-from": start + offset, "data-to": start + offset + length },
       element("th", { scope: "row" }, name),
-      element("td", {}, formatValue(value)),
+      element("td", { class: text.length > LONG_VALUE && "long" }, text),
       element("td", {}, meaning ?? ""),
-    ),
-  )
+    )
+  })
   return table(["field", "value", "meaning"], rows)
 }
 
@@ -154,8 +158,8 @@ function requestTable(requests: readonly RequestEvent[]): HTMLElement {
       "tr",
       {},
       element("th", { scope: "row" }, `chain ${head}`),
-      element("td", {}, text),
-      element("td", {}, roundTripMs === undefined ? "" : `${roundTripMs.toFixed(1)} ms`),
+      element("td", { class: "long" }, text),
+      element("td", { class: "short" }, roundTripMs === undefined ? "" : `${roundTripMs.toFixed(1)} ms`),
     ),
   )
   return table(["head", "request", "time"], rows)

@@ -124,7 +124,6 @@ export class LadderView {
 
   #setFollowing(isOn: boolean): void {
     this.#isFollowing = isOn
-    this.#follow.hidden = isOn
   }
 
   #reveal(place: number): void {
@@ -152,6 +151,8 @@ export class LadderView {
     this.#rows.style.height = `${this.#shown.length * this.#rowHeight}px`
     if (this.#isFollowing) this.#box.scrollTop = this.#box.scrollHeight
     const { scrollTop, clientHeight } = this.#box
+    // nothing to offer while the newest is in sight
+    this.#follow.hidden = scrollTop + clientHeight >= (this.#shown.length - 0.5) * this.#rowHeight
     const from = Math.max(this.#gone, Math.floor(scrollTop / this.#rowHeight) - MARGIN)
     const to = Math.min(this.#shown.length, Math.ceil((scrollTop + clientHeight) / this.#rowHeight) + MARGIN)
     const wanted = new Set(this.#shown.slice(from, to))
@@ -193,7 +194,8 @@ export class LadderView {
 
 function makeRung(row: Row): HTMLElement {
   const rung = element("div", { id: `rung-${row.index}`, role: "option", "data-index": row.index })
-  const at = element("span", { class: "at" }, formatTime(row.atMs))
+  const [seconds, unit] = formatTime(row.atMs).split(" ") as [string, string]
+  const at = element("span", { class: "at" }, seconds, element("span", { class: "unit" }, ` ${unit}`))
   if (row.kind === "remark") {
     rung.className = `rung remark ${row.tone}`
     rung.append(at, element("span", { class: "text" }, element("span", {}, row.text)))
@@ -212,7 +214,7 @@ function makeRung(row: Row): HTMLElement {
     chips.append(element("span", { class: "warn" }, packet.fate === "cut" ? "cable cut" : packet.fate))
   if (packet.isRepetition) chips.append(element("span", { class: "warn" }, "again"))
   if (row.kind === "message" && row.spans.length > 0)
-    chips.append(element("span", {}, `+${memoryBytes(row.spans)} B memory`))
+    chips.append(element("span", { class: "memory" }, `+${memoryBytes(row.spans)} B memory`))
   if (row.kind === "message" && row.answers)
     chips.append(element("span", {}, `${row.answers.tookMs.toFixed(1)} ms`))
   const text = element("span", { class: "text" })

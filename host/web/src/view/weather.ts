@@ -104,9 +104,12 @@ export class WeatherView {
       probe.style.color = `var(${name})`
       return getComputedStyle(probe).color
     }
-    const font = `${Math.round(0.7 * Number.parseFloat(style.fontSize))}px ${style.getPropertyValue("--sans")}`
+    const rem = Number.parseFloat(style.fontSize)
     this.#plots = CURVES.map((curve) =>
-      makePlot(curve, colourOf(curve.colour), colourOf("--ink-soft"), colourOf("--line"), font),
+      makePlot(curve, colourOf(curve.colour), colourOf("--ink-soft"), colourOf("--line"), {
+        rem,
+        family: style.getPropertyValue("--sans"),
+      }),
     )
     probe.remove()
     this.#show()
@@ -136,14 +139,21 @@ export class WeatherView {
   }
 }
 
-function makePlot(curve: Curve, colour: string, ink: string, line: string, font: string): uPlot {
+interface Letters {
+  /** The page's letter size in pixels: the canvas knows no rem. */
+  readonly rem: number
+  readonly family: string
+}
+
+function makePlot(curve: Curve, colour: string, ink: string, line: string, { rem, family }: Letters): uPlot {
   const box = chartOf(curve.name)
+  const halfALine = Math.ceil(0.4 * rem) // what a number at the very edge needs beyond it
   return new uPlot(
     {
       ...sizeOf(box),
       legend: { show: false },
       cursor: { y: false, points: { size: 7 } },
-      padding: [6, 2, 0, 0],
+      padding: [halfALine, 2, halfALine, 0],
       scales: {
         x: { time: false, range: (_, from, to) => [from, Math.max(from + LEAST_SECONDS, to)] },
         y: {
@@ -167,14 +177,16 @@ function makePlot(curve: Curve, colour: string, ink: string, line: string, font:
         { show: false },
         {
           side: 1,
-          size: 46,
+          size: 3.3 * rem,
           gap: 3,
-          font,
+          font: `${Math.round(0.7 * rem)}px ${family}`,
           stroke: ink,
           grid: { stroke: line, width: 1 },
           ticks: { show: false },
-          space: 26,
-          values: (_, splits) => splits.map((split) => split.toFixed(curve.digits > 1 ? 2 : 1)),
+          space: 1.8 * rem,
+          // before the first measurement the scale would mean nothing
+          values: ({ data }, splits) =>
+            splits.map((split) => (data[0].length > 0 ? split.toFixed(curve.digits > 1 ? 2 : 1) : "")),
         },
       ],
     },

@@ -18,7 +18,7 @@ export interface WayCount {
   messages: number
   /** Bytes of memory in spans. */
   memory: number
-  /** Lost, damaged or cut off on the way. */
+  /** Packets with records that were dropped, damaged or cut off on the way. */
   lost: number
   /** Sent a second time or more often. */
   again: number
@@ -40,12 +40,12 @@ export class Counters {
     if (packet.contents.hasData) {
       way.packets++
       way.bytes += packet.bytes.length
+      if (packet.fate !== "delivered") way.lost++
       for (const record of packet.contents.records) {
         if (record.kind === "message") way.messages++
         else way.memory += record.length
       }
     } else way.signals++
-    if (packet.fate !== "delivered") way.lost++
     if (packet.isRepetition) way.again++
     if (packet.direction === "in") {
       this.#credit = Math.max(0, this.budget(packet.atMs) - 1)
