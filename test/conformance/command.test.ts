@@ -8,8 +8,11 @@ import { MAIN, stdoutOf, virtioMsg, withFolder } from "../cli/command.js"
 /** Thirty processes, three at a time. */
 const DRIVER_LIMIT_MS = 120_000
 
-describe("virtio-msg conform", () => {
-  it("says in a sentence that the simulated board conforms, and shows what was not seen and why", async () => {
+// each is a process or two of its own
+describe.concurrent("virtio-msg conform", () => {
+  it("says in a sentence that the simulated board conforms, and shows what was not seen and why", async ({
+    expect,
+  }) => {
     const text = await stdoutOf("--port sim conform")
     expect(text).toMatch(/^Conformance of sim\n {2}serial mailbox bus, revision 1, messages up to 228 bytes/)
     expect(text).toMatch(/^B35 +unseen +The bus's specification says/m)
@@ -20,16 +23,16 @@ describe("virtio-msg conform", () => {
     expect(text).not.toMatch(/^[GBVDRI][-SM\d]+ +(pass|FAIL|BLOCKED)/m)
   })
 
-  it("shows one row, also when it passes", async () => {
+  it("shows one row, also when it passes", async ({ expect }) => {
     const text = await stdoutOf("--port sim conform --row v57 -v")
     expect(text).toMatch(/^V57 +pass +A reserved field/m)
     expect(text).toContain("1 rows: 1 passed, 0 failed")
   })
 
-  it("writes JSON, and JUnit beside it", async () => {
+  it("writes JSON, and JUnit beside it", async ({ expect }) => {
     await withFolder(async (folder) => {
       const file = path.join(folder, "report.xml")
-      const report = JSON.parse(await stdoutOf(`--port sim conform --json --junit ${file}`))
+      const report = JSON.parse(await stdoutOf(`--port sim conform --row V57,V14,B35 --json --junit ${file}`))
       expect(report).toMatchObject({ subject: "sim", conforming: true, draft: null })
       expect(report.rows.find((row: { id: string }) => row.id === "V57")).toMatchObject({
         side: "device",
@@ -42,14 +45,15 @@ describe("virtio-msg conform", () => {
       const xml = await readFile(file, "utf8")
       expect(xml).toMatch(/^<\?xml version="1.0" encoding="UTF-8"\?>\n<testsuites>/)
       const [, tests, failures, skipped] = /tests="(\d+)" failures="(\d+)" skipped="(\d+)"/.exec(xml) ?? []
-      expect(Number(tests)).toBe(report.rows.length)
+      expect(Number(tests)).toBe(3)
       expect(Number(failures)).toBe(0)
-      expect(Number(skipped)).toBe(report.counts.skipped + report.counts["not observable"])
-      expect(xml.match(/<testcase /g)).toHaveLength(report.rows.length)
+      expect(Number(skipped)).toBe(2)
+      expect(report.counts).toMatchObject({ pass: 1, skipped: 1, "not observable": 1 })
+      expect(xml.match(/<testcase /g)).toHaveLength(3)
     })
   })
 
-  it("lists every row, as text and as JSON", async () => {
+  it("lists every row, as text and as JSON", async ({ expect }) => {
     const text = await stdoutOf("conform --list")
     expect(text).toMatch(/^D47 +MUST +driver +A queue's size is at most/m)
     const rows = JSON.parse(await stdoutOf("conform --list --json"))
@@ -60,7 +64,7 @@ describe("virtio-msg conform", () => {
     })
   })
 
-  it("knows wrong rows, numbers and files", async () => {
+  it("knows wrong rows, numbers and files", async ({ expect }) => {
     expect(await virtioMsg("--port sim conform --row V99")).toEqual({
       code: 2,
       stdout: "",
@@ -79,7 +83,7 @@ describe("virtio-msg conform", () => {
     })
   })
 
-  it("says what is not there on the plain profile", async () => {
+  it("says what is not there on the plain profile", async ({ expect }) => {
     const nobody = await virtioMsg("--port plain:unix:/no/such/socket conform")
     expect(nobody).toMatchObject({ code: 3, stdout: "" })
     expect(nobody.stderr).toMatch(/^error: Cannot connect to plain:unix:\/no\/such\/socket: /)
