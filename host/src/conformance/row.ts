@@ -36,38 +36,21 @@ export interface Row extends RowText {
   readonly reason?: string
 }
 
-/** A MUST of the bus, as it shows from the driver's side; `rest` says what is different. */
-export function busMust(
-  id: string,
-  section: string,
-  requirement: string,
-  device: NonNullable<Row["device"]>,
-  rest: Partial<Row> = {},
-): Row {
-  return { id, side: "bus", level: "MUST", section, requirement, device, ...rest }
+/** Makes the rows of one side that are a MUST and are checked against `peer`; `rest` says what is different. */
+function mustOf<Peer extends "device" | "driver">(side: Side, peer: Peer) {
+  return (
+    id: string,
+    section: string,
+    requirement: string,
+    check: NonNullable<Row[Peer]>,
+    rest: Partial<Row> = {},
+  ): Row => ({ id, side, level: "MUST", section, requirement, [peer]: check, ...rest })
 }
 
-/** A MUST of the device; `rest` says what is different. */
-export function deviceMust(
-  id: string,
-  section: string,
-  requirement: string,
-  device: NonNullable<Row["device"]>,
-  rest: Partial<Row> = {},
-): Row {
-  return { id, side: "device", level: "MUST", section, requirement, device, ...rest }
-}
-
-/** A MUST of the driver; `rest` says what is different. */
-export function driverMust(
-  id: string,
-  section: string,
-  requirement: string,
-  driver: NonNullable<Row["driver"]>,
-  rest: Partial<Row> = {},
-): Row {
-  return { id, side: "driver", level: "MUST", section, requirement, driver, ...rest }
-}
+/** A MUST of the bus, as it shows from the driver's side. */
+export const busMust = mustOf("bus", "device")
+export const deviceMust = mustOf("device", "device")
+export const driverMust = mustOf("driver", "driver")
 
 export type Status = "pass" | "fail" | "blocked" | "skipped" | "not observable"
 

@@ -111,17 +111,11 @@ export const DEVICE_SET_VQUEUE_ROWS: readonly Row[] = [
         ["driver", VQUEUE_DRIVER_IGNORE],
         ["device", VQUEUE_DEVICE_IGNORE],
       ] as const
+      const address = { low: 0x33, high: 0x44 }
+      const nonsense = { ...good, size: 3, desc: address, driver: address, device: address }
       for (const [name, bit] of fields) {
-        const nonsense = { low: 0x33, high: 0x44 }
-        const only = {
-          ...good,
-          size: 3,
-          desc: nonsense,
-          driver: nonsense,
-          device: nonsense,
-          [name]: good[name],
-        }
-        await bench.setVqueue({ ...only, flags: VQUEUE_KEEP_DISABLED | (IGNORE_ALL & ~bit) })
+        const flags = VQUEUE_KEEP_DISABLED | (IGNORE_ALL & ~bit)
+        await bench.setVqueue({ ...nonsense, [name]: good[name], flags })
       }
       const state = await bench.getVqueue(queue.index)
       const expected = {
@@ -133,15 +127,7 @@ export const DEVICE_SET_VQUEUE_ROWS: readonly Row[] = [
         flags: 0,
       }
       expect(asText(state) === asText(expected), `Configured field by field the queue has ${asText(state)}.`)
-      const nothing = { low: 0x33, high: 0x44 }
-      await bench.setVqueue({
-        ...good,
-        flags: VQUEUE_ENABLE | IGNORE_ALL,
-        size: 3,
-        desc: nothing,
-        driver: nothing,
-        device: nothing,
-      })
+      await bench.setVqueue({ ...nonsense, flags: VQUEUE_ENABLE | IGNORE_ALL })
       const enabled = await bench.getVqueue(queue.index)
       expect(
         (enabled.flags & VQUEUE_ENABLED) !== 0,
@@ -163,29 +149,17 @@ export const DEVICE_SET_VQUEUE_ROWS: readonly Row[] = [
       const good = bench.enabling(queue)
       const moved = (address: bigint) => toAddress(address + 16n)
       const { desc, driver, device } = queue.place
-      for (const operation of [VQUEUE_ENABLE, VQUEUE_KEEP_STATE]) {
-        const with_ = (keep: number) => operation | (IGNORE_ALL & ~keep)
-        await expectRefused(
-          bench,
-          { ...good, flags: with_(VQUEUE_SIZE_IGNORE), size: Math.max(1, queue.size / 2) },
-          "another size for an enabled queue",
-        )
-        await expectRefused(
-          bench,
-          { ...good, flags: with_(VQUEUE_DESC_IGNORE), desc: moved(desc) },
-          "another table for an enabled queue",
-        )
-        await expectRefused(
-          bench,
-          { ...good, flags: with_(VQUEUE_DRIVER_IGNORE), driver: moved(driver) },
-          "another available ring for an enabled queue",
-        )
-        await expectRefused(
-          bench,
-          { ...good, flags: with_(VQUEUE_DEVICE_IGNORE), device: moved(device) },
-          "another used ring for an enabled queue",
-        )
-      }
+      const changes = [
+        ["size", VQUEUE_SIZE_IGNORE, { size: Math.max(1, queue.size / 2) }],
+        ["table", VQUEUE_DESC_IGNORE, { desc: moved(desc) }],
+        ["available ring", VQUEUE_DRIVER_IGNORE, { driver: moved(driver) }],
+        ["used ring", VQUEUE_DEVICE_IGNORE, { device: moved(device) }],
+      ] as const
+      for (const operation of [VQUEUE_ENABLE, VQUEUE_KEEP_STATE])
+        for (const [what, bit, change] of changes) {
+          const flags = operation | (IGNORE_ALL & ~bit)
+          await expectRefused(bench, { ...good, ...change, flags }, `another ${what} for an enabled queue`)
+        }
     },
   ),
   deviceMust(
