@@ -53,6 +53,17 @@ describe.skipIf(skip)(`the page with a simulated board${skip && `, skipped: ${sk
   const newest = (name = "") => page.locator(".rung.message", { hasText: name }).last()
   const count = async (id: string) => Number(await page.locator(id).innerText())
 
+  /** Where the bytes of an area lie that glow: more orange than anything else on the map. */
+  const glowing = (area: "driver" | "device") =>
+    page.evaluate<number[]>(
+      `(() => {
+        const copy = new OffscreenCanvas(64, 128).getContext("2d")
+        copy.drawImage(document.querySelector("#area-${area} canvas"), 0, 0)
+        const { data } = copy.getImageData(0, 0, 64, 128)
+        return Array.from({ length: 8192 }, (_, i) => i).filter((i) => data[4 * i] > 200 && data[4 * i + 2] < 150)
+      })()`,
+    )
+
   it("finds five chips, reads a register, writes it and reads it back", async () => {
     await page.click("#detect")
     await expect.poll(() => result().innerText()).toBe("5 chips: 0x48 0x50 0x54 0x56 0x76")
@@ -151,6 +162,32 @@ describe.skipIf(skip)(`the page with a simulated board${skip && `, skipped: ${sk
         })()`,
       )
     await expect.poll(colours).toBeGreaterThanOrEqual(5)
+  })
+
+  it("lets the last packet's bytes glow on the map, those and no others, for as long as it is the last", async () => {
+    await stopMeasuring(page)
+    await pause(page)
+    await page.click("#read")
+    for (const [name, area] of [
+      ["EVENT_AVAIL", "driver"],
+      ["EVENT_USED", "device"],
+    ] as const) {
+      if (name === "EVENT_USED") await page.click("#step")
+      await expect.poll(() => newest().innerText()).toContain(name)
+      await still(page)
+      await newest().click()
+      const spans = page.locator("#inspector-body table", { hasText: "place" }).locator("tbody tr")
+      const written = (await spans.allInnerTexts()).flatMap((text) => {
+        const [, from = "", bytes = ""] = /^[12]:(0x[0-9a-f]+)\s+((?:[0-9a-f]{2} ?)+)/.exec(text) ?? []
+        return bytes
+          .trim()
+          .split(" ")
+          .map((_, i) => Number(from) + i)
+      })
+      expect(written.length).toBeGreaterThan(5)
+      await expect.poll(() => glowing(area)).toEqual(written.sort((a, b) => a - b))
+      await expect.poll(() => glowing(area === "driver" ? "device" : "driver")).toEqual([])
+    }
   })
 
   it("lights the LED, and hears of the button by interrupt", async () => {

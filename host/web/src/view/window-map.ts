@@ -1,5 +1,5 @@
-// The shared window as a map: a pixel for each byte, 64 to a line, coloured by what it belongs to; what the last
-// packets wrote glows and fades. Where the parts begin and end is drawn over it.
+// The shared window as a map: a pixel for each byte, 64 to a line, coloured by what it belongs to. What a packet
+// writes glows and fades; the bytes of the last one keep a glow. Where the parts begin and end is drawn over it.
 
 import { describeByte, queueRegions, type Region, type RegionKind } from "../wire/regions.js"
 import type { WireModel } from "../wire/wire-model.js"
@@ -7,6 +7,8 @@ import { byId, setText, svg } from "./dom.js"
 
 const BYTES_A_LINE = 64
 const GLOW_MS = 1600
+/** How strongly the last packet's bytes glow for as long as they are the last. */
+const LAST_GLOW = 0.65
 /** How strongly a part's colour covers the paper: bytes that are 0, and others. */
 const ZERO_TINT = 0.2
 const BYTE_TINT = 0.85
@@ -24,6 +26,8 @@ export class WindowMap {
     this.#model = model
     this.#areas = [new AreaMap(model, "driver", 1), new AreaMap(model, "device", 2)]
     model.onWriting.on((spans) => {
+      if (spans.length === 0) return
+      for (const area of this.#areas) area.forgetLast()
       for (const { area, areaOffset, bytes } of spans) this.#areas[area - 1]?.light(areaOffset, bytes.length)
     })
     model.onClear.on(() => {
@@ -61,6 +65,8 @@ class AreaMap {
   #palette: Palette | undefined
   /** When each byte was last written, in the page's time. */
   #litAtMs = new Float64Array(0)
+  /** 1 for each byte that the last packet wrote. */
+  #isLast = new Uint8Array(0)
   #isLit = false
   #cursor: number | undefined
 
@@ -84,11 +90,20 @@ class AreaMap {
     const bytes = this.#model.areas[this.name]
     if (this.#litAtMs.length !== bytes.length) this.dim()
     this.#litAtMs.fill(performance.now(), offset, offset + length)
+    this.#isLast.fill(1, offset, offset + length)
+    this.#isLit = true
+  }
+
+  /** Another packet wrote: what this one wrote only fades any more. */
+  forgetLast(): void {
+    this.#isLast.fill(0)
     this.#isLit = true
   }
 
   dim(): void {
-    this.#litAtMs = new Float64Array(this.#model.areas[this.name].length).fill(Number.NEGATIVE_INFINITY)
+    const { length } = this.#model.areas[this.name]
+    this.#litAtMs = new Float64Array(length).fill(Number.NEGATIVE_INFINITY)
+    this.#isLast = new Uint8Array(length)
   }
 
   forgetColours(): void {
@@ -122,11 +137,10 @@ class AreaMap {
       const kind = kinds[at]
       const tint = kind ? (bytes[at] ? BYTE_TINT : ZERO_TINT) : bytes[at] ? LONELY_TINT : 0
       let colour = mix(palette.paper, kind ? palette[kind] : palette.byte, tint)
-      const glow = 1 - (atMs - (this.#litAtMs[at] as number)) / GLOW_MS
-      if (glow > 0) {
-        isLit = true
-        colour = mix(colour, palette.glow, Math.min(1, glow * 1.3))
-      }
+      const fading = Math.min(1, 1.3 * (1 - (atMs - (this.#litAtMs[at] as number)) / GLOW_MS))
+      if (fading > 0) isLit = true
+      const glow = Math.max(fading, this.#isLast[at] ? LAST_GLOW : 0)
+      if (glow > 0) colour = mix(colour, palette.glow, glow)
       image.data.set(colour, 4 * at)
       image.data[4 * at + 3] = 255
     }
