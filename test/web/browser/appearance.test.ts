@@ -9,6 +9,7 @@ import { gzipSync } from "node:zlib"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { atRest, connected, launch, open, pause, skipReason } from "./chromium.js"
+import { averages, type Colour } from "./picture.js"
 import { hostPage, type StaticServer } from "./static-server.js"
 
 const skip = await skipReason()
@@ -57,25 +58,12 @@ async function isInSight(page: Page, id: string): Promise<boolean> {
   return page.evaluate(`document.getElementById("${id}").getBoundingClientRect().bottom <= innerHeight`)
 }
 
-/** The colours of the page as a grid of 16 by 10 averages, "r,g,b" each: what a person sees from afar. */
-async function glance(page: Page): Promise<number[][]> {
-  const picture = (await page.screenshot()).toString("base64")
-  return page.evaluate(
-    `(async () => {
-      const image = new Image()
-      image.src = "data:image/png;base64,${picture}"
-      await image.decode()
-      const canvas = new OffscreenCanvas(16, 10)
-      const context = canvas.getContext("2d")
-      context.imageSmoothingQuality = "high"
-      context.drawImage(image, 0, 0, 16, 10)
-      const { data } = context.getImageData(0, 0, 16, 10)
-      return Array.from({ length: 160 }, (_, i) => [...data.slice(4 * i, 4 * i + 3)])
-    })()`,
-  )
+/** The page as a grid of 16 by 10 averages. */
+function glance(page: Page): Promise<Colour[]> {
+  return averages(page, 16, 10)
 }
 
-function brightness(colours: readonly (readonly number[])[]): number {
+function brightness(colours: readonly Colour[]): number {
   const sums = colours.map((colour) => colour.reduce((sum, part) => sum + part, 0) / 3)
   return sums.reduce((sum, value) => sum + value, 0) / sums.length
 }
