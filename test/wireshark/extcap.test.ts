@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { describe, expect, it } from "vitest"
 import { MAIN, withFolder } from "../cli/command.js"
+import { FakeRoot, PICO_USB } from "../support/fake-root.js"
 import { DISSECTOR, hasTshark } from "./tshark.js"
 import { asUser } from "./user.js"
 
@@ -55,6 +56,23 @@ describe("virtio-msg-extcap", () => {
       expect(await extcap(["--extcap-config", ...chosen], env)).toMatch(
         /^arg \{number=0\}\{call=--command\}.*\{type=string\}\{default=i2c detect\}\narg \{number=1\}\{call=--interval\}/,
       )
+    })
+  })
+
+  it("lists each board that is plugged in, by its serial port, and no port that is no board", async () => {
+    await withFolder(async (folder) => {
+      const root = new FakeRoot(folder)
+      const port = await root.addUsbPort("ttyACM3", PICO_USB)
+      await root.addUsbPort("ttyUSB0", { idVendor: "0403", idProduct: "6001" })
+      const env = { XDG_RUNTIME_DIR: folder, VIRTIO_MSG_ROOT: folder }
+      const interfaces = await extcap(["--extcap-interfaces", "--extcap-version=4.0"], env)
+      const display = `virtio-msg: Raspberry Pi Pico or Raspberry Pi Pico W on ${port}`
+      expect(interfaces.split("\n").filter((line) => line.startsWith("interface "))).toEqual([
+        "interface {value=virtio-msg-sim}{display=virtio-msg: the simulated board}",
+        `interface {value=virtio-msg-ttyACM3}{display=${display}}`,
+      ])
+      const dlts = ["--extcap-dlts", "--extcap-interface", "virtio-msg-ttyACM3"]
+      expect(await extcap(dlts, env)).toMatch(/^dlt \{number=147\}/)
     })
   })
 
