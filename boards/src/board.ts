@@ -16,6 +16,8 @@ export interface Board {
   readonly productId: number
   /** The USB ids under which its serial port appears while it runs. */
   readonly usb: readonly UsbId[]
+  /** Its runtime can join a WiFi network. */
+  readonly hasWifi: boolean
   /** GPIO numbers of the I2C bus, as wired or as usual on the board, and what is printed beside the pins. */
   readonly i2c: { readonly sda: number; readonly scl: number; readonly labels: readonly [string, string] }
   /** The GPIO numbers that the board leads out and a bus could use. */

@@ -12,6 +12,7 @@ export const esp32DevkitC: Board = {
     { vendor: 0x10c4, product: 0xea60 },
     { vendor: 0x1a86, product: 0x7523 },
   ],
+  hasWifi: true,
   i2c: { sda: 21, scl: 22, labels: ["21", "22"] },
   // 34, 35, 36 and 39 are led out, too, but can only be read
   pins: [4, 13, 14, 18, 19, 21, 22, 23, 25, 26, 27, 32, 33],

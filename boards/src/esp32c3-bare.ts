@@ -9,6 +9,7 @@ export const esp32c3Bare: Board = {
   chip: ESP32_C3,
   productId: 0x3a1d89be,
   usb: [{ vendor: 0x303a, product: 0x1001 }],
+  hasWifi: true,
   i2c: { sda: 6, scl: 7, labels: ["6", "7"] },
   pins: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 21],
   led: undefined,

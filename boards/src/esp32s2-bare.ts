@@ -9,6 +9,7 @@ export const esp32s2Bare: Board = {
   chip: ESP32_S2,
   productId: 0x3f140dcc,
   usb: [{ vendor: 0x303a, product: 0x4001 }],
+  hasWifi: true,
   i2c: { sda: 8, scl: 9, labels: ["8", "9"] },
   // 46 is led out, too, but can only be read
   pins: [

@@ -12,6 +12,7 @@ export const esp32s3Bare: Board = {
     { vendor: 0x303a, product: 0x4001 },
     { vendor: 0x303a, product: 0x1001 },
   ],
+  hasWifi: true,
   i2c: { sda: 8, scl: 9, labels: ["8", "9"] },
   pins: [
     0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 21, 33, 34, 38, 39, 40, 41, 42, 43, 44,

@@ -10,6 +10,7 @@ export const picoW: Board = {
   name: "Raspberry Pi Pico W",
   chip: RP2040,
   productId: 0x3a513204,
+  hasWifi: true,
   led: { gpio: 25, kind: "on the WiFi chip" },
   firmware: picoRelease("rp2040w-pico_w"),
 }

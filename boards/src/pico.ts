@@ -13,6 +13,7 @@ export const pico: Board = {
     { vendor: 0x303a, product: 0x000a },
     { vendor: 0x2e8a, product: 0x420a },
   ],
+  hasWifi: false,
   i2c: { sda: 4, scl: 5, labels: ["GP4", "GP5"] },
   pins: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 26, 27, 28],
   led: { gpio: 25, kind: "plain" },

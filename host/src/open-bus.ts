@@ -8,14 +8,14 @@ import { OpenedBus } from "./opened-bus.js"
 export { OpenedBus }
 
 export interface OpenBusOptions extends BusOptions {
-  /** `sim`, `auto`, a serial port's path, `unix:PATH` or `tcp://HOST:PORT`; `auto` when absent. */
+  /** `sim`, `auto`, a serial port's path, `unix:PATH`, `tcp://HOST:PORT` or `tcp-listen://[ADDRESS]:PORT`; `auto` when absent. */
   readonly port?: string
   /**
    * A board that was unplugged is looked for, by its serial number: at every call, and by itself every 0.5 s until
    * `close`. True when absent.
    */
   readonly reopen?: boolean
-  /** Told what `auto` chose. */
+  /** Told what `auto` chose, and what a port that listens waits for. */
   readonly onChoice?: (choice: string) => void
   /**
    * The connection does not keep the process running, not even while a call is in flight: whoever waits for one

@@ -62,12 +62,3 @@ describe("the model of the chip's cost", () => {
     expect(allocation.allocations - loop.allocations).toBe(TIMES)
   })
 })
-
-/** The compiler takes seconds, and more on a busy machine. */
-const COMPILING_MS = 120_000
-
-describe("the program that dials in", () => {
-  it("compiles with the firmware as it is now", { timeout: COMPILING_MS }, () => {
-    expect(compileFirmware("main-dial-in").length).toBeGreaterThan(10_000)
-  })
-})

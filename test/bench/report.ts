@@ -140,7 +140,7 @@ function rings(costs: readonly RingCost[]): string {
 
 function dialIn(costs: readonly DialInCost[]): string {
   return table(
-    "A TCP socket that the firmware opens in the VM, without the throttle (a time: it varies)",
+    "A board that dials in over TCP, without the throttle: the VM (a time: it varies)",
     ["", "per second"],
     costs.map(({ title, perS }) => [title, perS.toFixed(0)]),
   )

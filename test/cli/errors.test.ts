@@ -134,7 +134,7 @@ describe.concurrent("exit code 2: the command line", () => {
     ],
     [
       "--port foo info",
-      'error: "foo" is no port.\nhint: A port is sim, auto, a serial port\'s path, unix:PATH or tcp://HOST:PORT.\n',
+      'error: "foo" is no port.\nhint: A port is sim, auto, a serial port\'s path, unix:PATH, tcp://HOST:PORT or tcp-listen://[ADDRESS]:PORT.\n',
     ],
     [
       "sim --listen foo",

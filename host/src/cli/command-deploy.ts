@@ -3,6 +3,7 @@
 import type { Command } from "commander"
 import { VirtioMsgError } from "../errors.js"
 import { DEVICE_NAMES, type Deployment, deployFirmware, I2C_SPEEDS_KHZ } from "../node/deploy-firmware.js"
+import { listeningPort } from "../node/dialled-host.js"
 import { helpExamples, note, portOf, print } from "./context.js"
 import { parseNumber } from "./i2c-numbers.js"
 import { processTrace } from "./process-trace.js"
@@ -15,6 +16,7 @@ interface Options {
   readonly khz?: string
   readonly devices?: string
   readonly simulated?: true
+  readonly dial?: string
   readonly json?: true
 }
 
@@ -27,12 +29,17 @@ export function define(command: Command): void {
     .option("--khz <speed>", `its clock, ${slowest} to ${fastest} kHz; ${usual} when absent`)
     .option("--devices <list>", `only these virtio devices: ${DEVICE_NAMES.join(",")}`)
     .option("--simulated", "with the simulated chips instead of the board's I2C bus: nothing need be wired")
+    .option(
+      "--dial <host:port>",
+      "the board finds this computer over WiFi, and waits no more on its serial port",
+    )
     .option("--json", "as JSON")
     .addHelpText(
       "after",
       helpExamples(
         "virtio-msg --port /dev/ttyACM0 deploy --simulated",
         "virtio-msg --port /dev/ttyACM0 deploy --board pico --sda GP4 --scl GP5 --khz 400",
+        "virtio-msg --port /dev/ttyACM0 deploy --dial 192.0.2.10:7654",
       ),
     )
     .action(async (options: Options, command: Command) => {
@@ -49,6 +56,7 @@ export function define(command: Command): void {
             ? {}
             : { khz: parseNumber(options.khz, "I2C speed", slowest, fastest) }),
           ...(options.devices === undefined ? {} : { devices: options.devices.split(",") }),
+          ...(options.dial === undefined ? {} : { dial: options.dial }),
           onChoice: note,
           trace: processTrace,
           onProgress: (sent, total) => progress.show(sent, total),
@@ -56,8 +64,8 @@ export function define(command: Command): void {
       } finally {
         progress.end()
       }
-      if (options.json) print(JSON.stringify(describe(deployment), undefined, 2))
-      else for (const line of format(deployment)) print(line)
+      if (options.json) print(JSON.stringify(describe(deployment, options), undefined, 2))
+      else for (const line of format(deployment, options.dial)) print(line)
     })
 }
 
@@ -71,31 +79,41 @@ function parseGpio(text: string, option: string): number {
   return Number(digits)
 }
 
-function describe({ port, identity, board, sizeBytes, i2c, wasThere, hello }: Deployment) {
+function describe(deployment: Deployment, { simulated, dial }: Options) {
+  const { port, identity, board, sizeBytes, i2c, wasThere, hello } = deployment
   return {
     port,
-    board: hello.board,
+    board: hello?.board ?? identity.description,
     boardId: board?.id ?? null,
     deviceId: identity.deviceId,
     runtimeVersion: identity.runtimeVersion,
-    firmwareVersion: versionOf(hello.firmwareVersion),
-    simulatedChips: hello.hasSimulatedChips,
+    firmwareVersion: hello ? versionOf(hello.firmwareVersion) : null,
+    simulatedChips: hello?.hasSimulatedChips ?? simulated === true,
     i2c: i2c ?? null,
+    dial: dial ?? null,
     sizeBytes,
     wasThere,
   }
 }
 
-function format({ port, board, sizeBytes, i2c, wasThere, hello }: Deployment): string[] {
+function format(deployment: Deployment, dial: string | undefined): string[] {
+  const { port, identity, board, sizeBytes, i2c, wasThere, hello } = deployment
   const bus = i2c
     ? `I2C: SDA ${labelOf(board, i2c.sda)}, SCL ${labelOf(board, i2c.scl)}, ${i2c.khz} kHz`
     : "simulated chips"
-  return [
-    `Board      ${hello.board} on ${port}`,
-    `Firmware   ${versionOf(hello.firmwareVersion)}, ${sizeBytes} bytes, ${bus}`,
+  const version = hello ? `${versionOf(hello.firmwareVersion)}, ` : ""
+  const lines = [
+    `Board      ${hello?.board ?? identity.description} on ${port}`,
+    `Firmware   ${version}${sizeBytes} bytes, ${bus}`,
     `Written    ${wasThere ? "not again: the board held it already" : "yes; it stays when the power is off"}`,
-    "Verified   the board answers HELLO",
-    `Next: virtio-msg --port ${port} i2c detect`,
+  ]
+  if (dial === undefined)
+    return [...lines, "Verified   the board answers HELLO", `Next: virtio-msg --port ${port} i2c detect`]
+  return [
+    ...lines,
+    "Verified   the board holds it, byte for byte",
+    `Dials      ${dial}, every 2 s until somebody listens there`,
+    `Next: virtio-msg --port ${listeningPort(dial)} i2c detect`,
   ]
 }
 

@@ -204,7 +204,8 @@ function serverIdOf(boardId: string): string {
   }).join("")
 }
 
-function isProbeAnswer(payload: Uint8Array): boolean {
+/** Whether a packet is how firmware answers PROBE_PACKET. */
+export function isProbeAnswer(payload: Uint8Array): boolean {
   return (
     payload.length === PACKET_HEADER_SIZE &&
     ((payload[0] as number) & PACKET_NO_EPOCH) !== 0 &&

@@ -1,8 +1,11 @@
 // Waits for a board that starts again: its serial port goes away and comes back, perhaps under another name.
 
-import { delay, systemClock } from "../clock.js"
+import { type Clock, delay, systemClock } from "../clock.js"
+import { BoardClient } from "../deploy/board-client.js"
+import { isSameProgram, readHeldProgram } from "../deploy/deploy-program.js"
 import { VirtioMsgError } from "../errors.js"
 import { type OpenBusOptions, type OpenedBus, openBus } from "../open-bus.js"
+import { makeFramePort } from "./open-link.js"
 import type { SerialLocation } from "./serial-location.js"
 
 /** A board resets, is enumerated on USB, and starts its program 5 s later. */
@@ -14,15 +17,41 @@ const PASSING = ["NOT_FOUND", "CONNECT_FAILED", "LINK_CLOSED", "TIMEOUT", "DEVIC
 /**
  * Opens the bus of our firmware on a board that was just given it, wherever its port is now. Rejects with why it did not answer within 30 s.
  */
-export async function openRestartedBoard(
+export function openRestartedBoard(
   location: SerialLocation,
   options: Omit<OpenBusOptions, "port"> = {},
 ): Promise<OpenedBus> {
   const clock = options.clock ?? systemClock
+  return untilThere(clock, async () => openBus({ ...options, port: await location.find() }))
+}
+
+/**
+ * Waits until a board that was just given `program` says that it holds it. Rejects with why it did not within 30 s.
+ */
+export function awaitHeldProgram(location: SerialLocation, program: Uint8Array): Promise<void> {
+  return untilThere(systemClock, async () => {
+    const client = await BoardClient.open(makeFramePort(await location.find()))
+    try {
+      if (isSameProgram(await readHeldProgram(client), program)) return
+      throw new VirtioMsgError(
+        "DEVICE_FAILED",
+        `The board on ${client.name} holds another program than it was given.`,
+        {
+          hint: "Unplug it, plug it in, deploy again.",
+        },
+      )
+    } finally {
+      await client.close()
+    }
+  })
+}
+
+/** Tries until it succeeds, or fails in a way that time does not cure, or 30 s are over. */
+async function untilThere<T>(clock: Clock, attempt: () => Promise<T>): Promise<T> {
   const endMs = clock.now() + RESTART_MS
   for (;;) {
     try {
-      return await openBus({ ...options, port: await location.find() })
+      return await attempt()
     } catch (error) {
       if (!(error instanceof VirtioMsgError) || !PASSING.includes(error.code) || clock.now() >= endMs)
         throw error

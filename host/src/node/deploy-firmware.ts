@@ -7,8 +7,9 @@ import { deployProgram, isSameProgram, readHeldProgram } from "../deploy/deploy-
 import { withSettings } from "../deploy/program-image.js"
 import { VirtioMsgError } from "../errors.js"
 import type { Trace } from "../trace/trace.js"
-import { type FirmwareBuild, readFirmware } from "../vm/firmware-image.js"
-import { openRestartedBoard } from "./await-board.js"
+import { type ChipBuild, readFirmware } from "../vm/firmware-image.js"
+import { awaitHeldProgram, openRestartedBoard } from "./await-board.js"
+import { checkDialled } from "./dialled-host.js"
 import { findOneBoard, makeFramePort } from "./open-link.js"
 import { SerialLocation } from "./serial-location.js"
 
@@ -26,7 +27,7 @@ export const I2C_SPEEDS_KHZ = { slowest: 10, usual: 100, fastest: 1000 }
 export interface DeployOptions {
   /** `auto`, a serial port's path, `unix:PATH` or `tcp://HOST:PORT`. */
   readonly port: string
-  readonly build: FirmwareBuild
+  readonly build: ChipBuild
   /** The board's id; the board itself says it when it is absent. */
   readonly boardId?: string
   /** GPIO numbers; the board's usual ones when absent. */
@@ -36,6 +37,8 @@ export interface DeployOptions {
   readonly khz?: number
   /** The virtio devices to have; all when absent. */
   readonly devices?: readonly string[]
+  /** HOST:PORT, where the board finds its host over WiFi; it waits behind its serial port when absent. */
+  readonly dial?: string
   readonly onChoice?: (choice: string) => void
   readonly onProgress?: (sentBytes: number, totalBytes: number) => void
   /** Told of HELLO; the program itself goes another way. */
@@ -52,7 +55,8 @@ export interface Deployment {
   readonly i2c: { readonly sda: number; readonly scl: number; readonly khz: number } | undefined
   /** Whether the board held the very same program already. */
   readonly wasThere: boolean
-  readonly hello: HelloResponse
+  /** undefined for a board that dials: it says HELLO there. */
+  readonly hello: HelloResponse | undefined
 }
 
 /**
@@ -74,17 +78,23 @@ export async function deployFirmware(options: DeployOptions): Promise<Deployment
   await location.find() // to know the board again when its port has another name afterwards
   const client = await BoardClient.open(makeFramePort(port))
   let written: Omit<Deployment, "hello">
+  let program: Uint8Array
   try {
     const identity = await client.identify()
     const board = whichBoard(identity, port, options)
     if (board) checkHeap(board, options.devices)
+    if (options.dial !== undefined) checkDialled(options.dial, board)
     const i2c = options.build === "hardware" ? i2cSettings(board, options) : undefined
-    const program = makeProgram(options, i2c)
+    program = makeProgram(options, i2c)
     const wasThere = isSameProgram(await readHeldProgram(client), program)
     if (!wasThere) await write(client, program, options)
     written = { port, identity, board, sizeBytes: program.length, i2c, wasThere }
   } finally {
     await client.close()
+  }
+  if (options.dial !== undefined) {
+    await awaitHeldProgram(location, program)
+    return { ...written, hello: undefined }
   }
   const bus = await openRestartedBoard(location, options.trace ? { trace: options.trace } : {})
   try {
@@ -103,7 +113,7 @@ export async function deployFirmware(options: DeployOptions): Promise<Deployment
 }
 
 /** What can be said without a board, said before anything is opened. */
-function checkWithoutBoard({ boardId, khz, devices, sda, scl }: DeployOptions): void {
+function checkWithoutBoard({ boardId, khz, devices, sda, scl, dial }: DeployOptions): void {
   if (boardId !== undefined) {
     const board = BOARDS.find(({ id }) => id === boardId)
     if (!board) throw unknownBoard(boardId)
@@ -114,6 +124,11 @@ function checkWithoutBoard({ boardId, khz, devices, sda, scl }: DeployOptions): 
     throw new VirtioMsgError(
       "INVALID_ARGUMENT",
       `I2C speed ${khz} kHz is out of range: ${slowest} to ${fastest}.`,
+    )
+  if (dial !== undefined)
+    checkDialled(
+      dial,
+      BOARDS.find(({ id }) => id === boardId),
     )
   if ((sda === undefined) !== (scl === undefined))
     throw new VirtioMsgError("INVALID_ARGUMENT", "--sda and --scl go together.", {
@@ -188,7 +203,9 @@ function makeProgram(options: DeployOptions, i2c: Deployment["i2c"]): Uint8Array
   const settings = new Map<string, number | string>()
   if (i2c) settings.set("i2c.pinSDA", i2c.sda).set("i2c.pinSCL", i2c.scl).set("i2c.kHz", i2c.khz)
   if (options.devices) settings.set("virtio.devices", options.devices.join(","))
-  return withSettings(readFirmware(options.build), settings)
+  if (options.dial === undefined) return withSettings(readFirmware(options.build), settings)
+  settings.set("virtio.dial", options.dial)
+  return withSettings(readFirmware(`${options.build}-dial`), settings)
 }
 
 async function write(client: BoardClient, program: Uint8Array, options: DeployOptions): Promise<void> {

@@ -9,6 +9,7 @@ import { StreamPort } from "../link/stream-port.js"
 import { readFirmware } from "../vm/firmware-image.js"
 import { VirtualMachine } from "../vm/virtual-machine.js"
 import { VmPort } from "../vm/vm-port.js"
+import { DialInLink, parseDialAddress } from "./dial-in-link.js"
 import { findBoards } from "./find-boards.js"
 import { isPlainPort } from "./plain-connection.js"
 import { PlainLink } from "./plain-link.js"
@@ -18,7 +19,7 @@ import { parseSocketAddress, SocketStream } from "./socket-stream.js"
 
 export interface OpenLinkOptions {
   readonly clock?: Clock
-  /** Told what `auto` chose. */
+  /** Told what `auto` chose, and what a port that listens waits for. */
   readonly onChoice?: (choice: string) => void
   /** A socket does not keep the process running. */
   readonly isBackground?: boolean
@@ -26,8 +27,8 @@ export interface OpenLinkOptions {
 
 /**
  * Makes the link that `port` names, not yet open: `sim` for the simulated board in this process; `auto` for the
- * one board that is connected, else the simulated one; or where a board is; `plain:` in front of a socket for a
- * device of the plain profile. Throws INVALID_ARGUMENT, NOT_FOUND.
+ * one board that is connected, else the simulated one; or where a board is; `tcp-listen://[ADDRESS]:PORT` for a board
+ * that dials in; `plain:` in front of a socket for a device of the plain profile. Throws INVALID_ARGUMENT, NOT_FOUND.
  */
 export async function makeLink(port: string, options: OpenLinkOptions = {}): Promise<Link> {
   const clock = options.clock ?? systemClock
@@ -36,6 +37,11 @@ export async function makeLink(port: string, options: OpenLinkOptions = {}): Pro
     return new JacdacLink(new VmPort(machine), clock)
   }
   if (isPlainPort(port)) return new PlainLink(port, undefined, clock)
+  const dialled = parseDialAddress(port)
+  if (dialled) {
+    const { onChoice: onNotice, isBackground = false } = options
+    return new DialInLink(dialled, { clock, isBackground, ...(onNotice ? { onNotice } : {}) })
+  }
   if (port === "auto") return makeLink(await choosePort(options.onChoice), options)
   return new JacdacLink(makeFramePort(port, clock, options.isBackground), clock)
 }
@@ -53,6 +59,14 @@ export function makeFramePort(
   if (address) return new StreamPort(new SocketStream(port, address, isBackground), clock)
   const isPath = port.startsWith("/") || port.startsWith("./") || /^COM\d+$/i.test(port) || existsSync(port)
   if (isPath) return new StreamPort(new SerialStream(port), clock)
+  if (parseDialAddress(port))
+    throw new VirtioMsgError(
+      "INVALID_ARGUMENT",
+      `A board that dials in to ${port} has its virtio devices there, no more.`,
+      {
+        hint: "Its log, its runtime and its program are on its serial port: --port auto",
+      },
+    )
   throw new VirtioMsgError("INVALID_ARGUMENT", `"${port}" is no port.`, { hint: `A port is ${PORT_FORMS}.` })
 }
 

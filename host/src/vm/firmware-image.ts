@@ -4,8 +4,12 @@ import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { VirtioMsgError } from "../errors.js"
 
-/** The builds of the firmware: with simulated chips, or with the board's own I2C bus. */
-export type FirmwareBuild = "simulated" | "hardware"
+/**
+ * The builds of the firmware: with simulated chips, or with the board's own I2C bus; and whether it waits for its host
+ * behind a serial port, or dials it.
+ */
+export type FirmwareBuild = ChipBuild | `${ChipBuild}-dial`
+export type ChipBuild = "simulated" | "hardware"
 
 /** Reads the DeviceScript bytecode of a build. Throws NOT_FOUND when it was not compiled. */
 export function readFirmware(build: FirmwareBuild): Uint8Array {

@@ -109,6 +109,7 @@ export class Machine {
 
   /** Takes the power away. */
   stop(): void {
+    this.#runtime?.sockClose() // what the VM opened outside itself outlives it
     this.#runtime?.devsStop()
     this.#runtime = undefined
     for (const timer of this.#timers) timer.cancel()

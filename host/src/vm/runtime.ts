@@ -31,6 +31,8 @@ export interface Runtime {
   /** 0 when the program was accepted. */
   devsDeploy(program: Uint8Array): number
   devsVerify(program: Uint8Array): number
+  /** Ends the connection that the program has opened, if any. */
+  sockClose(): number
   handlePacket(frame: Uint8Array): void
   /** Collects garbage at every allocation, to find what holds on to freed memory. Very slow. */
   devsGcStress(isOn: boolean): void

@@ -44,7 +44,7 @@ describe("deployFirmware to a board that says it is a Pico", () => {
     const deployment = await deployFirmware({ port: server.port, build: "hardware", khz: 400 })
     expect(deployment.board).toBe(pico)
     expect(deployment.i2c).toEqual({ sda: 4, scl: 5, khz: 400 })
-    expect(deployment.hello.hasSimulatedChips).toBe(false)
+    expect(deployment.hello?.hasSimulatedChips).toBe(false)
     const begin = Buffer.from(flash ?? []).indexOf("DevS")
     const settings = readSettings((flash ?? new Uint8Array(0)).subarray(begin))
     expect(Object.fromEntries(settings)).toMatchObject({ "i2c.pinSDA": 4, "i2c.pinSCL": 5, "i2c.kHz": 400 })

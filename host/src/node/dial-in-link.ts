@@ -1,0 +1,228 @@
+// A link that waits for its board: the firmware opens a TCP connection to us (docs/bus.md "On TCP"). One board at a
+// time; whoever else connects is turned away.
+
+import net from "node:net"
+import { PACKET_HEADER_SIZE } from "../../../shared-protocol/src/mailbox/packet.js"
+import type { Clock, Timer } from "../clock.js"
+import { VirtioMsgError } from "../errors.js"
+import { DialRecordDecoder, EMPTY_RECORD, encodeDialRecord } from "../link/dial-record.js"
+import { isProbeAnswer } from "../link/jacdac-link.js"
+import type { Link, LinkEvents } from "../link/link.js"
+import { isLoopback } from "./private-socket.js"
+
+const DEFAULT_HOST = "127.0.0.1"
+/** How long to wait for a board: it starts its program 5 s after power-up, joins its network, and dials every 2 s. */
+const FIRST_WAIT_MS = 60_000
+/** How long for one that was there; whoever wants it waits again. */
+const NEXT_WAIT_MS = 10_000
+/** How long a connection may take to greet. */
+const GREETING_MS = 10_000
+/** Each side sends an empty record so often, and takes a peer for gone that is silent for so many of its own ticks. */
+const TICK_MS = 2000
+const SILENT_TICKS = 5
+/** Connections that have not greeted, and those that are turned away. */
+const MAX_CONNECTIONS = 16
+
+export interface DialAddress {
+  readonly host: string
+  /** 0 for any free one. */
+  readonly port: number
+  /** Others than this computer may connect. */
+  readonly isExposed: boolean
+}
+
+/** `tcp-listen://[ADDRESS]:PORT[,expose]`, taken apart; undefined for anything else. */
+export function parseDialAddress(text: string): DialAddress | undefined {
+  const match = /^tcp-listen:\/\/(\[[0-9a-fA-F:.]+\]|[^:/,[\]]*):(\d{1,5})(,expose)?$/.exec(text)
+  const port = Number(match?.[2])
+  if (!match || port > 65535) return undefined
+  const host = (match[1] as string).replace(/^\[|\]$/g, "")
+  return { host: host === "" ? DEFAULT_HOST : host, port, isExposed: match[3] !== undefined }
+}
+
+export interface DialInOptions {
+  readonly clock: Clock
+  /** Told what is waited for, and who was turned away. */
+  readonly onNotice?: (sentence: string) => void
+  /** Once a board is there, its connection does not keep the process running. */
+  readonly isBackground?: boolean
+}
+
+/** What is there between `open` and the end of the connection. */
+interface Listening {
+  readonly server: net.Server
+  readonly sockets: Set<net.Socket>
+  board: net.Socket | undefined
+  timer: Timer | undefined
+}
+
+export class DialInLink implements Link {
+  readonly isSimulated = false
+  readonly #address: DialAddress
+  readonly #options: DialInOptions
+  #port: number
+  #listening: Listening | undefined
+  /** Ends the waiting that is under way. */
+  #giveUp: ((error: VirtioMsgError) => void) | undefined
+  #wasThere = false
+  #silentTicks = 0
+
+  /** Throws INVALID_ARGUMENT for an address that others can reach, unless it says that this is wanted. */
+  constructor(address: DialAddress, options: DialInOptions) {
+    this.#address = address
+    this.#port = address.port
+    this.#options = options
+    if (!address.isExposed && !isLoopback(address.host))
+      throw new VirtioMsgError("INVALID_ARGUMENT", `${this.name} can be reached from other computers.`, {
+        hint: `A board in your network needs that, and anybody there can then pretend to be it: ${this.name},expose`,
+      })
+  }
+
+  get name(): string {
+    const { host } = this.#address
+    return `tcp-listen://${host.includes(":") ? `[${host}]` : host}:${this.#port}`
+  }
+
+  /**
+   * Listens until a board has dialled in and greeted. Rejects with CONNECT_FAILED when it cannot listen, and with
+   * NOT_FOUND when no board came: within 60 s, or 10 s when one was there before.
+   */
+  async open(events: LinkEvents): Promise<void> {
+    const listening = await this.#listen()
+    const waitMs = this.#wasThere ? NEXT_WAIT_MS : FIRST_WAIT_MS
+    if (!this.#wasThere)
+      this.#options.onNotice?.(`Waiting on ${this.name} for a board to dial in, ${waitMs / 1000} s at most.`)
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#giveUp = reject
+        listening.timer = this.#options.clock.schedule(waitMs, () => reject(this.#noBoard(waitMs)))
+        listening.server.on("connection", (socket) => this.#greet(socket, listening, events, resolve))
+      })
+    } catch (error) {
+      await this.#stop(listening)
+      throw error
+    } finally {
+      this.#giveUp = undefined
+      listening.timer?.cancel()
+    }
+    this.#wasThere = true
+    this.#silentTicks = 0
+    this.#keepAlive(listening)
+    if (!this.#options.isBackground) return
+    listening.server.unref()
+    listening.board?.unref()
+  }
+
+  send(packet: Uint8Array): void {
+    this.#listening?.board?.write(encodeDialRecord(packet))
+  }
+
+  async close(): Promise<void> {
+    this.#giveUp?.(new VirtioMsgError("LINK_CLOSED", `${this.name} was closed.`))
+    if (this.#listening) await this.#stop(this.#listening)
+  }
+
+  async #listen(): Promise<Listening> {
+    const server = net.createServer()
+    server.maxConnections = MAX_CONNECTIONS
+    const listening: Listening = { server, sockets: new Set(), board: undefined, timer: undefined }
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", (cause) =>
+        reject(
+          new VirtioMsgError("CONNECT_FAILED", `Cannot listen on ${this.name}: ${cause.message}`, {
+            hint: "Does another program wait there, or is the address not one of this computer's?",
+            cause,
+          }),
+        ),
+      )
+      server.listen(this.#port, this.#address.host, resolve)
+    })
+    server.on("error", () => {}) // one connection that could not be taken; the board dials again
+    this.#port = (server.address() as net.AddressInfo).port
+    this.#listening = listening
+    return listening
+  }
+
+  /** A connection: the board's if its first record says so, and if no board is there. */
+  #greet(socket: net.Socket, listening: Listening, events: LinkEvents, found: () => void): void {
+    listening.sockets.add(socket)
+    const from = socket.remoteAddress ?? "somewhere"
+    const turnAway = (why: string) => {
+      this.#options.onNotice?.(`A connection from ${from} was closed: ${why}`)
+      socket.destroy()
+    }
+    let failure: Error | undefined
+    const fail = (what: string) => {
+      failure = new VirtioMsgError("PROTOCOL", `The board on ${this.name} was disconnected. ${what}`)
+      this.#options.onNotice?.(failure.message)
+      socket.destroy()
+    }
+    const limit = this.#options.clock.schedule(GREETING_MS, () => turnAway("it did not greet."))
+    const isBoard = () => listening.board === socket
+    const isNoBoard = () => turnAway("it does not greet as our firmware does.")
+    let isFirst = true
+    const decoder = new DialRecordDecoder((packet) => {
+      if (socket.destroyed) return
+      if (isBoard()) events.onPacket(packet)
+      else if (!isProbeAnswer(packet)) isNoBoard()
+      else if (listening.board) turnAway("a board is there already.")
+      else {
+        limit.cancel()
+        listening.board = socket
+        found()
+      }
+    })
+    socket.setNoDelay(true)
+    socket.on("error", (error) => {
+      failure ??= error
+    })
+    socket.on("data", (chunk) => {
+      if (isBoard()) this.#silentTicks = 0
+      if (isFirst && chunk[0] !== PACKET_HEADER_SIZE) return isNoBoard() // whatever it is, nothing more of it is needed
+      isFirst = false
+      const wrong = decoder.push(chunk)
+      if (wrong === "" || socket.destroyed) return
+      if (isBoard()) fail(wrong)
+      else isNoBoard()
+    })
+    socket.once("close", () => {
+      limit.cancel()
+      listening.sockets.delete(socket)
+      if (!isBoard() || this.#listening !== listening) return
+      void this.#stop(listening)
+      events.onClose(failure)
+    })
+  }
+
+  /** Tells the board that we are there, and looks whether it is. */
+  #keepAlive(listening: Listening): void {
+    listening.timer = this.#options.clock.schedule(TICK_MS, () => {
+      if (++this.#silentTicks > SILENT_TICKS) {
+        listening.board?.destroy(
+          new VirtioMsgError("LINK_CLOSED", `${this.name}: the board has been silent.`),
+        )
+        return
+      }
+      listening.board?.write(EMPTY_RECORD)
+      this.#keepAlive(listening)
+    })
+  }
+
+  #noBoard(waitMs: number): VirtioMsgError {
+    return new VirtioMsgError(
+      "NOT_FOUND",
+      `No board has dialled in to ${this.name} within ${waitMs / 1000} s.`,
+      {
+        hint: "Has it our firmware for this, with this computer's address (virtio-msg deploy --dial), and its network?",
+      },
+    )
+  }
+
+  async #stop(listening: Listening): Promise<void> {
+    if (this.#listening === listening) this.#listening = undefined
+    listening.timer?.cancel()
+    const closed = new Promise((resolve) => listening.server.close(resolve))
+    for (const socket of listening.sockets) socket.destroy()
+    await closed
+  }
+}
