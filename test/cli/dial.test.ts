@@ -46,12 +46,6 @@ describe.skipIf(process.platform !== "linux").concurrent("a board that dials in"
       const simulated = await stdoutOf("--port sim i2c detect")
       expect(await dialledOutput(where, "i2c detect")).toBe(simulated)
       expect(await dialledOutput(where, "i2c get 0x54 14")).toBe("0x66\n")
-      // on its serial port it has the runtime's services, and none of ours
-      const { code, stderr } = await virtioMsg(`--port ${port} i2c detect`)
-      expect({ code, stderr }).toEqual({
-        code: 3,
-        stderr: expect.stringContaining("does not run our firmware"),
-      })
       const again = JSON.parse(await stdoutOf(`--port ${port} deploy --simulated --dial ${where} --json`))
       expect(again).toMatchObject({
         dial: where,
@@ -119,6 +113,22 @@ describe.concurrent("what deploy --dial refuses", () => {
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(/^error: .+\nhint: .+\n$/) })
     expect(stderr).toContain(`error: ${message}\n`)
   })
+
+  it("a network without the password's variable, and a board whose runtime has no WiFi", () =>
+    withBoard(["--blank"], async (port) => {
+      const line = `--port ${port} deploy --simulated --dial 192.0.2.10:7654 --wifi HomeNet`
+      const without = await virtioMsg(line)
+      expect(without).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining("VIRTIO_MSG_WIFI_PASSWORD is not set"),
+      })
+      const short = await virtioMsg(line, { VIRTIO_MSG_WIFI_PASSWORD: "secret" })
+      expect(short).toMatchObject({ code: 2, stderr: expect.stringContaining("has 8 to 64 bytes") })
+      const { code, stdout, stderr } = await virtioMsg(line, { VIRTIO_MSG_WIFI_PASSWORD: "correct horse" })
+      expect(code).toBe(1)
+      expect(stderr).toMatch(/^error: The runtime of the board on .+ has no WiFi\.\nhint: .+\n$/m)
+      expect(stdout + stderr).not.toContain("correct horse")
+    }))
 
   it("is told of by a port that others can reach, before anything listens there", async () => {
     const { code, stderr } = await virtioMsg("--port tcp-listen://0.0.0.0:7654 i2c detect")

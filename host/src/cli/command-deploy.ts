@@ -9,6 +9,9 @@ import { parseNumber } from "./i2c-numbers.js"
 import { processTrace } from "./process-trace.js"
 import { Progress } from "./progress.js"
 
+/** Not an option: every user of a computer can read every process's command line. */
+const PASSWORD_VARIABLE = "VIRTIO_MSG_WIFI_PASSWORD"
+
 interface Options {
   readonly board?: string
   readonly sda?: string
@@ -17,6 +20,7 @@ interface Options {
   readonly devices?: string
   readonly simulated?: true
   readonly dial?: string
+  readonly wifi?: string
   readonly json?: true
 }
 
@@ -33,13 +37,14 @@ export function define(command: Command): void {
       "--dial <host:port>",
       "the board finds this computer over WiFi, and waits no more on its serial port",
     )
+    .option("--wifi <name>", `the network to join; its password is taken from ${PASSWORD_VARIABLE}`)
     .option("--json", "as JSON")
     .addHelpText(
       "after",
       helpExamples(
         "virtio-msg --port /dev/ttyACM0 deploy --simulated",
         "virtio-msg --port /dev/ttyACM0 deploy --board pico --sda GP4 --scl GP5 --khz 400",
-        "virtio-msg --port /dev/ttyACM0 deploy --dial 192.0.2.10:7654",
+        "virtio-msg --port /dev/ttyACM0 deploy --dial 192.0.2.10:7654 --wifi HomeNet",
       ),
     )
     .action(async (options: Options, command: Command) => {
@@ -57,6 +62,7 @@ export function define(command: Command): void {
             : { khz: parseNumber(options.khz, "I2C speed", slowest, fastest) }),
           ...(options.devices === undefined ? {} : { devices: options.devices.split(",") }),
           ...(options.dial === undefined ? {} : { dial: options.dial }),
+          ...(options.wifi === undefined ? {} : { wifi: { name: options.wifi, password: wifiPassword() } }),
           onChoice: note,
           trace: processTrace,
           onProgress: (sent, total) => progress.show(sent, total),
@@ -67,6 +73,18 @@ export function define(command: Command): void {
       if (options.json) print(JSON.stringify(describe(deployment, options), undefined, 2))
       else for (const line of format(deployment, options.dial)) print(line)
     })
+}
+
+function wifiPassword(): string {
+  const password = process.env[PASSWORD_VARIABLE]
+  if (password !== undefined) return password
+  throw new VirtioMsgError(
+    "INVALID_ARGUMENT",
+    `${PASSWORD_VARIABLE} is not set: it holds the network's password.`,
+    {
+      hint: `In bash: read -rs ${PASSWORD_VARIABLE} && export ${PASSWORD_VARIABLE}`,
+    },
+  )
 }
 
 /** `4`, `GP4`, `GPIO4`, `IO4`, `P4` */

@@ -62,7 +62,8 @@ export class BoardClient {
   readonly #onPacket = new Emitter<[packet: JacdacPacket]>()
   #closedBy: VirtioMsgError | undefined
   #deviceId = ""
-  #managerIndex = 0
+  /** By service index, from 1; the class of index 1 comes first. */
+  #classes: readonly number[] = []
 
   private constructor(port: FramePort, clock: Clock) {
     this.name = port.name
@@ -94,7 +95,12 @@ export class BoardClient {
 
   /** The service index of the program manager. */
   get managerIndex(): number {
-    return this.#managerIndex
+    return this.indexOf(MANAGER_CLASS)
+  }
+
+  /** The service index of the board's first service of a class; 0 if it has none. */
+  indexOf(serviceClass: number): number {
+    return this.#classes.indexOf(serviceClass) + 1
   }
 
   /** What the board says of itself; what it does not say within the time is empty. */
@@ -186,13 +192,13 @@ export class BoardClient {
         (packet) => {
           if (packet.serviceIndex !== CONTROL_SERVICE_INDEX || packet.command !== ANNOUNCE_REPORT)
             return undefined
-          for (let index = 1; 4 * index + 4 <= packet.payload.length; index++)
-            if (getU32(packet.payload, 4 * index) === MANAGER_CLASS) {
-              this.#deviceId = packet.deviceId
-              this.#managerIndex = index
-              return true
-            }
-          return undefined
+          const { payload } = packet
+          const count = Math.max(0, Math.floor(payload.length / 4) - 1) // the first word holds flags
+          const classes = Array.from({ length: count }, (_, at) => getU32(payload, 4 * at + 4))
+          if (!classes.includes(MANAGER_CLASS)) return undefined
+          this.#deviceId = packet.deviceId
+          this.#classes = classes
+          return true
         },
         DISCOVERY_MS,
         () =>

@@ -4,6 +4,7 @@ import { BOARDS, type Board, whyNoI2cPins } from "../../../boards/src/index.js"
 import type { HelloResponse } from "../../../shared-protocol/src/messages/hello.js"
 import { BoardClient, type BoardIdentity } from "../deploy/board-client.js"
 import { deployProgram, isSameProgram, readHeldProgram } from "../deploy/deploy-program.js"
+import { checkWifi, joinWifi, type WifiNetwork } from "../deploy/join-wifi.js"
 import { withSettings } from "../deploy/program-image.js"
 import { VirtioMsgError } from "../errors.js"
 import type { Trace } from "../trace/trace.js"
@@ -39,6 +40,8 @@ export interface DeployOptions {
   readonly devices?: readonly string[]
   /** HOST:PORT, where the board finds its host over WiFi; it waits behind its serial port when absent. */
   readonly dial?: string
+  /** The network that the board is to join; the one that it knows when absent. */
+  readonly wifi?: WifiNetwork
   readonly onChoice?: (choice: string) => void
   readonly onProgress?: (sentBytes: number, totalBytes: number) => void
   /** Told of HELLO; the program itself goes another way. */
@@ -61,7 +64,7 @@ export interface Deployment {
 
 /**
  * Rejects with INVALID_ARGUMENT (wrong board, pins, speed), NOT_FOUND or CONNECT_FAILED (no board), LINK_CLOSED or
- * TIMEOUT (gone meanwhile: the board holds no program then), DEVICE_FAILED (it holds or runs something else).
+ * TIMEOUT (gone meanwhile: the board holds no program then), DEVICE_FAILED (it holds or runs something else, or has no WiFi).
  */
 export async function deployFirmware(options: DeployOptions): Promise<Deployment> {
   if (options.port === "sim")
@@ -84,6 +87,7 @@ export async function deployFirmware(options: DeployOptions): Promise<Deployment
     const board = whichBoard(identity, port, options)
     if (board) checkHeap(board, options.devices)
     if (options.dial !== undefined) checkDialled(options.dial, board)
+    if (options.wifi) await joinWifi(client, options.wifi)
     const i2c = options.build === "hardware" ? i2cSettings(board, options) : undefined
     program = makeProgram(options, i2c)
     const wasThere = isSameProgram(await readHeldProgram(client), program)
@@ -113,7 +117,7 @@ export async function deployFirmware(options: DeployOptions): Promise<Deployment
 }
 
 /** What can be said without a board, said before anything is opened. */
-function checkWithoutBoard({ boardId, khz, devices, sda, scl, dial }: DeployOptions): void {
+function checkWithoutBoard({ boardId, khz, devices, sda, scl, dial, wifi }: DeployOptions): void {
   if (boardId !== undefined) {
     const board = BOARDS.find(({ id }) => id === boardId)
     if (!board) throw unknownBoard(boardId)
@@ -125,6 +129,7 @@ function checkWithoutBoard({ boardId, khz, devices, sda, scl, dial }: DeployOpti
       "INVALID_ARGUMENT",
       `I2C speed ${khz} kHz is out of range: ${slowest} to ${fastest}.`,
     )
+  if (wifi) checkWifi(wifi)
   if (dial !== undefined)
     checkDialled(
       dial,
