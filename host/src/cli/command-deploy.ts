@@ -44,7 +44,7 @@ export function define(command: Command): void {
       helpExamples(
         "virtio-msg --port /dev/ttyACM0 deploy --simulated",
         "virtio-msg --port /dev/ttyACM0 deploy --board pico --sda GP4 --scl GP5 --khz 400",
-        "virtio-msg --port /dev/ttyACM0 deploy --dial 192.0.2.10:7654 --wifi HomeNet",
+        "virtio-msg --port /dev/ttyACM0 deploy --board pico_w --dial 192.0.2.10:7654",
       ),
     )
     .action(async (options: Options, command: Command) => {
