@@ -8,10 +8,10 @@ import { DEVICE_AREA, DRIVER_AREA } from "../../../shared-protocol/src/ring/layo
 import type { MessageDescription } from "./describe-message.js"
 import { DeviceView } from "./device-view.js"
 import { is, numberOf } from "./message-breaches.js"
-import { placeOf } from "./queue-view.js"
 import type { Direction } from "./trace.js"
 import type { Remark } from "./trace-event.js"
 import type { WindowView } from "./window-view.js"
+import { placeOf } from "./window-view.js"
 
 interface Asked {
   readonly message: MessageDescription

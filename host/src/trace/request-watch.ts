@@ -2,10 +2,11 @@
 // and described.
 
 import { deviceTypeName } from "../driver/names.js"
+import { type Chain, writableBytes } from "./chain.js"
 import type { Conversation } from "./conversation.js"
 import { describeRequest } from "./device-requests.js"
 import type { DeviceView } from "./device-view.js"
-import { type Chain, type QueueView, writableBytes } from "./queue-view.js"
+import type { QueueView } from "./queue-view.js"
 import type { QueueRecord, Remark, RequestEvent } from "./trace-event.js"
 import type { WindowView } from "./window-view.js"
 

@@ -10,6 +10,14 @@ export function areaWrittenBy(direction: Direction): number {
   return direction === "out" ? DRIVER_AREA : DEVICE_AREA
 }
 
+/** Where something lies in the window. */
+export interface Place {
+  readonly area: number
+  readonly offset: number
+}
+
+export const NOWHERE: Place = { area: 0, offset: 0 }
+
 export class WindowView {
   /** Bytes of the areas, as HELLO told; the largest possible before. */
   readonly sizes = new Map([
@@ -54,4 +62,14 @@ export class WindowView {
   clear(): void {
     for (const bytes of this.#areas.values()) bytes.fill(0)
   }
+}
+
+/** The area and the offset that a 64-bit address means. */
+export function placeOf(low: number, high: number): Place {
+  return high & 0xffff ? NOWHERE : { area: high >>> 16, offset: low }
+}
+
+/** Whether two runs of bytes have one in common. */
+export function overlaps(offset: number, length: number, start: number, size: number): boolean {
+  return offset < start + size && start < offset + length
 }

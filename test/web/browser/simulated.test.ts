@@ -129,6 +129,12 @@ describe.skipIf(skip)(`the page with a simulated board${skip && `, skipped: ${sk
     await still(page)
     expect(await newest().innerText()).toContain("EVENT_USED")
     await drawn(page, 20)
+    // that packet came out of the M4's budget, and time stands still: nothing grows back
+    const left = await page.evaluate<number>(`document.getElementById("budget").value`)
+    expect(left).toBeLessThan(4.6)
+    expect(await page.locator("#budget-text").innerText()).toBe(
+      `${left.toFixed(1)} of 5 packets, 50 a second`,
+    )
     expect(await counted()).toEqual([out + 1, back + 1])
     await page.click("#pause")
     await expect.poll(() => result().innerText()).toBe("0x66")
