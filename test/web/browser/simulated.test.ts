@@ -60,7 +60,23 @@ describe.skipIf(skip)(`the page with a simulated board${skip && `, skipped: ${sk
         const copy = new OffscreenCanvas(64, 128).getContext("2d")
         copy.drawImage(document.querySelector("#area-${area} canvas"), 0, 0)
         const { data } = copy.getImageData(0, 0, 64, 128)
-        return Array.from({ length: 8192 }, (_, i) => i).filter((i) => data[4 * i] > 200 && data[4 * i + 2] < 150)
+        return Array.from({ length: 8192 }, (_, i) => i).filter((i) => data[4 * i] > 160 && data[4 * i + 2] < 100)
+      })()`,
+    )
+
+  /** Whether nothing on the map is as bright as when it was written, or changes from frame to frame. */
+  const hasFaded = () =>
+    page.evaluate<boolean>(
+      `(async () => {
+        const look = () => [...document.querySelectorAll(".map canvas")].map((canvas) => {
+          const copy = new OffscreenCanvas(64, 128).getContext("2d")
+          copy.drawImage(canvas, 0, 0)
+          const { data } = copy.getImageData(0, 0, 64, 128)
+          return Array.from({ length: 8192 }, (_, i) => data.slice(4 * i, 4 * i + 3).join())
+        }).flat()
+        const before = look()
+        for (let frame = 0; frame < 8; frame++) await new Promise(requestAnimationFrame)
+        return !before.includes("255,157,0") && look().join(" ") === before.join(" ")
       })()`,
     )
 
@@ -191,8 +207,9 @@ describe.skipIf(skip)(`the page with a simulated board${skip && `, skipped: ${sk
           .map((_, i) => Number(from) + i)
       })
       expect(written.length).toBeGreaterThan(5)
-      await expect.poll(() => glowing(area)).toEqual(written.sort((a, b) => a - b))
-      await expect.poll(() => glowing(area === "driver" ? "device" : "driver")).toEqual([])
+      await expect.poll(hasFaded).toBe(true)
+      expect(await glowing(area)).toEqual(written.sort((a, b) => a - b))
+      expect(await glowing(area === "driver" ? "device" : "driver")).toEqual([])
     }
   })
 
