@@ -7,6 +7,7 @@ const COMPILING = [
   "test/bench/chip-model.test.ts",
   "test/firmware/faults.test.ts",
   "test/firmware/firmware.test.ts",
+  "test/fuzz/heap-under-attack.test.ts",
   "test/i2c-bus/packages.test.ts",
   "test/shared-protocol/vectors.test.ts",
   "test/soak/soak-vm.test.ts",

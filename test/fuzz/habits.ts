@@ -46,12 +46,13 @@ const HABITS: Readonly<Record<string, Habit>> = {
   "an absurd count of queues": { type: p.TYPE_RESPONSE, msgId: p.GET_DEVICE_INFO, change: field32(32) },
   "an absurd queue size": { type: p.TYPE_RESPONSE, msgId: p.GET_VQUEUE, change: field32(4) },
   "an absurd length of configuration": { type: p.TYPE_RESPONSE, msgId: p.GET_CONFIG, change: field32(8) },
-  // none, or more than there can be: a small one would be believed, and last as long as its epoch
   "an absurd window in HELLO": {
     type: BUS_RESPONSE,
     msgId: p.HELLO,
-    change: (frame, value) => p.putU32(frame, PAYLOAD + 16, value & 1 ? 0 : 0xffff_ffff),
+    // both areas, each from one byte to all that its field can say
+    change: (frame, value) => p.putU32(frame, PAYLOAD + 16, value < 0x1_0000 ? value * 0x1_0001 : value),
   },
+  "an absurd message size in HELLO": { type: BUS_RESPONSE, msgId: p.HELLO, change: field16(6) },
   "a status that nobody asked for": { type: p.TYPE_RESPONSE, msgId: p.SET_DEVICE_STATUS, change: field32(0) },
   "a token that nobody has": { change: (frame, value) => store16(frame, 4, value) },
   "the token of the request before": { change: (frame) => store16(frame, 4, p.getU16(frame, 4) - 1) },

@@ -21,10 +21,10 @@ export class VmWire implements DeviceWire {
   readonly #clock = new VirtualClock(1000)
   readonly #machine: VirtualMachine
 
-  private constructor() {
+  private constructor(program: Uint8Array) {
     const random = seededRandom(1)
     this.#machine = new VirtualMachine({
-      program: readFirmware("simulated"),
+      program,
       clock: this.#clock,
       randomBytes: (length) => Uint8Array.from({ length }, () => Math.floor(random() * 256)),
     })
@@ -40,8 +40,8 @@ export class VmWire implements DeviceWire {
     })
   }
 
-  static async start(): Promise<VmWire> {
-    const wire = new VmWire()
+  static async start(program = readFirmware("simulated")): Promise<VmWire> {
+    const wire = new VmWire(program)
     await wire.#machine.start()
     await wire.#clock.advance(BOOT_MS)
     return wire

@@ -1,12 +1,11 @@
 // How many requests may be in flight at once: no more than the device keeps answers for. The others wait here, in
 // their order, so that a caller that asks too fast is slowed down and nothing piles up behind the mailbox.
 
-import { DEVICE_WAITING_LIMIT } from "../../../shared-protocol/src/mailbox/packet.js"
 import type { Clock, Timer } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
 
-/** While a device has so many messages to send, it takes no packet. */
-const LIMIT = DEVICE_WAITING_LIMIT
+/** As many answers as a device keeps if they are of the usual length (DEVICE_WAITING_BYTES): then it takes our packets. */
+const LIMIT = 32
 
 interface Waiting {
   readonly enter: () => void

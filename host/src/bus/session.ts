@@ -11,6 +11,7 @@ import {
 import {
   DEVICE_CREDIT,
   MAX_AREA_SIZE,
+  MAX_MESSAGE_SIZE,
   PACKET_HEADER_SIZE,
   PACKET_NO_EPOCH,
   PACKET_RESEND,
@@ -128,7 +129,8 @@ export class Session {
       checkHello(hello, this.#link.name)
       this.mailbox.resize(hello.driverAreaSize, hello.deviceAreaSize)
       this.mailbox.credit = Math.min(DEVICE_CREDIT, hello.receiveCredit)
-      return hello
+      // a larger message would fit no packet, and be waited for in vain
+      return { ...hello, maxMessageSize: Math.min(MAX_MESSAGE_SIZE, hello.maxMessageSize) }
     } catch (error) {
       this.#down()
       throw error

@@ -15,6 +15,7 @@ import {
 import type { Mailbox } from "../../../shared-protocol/src/mailbox/mailbox.js"
 import type { Bus } from "../bus/bus.js"
 import type { RangeAllocator } from "../bus/range-allocator.js"
+import { takePlaces, type WindowPlaces } from "../bus/window-places.js"
 import type { HostBytes } from "../bytes.js"
 import { VirtioMsgError } from "../errors.js"
 import type { I2cRequest } from "./i2c-adapter.js"
@@ -45,6 +46,7 @@ export class I2cSlots {
   readonly #driverSpace: RangeAllocator
   readonly #deviceSpace: RangeAllocator
   readonly #queue: Virtqueue
+  readonly #places: WindowPlaces
   readonly #headers: number
   readonly #statuses: number
   readonly #writes: LapArena
@@ -62,12 +64,17 @@ export class I2cSlots {
     this.#deviceSpace = bus.deviceSpace
     this.#queue = queue
     this.count = queue.ring.size / DESCRIPTORS_PER_SLOT
-    const headers = bus.driverSpace.allocate(driverBytes(this.count))
-    const statuses = bus.deviceSpace.allocate(deviceBytes(this.count))
-    if (headers === undefined || statuses === undefined || this.count < 1)
+    const wanted = [
+      { space: bus.driverSpace, lengthBytes: driverBytes(this.count) },
+      { space: bus.deviceSpace, lengthBytes: deviceBytes(this.count) },
+    ]
+    const places = this.count < 1 ? undefined : takePlaces(wanted)
+    if (!places)
       throw new VirtioMsgError("DEVICE_FAILED", `The window has no room for ${this.count} I2C requests.`, {
-        hint: "The firmware's window is too small.",
+        hint: "Use fewer of the board's devices at the same time; else reinstall the firmware.",
       })
+    const [headers, statuses] = places.offsets as [number, number]
+    this.#places = places
     this.#headers = headers
     this.#statuses = statuses
     const writes = headers + I2C_HEADER_SIZE * this.count
@@ -153,8 +160,7 @@ export class I2cSlots {
   /** Gives the slots' place in the window back; no chain is with the device any more. */
   dispose(): void {
     for (let slot = 0; slot < this.count; slot++) this.#forget(slot)
-    this.#driverSpace.release(this.#headers, driverBytes(this.count))
-    this.#deviceSpace.release(this.#statuses, deviceBytes(this.count))
+    this.#places.release()
   }
 
   get #oldest(): number {

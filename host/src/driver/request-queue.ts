@@ -3,7 +3,7 @@
 // GPIO, entropy and console are all made of these; I2C, whose requests come in groups, has I2cSlots.
 
 import { NOTHING_USED, USED_BROKEN } from "../../../shared-protocol/src/ring/driver-ring.js"
-import type { RangeAllocator } from "../bus/range-allocator.js"
+import { takePlaces, type WindowPlaces } from "../bus/window-places.js"
 import type { HostBytes } from "../bytes.js"
 import type { Timer } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
@@ -34,8 +34,7 @@ interface Call {
 /** The places of the slots, until the device is reset. */
 interface Slots {
   readonly queue: Virtqueue
-  readonly driverSpace: RangeAllocator
-  readonly deviceSpace: RangeAllocator
+  readonly places: WindowPlaces
   readonly readable: number
   readonly writable: number
   readonly writableBytes: number
@@ -93,16 +92,19 @@ export class RequestQueue {
     const { readableBytes, slotCount } = this.#options
     const { driverSpace, deviceSpace } = this.#device.bus
     const count = Math.min(slotCount, Math.floor(queue.ring.size / descriptorsOf(this.#options)))
-    const readable = readableBytes > 0 ? driverSpace.allocate(count * readableBytes) : 0
-    const writable = writableBytes > 0 ? deviceSpace.allocate(count * writableBytes) : 0
-    if (readable === undefined || writable === undefined || count < 1)
+    const places = takePlaces([
+      { space: driverSpace, lengthBytes: count * readableBytes },
+      { space: deviceSpace, lengthBytes: count * writableBytes },
+    ])
+    if (!places || count < 1)
       throw new VirtioMsgError(
         "DEVICE_FAILED",
         `The window has no room for ${count} requests of ${this.#options.name}.`,
         { hint: "Use fewer of the board's devices at the same time." },
       )
     const free = Array.from({ length: count }, (_, slot) => slot)
-    this.#slots = { queue, driverSpace, deviceSpace, readable, writable, writableBytes, count, free }
+    const [readable, writable] = places.offsets as [number, number]
+    this.#slots = { queue, places, readable, writable, writableBytes, count, free }
   }
 
   /**
@@ -140,13 +142,8 @@ export class RequestQueue {
   }
 
   #dispose(): void {
-    const slots = this.#slots
+    this.#slots?.places.release()
     this.#slots = undefined
-    if (!slots) return
-    const { readableBytes } = this.#options
-    const { writableBytes } = slots
-    if (readableBytes > 0) slots.driverSpace.release(slots.readable, slots.count * readableBytes)
-    if (writableBytes > 0) slots.deviceSpace.release(slots.writable, slots.count * writableBytes)
   }
 
   #schedulePump(): void {

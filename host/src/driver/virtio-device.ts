@@ -167,8 +167,11 @@ export class VirtioDevice {
     await this.#negotiate(info, needs)
     const queues: Virtqueue[] = []
     this.queues = queues
-    for (const [index, size] of needs.queueSizes.entries())
-      queues.push(await Virtqueue.setUp(this, index, size))
+    for (const [index, size] of needs.queueSizes.entries()) {
+      const queue = await Virtqueue.lay(this, index, size)
+      queues.push(queue) // before the device hears of it: the next reset gives its place back, also if this one fails
+      await queue.enable()
+    }
     const status = await this.#addStatus(STATUS_DRIVER_OK)
     if ((status & STATUS_DRIVER_OK) === 0) throw this.#failure("does not go to DRIVER_OK") // D29
     // the packet with the last answer may have ended more than the wait

@@ -24,34 +24,39 @@ import {
   USED_ALIGNMENT,
   usedBytes,
 } from "../../../shared-protocol/src/ring/layout.js"
+import { takePlaces, type WindowPlaces } from "../bus/window-places.js"
 import { VirtioMsgError } from "../errors.js"
 import type { VirtioDevice } from "./virtio-device.js"
 
 export class Virtqueue {
   readonly ring: DriverRing
   readonly index: number
-  /** The state that the device confirmed. */
-  readonly state: VqueueState
-  readonly #release: () => void
+  /** The state that the device confirmed, or what it said of the queue before it was enabled. */
+  state: VqueueState
+  readonly #device: VirtioDevice
+  readonly #places: WindowPlaces
 
-  private constructor(index: number, ring: DriverRing, state: VqueueState, release: () => void) {
+  private constructor(
+    device: VirtioDevice,
+    index: number,
+    ring: DriverRing,
+    state: VqueueState,
+    places: WindowPlaces,
+  ) {
+    this.#device = device
     this.index = index
     this.ring = ring
     this.state = state
-    this.#release = release
+    this.#places = places
   }
 
   /**
-   * Configures and enables queue `index` with at most `wantedSize` descriptors, a power of two, fewer if the
-   * device or the window allows fewer. Throws DEVICE_FAILED when there is no such queue or no room for one.
+   * Finds room for queue `index` with at most `wantedSize` descriptors, a power of two, fewer if the device or the
+   * window allows fewer. Throws DEVICE_FAILED when there is no such queue or no room for one.
    */
-  static async setUp(device: VirtioDevice, index: number, wantedSize: number): Promise<Virtqueue> {
+  static async lay(device: VirtioDevice, index: number, wantedSize: number): Promise<Virtqueue> {
     const offered = await device.transport.getVqueue(index) // D46
-    const fail = (what: string) =>
-      new VirtioMsgError("DEVICE_FAILED", `Virtqueue ${index} of device ${device.devNum} ${what}.`, {
-        hint: "Reinstall the firmware, or give the device fewer other queues.",
-      })
-    if (offered.maxSize === 0) throw fail("does not exist")
+    if (offered.maxSize === 0) throw failure(device, index, "does not exist")
     const { driverSpace, deviceSpace, session } = device.bus
     // a quarter of the window stays free for the buffers
     const fits = (entries: number) =>
@@ -59,54 +64,70 @@ export class Virtqueue {
       usedBytes(entries) <= (deviceSpace.longestFree * 3) / 4
     let size = wantedSize
     while (size > 1 && (size > offered.maxSize || !fits(size))) size /= 2 // D47
-    if (!isQueueSize(size)) throw fail(`cannot have ${wantedSize} descriptors`)
-    // 64: the device then remembers chains of up to four neighbours (DeviceRing)
-    const desc =
-      driverSpace.allocate(descBytes(size), VERSION_BLOCK_SIZE) ??
-      driverSpace.allocate(descBytes(size), DESC_ALIGNMENT)
-    const driver = driverSpace.allocate(availBytes(size), AVAIL_ALIGNMENT)
-    const used = deviceSpace.allocate(usedBytes(size), USED_ALIGNMENT)
-    if (desc === undefined || driver === undefined || used === undefined)
-      throw fail(`has no room for ${size} descriptors in the window`)
-    const release = () => {
-      driverSpace.release(desc, descBytes(size))
-      driverSpace.release(driver, availBytes(size))
-      deviceSpace.release(used, usedBytes(size))
-    }
+    if (!isQueueSize(size)) throw failure(device, index, `cannot have ${wantedSize} descriptors`)
+    const places = takePlaces([
+      {
+        space: driverSpace,
+        lengthBytes: descBytes(size),
+        alignment: DESC_ALIGNMENT,
+        wishedAlignment: VERSION_BLOCK_SIZE, // the device then remembers chains of up to four neighbours (DeviceRing)
+      },
+      { space: driverSpace, lengthBytes: availBytes(size), alignment: AVAIL_ALIGNMENT },
+      { space: deviceSpace, lengthBytes: usedBytes(size), alignment: USED_ALIGNMENT },
+    ])
+    if (!places) throw failure(device, index, `has no room for ${size} descriptors in the window`)
+    const [desc, avail, used] = places.offsets as [number, number, number]
     const [low = 0, high = 0] = device.selected
     const features = {
       hasIndirect: (low & FEATURE_INDIRECT_DESC) !== 0,
       hasEventIdx: (low & FEATURE_EVENT_IDX) !== 0,
       hasInOrder: (high & FEATURE_IN_ORDER_BLOCK1) !== 0,
     }
-    const bases = device.bus.link.windowBases ?? AREA_BASES
-    const place = { size, desc, avail: driver, used, bases }
+    const place = { size, desc, avail, used, bases: device.bus.link.windowBases ?? AREA_BASES }
     const ring = new DriverRing(place, session.mailbox.outgoing, session.mailbox.incoming, features)
-    const setting = device.transport.setVqueue({
+    return new Virtqueue(device, index, ring, offered, places)
+  }
+
+  /** Tells the device where the queue lies, and has it confirmed. Throws DEVICE_FAILED when it is not. */
+  async enable(): Promise<void> {
+    const { index, ring } = this
+    const { transport, bus } = this.#device
+    const bases = bus.link.windowBases ?? AREA_BASES
+    const [descOffset, availOffset, usedOffset] = this.#places.offsets as [number, number, number]
+    const desc = address(bases.driver, descOffset)
+    const driver = address(bases.driver, availOffset)
+    const used = address(bases.device, usedOffset)
+    const setting = transport.setVqueue({
       index,
       flags: VQUEUE_ENABLE, // every field is given, so no ignore bit is set (D48, D49)
-      size,
+      size: ring.size,
       reserved: 0,
-      desc: address(bases.driver, desc),
-      driver: address(bases.driver, driver),
-      device: address(bases.device, used),
+      desc,
+      driver,
+      device: used,
     })
     // D55: the empty response says nothing
-    const [, state] = await Promise.all([setting, device.transport.getVqueue(index)])
+    const [, state] = await Promise.all([setting, transport.getVqueue(index)])
     const isAsAsked =
       (state.flags & VQUEUE_ENABLED) !== 0 &&
-      state.curSize === size &&
-      isSame(state.desc, address(bases.driver, desc)) &&
-      isSame(state.driver, address(bases.driver, driver)) &&
-      isSame(state.device, address(bases.device, used))
-    if (!isAsAsked) throw fail("did not take its configuration")
-    return new Virtqueue(index, ring, state, release)
+      state.curSize === ring.size &&
+      isSame(state.desc, desc) &&
+      isSame(state.driver, driver) &&
+      isSame(state.device, used)
+    if (!isAsAsked) throw failure(this.#device, index, "did not take its configuration")
+    this.state = state
   }
 
   /** Gives the queue's place in the window back. The device must not use it any more. */
   release(): void {
-    this.#release()
+    this.#places.release()
   }
+}
+
+function failure(device: VirtioDevice, index: number, what: string): VirtioMsgError {
+  return new VirtioMsgError("DEVICE_FAILED", `Virtqueue ${index} of device ${device.devNum} ${what}.`, {
+    hint: "Close the bus and open it again, or use fewer of the board's devices; else reinstall the firmware.",
+  })
 }
 
 function address(base: BaseAddress, offset: number): Address {

@@ -13,7 +13,7 @@ import {
 } from "../mailbox/mailbox.js"
 import {
   DEVICE_RUN_LIMIT,
-  DEVICE_WAITING_LIMIT,
+  DEVICE_WAITING_BYTES,
   HOST_CREDIT,
   MAX_MESSAGE_SIZE,
   PACKET_CONNECT,
@@ -102,7 +102,7 @@ export class DeviceEndpoint {
       outgoingSize: options.deviceAreaSize,
       incomingSize: options.driverAreaSize,
       credit: HOST_CREDIT,
-      waitingLimit: DEVICE_WAITING_LIMIT,
+      waitingBytes: DEVICE_WAITING_BYTES,
       runLimit: DEVICE_RUN_LIMIT,
       hasVersions: true,
     })

@@ -7,6 +7,7 @@ import { OutgoingArea } from "./outgoing-area.js"
 import {
   MAX_AREA_SIZE,
   MAX_PACKET_SIZE,
+  MESSAGE_COST_BYTES,
   MESSAGE_OVERHEAD,
   NEAR_SPAN_MAX_GAP,
   NEAR_SPAN_MAX_LENGTH,
@@ -45,8 +46,11 @@ export interface MailboxOptions {
   readonly incomingSize: number
   /** How many packets may be on their way unacknowledged. */
   readonly credit: number
-  /** While so many messages wait to be sent, packets with records are not taken; no limit when absent. */
-  readonly waitingLimit?: number
+  /**
+   * While messages of so many bytes wait to be sent, with MESSAGE_COST_BYTES each, packets with records are not taken;
+   * no limit when absent.
+   */
+  readonly waitingBytes?: number
   /** As for `OutgoingArea`. */
   readonly runLimit?: number
   /** Keep `incomingVersions`. */
@@ -54,6 +58,8 @@ export interface MailboxOptions {
 }
 
 const UNLIMITED = 0x7fffffff
+/** So few messages are below any limit: they are not added up at every packet. */
+const ALWAYS_ROOM = 4
 
 /** Behind the end of every packet: where a record leads that does not fit. */
 const MAX_PACKET_END = 0x10000
@@ -90,7 +96,7 @@ export class Mailbox {
   credit: number
 
   private readonly alloc: Allocator
-  private readonly waitingLimit: number
+  private readonly waitingBytes: number
   /** Where a packet is put together before its size is known. */
   private readonly scratch: OwnedBytes
   private nextOut = 0
@@ -108,7 +114,7 @@ export class Mailbox {
   constructor(options: MailboxOptions) {
     this.alloc = options.alloc
     this.credit = options.credit
-    this.waitingLimit = options.waitingLimit === undefined ? UNLIMITED : options.waitingLimit
+    this.waitingBytes = options.waitingBytes === undefined ? UNLIMITED : options.waitingBytes
     this.scratch = options.alloc(MAX_PACKET_SIZE)
     this.outgoing = new OutgoingArea(options.alloc(options.outgoingSize), options.runLimit)
     this.incoming = options.alloc(options.incomingSize)
@@ -155,7 +161,10 @@ export class Mailbox {
 
   /** Whether `receive` would refuse a packet with records for want of room. */
   isFull(): boolean {
-    return this.messages.length >= this.waitingLimit
+    const messages = this.messages
+    let bytes = 0
+    for (let i = 0; i < messages.length; i++) bytes += messages[i].length + MESSAGE_COST_BYTES
+    return bytes >= this.waitingBytes
   }
 
   /** Queues a message; the frame must not change until it was sent. */
@@ -217,7 +226,7 @@ export class Mailbox {
       this.gapCount++
       return RECEIVED_GAP
     }
-    if (this.messages.length >= this.waitingLimit) {
+    if (this.messages.length > ALWAYS_ROOM && this.isFull()) {
       this.fullCount++
       return RECEIVED_FULL
     }

@@ -26,11 +26,17 @@ export class OutgoingArea {
 
   /**
    * More changed runs than `runLimit` become one, so that a peer that never acknowledges does not make the lists
-   * grow; no limit when absent.
+   * grow. They have their full length at once: a chip has no room to make a long list longer once its heap is in pieces.
+   * No limit, and lists that grow, when absent.
    */
   constructor(bytes: OwnedBytes, runLimit?: number) {
     this.bytes = bytes
     this.runLimit = runLimit === undefined ? UNLIMITED : runLimit
+    if (runLimit !== undefined)
+      for (let i = 0; i < runLimit; i++) {
+        this.dirtyOffsets.push(0)
+        this.dirtyLengths.push(0)
+      }
   }
 
   /** Notes that `length` bytes from `offset` changed. A run close behind the last one is joined to it. */

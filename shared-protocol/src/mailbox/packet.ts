@@ -49,9 +49,11 @@ export const DEVICE_CREDIT = 6
 /** Unacknowledged packets towards the host: what the device keeps in memory to send again. */
 export const HOST_CREDIT = 6
 /**
- * While so many messages wait at the device it takes no packet, which holds 23 requests at most: a host that asks
- * and never acknowledges costs a bounded part of a small heap.
+ * While messages of so many bytes wait at the device, each with MESSAGE_COST_BYTES, it takes no packet, which holds 23
+ * requests at most: a host that asks for the longest answers and never acknowledges costs a bounded part of a small heap.
  */
-export const DEVICE_WAITING_LIMIT = 32
+export const DEVICE_WAITING_BYTES = 1536
+/** What a waiting message takes of the chip's heap besides its bytes. */
+export const MESSAGE_COST_BYTES = 24
 /** More changed runs than this in its area the device sends as one. */
-export const DEVICE_RUN_LIMIT = 256
+export const DEVICE_RUN_LIMIT = 128

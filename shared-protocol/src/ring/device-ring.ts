@@ -23,6 +23,8 @@ import {
  */
 export const LISTED_BUFFERS = 64
 const UNLISTED_BYTES = 4
+/** More buffers than the drivers' usual chains have. */
+const USUAL_BUFFERS = 8
 /** `pop` found nothing available. */
 export const RING_EMPTY = -1
 /** `pop` found a ring that breaks the rules; `brokenReason` says how. Only a reset helps. */
@@ -69,8 +71,8 @@ export class DeviceRing {
   /** How many of them are device-readable; these come first and lie in the driver-written area. */
   readable = 0
   /** Of the first LISTED_BUFFERS; `offsetAt` and `lengthAt` know all. */
-  readonly offsets: number[] = []
-  readonly lengths: number[] = []
+  offsets: number[] = []
+  lengths: number[] = []
 
   /**
    * Walking a chain is most of what a request costs the chip, and drivers use the same chains again and again. So
@@ -128,6 +130,11 @@ export class DeviceRing {
     this.usedIdx = 0
     this.notifiedIdx = 0
     this.unlisted = undefined
+    // what a driver with long chains made grow is not kept from the next one's heap
+    if (this.offsets.length > USUAL_BUFFERS) {
+      this.offsets = []
+      this.lengths = []
+    }
     for (let i = 0; i < this.chainVersions.length; i++) this.chainVersions[i] = NOT_REMEMBERED
   }
 

@@ -13,12 +13,18 @@ import {
 import { OutgoingArea } from "../../../shared-protocol/src/mailbox/outgoing-area.js"
 import {
   DEVICE_RUN_LIMIT,
-  DEVICE_WAITING_LIMIT,
+  DEVICE_WAITING_BYTES,
+  MAX_MESSAGE_SIZE,
+  MESSAGE_COST_BYTES,
   PACKET_CONNECT,
   PACKET_DATA,
   PACKET_NO_EPOCH,
   PACKET_RESEND,
+  RECORD_MESSAGE,
 } from "../../../shared-protocol/src/mailbox/packet.js"
+import { PING_SIZE } from "../../../shared-protocol/src/messages/bus.js"
+import { TYPE_BUS } from "../../../shared-protocol/src/messages/header.js"
+import { GET_DEVICES } from "../../../shared-protocol/src/messages/ids.js"
 import { DeviceHarness } from "../support/device-harness.js"
 
 const PING_REQUEST = Uint8Array.of(2, 3, 0, 0, 1, 0, 12, 0, 1, 2, 3, 4)
@@ -162,7 +168,7 @@ describe("a device", () => {
       answered += packets(endpoint).filter((packet) => (packet[0] ?? 0) & PACKET_DATA).length
     }
     expect(answered).toBe(6) // its credit
-    expect(sequence).toBeLessThanOrEqual(1 + 6 + DEVICE_WAITING_LIMIT)
+    expect(sequence).toBe(1 + 6 + Math.ceil(DEVICE_WAITING_BYTES / (PING_SIZE + MESSAGE_COST_BYTES)))
     expect(endpoint.mailbox.isFull()).toBe(true)
     endpoint.receive(Uint8Array.of(0, 0x77, 0, 0, 7))
     const after = packets(endpoint)
@@ -171,6 +177,26 @@ describe("a device", () => {
     expect(after.at(-1)?.[0]).toBe(PACKET_RESEND)
     endpoint.receive(pingPacket(0x77, sequence))
     expect(packets(endpoint)).toHaveLength(1)
+  })
+
+  it("takes the fewer packets the longer its answers are", () => {
+    const endpoint = connected()
+    // 65535 device numbers: the answer is as long as a message can be
+    const asking = Uint8Array.of(TYPE_BUS, GET_DEVICES, 0, 0, 1, 0, 12, 0, 0, 0, 0xff, 0xff)
+    let sequence = 1
+    for (let at = 0; at < 100; at++) {
+      const before = endpoint.mailbox.fullCount
+      endpoint.receive(
+        Uint8Array.of(PACKET_DATA, 0x77, 0, sequence, 1, RECORD_MESSAGE, asking.length, ...asking),
+      )
+      if (endpoint.mailbox.fullCount === before) sequence++
+      packets(endpoint)
+    }
+    const { messages } = endpoint.mailbox
+    const bytes = messages.reduce((sum, message) => sum + message.length + MESSAGE_COST_BYTES, 0)
+    expect(messages[0]?.length).toBe(MAX_MESSAGE_SIZE)
+    expect(bytes).toBeGreaterThanOrEqual(DEVICE_WAITING_BYTES)
+    expect(bytes).toBeLessThan(DEVICE_WAITING_BYTES + MAX_MESSAGE_SIZE + MESSAGE_COST_BYTES)
   })
 
   it("keeps a bounded list of what changed, and loses none of it", () => {

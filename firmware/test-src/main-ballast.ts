@@ -1,0 +1,15 @@
+// The firmware with less heap to live on: it holds a piece of 128 bytes for each character of the setting `test.ballast`.
+// test/fuzz/heap-under-attack.test.ts finds out how much a hostile driver leaves.
+
+import { runMailboxService } from "../src/mailbox-service.js"
+import { readSetting } from "../src/settings.js"
+import { makeSimulatedEndpoint } from "../src/simulated-endpoint.js"
+
+const PIECE_BYTES = 128
+
+const endpoint = makeSimulatedEndpoint("ballast test")
+const pieces: Buffer[] = []
+const count = readSetting("test.ballast").length
+for (let i = 0; i < count; i++) pieces.push(Buffer.alloc(PIECE_BYTES))
+console.log(`ballast ${pieces.length * PIECE_BYTES}`)
+await runMailboxService(endpoint)
