@@ -226,10 +226,11 @@ export class Mailbox {
       this.gapCount++
       return RECEIVED_GAP
     }
-    if (this.messages.length > ALWAYS_ROOM && this.isFull()) {
-      this.fullCount++
-      return RECEIVED_FULL
-    }
+    if (this.messages.length > ALWAYS_ROOM)
+      if (this.isFull()) {
+        this.fullCount++
+        return RECEIVED_FULL
+      }
     this.nextIn = (this.nextIn + 1) & 0xff
     this.unacknowledgedIn++
     const incoming = this.incoming
