@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { visibleLines, visibleText } from "../../host/src/visible-text.js"
+import { FakeRoot, PICO_USB } from "../support/fake-root.js"
 import { HostileBoard } from "../support/hostile-board.js"
 import { virtioMsg } from "./command.js"
 
@@ -47,6 +48,21 @@ describe("a hostile board's words reach no terminal as orders", () => {
   it("and JSON stays JSON", async () => {
     const { stdout } = await virtioMsg(`--port ${board.port} gpio info --json`)
     expect(JSON.stringify(JSON.parse(stdout))).toContain("led")
+  })
+})
+
+describe("a hostile USB device's strings reach no terminal as orders", () => {
+  it.each(["ports", "ports --json", "doctor", "--port auto info"])("virtio-msg %s", async (words) => {
+    const root = new FakeRoot(path.join(folder, `root-${words.replace(/\W/g, "-")}`))
+    const spoken = "led\u001b[2J\u001b]0;title\u0007\u009b1m\nerror: fake\u202e"
+    const usb = { idVendor: "dead", idProduct: "beef", manufacturer: spoken, product: spoken, serial: spoken }
+    await root.addUsbPort("ttyACM0", usb)
+    await root.addUsbPort("ttyACM1", { ...PICO_USB, manufacturer: spoken, product: spoken, serial: spoken })
+    const { stdout, stderr } = await virtioMsg(words, { VIRTIO_MSG_ROOT: root.folder })
+    expect(stdout + stderr).toContain("ttyACM0")
+    expect(stdout).not.toMatch(OBEYED)
+    expect(stderr).not.toMatch(OBEYED)
+    expect(stdout + stderr).not.toMatch(/^error: fake/m)
   })
 })
 
