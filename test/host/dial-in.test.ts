@@ -200,6 +200,20 @@ describe.concurrent("the firmware that dials", () => {
     expect(host.bytes.slice(GREETING.length).every((byte) => byte === 0)).toBe(true)
   })
 
+  it("forgets half a record when its connection ends", async () => {
+    const host = await RawHost.start()
+    await host.until(() => host.bytes.length >= GREETING.length)
+    host.socket?.write(Uint8Array.of(200, 1, 2))
+    await host.pass(100)
+    host.socket?.destroy()
+    await host.until(() => host.connections === 2 && host.bytes.length >= GREETING.length)
+    // a probe is answered as a board greets
+    host.socket?.write(encodeDialRecord(Uint8Array.of(0, 0xff, 0xff, 0, 0)))
+    await host.until(() => host.bytes.length >= 2 * GREETING.length)
+    expect(host.bytes.slice(GREETING.length, 2 * GREETING.length)).toEqual([...GREETING])
+    expect(host.connections).toBe(2)
+  })
+
   it("stays with a host that says no more than that it is there", async () => {
     const host = await RawHost.start()
     await host.until(() => host.bytes.length >= GREETING.length)
