@@ -3,6 +3,7 @@
 
 import path from "node:path"
 import { parseArgs } from "node:util"
+import { numberOf, runTool, UsageError } from "../faults/tool-options.js"
 import { type FuzzResult, fuzz, keep } from "./run-target.js"
 import { toCorpusText } from "./target.js"
 import { TARGETS } from "./targets/index.js"
@@ -26,8 +27,6 @@ Examples:
 /** From dist/test/fuzz to the folder of the sources. */
 const CORPUS = path.join(import.meta.dirname, "../../../test/fuzz/corpus")
 const UNLIMITED = 1_000_000_000
-
-class UsageError extends Error {}
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -90,19 +89,4 @@ function line({ target, cases, classes, failure }: FuzzResult, seconds: number, 
   return `${target.padEnd(15)} ${String(cases).padStart(10)} cases in ${seconds.toFixed(0)} s, ${failure ? 1 : 0} failed, ${uncaught} uncaught${classLines}${end}`
 }
 
-function numberOf(option: string, text: string, least: number): number {
-  const value = Number(text)
-  if (!Number.isFinite(value) || value < least || text.trim() === "")
-    throw new UsageError(`${option} takes a number from ${least}, not "${text}".`)
-  return value
-}
-
-try {
-  process.exitCode = await main()
-} catch (error) {
-  const isUsage =
-    error instanceof UsageError || (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS")
-  if (!isUsage) throw error
-  console.error(`error: ${(error as Error).message}\nhint: npm run fuzz -- --help`)
-  process.exitCode = 2
-}
+await runTool("fuzz", main)

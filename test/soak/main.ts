@@ -7,6 +7,7 @@ import { parseArgs } from "node:util"
 import { readFirmware } from "../../host/src/vm/firmware-image.js"
 import { ALL_FAULTS } from "../faults/faults.js"
 import { measureRecovery, RECOVERY_LIMITS, type RecoveryTimes } from "../faults/recovery-times.js"
+import { runTool, UsageError, wholeNumberOf } from "../faults/tool-options.js"
 import { nativeRig, vmRig } from "./rigs.js"
 import { type SoakResult, soak } from "./soak.js"
 
@@ -154,21 +155,4 @@ function line(row: Row): string {
   return [head + text.join(""), ...row.problems.map((problem) => `  error: ${problem}`)].join("\n")
 }
 
-class UsageError extends Error {}
-
-function wholeNumberOf(option: string, text: string, least: number, most: number): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < least || value > most || text.trim() === "")
-    throw new UsageError(`${option} takes a whole number from ${least} to ${most}, not "${text}".`)
-  return value
-}
-
-try {
-  process.exitCode = await main()
-} catch (error) {
-  const isUsage =
-    error instanceof UsageError || (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS")
-  if (!isUsage) throw error
-  console.error(`error: ${(error as Error).message}\nhint: npm run soak -- --help`)
-  process.exitCode = 2
-}
+await runTool("soak", main)
