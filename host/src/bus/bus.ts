@@ -1,23 +1,17 @@
-// The driver side of the bus: tokens, bounded waiting, discovery, events, and a new epoch when the device starts
-// again (virtio-msg "Bus Operation", B1 to B53; docs/bus.md).
+// The driver side of the bus: requests, events, and a new epoch when the device starts again (virtio-msg "Bus
+// Operation", B1 to B53; docs/bus.md).
 
 import {
   DEVICE_REMOVED,
   type DeviceEvent,
   decodeEventDevice,
-  decodeGetDevicesResponse,
   decodePingResponse,
-  encodeGetDevicesRequest,
   encodePingRequest,
-  GET_DEVICES_REQUEST_SIZE,
   PING_SIZE,
 } from "../../../shared-protocol/src/messages/bus.js"
 import {
   decodeHeader,
   EVENT_BIT,
-  getToken,
-  type Header,
-  putToken,
   TYPE_BUS,
   TYPE_RESPONSE,
 } from "../../../shared-protocol/src/messages/header.js"
@@ -29,16 +23,14 @@ import { Emitter } from "../emitter.js"
 import { VirtioMsgError } from "../errors.js"
 import type { Link } from "../link/link.js"
 import { Trace } from "../trace/trace.js"
+import { discover } from "./discovery.js"
+import { PendingRequests } from "./pending-requests.js"
 import { RangeAllocator } from "./range-allocator.js"
 import { RequestGate } from "./request-gate.js"
 import { Session } from "./session.js"
 
 /** Every request is answered or given up within this time (B16, B18, D11). */
 export const REQUEST_TIMEOUT_MS = 1000
-/** How many numbers GET_DEVICES asks for at once: as many as fit a response of 52 bytes. */
-const DISCOVERY_COUNT = 304
-/** A device bitmap has 65536 places; asking more often than this is going round in circles. */
-const DISCOVERY_REQUESTS = 1 + Math.ceil(65536 / DISCOVERY_COUNT)
 /** Between two attempts to start a new epoch after one was lost. */
 const RECONNECT_MS = 250
 /** How many attempts are made by themselves; each call after them makes one. */
@@ -57,13 +49,6 @@ export interface BusOptions {
    * until `close`. False when absent: the bus ends with its link.
    */
   readonly reopen?: boolean
-}
-
-interface Pending {
-  readonly header: Header
-  readonly resolve: (frame: Uint8Array) => void
-  readonly reject: (error: VirtioMsgError) => void
-  readonly timer: Timer
 }
 
 export class Bus {
@@ -90,10 +75,9 @@ export class Bus {
   discardedCount = 0
 
   readonly #random: () => number
-  readonly #pending = new Map<number, Pending>()
+  readonly #pending: PendingRequests
   readonly #gate: RequestGate
   readonly #isReopening: boolean
-  #nextToken = 1
   #hello: HelloResponse | undefined
   /** Settles when the connecting that is under way does; undefined while connected. */
   #connecting: Promise<void> | undefined
@@ -114,6 +98,7 @@ export class Bus {
     this.#gate = new RequestGate(this.clock)
     this.#isReopening = options.reopen ?? false
     this.session = new Session(link, this.clock, this.#random, this.trace)
+    this.#pending = new PendingRequests(this.session, this.clock)
     this.session.onMessage.on((frame) => this.#takeMessage(frame))
     this.session.onLost.on((error) => this.#lost(error))
   }
@@ -164,7 +149,7 @@ export class Bus {
     if (!this.#gate.tryEnter()) await this.#gate.enter(timeoutMs)
     try {
       if (!this.#isUp) await this.whenUp() // the bus was lost in the turn in which a place became free
-      return await this.#request(frame, timeoutMs)
+      return await this.#pending.send(frame, timeoutMs)
     } finally {
       this.#gate.leave()
     }
@@ -178,7 +163,7 @@ export class Bus {
   /** The numbers of all devices on the bus, ascending (B15, D-side of GET_DEVICES). */
   async devices(): Promise<number[]> {
     await this.whenUp()
-    return this.#discover()
+    return discover((frame) => this.request(frame))
   }
 
   /** Sends a PING and resolves with the round-trip time in milliseconds. */
@@ -231,52 +216,6 @@ export class Bus {
     this.trace.onState.emit("up", `${hello.board} on ${this.link.name}, epoch 0x${hello.epoch.toString(16)}`)
   }
 
-  #request(frame: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
-    return new Promise((resolve, reject) => {
-      const token = this.#takeToken()
-      putToken(frame, token)
-      const header = decodeHeader(frame)
-      if (!header.ok) throw new Error(header.reason)
-      const timer = this.clock.schedule(timeoutMs, () => {
-        this.#finish(token)?.reject(
-          new VirtioMsgError(
-            "TIMEOUT",
-            `No response to message 0x${header.value.msgId.toString(16)} of device ${header.value.devNum} ` +
-              `within ${timeoutMs} ms.`,
-            {
-              hint: "The device discards what it does not understand; is its firmware ours?",
-              maybeExecuted: true,
-            },
-          ),
-        )
-      })
-      this.#pending.set(token, { header: header.value, resolve, reject, timer })
-      this.session.await()
-      this.session.post(frame)
-    })
-  }
-
-  /** A token that no request in flight has; 0 is left to events. */
-  #takeToken(): number {
-    let token = this.#nextToken
-    while (this.#pending.has(token)) token = (token % 0xffff) + 1
-    this.#nextToken = (token % 0xffff) + 1
-    return token
-  }
-
-  #finish(token: number): Pending | undefined {
-    const pending = this.#pending.get(token)
-    if (!pending) return undefined
-    this.#pending.delete(token)
-    pending.timer.cancel()
-    this.session.settle()
-    return pending
-  }
-
-  #failPending(error: VirtioMsgError): void {
-    for (const token of [...this.#pending.keys()]) this.#finish(token)?.reject(error)
-  }
-
   #takeMessage(frame: Uint8Array): void {
     const header = decodeHeader(frame)
     if (!header.ok) {
@@ -285,12 +224,7 @@ export class Bus {
     }
     const { type, msgId, devNum } = header.value
     if (type & TYPE_RESPONSE) {
-      const token = getToken(frame)
-      const asked = this.#pending.get(token)?.header
-      const isAnswer =
-        asked && asked.msgId === msgId && asked.devNum === devNum && (asked.type | TYPE_RESPONSE) === type
-      if (isAnswer) this.#finish(token)?.resolve(frame)
-      else this.discardedCount++ // late, or nobody asked (F9)
+      if (!this.#pending.answer(header.value, frame)) this.discardedCount++
     } else if (type & TYPE_BUS) {
       const event = msgId === EVENT_DEVICE ? decodeEventDevice(frame) : undefined
       if (event?.ok) this.#takeDeviceEvent(event.value)
@@ -307,34 +241,9 @@ export class Bus {
         `Device ${event.deviceNumber} was removed from the bus.`,
         { maybeExecuted: true },
       )
-      for (const [token, { header }] of [...this.#pending])
-        if ((header.type & TYPE_BUS) === 0 && header.devNum === event.deviceNumber)
-          this.#finish(token)?.reject(error)
+      this.#pending.failDevice(event.deviceNumber, error)
     }
     this.onDevice.emit(event)
-  }
-
-  async #discover(): Promise<number[]> {
-    const found: number[] = []
-    let offset = 0
-    for (let round = 0; round < DISCOVERY_REQUESTS; round++) {
-      const count = Math.min(DISCOVERY_COUNT, 0x10000 - offset)
-      const frame = allocateBytes(GET_DEVICES_REQUEST_SIZE)
-      encodeGetDevicesRequest(frame, { offset, count })
-      const response = decodeGetDevicesResponse(await this.request(frame))
-      if (!response.ok) throw discoveryError(response.reason)
-      const bitmap = response.value
-      if (bitmap.offset !== offset || bitmap.count > count)
-        throw discoveryError(
-          `asked for ${count} numbers from ${offset}, got ${bitmap.count} from ${bitmap.offset}`,
-        )
-      found.push(...bitmap.deviceNumbers)
-      if (bitmap.nextOffset === 0) return found
-      if (bitmap.nextOffset <= offset)
-        throw discoveryError(`next_offset ${bitmap.nextOffset} after ${offset}`)
-      offset = bitmap.nextOffset
-    }
-    throw discoveryError(`it has not ended after ${DISCOVERY_REQUESTS} requests`)
   }
 
   /** The device says that it has heard nobody for a while: it may have started again, or have woken up. */
@@ -361,7 +270,7 @@ export class Bus {
     this.#closedBy = error
     const wasUp = this.#isUp
     this.#isUp = false
-    this.#failPending(error)
+    this.#pending.fail(error)
     this.#gate.refuse(error)
     this.trace.onState.emit("closed", error.message)
     if (wasUp) this.onLost.emit(error)
@@ -372,7 +281,7 @@ export class Bus {
     if (!this.#isUp) return // still connecting, which rejects by itself; or closed
     this.#isUp = false
     this.#failedTries = 0
-    this.#failPending(error)
+    this.#pending.fail(error)
     this.#gate.refuse(error)
     this.trace.onState.emit("lost", error.message)
     this.onLost.emit(error)
@@ -404,8 +313,4 @@ export class Bus {
       this.whenUp().catch(() => {})
     })
   }
-}
-
-function discoveryError(what: string): VirtioMsgError {
-  return new VirtioMsgError("PROTOCOL", `GET_DEVICES: ${what}.`, { hint: "Reinstall the firmware." })
 }

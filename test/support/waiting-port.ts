@@ -1,0 +1,36 @@
+// What tests of boards that dial in share: a port that waits, what a board says first, and how calls end.
+
+import type { VirtioMsgError } from "../../host/src/errors.js"
+import { encodeDialRecord } from "../../host/src/link/dial-record.js"
+import { type OpenedBus, openBus } from "../../host/src/open-bus.js"
+
+/** What a board sends first: it answers a probe. */
+export const GREETING = encodeDialRecord(Uint8Array.of(8, 0xff, 0xff, 0, 0))
+export const ANY_PORT = "tcp-listen://127.0.0.1:0"
+
+export function portOf(text: string): number {
+  return Number(/^.*?tcp-listen:\/\/127\.0\.0\.1:(\d+)/.exec(text)?.[1])
+}
+
+/** A bus that waits for a board, and the port on which it does. */
+export function waitForBoard(): Promise<{ port: number; bus: Promise<OpenedBus> }> {
+  return new Promise((resolve) => {
+    const bus = openBus({ port: ANY_PORT, onChoice: (notice) => resolve({ port: portOf(notice), bus }) })
+    bus.catch(() => {})
+  })
+}
+
+/** Lets sockets have their say. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}
+
+/** The code of the error with which `call` rejects. */
+export function codeOf(call: Promise<unknown>): Promise<string> {
+  return call.then(
+    () => "done",
+    (error: VirtioMsgError) => error.code,
+  )
+}
