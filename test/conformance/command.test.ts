@@ -13,7 +13,10 @@ describe.concurrent("virtio-msg conform", () => {
   it("says in a sentence that the simulated board conforms, and shows what was not seen and why", async ({
     expect,
   }) => {
-    const text = await stdoutOf("--port sim conform")
+    const [text, xml] = await withFolder(async (folder) => {
+      const file = path.join(folder, "report.xml")
+      return [await stdoutOf(`--port sim conform --junit ${file}`), await readFile(file, "utf8")] as const
+    })
     expect(text).toMatch(/^Conformance of sim\n {2}serial mailbox bus, revision 1, messages up to 228 bytes/)
     expect(text).toMatch(/^B35 +unseen +The bus's specification says/m)
     expect(text).toMatch(/^V14 +skipped /m)
@@ -21,6 +24,10 @@ describe.concurrent("virtio-msg conform", () => {
       /Conforms, as far as it could be seen: (\d+) of \1 MUST and (\d+) of \2 SHOULD rows hold\.\n/,
     )
     expect(text).not.toMatch(/^[GBVDRI][-SM\d]+ +(pass|FAIL|BLOCKED)/m)
+    const [, rows, passed] = /^(\d+) rows: (\d+) passed, 0 failed/m.exec(text) ?? []
+    expect(Number(rows)).toBeGreaterThan(150)
+    expect(xml.match(/<testcase /g)).toHaveLength(Number(rows))
+    expect(Number(rows) - (xml.match(/<skipped/g) ?? []).length).toBe(Number(passed))
   })
 
   it("shows one row, also when it passes", async ({ expect }) => {
