@@ -99,7 +99,7 @@ async function steady(workload: Workload): Promise<OurCost> {
   return { workload, traffic: traffic as Traffic, ...(first ? { first } : {}), burstMs, sustainedMs }
 }
 
-/** From power-up to DRIVER_OK, HELLO and discovery included. */
+/** From the start of the program to DRIVER_OK, HELLO and discovery included. */
 async function initialisation(workload: Workload): Promise<OurCost> {
   const board = new SimulatedBoard()
   const { traffic, ms } = await board.measure(() => board.open())

@@ -1,7 +1,7 @@
 // A conversation with a board's own Jacdac services, those that the runtime brings whatever program runs: what the
 // board is, what program it holds, and commands to them. Beside the mailbox, which is a program's service.
 
-import { getU32 } from "../../../shared-protocol/src/bytes.js"
+import { getU16, getU32 } from "../../../shared-protocol/src/bytes.js"
 import { type Clock, systemClock, type Timer } from "../clock.js"
 import { Emitter } from "../emitter.js"
 import { VirtioMsgError } from "../errors.js"
@@ -24,6 +24,8 @@ export const MANAGER_CLASS = 0x1134ea2b
 const CONTROL_CLASS = 0
 const ANNOUNCE_COMMAND = 0
 const GET_REGISTER = 0x1000
+/** The report of a service that does not know a command; the command stands in its first two bytes. */
+const NOT_IMPLEMENTED_REPORT = 0x03
 /** Registers of the control service. */
 const DESCRIPTION_REGISTER = 0x180
 const PRODUCT_REGISTER = 0x181
@@ -120,12 +122,24 @@ export class BoardClient {
     }
   }
 
-  /** Reads a register of a service. Rejects with TIMEOUT or LINK_CLOSED. */
-  async readRegister(serviceIndex: number, register: number): Promise<Uint8Array> {
+  /**
+   * Reads a register of a service; undefined when the service says that it has no such register. Rejects with TIMEOUT
+   * or LINK_CLOSED.
+   */
+  async readRegister(serviceIndex: number, register: number): Promise<Uint8Array | undefined> {
     const command = GET_REGISTER | register
     for (let tries = 1; ; tries++) {
       try {
-        return await this.request(serviceIndex, command, new Uint8Array(0), REGISTER_MS)
+        return await this.#await<Uint8Array | "unknown">(
+          () => this.#send(serviceIndex, command, new Uint8Array(0)),
+          (packet) => {
+            if (packet.serviceIndex !== serviceIndex) return undefined
+            if (packet.command === command) return packet.payload
+            return isUnknown(packet, command) ? "unknown" : undefined
+          },
+          REGISTER_MS,
+          () => this.#silent(),
+        ).then((value) => (value === "unknown" ? undefined : value))
       } catch (error) {
         if (tries === REGISTER_TRIES || (error as VirtioMsgError).code !== "TIMEOUT") throw error
       }
@@ -140,7 +154,7 @@ export class BoardClient {
     timeoutMs: number,
   ): Promise<Uint8Array> {
     return this.#await(
-      () => this.#port.sendFrame(encodeCommand(this.#deviceId, serviceIndex, command, payload)),
+      () => this.#send(serviceIndex, command, payload),
       (packet) =>
         packet.serviceIndex === serviceIndex && packet.command === command ? packet.payload : undefined,
       timeoutMs,
@@ -216,9 +230,13 @@ export class BoardClient {
     }
   }
 
+  #send(serviceIndex: number, command: number, payload: Uint8Array): void {
+    this.#port.sendFrame(encodeCommand(this.#deviceId, serviceIndex, command, payload))
+  }
+
   async #readOptional(serviceIndex: number, register: number): Promise<Uint8Array> {
     try {
-      return await this.readRegister(serviceIndex, register)
+      return (await this.readRegister(serviceIndex, register)) ?? new Uint8Array(0)
     } catch (error) {
       if ((error as VirtioMsgError).code !== "TIMEOUT") throw error
       return new Uint8Array(0)
@@ -276,4 +294,8 @@ export class BoardClient {
     this.#closedBy = error
     this.onClose.emit(error)
   }
+}
+
+function isUnknown({ command, payload }: JacdacPacket, asked: number): boolean {
+  return command === NOT_IMPLEMENTED_REPORT && payload.length >= 2 && getU16(payload, 0) === asked
 }

@@ -35,7 +35,7 @@ export const PROBE_PACKET = Uint8Array.of(0, PROBE_EPOCH & 0xff, PROBE_EPOCH >> 
 
 /** How long to look for a board: it announces itself twice a second, and boots in about a second. */
 const DISCOVERY_MS = 4000
-/** How much longer to look for the service of a board that is there: its program starts 5 s after power-up. */
+/** How much longer to look for the service of a board that is there: its program starts 5 s after a panic. */
 const PROGRAM_START_MS = 4000
 
 export interface FramePortEvents {

@@ -2,13 +2,13 @@
 
 import { type Clock, delay, systemClock } from "../clock.js"
 import { BoardClient } from "../deploy/board-client.js"
-import { isSameProgram, readHeldProgram } from "../deploy/deploy-program.js"
+import { isSameProgram, otherProgram, readHeldProgram } from "../deploy/deploy-program.js"
 import { VirtioMsgError } from "../errors.js"
 import { type OpenBusOptions, type OpenedBus, openBus } from "../open-bus.js"
 import { makeFramePort } from "./open-link.js"
 import type { SerialLocation } from "./serial-location.js"
 
-/** A board resets, is enumerated on USB, and starts its program 5 s later. */
+/** A board resets, is enumerated on USB, and starts its program about a second later; 5 s after a panic. */
 const RESTART_MS = 30_000
 const LOOK_AGAIN_MS = 250
 /** What the next attempt may cure. */
@@ -32,14 +32,8 @@ export function awaitHeldProgram(location: SerialLocation, program: Uint8Array):
   return untilThere(systemClock, async () => {
     const client = await BoardClient.open(makeFramePort(await location.find()))
     try {
-      if (isSameProgram(await readHeldProgram(client), program)) return
-      throw new VirtioMsgError(
-        "DEVICE_FAILED",
-        `The board on ${client.name} holds another program than it was given.`,
-        {
-          hint: "Unplug it, plug it in, deploy again.",
-        },
-      )
+      const held = await readHeldProgram(client)
+      if (!isSameProgram(held, program)) throw otherProgram(client, held)
     } finally {
       await client.close()
     }

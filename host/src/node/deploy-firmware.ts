@@ -3,7 +3,13 @@
 import { BOARDS, type Board, whyNoI2cPins } from "../../../boards/src/index.js"
 import type { HelloResponse } from "../../../shared-protocol/src/messages/hello.js"
 import { BoardClient, type BoardIdentity } from "../deploy/board-client.js"
-import { deployProgram, isSameProgram, readHeldProgram } from "../deploy/deploy-program.js"
+import {
+  deployProgram,
+  type HeldProgram,
+  isSameProgram,
+  otherProgram,
+  readHeldProgram,
+} from "../deploy/deploy-program.js"
 import { checkWifi, joinWifi, type WifiNetwork } from "../deploy/join-wifi.js"
 import { withSettings } from "../deploy/program-image.js"
 import { VirtioMsgError } from "../errors.js"
@@ -82,6 +88,7 @@ export async function deployFirmware(options: DeployOptions): Promise<Deployment
   const client = await BoardClient.open(makeFramePort(port))
   let written: Omit<Deployment, "hello">
   let program: Uint8Array
+  let isVerified: boolean
   try {
     const identity = await client.identify()
     const board = whichBoard(identity, port, options)
@@ -90,16 +97,15 @@ export async function deployFirmware(options: DeployOptions): Promise<Deployment
     if (options.wifi) await joinWifi(client, options.wifi)
     const i2c = options.build === "hardware" ? i2cSettings(board, options) : undefined
     program = makeProgram(options, i2c)
-    const wasThere = isSameProgram(await readHeldProgram(client), program)
-    if (!wasThere) await write(client, program, options)
+    const wasThere = await holdsAlready(client, program)
+    isVerified = wasThere || (await write(client, program, options))
     written = { port, identity, board, sizeBytes: program.length, i2c, wasThere }
   } finally {
     await client.close()
   }
-  if (options.dial !== undefined) {
-    await awaitHeldProgram(location, program)
-    return { ...written, hello: undefined }
-  }
+  // one that dials says no HELLO here; one that started again meanwhile may have begun before all was in flash
+  if (options.dial !== undefined || !isVerified) await awaitHeldProgram(location, program)
+  if (options.dial !== undefined) return { ...written, hello: undefined }
   const bus = await openRestartedBoard(location, options.trace ? { trace: options.trace } : {})
   try {
     if (bus.board.hasSimulatedChips !== (options.build === "simulated"))
@@ -213,7 +219,18 @@ function makeProgram(options: DeployOptions, i2c: Deployment["i2c"]): Uint8Array
   return withSettings(readFirmware(`${options.build}-dial`), settings)
 }
 
-async function write(client: BoardClient, program: Uint8Array, options: DeployOptions): Promise<void> {
+/** A board whose manager answers nonsense counts as one that holds something else: writing repairs it. */
+async function holdsAlready(client: BoardClient, program: Uint8Array): Promise<boolean> {
+  try {
+    return isSameProgram(await readHeldProgram(client), program)
+  } catch (error) {
+    if ((error as VirtioMsgError).code !== "DEVICE_FAILED") throw error
+    return false
+  }
+}
+
+/** Resolves with whether the board could say that it holds the program: with new settings it starts again at once. */
+async function write(client: BoardClient, program: Uint8Array, options: DeployOptions): Promise<boolean> {
   try {
     await deployProgram(client, program, options.onProgress)
   } catch (error) {
@@ -227,18 +244,13 @@ async function write(client: BoardClient, program: Uint8Array, options: DeployOp
       },
     )
   }
-  let held: Awaited<ReturnType<typeof readHeldProgram>>
+  let held: HeldProgram
   try {
     held = await readHeldProgram(client)
-  } catch {
-    return // with new settings a board starts again at once; HELLO will tell
+  } catch (error) {
+    if (error instanceof VirtioMsgError && ["LINK_CLOSED", "TIMEOUT"].includes(error.code)) return false
+    throw error
   }
-  if (!isSameProgram(held, program))
-    throw new VirtioMsgError(
-      "DEVICE_FAILED",
-      `The board on ${client.name} holds something else than was sent.`,
-      {
-        hint: "Deploy again; if it happens again, its flash is worn out.",
-      },
-    )
+  if (isSameProgram(held, program)) return true
+  throw otherProgram(client, held)
 }

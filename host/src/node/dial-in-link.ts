@@ -11,7 +11,7 @@ import type { Link, LinkEvents } from "../link/link.js"
 import { isLoopback } from "./private-socket.js"
 
 const DEFAULT_HOST = "127.0.0.1"
-/** How long to wait for a board: it starts its program 5 s after power-up, joins its network, and dials every 2 s. */
+/** How long to wait for a board: it starts its program about a second after power-up (5 s after a panic), joins its network, and dials every 2 s. */
 const FIRST_WAIT_MS = 60_000
 /** How long for one that was there; whoever wants it waits again. */
 const NEXT_WAIT_MS = 10_000

@@ -50,7 +50,7 @@ export class Machine {
 
   /**
    * Starts the VM, as at power-up, and gives it the program unless its flash holds something already. A program in
-   * flash starts 5 s later, as on a board. Throws INVALID_ARGUMENT for a bad program.
+   * flash starts 1.1 s later, as on a board. Throws INVALID_ARGUMENT for a bad program.
    */
   async start(): Promise<void> {
     const runtime = await this.#options.loadRuntime({

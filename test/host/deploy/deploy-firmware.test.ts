@@ -9,22 +9,29 @@ import { readSettings, withSettings } from "../../../host/src/deploy/program-ima
 import { type BoardServer, serveBoard } from "../../../host/src/node/board-server.js"
 import { deployFirmware } from "../../../host/src/node/deploy-firmware.js"
 import { readFirmware } from "../../../host/src/vm/firmware-image.js"
-import { VirtualMachine } from "../../../host/src/vm/virtual-machine.js"
+import {
+  type Answer,
+  HASH_REGISTER,
+  PlayedManager,
+  SHA256_REGISTER,
+  SIZE_REGISTER,
+} from "../../support/played-manager.js"
 
 const pico = BOARDS.find(({ id }) => id === "pico")
 
 let folder: string
-let machine: VirtualMachine
+let machine: PlayedManager
 let server: BoardServer
 let flash: Uint8Array | undefined
 
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), "virtio-msg-deploy-"))
   const settings = new Map<string, number | string>([["productId", pico?.productId ?? 0]])
-  machine = new VirtualMachine({
+  flash = undefined
+  machine = new PlayedManager({
     program: withSettings(readFirmware("simulated"), settings),
     flash: {
-      load: () => undefined,
+      load: () => flash,
       save: (contents) => {
         flash = contents
       },
@@ -38,6 +45,13 @@ afterEach(async () => {
   machine.stop()
   await rm(folder, { recursive: true })
 })
+
+/** The port goes away with the power, and comes back. */
+async function unplugAndPlugIn(): Promise<void> {
+  await server.close()
+  await machine.restart()
+  server = await serveBoard(machine, server.port)
+}
 
 describe("deployFirmware to a board that says it is a Pico", () => {
   it("takes the Pico's pins by itself, and writes them into the program in its flash", async () => {
@@ -59,7 +73,7 @@ describe("deployFirmware to a board that says it is a Pico", () => {
   })
 
   it("refuses pins that this board's chip cannot use, and leaves its program alone", async () => {
-    flash = undefined
+    const before = flash
     await expect(
       deployFirmware({ port: server.port, build: "hardware", sda: 4, scl: 7 }),
     ).rejects.toMatchObject({
@@ -67,6 +81,95 @@ describe("deployFirmware to a board that says it is a Pico", () => {
       message: "GPIO 4 is on controller I2C0, GPIO 7 on I2C1.",
       hint: "Usual on this board: --sda 4 --scl 5",
     })
-    expect(flash).toBeUndefined()
+    expect(flash).toBe(before)
+  })
+})
+
+describe("deployFirmware believes a board", () => {
+  const deploy = () => deployFirmware({ port: server.port, build: "simulated", devices: ["i2c"] })
+
+  it.each([
+    ["whose hash was taken before its last page was in flash, as a Pico's is", false],
+    ["as that, of a runtime that knows no SHA-256", true],
+  ])("%s, and does not write again what is there", async (_, isOlder) => {
+    machine.hashAsPico()
+    if (isOlder) machine.answers.set(SHA256_REGISTER, () => "unknown")
+    expect((await deploy()).wasThere).toBe(false)
+    expect((await deploy()).wasThere).toBe(true)
+  })
+
+  const asked = (what: string, answer: string) =>
+    `Asked for the ${what} of its program, the board on ${server.port} ${answer}.`
+  it.each<[string, number, Answer, () => string]>([
+    [
+      "a size of 3 bytes",
+      SIZE_REGISTER,
+      () => new Uint8Array(3),
+      () => asked("size", "answers 3 bytes, not 4"),
+    ],
+    ["no size", SIZE_REGISTER, () => "unknown", () => asked("size", "knows no answer")],
+    [
+      "a size of 4 GiB",
+      SIZE_REGISTER,
+      () => new Uint8Array(4).fill(255),
+      () => `The board on ${server.port} holds something else than was sent.`,
+    ],
+    ["an empty hash", HASH_REGISTER, () => new Uint8Array(0), () => asked("hash", "answers 0 bytes, not 4")],
+    [
+      "31 bytes of SHA-256",
+      SHA256_REGISTER,
+      () => new Uint8Array(31),
+      () => asked("SHA-256", "answers 31 bytes, not 32"),
+    ],
+    [
+      "zeros for a SHA-256",
+      SHA256_REGISTER,
+      () => new Uint8Array(32),
+      () => `The board on ${server.port} holds something else than was sent.`,
+    ],
+  ])("never where it answers %s; the next deployment repairs it", async (_, register, answer, message) => {
+    machine.answers.set(register, answer)
+    await expect(deploy()).rejects.toMatchObject({ code: "DEVICE_FAILED", message: message() })
+    machine.answers.clear()
+    expect((await deploy()).hello?.hasSimulatedChips).toBe(true)
+  })
+
+  it("that is gone while it is asked only when it is back and was asked again", async () => {
+    const deployed = deployFirmware({
+      port: server.port,
+      build: "simulated",
+      onProgress: (sent, total) => {
+        if (sent === total) machine.answers.set(SIZE_REGISTER, losePower)
+      },
+    })
+    const losePower: Answer = (real) => {
+      machine.answers.clear()
+      flash = undefined // nothing was written yet: the program that it had before is there
+      void unplugAndPlugIn()
+      return real
+    }
+    await expect(deployed).rejects.toMatchObject({
+      code: "DEVICE_FAILED",
+      message: `The board on ${server.port} holds something else than was sent.`,
+    })
+    expect((await deploy()).hello?.hasSimulatedChips).toBe(true)
+  })
+
+  it("that started again in the middle of the deployment to hold nothing; the next one repairs it", async () => {
+    let isBroken = false
+    const broken = deployFirmware({
+      port: server.port,
+      build: "simulated",
+      onProgress: (sent, total) => {
+        if (isBroken || sent < total / 2) return
+        isBroken = true
+        void machine.restart() // behind a bridge chip, whose port stays
+      },
+    })
+    await expect(broken).rejects.toMatchObject({
+      code: "DEVICE_FAILED",
+      message: `The board on ${server.port} holds no program, though it took one.`,
+    })
+    expect((await deploy()).hello?.hasSimulatedChips).toBe(true)
   })
 })

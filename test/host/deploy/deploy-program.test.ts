@@ -1,10 +1,12 @@
 // A program goes to the real runtime by its own deployment protocol, over the serial framing, and stays there.
 
+import { createHash } from "node:crypto"
 import { describe, expect, it } from "vitest"
 import { Bus } from "../../../host/src/bus/bus.js"
 import { VirtualClock } from "../../../host/src/clock.js"
 import { BoardClient } from "../../../host/src/deploy/board-client.js"
 import { deployProgram, isSameProgram, readHeldProgram } from "../../../host/src/deploy/deploy-program.js"
+import { fnv1a } from "../../../host/src/deploy/device-config.js"
 import { withSettings } from "../../../host/src/deploy/program-image.js"
 import { BoardStream } from "../../../host/src/link/board-stream.js"
 import { JacdacLink } from "../../../host/src/link/jacdac-link.js"
@@ -12,6 +14,7 @@ import { type ByteStream, type ByteStreamEvents, StreamPort } from "../../../hos
 import { OpenedBus } from "../../../host/src/open-bus.js"
 import { readFirmware } from "../../../host/src/vm/firmware-image.js"
 import { VirtualMachine } from "../../../host/src/vm/virtual-machine.js"
+import { picoHash } from "../../support/played-manager.js"
 
 /** A board with a USB plug: the runtime behind the serial framing, whose frames a test may lose. */
 class PluggedBoard {
@@ -165,6 +168,28 @@ describe("deploying over the wire", () => {
     })
     await expect(board.run(deployed)).rejects.toMatchObject({ code: "TIMEOUT" })
     await client.close()
+  })
+})
+
+describe("whether a board holds a program", () => {
+  const sha256 = createHash("sha256").update(program).digest()
+  const hash = fnv1a(program)
+  const held = { size: program.length, sha256, hash, name: "" }
+
+  it("is a matter of SHA-256, whatever the hash says", () => {
+    expect(isSameProgram({ ...held, hash: picoHash(program) }, program)).toBe(true)
+    expect(isSameProgram({ ...held, hash: 0 }, program)).toBe(true)
+    expect(isSameProgram({ ...held, sha256: new Uint8Array(32) }, program)).toBe(false)
+    expect(isSameProgram({ ...held, size: program.length - 32 }, program)).toBe(false)
+  })
+
+  it("is a matter of the hash where the runtime has no SHA-256, taken of all or before the last page", () => {
+    const older = { ...held, sha256: undefined }
+    expect(picoHash(program)).not.toBe(hash)
+    expect(isSameProgram(older, program)).toBe(true)
+    expect(isSameProgram({ ...older, hash: picoHash(program) }, program)).toBe(true)
+    const twoPages = program.slice().fill(0xff, program.length - 512)
+    expect(isSameProgram({ ...older, hash: fnv1a(twoPages) }, program)).toBe(false)
   })
 })
 
