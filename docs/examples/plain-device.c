@@ -135,7 +135,7 @@ int main(int argc, char **argv) {
       listen(listener, 1)) return perror("plain-device"), 1;
   printf("plain:unix:%s\n", argv[1]), fflush(stdout); /* what to give to --port */
   for (; (peer = accept(listener, NULL, NULL)) >= 0; close(peer)) {
-    set_status(0); /* each connection begins with the device reset, and with the greeting */
+    set_status(0), memcpy(window, "virtio-msg-plain", 16); /* a connection begins with a reset, the mark, the greeting */
     send_record(sprintf((char *)out + 2, "virtio-msg-plain 1 revision=1 max_msg_size=%d features=0 window=%d file=%s",
                         MAX_MSG, WINDOW, argv[2]));
     while (recv(peer, in, 2, MSG_WAITALL) == 2) {

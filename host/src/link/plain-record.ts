@@ -9,6 +9,11 @@ import { HEADER_SIZE } from "../../../shared-protocol/src/messages/header.js"
 import { VirtioMsgError } from "../errors.js"
 
 export const PLAIN_VERSION = 1
+/**
+ * What the shared file begins with when the device side greets. No file of a user's does, so that a device cannot make
+ * us write to one. Both sides leave these 16 bytes as they are.
+ */
+export const PLAIN_MARK: Uint8Array = new TextEncoder().encode("virtio-msg-plain")
 const LENGTH_BYTES = 2
 const LARGEST_RECORD = 0xffff
 const GREETING =

@@ -1,5 +1,7 @@
 // The driver's end of the plain profile: a socket to a device, its greeting, and the file that both share.
 
+import type net from "node:net"
+import path from "node:path"
 import { systemClock } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
 import type { CloseReason } from "../link/link.js"
@@ -11,9 +13,23 @@ const PREFIX = "plain:"
 /** How long a device may take to greet. */
 const GREETING_TIMEOUT_MS = 5000
 
-/** Whether a port is one of the plain profile: `plain:unix:PATH` or `plain:tcp://HOST:PORT`. */
+interface PlainAddress {
+  readonly socket: net.NetConnectOpts
+  /** The shared file, where the user names it: the greeting has to name the same. */
+  readonly file: string | undefined
+}
+
+/** `plain:unix:PATH` or `plain:tcp://HOST:PORT`, with or without `,file=PATH`, taken apart. */
+function parsePlainPort(port: string): PlainAddress | undefined {
+  if (!port.startsWith(PREFIX)) return undefined
+  const [, where = "", file] = /^(.*?)(?:,file=(.+))?$/.exec(port.slice(PREFIX.length)) ?? []
+  const socket = parseSocketAddress(where)
+  return socket && { socket, file }
+}
+
+/** Whether a port is one of the plain profile. */
 export function isPlainPort(port: string): boolean {
-  return port.startsWith(PREFIX) && parseSocketAddress(port.slice(PREFIX.length)) !== undefined
+  return parsePlainPort(port) !== undefined
 }
 
 export interface PlainEvents {
@@ -45,9 +61,13 @@ export class PlainConnection implements PlainPeer {
 
   /** Connects and waits for the greeting. Rejects with CONNECT_FAILED, PROTOCOL or VERSION_MISMATCH. */
   static async open(port: string, events: PlainEvents): Promise<PlainConnection> {
-    const address = parseSocketAddress(port.slice(PREFIX.length))
+    const address = parsePlainPort(port)
     if (!address) throw new VirtioMsgError("INVALID_ARGUMENT", `"${port}" is no port of the plain profile.`)
-    const stream = new SocketStream(port, address)
+    if (!("path" in address.socket) && address.file === undefined)
+      throw new VirtioMsgError("INVALID_ARGUMENT", `${port} does not say which file is shared.`, {
+        hint: `Over TCP, both sides are told: --port ${port},file=PATH`,
+      })
+    const stream = new SocketStream(port, address.socket)
     let onGreeting: ((bytes: Uint8Array) => void) | undefined
     let onEarlyClose: ((reason: CloseReason) => void) | undefined
     const greeted = new Promise<Uint8Array>((resolve, reject) => {
@@ -70,7 +90,7 @@ export class PlainConnection implements PlainPeer {
     const timer = systemClock.schedule(GREETING_TIMEOUT_MS, () => onEarlyClose?.(undefined))
     try {
       const greeting = decodeGreeting(await greeted, port)
-      return new PlainConnection(stream, greeting, SharedFile.open(greeting.file, greeting.windowBytes))
+      return new PlainConnection(stream, greeting, openWindow(greeting, port, address))
     } catch (error) {
       await stream.close()
       throw error
@@ -87,4 +107,16 @@ export class PlainConnection implements PlainPeer {
     await this.#stream.close()
     this.window.close()
   }
+}
+
+/** The file that the greeting names, if this device may name it. Throws CONNECT_FAILED. */
+function openWindow(greeting: PlainGreeting, port: string, { socket, file }: PlainAddress): SharedFile {
+  if (file !== undefined && path.resolve(file) !== greeting.file)
+    throw new VirtioMsgError(
+      "CONNECT_FAILED",
+      `${port} names another file than the device, which shares ${greeting.file}.`,
+      { hint: "Start the device with that file, or name the device's behind --port, if you trust it." },
+    )
+  const folder = file === undefined && "path" in socket ? path.dirname(socket.path) : undefined
+  return SharedFile.open({ path: greeting.file, lengthBytes: greeting.windowBytes, folder })
 }

@@ -71,6 +71,7 @@ export class PlainServer {
       const decoder = new RecordDecoder((bytes) => events.onFrame(bytes))
       socket.on("data", (chunk) => decoder.push(chunk))
       socket.on("error", () => {})
+      window.mark()
       socket.write(encodeRecord(made.#greeting))
     })
     return made
