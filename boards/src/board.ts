@@ -1,6 +1,7 @@
 // What we know of a board: data only. Where the DeviceScript command line tool lists the board, the tests compare.
 
 import type { Chip } from "./chip.js"
+import type { GpioLine } from "./gpio-lines.js"
 
 export interface UsbId {
   readonly vendor: number
@@ -22,6 +23,10 @@ export interface Board {
   readonly i2c: { readonly sda: number; readonly scl: number; readonly labels: readonly [string, string] }
   /** The GPIO numbers that the board leads out and a bus could use. */
   readonly pins: readonly number[]
+  /** The GPIO numbers that its runtime lets programs use: those that its own list of pins names. */
+  readonly gpios: readonly number[]
+  /** The LED and the buttons on such pins: the lines of its GPIO device when nothing else is asked for. */
+  readonly gpioLines: readonly GpioLine[]
   /** undefined: it has none, or nobody knows where. */
   readonly led: { readonly gpio: number; readonly kind: "plain" | "rgb" | "on the WiFi chip" } | undefined
   /** How to start it again, and how to start its bootloader, as sentences. */

@@ -16,6 +16,8 @@ export const esp32DevkitC: Board = {
   i2c: { sda: 21, scl: 22, labels: ["21", "22"] },
   // 34, 35, 36 and 39 are led out, too, but can only be read
   pins: [4, 13, 14, 18, 19, 21, 22, 23, 25, 26, 27, 32, 33],
+  gpios: [4, 13, 14, 18, 19, 21, 22, 23, 25, 26, 27, 32, 33, 34, 35, 36, 39],
+  gpioLines: [],
   led: { gpio: 2, kind: "plain" },
   reset: "Press EN.",
   bootloader: "By itself, through the bridge; else hold BOOT, press EN, let go of BOOT.",

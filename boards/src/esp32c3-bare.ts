@@ -3,6 +3,8 @@
 import { type Board, esp32Release } from "./board.js"
 import { ESP32_C3 } from "./chip.js"
 
+const PINS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 21]
+
 export const esp32c3Bare: Board = {
   id: "esp32c3_bare",
   name: "ESP32-C3",
@@ -11,7 +13,9 @@ export const esp32c3Bare: Board = {
   usb: [{ vendor: 0x303a, product: 0x1001 }],
   hasWifi: true,
   i2c: { sda: 6, scl: 7, labels: ["6", "7"] },
-  pins: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 21],
+  pins: PINS,
+  gpios: PINS,
+  gpioLines: [{ name: "BOOT", gpio: 9, pull: "up" }],
   led: undefined,
   reset: "Press RESET, or unplug it and plug it in.",
   bootloader: "By itself, over USB; else hold BOOT while you plug it in.",

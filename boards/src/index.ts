@@ -13,6 +13,7 @@ import { seeedXiaoEsp32c3 } from "./seeed-xiao-esp32c3.js"
 
 export type { Board, FirmwareRelease, UsbId } from "./board.js"
 export type { Chip, EspChip, Uf2Chip } from "./chip.js"
+export { type GpioLine, gpioRanges, whyNoGpioLines } from "./gpio-lines.js"
 export { i2cPinPairs, whyNoI2cPins } from "./i2c-pins.js"
 export { type Counterpart, stm32mp157 } from "./stm32mp157.js"
 

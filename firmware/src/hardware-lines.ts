@@ -24,10 +24,10 @@ export class HardwareLines implements GpioLines {
 
   /**
    * `setting` is a comma list of at most 16 of NAME=GPIO or GPIO, with :up or :down behind it for a pull resistor, as
-   * `LED=25,BUTTON=15:up`. A pin that the board does not expose is left out, and `complain` hears of it.
+   * `LED=15,BUTTON=14:up`; "" for none. A pin that the board does not expose is left out, and `complain` hears of it.
    */
   constructor(setting: string, complain: (what: string) => void) {
-    const entries = setting.split(",")
+    const entries = setting === "" ? [] : setting.split(",")
     for (let i = 0; i < entries.length && this.names.length < GPIO_MAX_LINES; i++) {
       const parts = entries[i].split(":")
       const words = parts[0].split("=")

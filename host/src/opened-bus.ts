@@ -16,11 +16,16 @@ import { Rng } from "./driver/rng.js"
 import { VirtioDevice } from "./driver/virtio-device.js"
 import { VirtioMsgError } from "./errors.js"
 
-/** Device types, and what people call a device of them. */
-const I2C = { deviceId: VIRTIO_ID_I2C, name: "I2C adapter" }
-const GPIO = { deviceId: VIRTIO_ID_GPIO, name: "GPIO chip" }
-const RNG = { deviceId: VIRTIO_ID_RNG, name: "source of random bytes" }
-const CONSOLE = { deviceId: VIRTIO_ID_CONSOLE, name: "console" }
+const HINT = "See what the board has: virtio-msg info"
+/** Device types, what people call a device of them, and what to do without one. */
+const I2C = { deviceId: VIRTIO_ID_I2C, name: "I2C adapter", hint: HINT }
+const GPIO = {
+  deviceId: VIRTIO_ID_GPIO,
+  name: "GPIO chip",
+  hint: "Its lines are named when it is deployed to: virtio-msg deploy --gpio LED=15,BUTTON=14:up",
+}
+const RNG = { deviceId: VIRTIO_ID_RNG, name: "source of random bytes", hint: HINT }
+const CONSOLE = { deviceId: VIRTIO_ID_CONSOLE, name: "console", hint: HINT }
 
 /** A connected bus. */
 export class OpenedBus {
@@ -146,7 +151,7 @@ export class OpenedBus {
   }
 
   async #use<D extends Driver>(
-    type: { readonly deviceId: number; readonly name: string },
+    type: { readonly deviceId: number; readonly name: string; readonly hint: string },
     devNum: number | undefined,
     make: (device: VirtioDevice) => D,
   ): Promise<D> {
@@ -168,7 +173,7 @@ export class OpenedBus {
     throw new VirtioMsgError(
       "NOT_FOUND",
       devNum === undefined ? `The board has no ${type.name}.` : `Device ${devNum} is no ${type.name}.`,
-      { hint: "See what the board has: virtio-msg info" },
+      { hint: devNum === undefined ? type.hint : HINT },
     )
   }
 

@@ -4,7 +4,14 @@ import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import path from "node:path"
 import { describe, expect, it } from "vitest"
-import { BOARDS, i2cPinPairs, stm32mp157, whyNoI2cPins } from "../../boards/src/index.js"
+import {
+  BOARDS,
+  gpioRanges,
+  i2cPinPairs,
+  stm32mp157,
+  whyNoGpioLines,
+  whyNoI2cPins,
+} from "../../boards/src/index.js"
 
 interface ListedBoard {
   readonly archId: string
@@ -14,6 +21,7 @@ interface ListedBoard {
   readonly i2c?: { readonly pinSDA: number | string; readonly pinSCL: number | string }
   readonly led?: { readonly pin: number | string; readonly type?: number }
   readonly pins: Readonly<Record<string, number>>
+  readonly $services?: readonly { readonly service: string; readonly pin: number | string }[]
 }
 
 interface ListedChip {
@@ -71,6 +79,18 @@ describe.each(BOARDS.map((board) => [board.id, board] as const))("%s", (id, boar
     expect(board.pins).toEqual([...new Set(board.pins)].sort((a, b) => a - b))
   })
 
+  it("lends programs the pins that the list names, and of those the LED and the buttons are lines by themselves", () => {
+    const named = Object.entries(listed.pins).filter(([name]) => !name.startsWith("#")) // a comment
+    const exposed = new Set(named.map(([, gpio]) => gpio))
+    expect(board.gpios).toEqual([...exposed].sort((a, b) => a - b))
+    expect(whyNoGpioLines(board, board.gpioLines, board.i2c)).toBe("")
+    const led = listed.pins.LED ?? (listed.led?.type ? undefined : listed.led && numberOf(listed.led.pin))
+    const buttons = (listed.$services ?? []).filter(({ service }) => service === "button")
+    expect(board.gpioLines.map(({ gpio }) => gpio)).toEqual(
+      [led, ...buttons.map(({ pin }) => numberOf(pin))].filter((gpio) => exposed.has(gpio as number)),
+    )
+  })
+
   it("has the LED that the list has", () => {
     expect(board.led?.gpio).toBe(listed.led ? numberOf(listed.led.pin) : undefined)
     if (listed.led?.type === 1) expect(board.led?.kind).toBe("rgb")
@@ -96,6 +116,35 @@ describe("pins for I2C", () => {
     expect(whyNoI2cPins(devkit, 22, 21)).toBe("")
     expect(whyNoI2cPins(devkit, 21, 21)).toBe("SDA and SCL need a pin each.")
     expect(whyNoI2cPins(devkit, 34, 21)).toContain("leads out no GPIO 34 for SDA")
+  })
+})
+
+describe("pins for GPIO lines", () => {
+  const find = (id: string) => BOARDS.find((board) => board.id === id) as (typeof BOARDS)[number]
+  const pico = find("pico")
+
+  it("are those that the runtime exposes, each once, and not the I2C bus's", () => {
+    const why = (...lines: Parameters<typeof whyNoGpioLines>[1]) => whyNoGpioLines(pico, lines, pico.i2c)
+    expect(why({ name: "LED", gpio: 15 }, { name: "", gpio: 28, pull: "up" }, { name: "", gpio: 0 })).toBe("")
+    expect(why({ name: "LED", gpio: 25 })).toBe(
+      "The runtime of the Raspberry Pi Pico keeps GPIO 25, its LED, for itself.",
+    )
+    expect(why({ name: "X", gpio: 23 })).toBe(
+      "The runtime of the Raspberry Pi Pico exposes no GPIO 23 to programs.",
+    )
+    expect(why({ name: "X", gpio: 5 })).toBe("GPIO 5 is SCL of the I2C bus.")
+    expect(whyNoGpioLines(pico, [{ name: "X", gpio: 5 }], undefined)).toBe("")
+    expect(why({ name: "X", gpio: 6 }, { name: "Y", gpio: 6 })).toBe("GPIO 6 cannot be two lines.")
+    expect(why({ name: "X", gpio: 6 }, { name: "X", gpio: 7 })).toBe("Two lines cannot be called X.")
+    // led out and fit for I2C, but not exposed
+    expect(whyNoGpioLines(find("esp32c3_supermini"), [{ name: "", gpio: 21 }], undefined)).toContain(
+      "exposes no GPIO 21",
+    )
+  })
+
+  it("are said as ranges", () => {
+    expect(gpioRanges(pico.gpios)).toBe("0 to 22, 26 to 28")
+    expect(gpioRanges([4, 13, 14, 18])).toBe("4, 13 to 14, 18")
   })
 })
 

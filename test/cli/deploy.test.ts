@@ -1,8 +1,9 @@
 // `deploy` against the real runtime in another process: over a socket, and over a pseudo-terminal as over a cable.
 
-import { writeFile } from "node:fs/promises"
+import { readFile, writeFile } from "node:fs/promises"
 import path from "node:path"
 import { describe, expect, it } from "vitest"
+import { readSettings } from "../../host/src/deploy/program-image.js"
 import { FakeRoot, PICO_USB } from "../support/fake-root.js"
 import { Simulator, stdoutOf, virtioMsg, withFolder } from "./command.js"
 
@@ -63,6 +64,38 @@ describe.concurrent("deploy", () => {
       })
     }))
 
+  it("makes pins GPIO lines: the board's LED and buttons by themselves, or those that are asked for", () =>
+    withFolder(async (folder) => {
+      const file = path.join(folder, "board.flash")
+      const board = await Simulator.start(`unix:${path.join(folder, "board.sock")}`, [
+        "--blank",
+        "--flash",
+        file,
+      ])
+      const deploy = (options: string) => stdoutOf(`--port ${board.port} deploy ${options}`)
+      const settings = async () => {
+        const flash = await readFile(file)
+        return readSettings(flash.subarray(flash.indexOf("DevS"))).get("virtio.gpio")
+      }
+      expect(await deploy("--board esp32c3_rust_devkit")).toContain("\nGPIO       LED=7, BOOT=9:up\n")
+      expect(await settings()).toBe("LED=7,BOOT=9:up")
+      // the bus takes a pin away
+      expect(await deploy("--board esp32c3_rust_devkit --sda 9 --scl 8")).toContain("\nGPIO       LED=7\n")
+      expect(await deploy("--board esp32c3_rust_devkit --gpio none")).toContain("\nGPIO       no lines; ")
+      expect(await settings()).toBeUndefined()
+      expect(await deploy("--board pico")).toContain(
+        "\nGPIO       no lines; --gpio NAME=GPIO gives it some\n",
+      )
+      const asked = await deploy("--board pico --gpio LED=GP15,button=14:UP,7 --json")
+      expect(JSON.parse(asked).gpio).toEqual([
+        { name: "LED", gpio: 15 },
+        { name: "button", gpio: 14, pull: "up" },
+        { name: "", gpio: 7 },
+      ])
+      expect(await settings()).toBe("LED=15,button=14:up,7")
+      await board.stop()
+    }))
+
   it("fits on a board with little memory when it has the I2C bus alone", () =>
     withBoard(["--blank"], async (port) => {
       expect(await stdoutOf(`--port ${port} deploy --board esp32s2_bare --devices i2c`)).toContain(
@@ -109,6 +142,24 @@ describe.concurrent("deploy refuses", () => {
       "error: --sda four is no GPIO.\nhint: For example: --sda 4 --scl 5\n",
     ],
     [
+      "--port unix:x deploy --gpio LED=15,BUTTON:up",
+      'error: "BUTTON:up" in --gpio is no line.\nhint: Write NAME=GPIO, or GPIO alone, ',
+    ],
+    ["--port unix:x deploy --gpio 7=15", 'error: "7=15" in --gpio is no line.\nhint: '],
+    ["--port unix:x deploy --gpio ,", 'error: "" in --gpio is no line.\nhint: '],
+    [
+      `--port unix:x deploy --gpio ${Array.from({ length: 17 }, (_, gpio) => gpio).join()}`,
+      "error: 17 GPIO lines are too many: at most 16.\n",
+    ],
+    [
+      "--port unix:x deploy --devices i2c --gpio LED=15",
+      "error: --gpio names lines, but --devices leaves the GPIO device out.\nhint: Add it: --devices i2c,gpio\n",
+    ],
+    [
+      "--port unix:x deploy --simulated --gpio LED=15",
+      "error: --gpio names pins of a board; the simulated chips have lines of their own.\nhint: ",
+    ],
+    [
       "--port unix:x deploy --devices i2c,uart",
       'error: "uart" is no virtio device of our firmware.\nhint: They are ',
     ],
@@ -125,6 +176,20 @@ describe.concurrent("deploy refuses", () => {
         stdout: "",
         stderr:
           "error: GPIO 5 cannot be SDA: on an RP2040 SDA is an even number.\nhint: Usual on this board: --sda 4 --scl 5\n",
+      })
+      expect(await virtioMsg(`--port ${port} deploy --board pico --gpio LED=25`)).toEqual({
+        code: 2,
+        stdout: "",
+        stderr:
+          "error: The runtime of the Raspberry Pi Pico keeps GPIO 25, its LED, for itself.\n" +
+          "hint: Programs on this board can use GPIO 0 to 22, 26 to 28.\n",
+      })
+      expect(await virtioMsg(`--port ${port} deploy --board pico --devices i2c,gpio`)).toEqual({
+        code: 2,
+        stdout: "",
+        stderr:
+          "error: The Raspberry Pi Pico has no LED and no button that programs can use, so its GPIO device would have no line.\n" +
+          "hint: Say which: --gpio NAME=GPIO, with GPIO 0 to 22, 26 to 28\n",
       })
       expect(await virtioMsg(`--port ${port} deploy`)).toEqual({
         code: 2,

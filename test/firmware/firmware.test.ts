@@ -236,6 +236,17 @@ describe("the hardware build's GPIO", () => {
 
     const bare = await boot(readFirmware("hardware"))
     expect((await bare.clock.run(bare.board.devices())).map(({ info }) => info?.deviceId)).toEqual([34, 4, 3])
+    // and nobody complains about a pin that nobody named
+    const bareShell = await bare.clock.run(bare.board.shell())
+    expect(await bare.clock.run(bareShell.log())).not.toContain("gpio")
+    expect(await bare.clock.run(bareShell.run("pins"))).toBe(
+      "no GPIO lines; deploy --gpio LED=15 gives a board some\n",
+    )
+    await expect(bare.clock.run(bare.board.gpio())).rejects.toMatchObject({
+      code: "NOT_FOUND",
+      message: "The board has no GPIO chip.",
+      hint: expect.stringContaining("virtio-msg deploy --gpio LED="),
+    })
     await bare.board.close()
   })
 

@@ -138,7 +138,7 @@ async function showChips(world: ShellWorld, out: CommandOutput): Promise<void> {
 async function showPins(world: ShellWorld, out: CommandOutput): Promise<void> {
   const lines = world.lines
   if (lines === undefined) {
-    await out.print("no GPIO lines; a board needs the setting virtio.gpio")
+    await out.print("no GPIO lines; deploy --gpio LED=15 gives a board some")
     return
   }
   for (let i = 0; i < lines.names.length; i++) {

@@ -18,7 +18,7 @@ export function define(command: Command): void {
 }
 
 function describe(board: Board) {
-  const { chip, usb, pins, firmware, ...rest } = board
+  const { chip, usb, pins, firmware, gpios, gpioLines, ...rest } = board
   return {
     ...rest,
     chip: chip.name,
@@ -28,6 +28,8 @@ function describe(board: Board) {
     productId: `0x${board.productId.toString(16)}`,
     usb: usb.map(usbIdText),
     led: board.led ?? null,
+    gpios,
+    gpioLines,
     i2cPinPairs: i2cPinPairs(board),
     firmware: {
       url: firmware.url,

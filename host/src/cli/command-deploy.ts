@@ -2,9 +2,11 @@
 
 import type { Command } from "commander"
 import { VirtioMsgError } from "../errors.js"
-import { DEVICE_NAMES, type Deployment, deployFirmware, I2C_SPEEDS_KHZ } from "../node/deploy-firmware.js"
+import { DEVICE_NAMES, formatGpioLine, I2C_SPEEDS_KHZ } from "../node/board-settings.js"
+import { type Deployment, deployFirmware } from "../node/deploy-firmware.js"
 import { listeningPort } from "../node/dialled-host.js"
 import { helpExamples, note, portOf, print } from "./context.js"
+import { parseGpio, parseGpioLines } from "./deploy-pins.js"
 import { parseNumber } from "./i2c-numbers.js"
 import { processTrace } from "./process-trace.js"
 import { Progress } from "./progress.js"
@@ -17,6 +19,7 @@ interface Options {
   readonly sda?: string
   readonly scl?: string
   readonly khz?: string
+  readonly gpio?: string
   readonly devices?: string
   readonly simulated?: true
   readonly dial?: string
@@ -31,6 +34,10 @@ export function define(command: Command): void {
     .option("--sda <gpio>", "GPIO of the I2C bus's data line: 4, GP4 or GPIO4")
     .option("--scl <gpio>", "GPIO of its clock line")
     .option("--khz <speed>", `its clock, ${slowest} to ${fastest} kHz; ${usual} when absent`)
+    .option(
+      "--gpio <lines>",
+      "pins that are GPIO lines: LED=15,BUTTON=14:up; none; its LED and buttons when absent",
+    )
     .option("--devices <list>", `only these virtio devices: ${DEVICE_NAMES.join(",")}`)
     .option("--simulated", "with the simulated chips instead of the board's I2C bus: nothing need be wired")
     .option(
@@ -44,6 +51,7 @@ export function define(command: Command): void {
       helpExamples(
         "virtio-msg --port /dev/ttyACM0 deploy --simulated",
         "virtio-msg --port /dev/ttyACM0 deploy --board pico --sda GP4 --scl GP5 --khz 400",
+        "virtio-msg --port /dev/ttyACM0 deploy --gpio LED=15,BUTTON=14:up",
         "virtio-msg --port /dev/ttyACM0 deploy --board pico_w --dial 192.0.2.10:7654",
       ),
     )
@@ -60,6 +68,7 @@ export function define(command: Command): void {
           ...(options.khz === undefined
             ? {}
             : { khz: parseNumber(options.khz, "I2C speed", slowest, fastest) }),
+          ...(options.gpio === undefined ? {} : { gpio: parseGpioLines(options.gpio) }),
           ...(options.devices === undefined ? {} : { devices: options.devices.split(",") }),
           ...(options.dial === undefined ? {} : { dial: options.dial }),
           ...(options.wifi === undefined ? {} : { wifi: { name: options.wifi, password: wifiPassword() } }),
@@ -87,18 +96,8 @@ function wifiPassword(): string {
   )
 }
 
-/** `4`, `GP4`, `GPIO4`, `IO4`, `P4` */
-function parseGpio(text: string, option: string): number {
-  const [, digits] = /^(?:GP|GPIO|IO|P)?(\d{1,2})$/i.exec(text) ?? []
-  if (digits === undefined)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `${option} ${text} is no GPIO.`, {
-      hint: "For example: --sda 4 --scl 5",
-    })
-  return Number(digits)
-}
-
 function describe(deployment: Deployment, { simulated, dial }: Options) {
-  const { port, identity, board, sizeBytes, i2c, wasThere, hello } = deployment
+  const { port, identity, board, sizeBytes, pins, wasThere, hello } = deployment
   return {
     port,
     board: hello?.board ?? identity.description,
@@ -107,7 +106,8 @@ function describe(deployment: Deployment, { simulated, dial }: Options) {
     runtimeVersion: identity.runtimeVersion,
     firmwareVersion: hello ? versionOf(hello.firmwareVersion) : null,
     simulatedChips: hello?.hasSimulatedChips ?? simulated === true,
-    i2c: i2c ?? null,
+    i2c: pins?.i2c ?? null,
+    gpio: pins?.gpio ?? null,
     dial: dial ?? null,
     sizeBytes,
     wasThere,
@@ -115,9 +115,9 @@ function describe(deployment: Deployment, { simulated, dial }: Options) {
 }
 
 function format(deployment: Deployment, dial: string | undefined): string[] {
-  const { port, identity, board, sizeBytes, i2c, wasThere, hello } = deployment
-  const bus = i2c
-    ? `I2C: SDA ${labelOf(board, i2c.sda)}, SCL ${labelOf(board, i2c.scl)}, ${i2c.khz} kHz`
+  const { port, identity, board, sizeBytes, pins, wasThere, hello } = deployment
+  const bus = pins
+    ? `I2C: SDA ${labelOf(board, pins.i2c.sda)}, SCL ${labelOf(board, pins.i2c.scl)}, ${pins.i2c.khz} kHz`
     : "simulated chips"
   const version = hello ? `${versionOf(hello.firmwareVersion)}, ` : ""
   const lines = [
@@ -125,6 +125,12 @@ function format(deployment: Deployment, dial: string | undefined): string[] {
     `Firmware   ${version}${sizeBytes} bytes, ${bus}`,
     `Written    ${wasThere ? "not again: the board held it already" : "yes; it stays when the power is off"}`,
   ]
+  if (pins)
+    lines.splice(
+      2,
+      0,
+      `GPIO       ${pins.gpio.map(formatGpioLine).join(", ") || "no lines; --gpio NAME=GPIO gives it some"}`,
+    )
   if (dial === undefined)
     return [...lines, "Verified   the board answers HELLO", `Next: virtio-msg --port ${port} i2c detect`]
   return [

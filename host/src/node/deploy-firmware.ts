@@ -1,6 +1,6 @@
 // Our firmware onto a board behind a port: which board it is, its settings, the program over the wire, and HELLO.
 
-import { BOARDS, type Board, whyNoI2cPins } from "../../../boards/src/index.js"
+import { BOARDS, type Board } from "../../../boards/src/index.js"
 import type { HelloResponse } from "../../../shared-protocol/src/messages/hello.js"
 import { BoardClient, type BoardIdentity } from "../deploy/board-client.js"
 import {
@@ -16,6 +16,14 @@ import { VirtioMsgError } from "../errors.js"
 import type { Trace } from "../trace/trace.js"
 import { type ChipBuild, readFirmware } from "../vm/firmware-image.js"
 import { awaitHeldProgram, openRestartedBoard } from "./await-board.js"
+import {
+  type BoardPins,
+  checkPinChoice,
+  choosePins,
+  DEVICE_NAMES,
+  type PinChoice,
+  settingsOf,
+} from "./board-settings.js"
 import { checkDialled } from "./dialled-host.js"
 import { findOneBoard, makeFramePort } from "./open-link.js"
 import { SerialLocation } from "./serial-location.js"
@@ -27,23 +35,13 @@ const SIMULATOR_PRODUCT = 0x3fe5b46f
  * 51 kB (docs/devices.md), with I2C alone 36 kB. test/firmware/firmware.test.ts measures both.
  */
 const HEAP_NEEDED_KIB = { all: 56, i2cAlone: 39 }
-/** The virtio devices that a board can have. */
-export const DEVICE_NAMES = ["i2c", "gpio", "rng", "console"]
-export const I2C_SPEEDS_KHZ = { slowest: 10, usual: 100, fastest: 1000 }
 
-export interface DeployOptions {
+export interface DeployOptions extends PinChoice {
   /** `auto`, a serial port's path, `unix:PATH` or `tcp://HOST:PORT`. */
   readonly port: string
   readonly build: ChipBuild
   /** The board's id; the board itself says it when it is absent. */
   readonly boardId?: string
-  /** GPIO numbers; the board's usual ones when absent. */
-  readonly sda?: number
-  readonly scl?: number
-  /** Clock of the I2C bus; 100 when absent. */
-  readonly khz?: number
-  /** The virtio devices to have; all when absent. */
-  readonly devices?: readonly string[]
   /** HOST:PORT, where the board finds its host over WiFi; it waits behind its serial port when absent. */
   readonly dial?: string
   /** The network that the board is to join; the one that it knows when absent. */
@@ -61,7 +59,7 @@ export interface Deployment {
   readonly board: Board | undefined
   readonly sizeBytes: number
   /** undefined where the chips are simulated. */
-  readonly i2c: { readonly sda: number; readonly scl: number; readonly khz: number } | undefined
+  readonly pins: BoardPins | undefined
   /** Whether the board held the very same program already. */
   readonly wasThere: boolean
   /** undefined for a board that dials: it says HELLO there. */
@@ -95,11 +93,12 @@ export async function deployFirmware(options: DeployOptions): Promise<Deployment
     if (board) checkHeap(board, options.devices)
     if (options.dial !== undefined) checkDialled(options.dial, board)
     if (options.wifi) await joinWifi(client, options.wifi)
-    const i2c = options.build === "hardware" ? i2cSettings(board, options) : undefined
-    program = makeProgram(options, i2c)
+    const pins = board && options.build === "hardware" ? choosePins(board, options) : undefined
+    const build = options.dial === undefined ? options.build : (`${options.build}-dial` as const)
+    program = withSettings(readFirmware(build), settingsOf(pins, options))
     const wasThere = await holdsAlready(client, program)
     isVerified = wasThere || (await write(client, program, options))
-    written = { port, identity, board, sizeBytes: program.length, i2c, wasThere }
+    written = { port, identity, board, sizeBytes: program.length, pins, wasThere }
   } finally {
     await client.close()
   }
@@ -123,33 +122,22 @@ export async function deployFirmware(options: DeployOptions): Promise<Deployment
 }
 
 /** What can be said without a board, said before anything is opened. */
-function checkWithoutBoard({ boardId, khz, devices, sda, scl, dial, wifi }: DeployOptions): void {
-  if (boardId !== undefined) {
-    const board = BOARDS.find(({ id }) => id === boardId)
-    if (!board) throw unknownBoard(boardId)
-    checkHeap(board, devices)
-  }
-  const { slowest, fastest } = I2C_SPEEDS_KHZ
-  if (khz !== undefined && !(khz >= slowest && khz <= fastest))
+function checkWithoutBoard(options: DeployOptions): void {
+  const { boardId, devices, dial, wifi } = options
+  const board = BOARDS.find(({ id }) => id === boardId)
+  if (boardId !== undefined && !board) throw unknownBoard(boardId)
+  checkPinChoice(options)
+  if (options.gpio && options.build === "simulated")
     throw new VirtioMsgError(
       "INVALID_ARGUMENT",
-      `I2C speed ${khz} kHz is out of range: ${slowest} to ${fastest}.`,
+      "--gpio names pins of a board; the simulated chips have lines of their own.",
+      {
+        hint: "Leave --gpio or --simulated out.",
+      },
     )
+  if (board) checkHeap(board, devices)
   if (wifi) checkWifi(wifi)
-  if (dial !== undefined)
-    checkDialled(
-      dial,
-      BOARDS.find(({ id }) => id === boardId),
-    )
-  if ((sda === undefined) !== (scl === undefined))
-    throw new VirtioMsgError("INVALID_ARGUMENT", "--sda and --scl go together.", {
-      hint: "See the pins that a board has: virtio-msg boards --json",
-    })
-  for (const name of devices ?? [])
-    if (!DEVICE_NAMES.includes(name))
-      throw new VirtioMsgError("INVALID_ARGUMENT", `"${name}" is no virtio device of our firmware.`, {
-        hint: `They are ${DEVICE_NAMES.join(", ")}.`,
-      })
+  if (dial !== undefined) checkDialled(dial, board)
 }
 
 function checkHeap({ name, chip }: Board, devices: readonly string[] = DEVICE_NAMES): void {
@@ -196,27 +184,6 @@ function whichBoard(identity: BoardIdentity, port: string, options: DeployOption
     `The board on ${port} ("${identity.description}") is not in our list.`,
     { hint: "Say which board it is most like: --board BOARD (virtio-msg boards lists them)" },
   )
-}
-
-function i2cSettings(board: Board | undefined, options: DeployOptions) {
-  if (!board) return undefined
-  const sda = options.sda ?? board.i2c.sda
-  const scl = options.scl ?? board.i2c.scl
-  const reason = whyNoI2cPins(board, sda, scl)
-  if (reason)
-    throw new VirtioMsgError("INVALID_ARGUMENT", reason, {
-      hint: `Usual on this board: --sda ${board.i2c.sda} --scl ${board.i2c.scl}`,
-    })
-  return { sda, scl, khz: options.khz ?? I2C_SPEEDS_KHZ.usual }
-}
-
-function makeProgram(options: DeployOptions, i2c: Deployment["i2c"]): Uint8Array {
-  const settings = new Map<string, number | string>()
-  if (i2c) settings.set("i2c.pinSDA", i2c.sda).set("i2c.pinSCL", i2c.scl).set("i2c.kHz", i2c.khz)
-  if (options.devices) settings.set("virtio.devices", options.devices.join(","))
-  if (options.dial === undefined) return withSettings(readFirmware(options.build), settings)
-  settings.set("virtio.dial", options.dial)
-  return withSettings(readFirmware(`${options.build}-dial`), settings)
 }
 
 /** A board whose manager answers nonsense counts as one that holds something else: writing repairs it. */

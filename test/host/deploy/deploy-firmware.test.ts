@@ -57,7 +57,7 @@ describe("deployFirmware to a board that says it is a Pico", () => {
   it("takes the Pico's pins by itself, and writes them into the program in its flash", async () => {
     const deployment = await deployFirmware({ port: server.port, build: "hardware", khz: 400 })
     expect(deployment.board).toBe(pico)
-    expect(deployment.i2c).toEqual({ sda: 4, scl: 5, khz: 400 })
+    expect(deployment.pins).toEqual({ i2c: { sda: 4, scl: 5, khz: 400 }, gpio: [] })
     expect(deployment.hello?.hasSimulatedChips).toBe(false)
     const begin = Buffer.from(flash ?? []).indexOf("DevS")
     const settings = readSettings((flash ?? new Uint8Array(0)).subarray(begin))

@@ -1,0 +1,129 @@
+// The settings that a program is given for a board (docs/boards.md "Settings"): pins, as asked for or as usual there,
+// checked against what we know of the board before anything is sent.
+
+import {
+  type Board,
+  type GpioLine,
+  gpioRanges,
+  whyNoGpioLines,
+  whyNoI2cPins,
+} from "../../../boards/src/index.js"
+import { GPIO_MAX_LINES } from "../../../shared-protocol/src/device/gpio.js"
+import type { DeviceConfig } from "../deploy/device-config.js"
+import { VirtioMsgError } from "../errors.js"
+
+/** The virtio devices that a board can have. */
+export const DEVICE_NAMES = ["i2c", "gpio", "rng", "console"]
+export const I2C_SPEEDS_KHZ = { slowest: 10, usual: 100, fastest: 1000 }
+
+/** What may be asked for. */
+export interface PinChoice {
+  /** GPIO numbers; the board's usual ones when absent. */
+  readonly sda?: number
+  readonly scl?: number
+  /** Clock of the I2C bus; 100 when absent. */
+  readonly khz?: number
+  /** Lines of the GPIO device, at most 16; the board's LED and buttons when absent. */
+  readonly gpio?: readonly GpioLine[]
+  /** The virtio devices to have; all when absent. */
+  readonly devices?: readonly string[]
+}
+
+/** The pins of a program's devices. */
+export interface BoardPins {
+  readonly i2c: { readonly sda: number; readonly scl: number; readonly khz: number }
+  /** Empty: it has no GPIO device. */
+  readonly gpio: readonly GpioLine[]
+}
+
+/** What can be said without a board. Throws INVALID_ARGUMENT. */
+export function checkPinChoice({ sda, scl, khz, gpio, devices }: PinChoice): void {
+  const { slowest, fastest } = I2C_SPEEDS_KHZ
+  if (khz !== undefined && !(khz >= slowest && khz <= fastest))
+    throw new VirtioMsgError(
+      "INVALID_ARGUMENT",
+      `I2C speed ${khz} kHz is out of range: ${slowest} to ${fastest}.`,
+    )
+  if ((sda === undefined) !== (scl === undefined))
+    throw new VirtioMsgError("INVALID_ARGUMENT", "--sda and --scl go together.", {
+      hint: "See the pins that a board has: virtio-msg boards --json",
+    })
+  for (const name of devices ?? [])
+    if (!DEVICE_NAMES.includes(name))
+      throw new VirtioMsgError("INVALID_ARGUMENT", `"${name}" is no virtio device of our firmware.`, {
+        hint: `They are ${DEVICE_NAMES.join(", ")}.`,
+      })
+  if (gpio && gpio.length > GPIO_MAX_LINES)
+    throw new VirtioMsgError(
+      "INVALID_ARGUMENT",
+      `${gpio.length} GPIO lines are too many: at most ${GPIO_MAX_LINES}.`,
+    )
+  if (gpio && gpio.length > 0 && devices && !devices.includes("gpio"))
+    throw new VirtioMsgError(
+      "INVALID_ARGUMENT",
+      "--gpio names lines, but --devices leaves the GPIO device out.",
+      {
+        hint: `Add it: --devices ${[...devices, "gpio"].join(",")}`,
+      },
+    )
+}
+
+/** The pins of `board` for what is asked. Throws INVALID_ARGUMENT when it has no such pins. */
+export function choosePins(board: Board, choice: PinChoice): BoardPins {
+  const sda = choice.sda ?? board.i2c.sda
+  const scl = choice.scl ?? board.i2c.scl
+  const reason = whyNoI2cPins(board, sda, scl)
+  if (reason)
+    throw new VirtioMsgError("INVALID_ARGUMENT", reason, {
+      hint: `Usual on this board: --sda ${board.i2c.sda} --scl ${board.i2c.scl}`,
+    })
+  const hasI2c = choice.devices?.includes("i2c") ?? true
+  const gpio = chooseLines(board, choice, hasI2c ? { sda, scl } : undefined)
+  return { i2c: { sda, scl, khz: choice.khz ?? I2C_SPEEDS_KHZ.usual }, gpio }
+}
+
+function chooseLines(
+  board: Board,
+  { gpio, devices }: PinChoice,
+  i2c: { readonly sda: number; readonly scl: number } | undefined,
+): readonly GpioLine[] {
+  if (gpio) {
+    const reason = whyNoGpioLines(board, gpio, i2c)
+    if (reason)
+      throw new VirtioMsgError("INVALID_ARGUMENT", reason, {
+        hint: `Programs on this board can use GPIO ${gpioRanges(board.gpios)}.`,
+      })
+    return gpio
+  }
+  if (devices && !devices.includes("gpio")) return []
+  // one that the bus was put on is the bus's
+  const usual = board.gpioLines.filter((line) => whyNoGpioLines(board, [line], i2c) === "")
+  if (devices && usual.length === 0)
+    throw new VirtioMsgError(
+      "INVALID_ARGUMENT",
+      `The ${board.name} has no LED and no button that programs can use, so its GPIO device would have no line.`,
+      { hint: `Say which: --gpio NAME=GPIO, with GPIO ${gpioRanges(board.gpios)}` },
+    )
+  return usual
+}
+
+/** The settings by name; `pins` is undefined where the chips are simulated. */
+export function settingsOf(
+  pins: BoardPins | undefined,
+  { devices, dial }: { readonly devices?: readonly string[]; readonly dial?: string },
+): DeviceConfig {
+  const settings = new Map<string, number | string>()
+  if (pins) {
+    const { sda, scl, khz } = pins.i2c
+    settings.set("i2c.pinSDA", sda).set("i2c.pinSCL", scl).set("i2c.kHz", khz)
+    if (pins.gpio.length > 0) settings.set("virtio.gpio", pins.gpio.map(formatGpioLine).join(","))
+  }
+  if (devices) settings.set("virtio.devices", devices.join(","))
+  if (dial !== undefined) settings.set("virtio.dial", dial)
+  return settings
+}
+
+/** As the firmware reads it, and as `deploy --gpio` takes it: `LED=7`, `BOOT=9:up`, `15`. */
+export function formatGpioLine({ name, gpio, pull }: GpioLine): string {
+  return `${name === "" ? "" : `${name}=`}${gpio}${pull ? `:${pull}` : ""}`
+}
