@@ -6,7 +6,7 @@ import { Bus } from "../../host/src/bus/bus.js"
 import { VirtualClock } from "../../host/src/clock.js"
 import { Transport } from "../../host/src/driver/transport.js"
 import type { LinkEvents } from "../../host/src/link/link.js"
-import { MAX_PACKET_SIZE, PACKET_DATA } from "../../shared-protocol/src/mailbox/packet.js"
+import { MAX_PACKET_SIZE, PACKET_DATA, PACKET_NO_EPOCH } from "../../shared-protocol/src/mailbox/packet.js"
 import { MemoryLink } from "../support/memory-link.js"
 
 /** As many requests as may be in flight. */
@@ -94,5 +94,43 @@ describe("an event that is not the same as one that waits", () => {
     transport.eventAvail(0)
     await clock.advance(5)
     expect(sent).toEqual([0, 1, 2, 0])
+  })
+})
+
+describe("a device that makes us answer and need not read", () => {
+  const EPOCH_AT = 1
+  /** How many packets leave while `act` is done so often at one moment. */
+  const sentBy = (count: number, act: (turn: number) => void): number => {
+    let sent = 0
+    const off = bus.trace.onPacket.on((direction) => {
+      if (direction === "out") sent++
+    })
+    for (let turn = 0; turn < count; turn++) act(turn)
+    off()
+    return sent
+  }
+  const packet = (flags: number, sequence: number) => {
+    const { epoch } = bus.session.mailbox
+    const bytes = Uint8Array.of(flags, 0, 0, sequence, 0)
+    bytes.set([epoch & 0xff, epoch >> 8], EPOCH_AT)
+    return bytes
+  }
+
+  it("gets one answer to any number of gaps at one moment", () => {
+    expect(sentBy(10_000, () => bus.session.receive(packet(PACKET_DATA, 77)))).toBeLessThanOrEqual(1)
+  })
+
+  it("gets one answer to any number of announcements", () => {
+    expect(sentBy(10_000, () => bus.session.probe())).toBeLessThanOrEqual(1)
+  })
+
+  it("gets one answer to any number of refusals that it takes back", async () => {
+    const sent = sentBy(10_000, () => {
+      bus.session.receive(packet(PACKET_NO_EPOCH, 0))
+      bus.session.receive(packet(0, 0))
+    })
+    expect(sent).toBeLessThanOrEqual(1)
+    // and it is still served
+    expect(await clock.run(bus.ping())).toBeGreaterThan(0)
   })
 })

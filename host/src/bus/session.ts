@@ -75,6 +75,7 @@ export class Session {
   #resendTries = 0
   #heardMs = 0
   #askedAgainMs = 0
+  #bareMs = 0
   /** NO_EPOCH packets since the device last spoke in our epoch. */
   #refusals = 0
 
@@ -222,14 +223,14 @@ export class Session {
       )
       return
     }
-    if (result === RECEIVED_GAP) this.#askAgain()
+    if (result === RECEIVED_GAP) this.#askAgain() // a beat acknowledges the others
     this.#flush()
     this.#keepTicking()
   }
 
   /** The device may have started again: makes it say so, which costs it nothing if it has not. */
   probe(): void {
-    if (this.#isUp && !this.#onHello) this.#sendBare(0)
+    if (this.#isUp && !this.#onHello) this.#answerBare()
   }
 
   /** The link is gone. */
@@ -255,8 +256,10 @@ export class Session {
 
   /** The device says that it does not know our epoch. */
   #takeRefusal(): void {
-    if (++this.#refusals < REFUSALS) this.#sendBare(0)
-    else
+    if (++this.#refusals < REFUSALS) {
+      this.#answerBare()
+      this.#keepTicking()
+    } else
       this.#lose(
         new VirtioMsgError("DEVICE_RESTARTED", `The device on ${this.#link.name} started again.`, {
           hint: "Try again; what was under way may have been carried out.",
@@ -283,12 +286,26 @@ export class Session {
     this.#link.send(packet)
   }
 
+  /**
+   * Answers a packet that carries nothing for us, but not more often than the heart beats: what makes us answer costs
+   * the device nothing, and it need not read.
+   */
+  #answerBare(): void {
+    if (this.#clock.now() - this.#bareMs >= HEARTBEAT_MS) this.#sendBare(0)
+  }
+
   #sendBare(flags: number): void {
+    this.#bareMs = this.#clock.now()
     this.#send(this.mailbox.barePacket(flags) as unknown as Uint8Array)
   }
 
   #isBusy(): boolean {
-    return this.#awaited > 0 || this.mailbox.unacknowledgedOut() > 0 || this.mailbox.unacknowledgedIn > 0
+    return (
+      this.#awaited > 0 ||
+      this.#refusals > 0 ||
+      this.mailbox.unacknowledgedOut() > 0 ||
+      this.mailbox.unacknowledgedIn > 0
+    )
   }
 
   #keepTicking(): void {
@@ -312,16 +329,17 @@ export class Session {
       this.#resendAfterMs = Math.min(this.#resendAfterMs * 1.5, LONGEST_RESEND_MS)
       this.mailbox.requestResend()
       this.#flush()
-    } else if (this.#awaited > 0 && now - this.#heardMs >= ASK_AGAIN_MS) this.#askAgain()
+    } else if (this.#awaited > 0 && now - this.#heardMs >= ASK_AGAIN_MS && this.#askAgain()) return
     else this.#sendBare(0)
   }
 
-  /** Asks the device to send again what we have not acknowledged; not more often than it could. */
-  #askAgain(): void {
+  /** Asks the device to send again what we have not acknowledged; not more often than it could. False: not yet. */
+  #askAgain(): boolean {
     const now = this.#clock.now()
-    const isDue = now - this.#askedAgainMs >= ASK_AGAIN_MS
-    if (isDue) this.#askedAgainMs = now
-    this.#sendBare(isDue ? PACKET_RESEND : 0)
+    if (now - this.#askedAgainMs < ASK_AGAIN_MS) return false
+    this.#askedAgainMs = now
+    this.#sendBare(PACKET_RESEND)
+    return true
   }
 
   #noteProgress(): void {

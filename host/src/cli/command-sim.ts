@@ -56,7 +56,7 @@ export function define(command: Command): void {
       await machine.start()
       const stopped = untilStopped() // before anybody learns the port, and so could stop us
       try {
-        const server = await serveBoard(machine, options.listen, processTrace, options.expose)
+        const server = await serveBoard(machine, options.listen, processTrace, options.expose, note)
         const endOffer = await offerProcessTrace("sim")
         // scripts read this line to learn the port
         print(server.port)

@@ -27,12 +27,16 @@ export interface ByteStream {
 
 /** Frames shorter than this need no pause behind them. */
 const SHORT_FRAME_SIZE = 128
+/** So many frames may wait for the pauses between them: a second's worth, and more than a whole program takes. */
+const MOST_WAITING_FRAMES = 1000
 
 export class StreamPort implements FramePort {
   readonly name: string
   readonly isSimulated: boolean
   /** How often the board said that it dropped frames. */
   gapCount = 0
+  /** Frames that were dropped because too many waited. */
+  droppedCount = 0
 
   readonly #stream: ByteStream
   readonly #clock: Clock
@@ -69,8 +73,9 @@ export class StreamPort implements FramePort {
 
   sendFrame(frame: Uint8Array): void {
     if (!this.#isOpen) return
-    if (this.#isPausing) this.#waiting.push(frame)
-    else this.#write(frame)
+    if (!this.#isPausing) this.#write(frame)
+    else if (this.#waiting.length < MOST_WAITING_FRAMES) this.#waiting.push(frame)
+    else this.droppedCount++ // as on the wire: what has to arrive is sent again
   }
 
   async close(): Promise<void> {

@@ -8,6 +8,7 @@ import { BoardStream } from "../link/board-stream.js"
 import { JacdacTap } from "../link/jacdac-tap.js"
 import type { Trace } from "../trace/trace.js"
 import type { VirtualMachine } from "../vm/virtual-machine.js"
+import { BoundedStream } from "./bounded-stream.js"
 import { isLoopback, ownersOnly, removeStaleSocket } from "./private-socket.js"
 import { openPty } from "./pty.js"
 import { parseSocketAddress } from "./socket-stream.js"
@@ -22,13 +23,14 @@ export interface BoardServer {
  * Makes `machine`, which is running, reachable: `unix:PATH` (a socket that only its owner may use),
  * `tcp://HOST:PORT` (port 0 for any free one), or `pty` (a new pseudo-terminal).
  * `trace` is told of every packet. A host that others can reach is refused unless `isExposed`: whoever reaches the port
- * has the board. Rejects with INVALID_ARGUMENT, CONNECT_FAILED or MISSING_DEPENDENCY.
+ * has the board. `onNotice` is told of a host that was disconnected. Rejects with INVALID_ARGUMENT, CONNECT_FAILED or MISSING_DEPENDENCY.
  */
 export async function serveBoard(
   machine: VirtualMachine,
   listen: string,
   trace?: Trace,
   isExposed = false,
+  onNotice?: (sentence: string) => void,
 ): Promise<BoardServer> {
   const tap = new JacdacTap((direction, packet) => trace?.onPacket.emit(direction, packet))
   if (listen === "pty") {
@@ -51,7 +53,7 @@ export async function serveBoard(
     throw new VirtioMsgError("INVALID_ARGUMENT", `${listen} can be reached from other computers.`, {
       hint: "Whoever reaches it has the board: use tcp://127.0.0.1:PORT, or say --expose if that is what you want.",
     })
-  return serveSocket(machine, listen, address, tap)
+  return serveSocket(machine, listen, address, tap, onNotice)
 }
 
 async function serveSocket(
@@ -59,6 +61,7 @@ async function serveSocket(
   listen: string,
   address: net.NetConnectOpts,
   tap: JacdacTap,
+  onNotice: ((sentence: string) => void) | undefined,
 ): Promise<BoardServer> {
   let current: net.Socket | undefined
   const server = net.createServer((socket) => {
@@ -67,7 +70,7 @@ async function serveSocket(
     current = socket
     socket.setNoDelay(true)
     socket.on("error", () => {})
-    const detach = attach(machine, socket, tap)
+    const detach = attach(machine, socket, tap, onNotice)
     socket.on("close", detach)
   })
   const path = "path" in address ? address.path : undefined
@@ -97,13 +100,18 @@ async function serveSocket(
 }
 
 /** Connects the two; returns what undoes it. */
-function attach(machine: VirtualMachine, stream: Duplex, tap: JacdacTap): () => void {
+function attach(
+  machine: VirtualMachine,
+  stream: Duplex,
+  tap: JacdacTap,
+  onNotice?: (sentence: string) => void,
+): () => void {
   const board = new BoardStream({
     sendFrame(frame) {
       tap.frame("out", frame)
       machine.sendFrame(frame)
     },
-    write: (bytes) => stream.write(bytes),
+    write: (bytes) => bounded.write(bytes),
   })
   const offs = [
     machine.onFrame.on((frame) => {
@@ -112,7 +120,12 @@ function attach(machine: VirtualMachine, stream: Duplex, tap: JacdacTap): () => 
     }),
     machine.onLog.on((line) => board.log(line)),
   ]
-  stream.on("data", (chunk: Uint8Array) => board.receive(chunk))
+  const bounded = new BoundedStream(stream, {
+    name: "The host",
+    isLossy: !(stream instanceof net.Socket),
+    onData: (chunk) => board.receive(chunk),
+    onOverflow: (error) => onNotice?.(error.message),
+  })
   return () => {
     for (const off of offs) off()
   }

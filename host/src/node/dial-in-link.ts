@@ -8,6 +8,7 @@ import { VirtioMsgError } from "../errors.js"
 import { DialRecordDecoder, EMPTY_RECORD, encodeDialRecord } from "../link/dial-record.js"
 import { isProbeAnswer } from "../link/jacdac-link.js"
 import type { Link, LinkEvents } from "../link/link.js"
+import { BoundedStream } from "./bounded-stream.js"
 import { isLoopback } from "./private-socket.js"
 
 const DEFAULT_HOST = "127.0.0.1"
@@ -52,7 +53,7 @@ export interface DialInOptions {
 interface Listening {
   readonly server: net.Server
   readonly sockets: Set<net.Socket>
-  board: net.Socket | undefined
+  board: { readonly socket: net.Socket; readonly stream: BoundedStream } | undefined
   timer: Timer | undefined
 }
 
@@ -110,11 +111,11 @@ export class DialInLink implements Link {
     this.#keepAlive(listening)
     if (!this.#options.isBackground) return
     listening.server.unref()
-    listening.board?.unref()
+    listening.board?.socket.unref()
   }
 
   send(packet: Uint8Array): void {
-    this.#listening?.board?.write(encodeDialRecord(packet))
+    this.#listening?.board?.stream.write(encodeDialRecord(packet))
   }
 
   async close(): Promise<void> {
@@ -158,7 +159,7 @@ export class DialInLink implements Link {
       socket.destroy()
     }
     const limit = this.#options.clock.schedule(GREETING_MS, () => turnAway("it did not greet."))
-    const isBoard = () => listening.board === socket
+    const isBoard = () => listening.board?.socket === socket
     const isNoBoard = () => turnAway("it does not greet as our firmware does.")
     let isFirst = true
     const decoder = new DialRecordDecoder((packet) => {
@@ -168,7 +169,7 @@ export class DialInLink implements Link {
       else if (listening.board) turnAway("a board is there already.")
       else {
         limit.cancel()
-        listening.board = socket
+        listening.board = { socket, stream }
         found()
       }
     })
@@ -176,7 +177,8 @@ export class DialInLink implements Link {
     socket.on("error", (error) => {
       failure ??= error
     })
-    socket.on("data", (chunk) => {
+    const take = (chunk: Uint8Array) => {
+      if (socket.destroyed) return // no more of what was read already
       if (isBoard()) this.#silentTicks = 0
       if (isFirst && chunk[0] !== PACKET_HEADER_SIZE) return isNoBoard() // whatever it is, nothing more of it is needed
       isFirst = false
@@ -184,6 +186,14 @@ export class DialInLink implements Link {
       if (wrong === "" || socket.destroyed) return
       if (isBoard()) fail(wrong)
       else isNoBoard()
+    }
+    const stream = new BoundedStream(socket, {
+      name: `The board on ${this.name}`,
+      onData: take,
+      onOverflow: (error) => {
+        failure = error
+        this.#options.onNotice?.(error.message)
+      },
     })
     socket.once("close", () => {
       limit.cancel()
@@ -198,12 +208,12 @@ export class DialInLink implements Link {
   #keepAlive(listening: Listening): void {
     listening.timer = this.#options.clock.schedule(TICK_MS, () => {
       if (++this.#silentTicks > SILENT_TICKS) {
-        listening.board?.destroy(
+        listening.board?.socket.destroy(
           new VirtioMsgError("LINK_CLOSED", `${this.name}: the board has been silent.`),
         )
         return
       }
-      listening.board?.write(EMPTY_RECORD)
+      listening.board?.stream.write(EMPTY_RECORD)
       this.#keepAlive(listening)
     })
   }

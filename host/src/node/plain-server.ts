@@ -6,6 +6,7 @@ import { tmpdir } from "node:os"
 import path from "node:path"
 import { VirtioMsgError } from "../errors.js"
 import { encodeGreeting, encodeRecord, type PlainGreeting, RecordDecoder } from "../link/plain-record.js"
+import { BoundedStream } from "./bounded-stream.js"
 import { ownersOnly, removeStaleSocket } from "./private-socket.js"
 import { SharedFile } from "./shared-file.js"
 
@@ -23,6 +24,7 @@ export class PlainServer {
   readonly #folder: string
   readonly #server: net.Server
   #socket: net.Socket | undefined
+  #stream: BoundedStream | undefined
   #greeting: Uint8Array = new Uint8Array(0)
 
   private constructor(folder: string, socketPath: string, window: SharedFile, server: net.Server) {
@@ -69,10 +71,15 @@ export class PlainServer {
       made.#socket = socket
       events.onConnect?.()
       const decoder = new RecordDecoder((bytes) => events.onFrame(bytes))
-      socket.on("data", (chunk) => decoder.push(chunk))
+      made.#stream = new BoundedStream(socket, {
+        name: "The driver",
+        onData: (chunk) => {
+          if (made.#socket === socket) decoder.push(chunk) // else another driver has the bus by now
+        },
+      })
       socket.on("error", () => {})
       window.mark()
-      socket.write(encodeRecord(made.#greeting))
+      made.#stream.write(encodeRecord(made.#greeting))
     })
     return made
   }
@@ -90,7 +97,7 @@ export class PlainServer {
   }
 
   send(frame: Uint8Array): void {
-    this.#socket?.write(encodeRecord(frame))
+    this.#stream?.write(encodeRecord(frame))
   }
 
   async close(): Promise<void> {

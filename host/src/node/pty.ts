@@ -65,10 +65,14 @@ export async function openPty(): Promise<Pty> {
   const reader = new tty.ReadStream(master)
   const writer = new PtyWriter(master)
   const stream = new Duplex({
-    read() {},
+    read() {
+      reader.resume()
+    },
     write: (chunk: Buffer, _encoding, done) => writer.write(chunk, done),
   })
-  reader.on("data", (chunk) => stream.push(chunk))
+  reader.on("data", (chunk) => {
+    if (!stream.push(chunk)) reader.pause()
+  })
   reader.on("error", () => stream.push(null))
   let isOpen = true
   return {

@@ -12,6 +12,9 @@ const BAUD_RATE = 1_500_000
 /** Stock firmware loses full frames that come closer together. */
 const PACE_MS = 2
 
+/** So much may wait for a board that takes nothing. */
+const MOST_WAITING_BYTES = 1024 * 1024
+
 /** What we use of a port of the serialport package. */
 export interface SerialPortLike {
   readonly isOpen: boolean
@@ -30,6 +33,8 @@ export class SerialStream implements ByteStream {
   readonly paceMs = PACE_MS
   readonly #location: SerialLocation
   #port: SerialPortLike | undefined
+  #events: ByteStreamEvents | undefined
+  #waitingBytes = 0
 
   constructor(path: string) {
     this.name = path
@@ -44,6 +49,8 @@ export class SerialStream implements ByteStream {
     const path = await this.#location.find()
     const port = await openSerialPort(path, BAUD_RATE)
     this.#port = port
+    this.#events = events
+    this.#waitingBytes = 0
     // the port notices that its cable is gone only while somebody reads
     port.on("data", (chunk) => events.onData(chunk))
     port.on("error", () => {}) // "close" follows
@@ -55,7 +62,23 @@ export class SerialStream implements ByteStream {
   }
 
   write(bytes: Uint8Array): void {
-    if (this.#port?.isOpen) this.#port.write(bytes, () => {})
+    const port = this.#port
+    if (!port?.isOpen) return
+    this.#waitingBytes += bytes.length
+    port.write(bytes, () => {
+      if (this.#port === port) this.#waitingBytes -= bytes.length
+    })
+    if (this.#waitingBytes > MOST_WAITING_BYTES) this.#giveUp(port)
+  }
+
+  #giveUp(port: SerialPortLike): void {
+    this.#port = undefined
+    port.close(() => {})
+    this.#events?.onClose(
+      new VirtioMsgError("LINK_CLOSED", `The board on ${this.name} takes nothing that it is sent.`, {
+        hint: "Unplug it and plug it in again.",
+      }),
+    )
   }
 
   async close(): Promise<void> {

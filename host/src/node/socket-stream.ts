@@ -3,6 +3,7 @@
 import net from "node:net"
 import { VirtioMsgError } from "../errors.js"
 import type { ByteStream, ByteStreamEvents } from "../link/stream-port.js"
+import { BoundedStream } from "./bounded-stream.js"
 
 /** `unix:PATH` and `tcp://HOST:PORT`, taken apart; undefined for anything else. */
 export function parseSocketAddress(text: string): net.NetConnectOpts | undefined {
@@ -23,6 +24,7 @@ export class SocketStream implements ByteStream {
   readonly #address: net.NetConnectOpts
   readonly #isBackground: boolean
   #socket: net.Socket | undefined
+  #bounded: BoundedStream | undefined
 
   /** `isBackground`: once connected, the socket does not keep the process running. */
   constructor(name: string, address: net.NetConnectOpts, isBackground = false) {
@@ -42,7 +44,13 @@ export class SocketStream implements ByteStream {
         if (this.#isBackground) socket.unref()
         resolve()
       })
-      socket.on("data", (chunk) => events.onData(chunk))
+      this.#bounded = new BoundedStream(socket, {
+        name: this.name,
+        onData: (chunk) => events.onData(chunk),
+        onOverflow: (error) => {
+          failure = error
+        },
+      })
       socket.on("error", (error) => {
         failure = error
         reject(
@@ -61,12 +69,13 @@ export class SocketStream implements ByteStream {
   }
 
   write(bytes: Uint8Array): void {
-    this.#socket?.write(bytes)
+    this.#bounded?.write(bytes)
   }
 
   async close(): Promise<void> {
     const socket = this.#socket
     this.#socket = undefined
+    this.#bounded = undefined
     if (!socket || socket.destroyed) return
     await new Promise<void>((resolve) => {
       socket.once("close", () => resolve())
