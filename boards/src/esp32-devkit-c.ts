@@ -1,4 +1,4 @@
-// ESP32-DevKitC and its many kin: a classic ESP32 behind a CP2102 or CH340 bridge.
+// ESP32-DevKitC and its many kin: a classic ESP32 behind a CP2102, CH340 or CH9102 bridge.
 
 import { type Board, esp32Release } from "./board.js"
 import { ESP32 } from "./chip.js"
@@ -11,6 +11,7 @@ export const esp32DevkitC: Board = {
   usb: [
     { vendor: 0x10c4, product: 0xea60 },
     { vendor: 0x1a86, product: 0x7523 },
+    { vendor: 0x1a86, product: 0x55d4 },
   ],
   hasWifi: true,
   i2c: { sda: 21, scl: 22, labels: ["21", "22"] },

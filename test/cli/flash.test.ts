@@ -8,9 +8,10 @@ import { openPty } from "../../host/src/node/pty.js"
 import { FAKE_C3, FAKE_S3, FakeEspRom } from "../support/fake-esp-rom.js"
 import { FakePico } from "../support/fake-pico.js"
 import { FakeRoot, PICO_USB } from "../support/fake-root.js"
-import { makeEspImage, makeUf2 } from "../support/firmware-files.js"
+import { boardSettings, makeEspImage, makeUf2 } from "../support/firmware-files.js"
 import { startUntilLine, virtioMsg, withFolder } from "./command.js"
 
+const RP2040_FAMILY = 0xe48bff56
 const C3_USB = { idVendor: "303a", idProduct: "1001", serial: "AA:BB" }
 
 /** A folder that is a root, with a firmware file in it. */
@@ -84,6 +85,26 @@ describe.concurrent("flash of a Pico refuses", () => {
           "hint: Microsoft's for this board: https://github.com/microsoft/devicescript-pico/releases/latest/download/devicescript-rp2040-pico.uf2\n",
       })
     }))
+
+  it("a file for another board with this chip, and says which", () =>
+    withRoot(
+      makeUf2(3, RP2040_FAMILY, boardSettings("Raspberry Pi Pico W", 0x3a513204)),
+      async (root, file) => {
+        const flash = (board: string) => virtioMsg(`flash --board ${board} --file ${file} --wait 0`, root.env)
+        expect(await flash("pico")).toMatchObject({
+          code: 2,
+          stderr: expect.stringContaining(
+            `error: ${file} is no firmware for Raspberry Pi Pico. It is for the board "Raspberry Pi Pico W": --board pico_w.\n`,
+          ),
+        })
+        expect((await flash("pico_w")).stderr).toContain("error: No drive RPI-RP2 is mounted.\n")
+        const brain = boardSettings("MSR RP2040 Brain 59", 0x35a678a3)
+        await writeFile(file, makeUf2(3, RP2040_FAMILY, brain))
+        expect((await flash("pico")).stderr).toContain(
+          'It is for the board "MSR RP2040 Brain 59", which is not in our list.\n',
+        )
+      },
+    ))
 
   it("a file that is not there, and a board that is not in the list", async () => {
     expect(await virtioMsg("flash --board pico --file /nowhere.uf2")).toMatchObject({
@@ -161,6 +182,11 @@ describe.skipIf(process.platform !== "linux").concurrent("flash of an ESP32", ()
         `error: The chip on ${port} is an ESP32-S3, not an ESP32-C3. Nothing was written.\n`,
       )
       rom.close()
+      const other = Buffer.concat([makeEspImage(5), boardSettings("ESP32-C3 SuperMini", 0x31606c1c)])
+      await writeFile(file, other)
+      expect((await virtioMsg(`flash --board esp32c3_bare --file ${file}`, root.env)).stderr).toContain(
+        'It is for the board "ESP32-C3 SuperMini": --board esp32c3_supermini.\n',
+      )
     }))
 
   it("says which ports it could be when there are two, or none", () =>

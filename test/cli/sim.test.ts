@@ -87,6 +87,29 @@ describe.concurrent("--port", () => {
       expect(await stdoutOf(line)).toBe("0x66\n")
   })
 
+  it("auto names the serial ports that it does not know instead of passing over them", () =>
+    withFolder(async (folder) => {
+      const root = new FakeRoot(folder)
+      const port = await root.addUsbPort("ttyUSB0", {
+        idVendor: "0403",
+        idProduct: "6001",
+        product: "FT232R",
+      })
+      await root.addUsbPort("ttyUSB1", { idVendor: "1234", idProduct: "5678" })
+      await root.addBuiltInPort("ttyS0", 4) // of the computer itself
+      const unknown = `No board that we know is connected; we do not know ${port} (0403:6001, FT232R), ${port.slice(0, -1)}1 (1234:5678)`
+      expect(await virtioMsg("i2c get 0x54 14", root.env)).toEqual({
+        code: 0,
+        stdout: "0x66\n",
+        stderr: `${unknown}: using the simulated one (--port sim). If that is a board: --port ${port}\n`,
+      })
+      expect(await virtioMsg("deploy", root.env)).toEqual({
+        code: 3,
+        stdout: "",
+        stderr: `error: ${unknown}.\nhint: If that is a board: --port ${port}\n`,
+      })
+    }))
+
   it("auto, also unsaid, takes the simulator when there is no board, and says so", () =>
     withFolder(async (folder) => {
       for (const line of ["i2c get 0x54 14", "--port auto i2c get 0x54 14"])

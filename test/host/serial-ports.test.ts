@@ -63,6 +63,7 @@ describe("findBoards", () => {
     await root.addUsbPort("ttyACM1", PICO_USB)
     await root.addUsbPort("ttyACM0", { idVendor: "303a", idProduct: "1001" })
     await root.addUsbPort("ttyUSB0", { idVendor: "0403", idProduct: "6001" })
+    await root.addUsbPort("ttyACM2", { idVendor: "1a86", idProduct: "55d4" }) // a CH9102
     expect(await findBoards()).toEqual([
       {
         path: path.join(root.folder, "dev/ttyACM0"),
@@ -74,6 +75,7 @@ describe("findBoards", () => {
         board: "Raspberry Pi Pico or Raspberry Pi Pico W",
         serialNumber: "JD0011",
       },
+      { path: path.join(root.folder, "dev/ttyACM2"), board: "ESP32-DevKitC", serialNumber: undefined },
     ])
   })
 })

@@ -1,9 +1,26 @@
 // Firmware files that are sound to the byte, of made-up contents: no release of Microsoft's is at hand.
 
 import { randomBytes } from "node:crypto"
+import { encodeDeviceConfig } from "../../host/src/deploy/device-config.js"
 
-/** A UF2 file of that many blocks, for a family, from the beginning of an RP2040's flash. */
-export function makeUf2(blockCount: number, family = 0xe48bff56): Buffer {
+const SETTINGS_OFFSET = 128
+
+/** The settings of a board as Microsoft's tool writes them into a build of the runtime. */
+export function boardSettings(devName: string, productId: number): Uint8Array {
+  return encodeDeviceConfig(
+    new Map<string, number | string>([
+      ["devName", devName],
+      ["productId", productId],
+      ["led.pin", 25],
+    ]),
+  )
+}
+
+/**
+ * A UF2 file of that many blocks, for a family, from the beginning of an RP2040's flash; with these settings behind
+ * the middle of its first block.
+ */
+export function makeUf2(blockCount: number, family = 0xe48bff56, settings?: Uint8Array): Buffer {
   const file = Buffer.alloc(512 * blockCount)
   for (let block = 0; block < blockCount; block++) {
     const at = 512 * block
@@ -16,6 +33,9 @@ export function makeUf2(blockCount: number, family = 0xe48bff56): Buffer {
     file.writeUInt32LE(blockCount, at + 24)
     file.writeUInt32LE(family, at + 28)
     file.fill(block & 0xff, at + 32, at + 288)
+    const begin = 256 * block - SETTINGS_OFFSET
+    if (settings && begin + 256 > 0 && begin < settings.length)
+      file.set(settings.subarray(Math.max(0, begin), begin + 256), at + 32 + Math.max(0, -begin))
     file.writeUInt32LE(0x0ab16f30, at + 508)
   }
   return file

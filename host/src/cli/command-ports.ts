@@ -3,7 +3,7 @@
 import type { Command } from "commander"
 import { RP2040 } from "../../../boards/src/chip.js"
 import { countBootloaders, findBootDrives } from "../node/boot-drives.js"
-import { namesOf } from "../node/find-boards.js"
+import { namesOf, productOf } from "../node/find-boards.js"
 import { findPortHolders, holdersHint, type PortHolder } from "../node/port-holders.js"
 import { permissionHint } from "../node/port-permission.js"
 import { listSerialPorts, type SerialPortInfo } from "../node/serial-ports.js"
@@ -60,7 +60,7 @@ function whatIs({ usb, boards }: SerialPortInfo): string {
     const isBridge = boards.every(({ chip }) => chip.serialBaud !== undefined)
     return isBridge ? `${namesOf(boards)}, or another with this USB bridge` : namesOf(boards)
   }
-  const known = [usb.manufacturerName, usb.productName].filter((text) => text !== undefined).join(" ")
+  const known = productOf(usb)
   return known ? `not a board that we know: ${known}` : "not a board that we know"
 }
 

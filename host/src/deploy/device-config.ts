@@ -12,7 +12,8 @@ import { VirtioMsgError } from "../errors.js"
 /** Settings by name, at most 15 ASCII characters. A number is a whole one of 32 bits, signed or not. */
 export type DeviceConfig = ReadonlyMap<string, number | string>
 
-const MAGIC = [0x47464344, 0xcab49b0a] as const
+/** How a table begins. */
+export const DEVICE_CONFIG_MAGIC = Uint8Array.of(0x44, 0x43, 0x46, 0x47, 0x0a, 0x9b, 0xb4, 0xca)
 const JUMP_OFFSET = 24
 const JUMP_COUNT = 32
 const JUMP_SHIFT = 11
@@ -45,7 +46,7 @@ export function encodeDeviceConfig(config: DeviceConfig): Uint8Array {
 
 /** The settings of a table; undefined if it is damaged. Blobs, which we do not write, are left out. */
 export function decodeDeviceConfig(table: Uint8Array): Map<string, number | string> | undefined {
-  if (table.length < ENTRIES_OFFSET || getU32(table, 0) !== MAGIC[0] || getU32(table, 4) !== MAGIC[1])
+  if (table.length < ENTRIES_OFFSET || DEVICE_CONFIG_MAGIC.some((byte, at) => byte !== table[at]))
     return undefined
   const size = getU32(table, 8)
   const count = getU16(table, 12)
@@ -80,8 +81,7 @@ function encodeTable(config: DeviceConfig): Uint8Array {
   const stringsOffset = ENTRIES_OFFSET + (entries.length + 1) * ENTRY_SIZE
   const size = entries.reduce((sum, { text }) => sum + (text ? text.length + 1 : 0), stringsOffset)
   const table = new Uint8Array(size)
-  putU32(table, 0, MAGIC[0])
-  putU32(table, 4, MAGIC[1])
+  table.set(DEVICE_CONFIG_MAGIC)
   putU32(table, 8, size)
   putU16(table, 12, entries.length)
   for (let top = 0; top < JUMP_COUNT; top++) {

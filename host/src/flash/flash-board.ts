@@ -12,6 +12,7 @@ import { openSerialPort } from "../node/serial-stream.js"
 import { whyNoEspImage } from "./esp-image.js"
 import { flashThroughRom } from "./esp-rom.js"
 import { downloadFirmware } from "./firmware-download.js"
+import { boardOfImage } from "./image-board.js"
 import { whyNoUf2 } from "./uf2.js"
 import { copyToDrive } from "./uf2-drive.js"
 
@@ -52,9 +53,9 @@ export async function flashBoard(options: FlashOptions): Promise<Flashed> {
   const { board } = options
   const firmware = await readFirmwareFile(options)
   const reason =
-    board.chip.flashBy === "uf2-drive"
+    (board.chip.flashBy === "uf2-drive"
       ? whyNoUf2(firmware.contents, board.chip.uf2Family)
-      : whyNoEspImage(firmware.contents, board.chip.imageChipId)
+      : whyNoEspImage(firmware.contents, board.chip.imageChipId)) || whyNotFor(firmware.contents, board)
   if (reason)
     throw new VirtioMsgError(
       "INVALID_ARGUMENT",
@@ -83,6 +84,14 @@ export async function flashBoard(options: FlashOptions): Promise<Flashed> {
     source: firmware.source,
     sha256: firmware.sha256,
   }
+}
+
+/** Why a sound image is not for this board, as a sentence; "" if it is, or says nothing of it. */
+function whyNotFor(image: Uint8Array, board: Board): string {
+  const made = boardOfImage(image)
+  if (!made || made.productId === board.productId) return ""
+  const other = BOARDS.find(({ productId }) => productId === made.productId)
+  return `It is for the board "${made.name}"${other ? `: --board ${other.id}` : ", which is not in our list"}.`
 }
 
 async function readFirmwareFile({ board, file, refresh, onStep, onProgress }: FlashOptions) {

@@ -1,7 +1,8 @@
 // Which serial ports are boards that we know.
 
 import type { Board } from "../../../boards/src/index.js"
-import { listSerialPorts } from "./serial-ports.js"
+import { listSerialPorts, type SerialPortInfo } from "./serial-ports.js"
+import { type UsbDevice, usbIdText } from "./usb-device.js"
 
 export interface BoardPort {
   readonly path: string
@@ -16,6 +17,22 @@ export async function findBoards(): Promise<BoardPort[]> {
   return ports
     .filter(({ boards }) => boards.length > 0)
     .map(({ path, boards, usb }) => ({ path, board: namesOf(boards), serialNumber: usb?.serialNumber }))
+}
+
+/** The serial ports on USB that are none of the boards that we know, by path; they may be boards all the same. */
+export async function findUnknownPorts(): Promise<SerialPortInfo[]> {
+  return (await listSerialPorts()).filter(({ usb, boards }) => usb && boards.length === 0)
+}
+
+/** `/dev/ttyUSB0 (0403:6001, FTDI FT232R)` */
+export function unknownPortText({ path, usb }: SerialPortInfo): string {
+  if (!usb) return path
+  return `${path} (${[usbIdText(usb), productOf(usb)].filter((text) => text !== "").join(", ")})`
+}
+
+/** What a USB device calls itself; "" if it says nothing. */
+export function productOf({ manufacturerName, productName }: UsbDevice): string {
+  return [manufacturerName, productName].filter((text) => text !== undefined).join(" ")
 }
 
 /** One name, two, or the chips of more boards than one wants to read. */

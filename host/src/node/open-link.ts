@@ -10,10 +10,11 @@ import { readFirmware } from "../vm/firmware-image.js"
 import { VirtualMachine } from "../vm/virtual-machine.js"
 import { VmPort } from "../vm/vm-port.js"
 import { DialInLink, parseDialAddress } from "./dial-in-link.js"
-import { findBoards } from "./find-boards.js"
+import { findBoards, findUnknownPorts, unknownPortText } from "./find-boards.js"
 import { isPlainPort } from "./plain-connection.js"
 import { PlainLink } from "./plain-link.js"
 import { PORT_FORMS } from "./port-forms.js"
+import type { SerialPortInfo } from "./serial-ports.js"
 import { SerialStream } from "./serial-stream.js"
 import { parseSocketAddress, SocketStream } from "./socket-stream.js"
 
@@ -77,10 +78,7 @@ export function makeFramePort(
 export async function findOneBoard(onChoice?: (choice: string) => void): Promise<string> {
   const boards = await findBoards()
   const [board, another] = boards
-  if (!board)
-    throw new VirtioMsgError("NOT_FOUND", "No board is connected.", {
-      hint: "Plug one in; virtio-msg ports shows what is there.",
-    })
+  if (!board) throw noBoard(await findUnknownPorts())
   if (another)
     throw new VirtioMsgError(
       "INVALID_ARGUMENT",
@@ -91,12 +89,24 @@ export async function findOneBoard(onChoice?: (choice: string) => void): Promise
   return board.path
 }
 
+function noBoard(unknown: readonly SerialPortInfo[]): VirtioMsgError {
+  const [first] = unknown
+  if (!first)
+    return new VirtioMsgError("NOT_FOUND", "No board is connected.", {
+      hint: "Plug one in; virtio-msg ports shows what is there.",
+    })
+  const ports = unknown.map(unknownPortText).join(", ")
+  return new VirtioMsgError("NOT_FOUND", `No board that we know is connected; we do not know ${ports}.`, {
+    hint: `If that is a board: --port ${first.path}`,
+  })
+}
+
 async function choosePort(onChoice?: (choice: string) => void): Promise<string> {
-  try {
-    return await findOneBoard(onChoice)
-  } catch (error) {
-    if ((error as VirtioMsgError).code !== "NOT_FOUND") throw error
-    onChoice?.("No board is connected: using the simulated one (--port sim).")
-    return "sim"
-  }
+  if ((await findBoards()).length > 0) return findOneBoard(onChoice)
+  const unknown = await findUnknownPorts()
+  const { message, hint } = noBoard(unknown)
+  onChoice?.(
+    `${message.slice(0, -1)}: using the simulated one (--port sim).${unknown.length > 0 ? ` ${hint}` : ""}`,
+  )
+  return "sim"
 }

@@ -2,8 +2,9 @@
 
 import { describe, expect, it } from "vitest"
 import { whyNoEspImage } from "../../../host/src/flash/esp-image.js"
+import { boardOfImage } from "../../../host/src/flash/image-board.js"
 import { whyNoUf2 } from "../../../host/src/flash/uf2.js"
-import { makeEspImage, makeUf2 } from "../../support/firmware-files.js"
+import { boardSettings, makeEspImage, makeUf2 } from "../../support/firmware-files.js"
 import { fc } from "../../support/seeded-fast-check.js"
 
 const RP2040_FAMILY = 0xe48bff56
@@ -90,6 +91,41 @@ describe("an ESP32's image", () => {
         file[12] = 5
         whyNoEspImage(file, 5)
         whyNoUf2(file, RP2040_FAMILY)
+      }),
+    )
+  })
+})
+
+describe("the board that an image is for", () => {
+  const settings = boardSettings("Raspberry Pi Pico W", 0x3a513204)
+  const magicAlone = Buffer.concat([settings.subarray(0, 8), Buffer.alloc(100)])
+
+  it("is read over the blocks of a UF2 file, in whatever order they are", () => {
+    const file = makeUf2(3, RP2040_FAMILY, settings)
+    const said = { name: "Raspberry Pi Pico W", productId: 0x3a513204 }
+    expect(boardOfImage(file)).toEqual(said)
+    const blocks = [1024, 0, 512].map((at) => file.subarray(at, at + 512))
+    expect(boardOfImage(Buffer.concat(blocks))).toEqual(said)
+  })
+
+  it("is read from an ESP32's image, behind what only looks like it", () => {
+    const file = Buffer.concat([makeEspImage(5, 64), magicAlone, settings])
+    expect(boardOfImage(file)).toEqual({ name: "Raspberry Pi Pico W", productId: 0x3a513204 })
+  })
+
+  it("is nothing where none is named", () => {
+    expect(boardOfImage(makeUf2(3))).toBeUndefined()
+    expect(boardOfImage(Buffer.concat([makeEspImage(5, 64), magicAlone]))).toBeUndefined()
+    expect(boardOfImage(makeUf2(1, RP2040_FAMILY, settings))).toBeUndefined() // cut off
+    expect(boardOfImage(new Uint8Array(0))).toBeUndefined()
+  })
+
+  it("cannot be made to throw the reader off", () => {
+    fc.assert(
+      fc.property(fc.nat(settings.length - 1), fc.nat(255), (at, byte) => {
+        const damaged = settings.slice()
+        damaged[at] = byte
+        boardOfImage(damaged)
       }),
     )
   })
