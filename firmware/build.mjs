@@ -1,8 +1,19 @@
 // Compiles each firmware/src/main-*.ts to dist/firmware/*.devs with the DeviceScript compiler.
-// The compiler writes to one fixed place, so the programs are built one after the other.
+// The compiler writes beside its sources, always to the same place: each run has a folder of links of its own, so that
+// tests may compile at the same time.
 
 import { execFileSync } from "node:child_process"
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs"
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs"
 import { createRequire } from "node:module"
 import path from "node:path"
 import { fileURLToPath } from "node:url"
@@ -17,12 +28,24 @@ const sourceRoots = ["firmware/src", "firmware/services", "shared-protocol/src"]
 /** Compiles `source`, a file in firmware/, to `output`, unless that is newer than every source. */
 export function buildFirmware(source, output) {
   if (isFresh(output, [source])) return
-  execFileSync(process.execPath, [cli, "build", "--quiet", source], {
-    cwd: path.join(root, "firmware"),
-    stdio: ["ignore", "inherit", "inherit"],
-  })
-  mkdirSync(path.dirname(output), { recursive: true })
-  copyFileSync(path.join(root, "firmware/.devicescript/bin/bytecode.devs"), output)
+  // a sibling of firmware/, so that its imports of ../shared-protocol mean what they mean there
+  const workshop = mkdtempSync(path.join(root, ".firmware-"))
+  try {
+    for (const folder of ["src", "test-src", "services", "node_modules"])
+      symlinkSync(path.join(root, "firmware", folder), path.join(workshop, folder), "junction")
+    for (const file of ["devsconfig.json", "package.json"])
+      copyFileSync(path.join(root, "firmware", file), path.join(workshop, file))
+    execFileSync(process.execPath, [cli, "build", "--quiet", source], {
+      cwd: workshop,
+      stdio: ["ignore", "inherit", "inherit"],
+    })
+    mkdirSync(path.dirname(output), { recursive: true })
+    const whole = `${output}.${process.pid}` // nobody sees half a program
+    copyFileSync(path.join(workshop, ".devicescript/bin/bytecode.devs"), whole)
+    renameSync(whole, output)
+  } finally {
+    rmSync(workshop, { recursive: true, force: true })
+  }
 }
 
 function isFresh(output, more) {

@@ -1,21 +1,14 @@
-// Compiles a DeviceScript program of firmware/test-src. The compiler writes to one fixed place, so vitest.config.ts
-// runs the tests that use this one after the other.
+// Compiles a DeviceScript program of firmware/test-src, unless dist/ has it newer than its sources.
 
 import { execFileSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync } from "node:fs"
 import path from "node:path"
 
-const BUILD = path.join(import.meta.dirname, "../../firmware/build.mjs")
+const ROOT = path.join(import.meta.dirname, "../..")
 
 /** The bytecode of firmware/test-src/NAME.ts. Throws what the compiler complains about. */
 export function compileFirmware(name: string): Uint8Array {
-  const folder = mkdtempSync(path.join(tmpdir(), "virtio-msg-compile-"))
-  try {
-    const output = path.join(folder, "program.devs")
-    execFileSync(process.execPath, [BUILD, `test-src/${name}.ts`, output])
-    return readFileSync(output)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+  const output = path.join(ROOT, `dist/test-firmware/${name}.devs`)
+  execFileSync(process.execPath, [path.join(ROOT, "firmware/build.mjs"), `test-src/${name}.ts`, output])
+  return readFileSync(output)
 }
