@@ -1,17 +1,7 @@
 // How the tests run: vitest in Node, with v8 coverage; shared-protocol must stay nearly fully covered.
 
+import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
-
-/** They run the DeviceScript compiler, which writes to one fixed place: one after the other, before the rest. */
-const COMPILING = [
-  "test/bench/chip-model.test.ts",
-  "test/firmware/faults.test.ts",
-  "test/firmware/firmware.test.ts",
-  "test/fuzz/heap-under-attack.test.ts",
-  "test/i2c-bus/packages.test.ts",
-  "test/shared-protocol/vectors.test.ts",
-  "test/soak/soak-vm.test.ts",
-]
 
 /** They boot guests, which want both cores. */
 const LINUX = "test/linux/**/*.test.ts"
@@ -25,23 +15,16 @@ const limits = { testTimeout: 240_000, hookTimeout: 480_000, expect: { poll: { t
 export default defineConfig({
   test: {
     reporters: ["default"],
+    // vitest leaves one core free, which of two is half; what runs on a core of its own says so below
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
-      {
-        test: {
-          ...limits,
-          name: "compiled",
-          include: COMPILING,
-          fileParallelism: false,
-          sequence: { groupOrder: 0 },
-        },
-      },
       {
         test: {
           ...limits,
           name: "plain",
           include: ["test/**/*.test.ts"],
-          exclude: [...COMPILING, LINUX, BROWSER],
-          sequence: { groupOrder: 1 },
+          exclude: [LINUX, BROWSER],
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -53,7 +36,7 @@ export default defineConfig({
           name: "linux",
           include: [LINUX],
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -65,7 +48,7 @@ export default defineConfig({
           name: "browser",
           include: [BROWSER],
           fileParallelism: false,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -73,8 +73,8 @@ async function outcomeOf(child: Child, limitMs = LIMIT_MS): Promise<Outcome> {
 }
 
 /** Runs a program of Node's to its end, with `input` as its standard input. */
-export function runNode(args: readonly string[], input = ""): Promise<Outcome> {
-  return outcomeOf(spawnNode(args, {}, input))
+export function runNode(args: readonly string[], input = "", env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
+  return outcomeOf(spawnNode(args, env, input))
 }
 
 function exitCode(child: Child): Promise<number | null> {

@@ -5,9 +5,8 @@ import { tmpdir } from "node:os"
 import path from "node:path"
 import * as i2c from "@virtio-msg/i2c-bus"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
-import type { Connection } from "../../host/i2c-bus/dist/connection.js"
-import { translateError } from "../../host/i2c-bus/dist/errno.js"
-import { Operations } from "../../host/i2c-bus/dist/operations.js"
+import { deviceId, i2cWrite, readByte } from "../../host/i2c-bus/dist/transactions.js"
+import { translateError } from "../../host/i2c-bus/dist/translate-error.js"
 import { type ErrorCode, VirtioMsgError } from "../../host/src/errors.js"
 import { serveBoard } from "../../host/src/node/board-server.js"
 import { readFirmware } from "../../host/src/vm/firmware-image.js"
@@ -162,28 +161,31 @@ describe("errors", () => {
     expect(translateError(defect, "readByte")).toBe(defect)
   })
 
-  it("tell a refused read behind a write that was acknowledged: EIO", async () => {
-    const connection = { submit: async () => [{ ok: true }, { ok: false }] }
-    const operations = new Operations(connection as unknown as Connection)
-    await expect(operations.readByte(0x21, 0)).rejects.toMatchObject({ code: "EIO", errno: 5 })
+  it("tell a refused read behind a write that was acknowledged: EIO", () => {
+    const { finish } = readByte(0x21, 0)
+    expect(() => finish([{ ok: true }, { ok: false }])).toThrow(
+      expect.objectContaining({ code: "EIO", errno: 5, syscall: "readByte" }),
+    )
   })
 
-  it("the device id asks the reserved address for three bytes and takes them apart", async () => {
-    const asked: unknown[] = []
-    const submit = async (syscall: string, requests: readonly object[]) => {
-      asked.push(syscall, ...requests)
-      return [{ ok: true }, { ok: true, data: Uint8Array.of(0x00, 0x61, 0x48) }]
-    }
-    const operations = new Operations({ submit } as unknown as Connection)
-    expect(await operations.deviceId(0x20)).toEqual({
+  it("the device id asks the reserved address for three bytes and takes them apart", () => {
+    const { syscall, requests, finish } = deviceId(0x20)
+    expect(syscall).toBe("deviceId")
+    expect(requests).toEqual([
+      { address: 0x7c, write: Uint8Array.of(0x40), failNext: true },
+      { address: 0x7c, readLength: 3, failNext: false },
+    ])
+    expect(finish([{ ok: true }, { ok: true, data: Uint8Array.of(0x00, 0x61, 0x48) }])).toEqual({
       manufacturer: 6,
       product: 0x148,
       name: "STMicroelectronics",
     })
-    expect(asked).toEqual([
-      "deviceId",
-      { address: 0x7c, write: Uint8Array.of(0x40), failNext: true },
-      { address: 0x7c, readLength: 3, failNext: false },
-    ])
+  })
+
+  it("a write keeps the bytes that the caller's Buffer held when it was called", () => {
+    const buffer = Buffer.from([1, 2, 3])
+    const { requests } = i2cWrite(0x54, 2, buffer)
+    buffer.fill(0xff)
+    expect([...(requests[0]?.write ?? [])]).toEqual([1, 2])
   })
 })

@@ -8,7 +8,7 @@ const ROOT = path.join(import.meta.dirname, "../..")
 
 /** The bytecode of firmware/test-src/NAME.ts. Throws what the compiler complains about. */
 export function compileFirmware(name: string): Uint8Array {
-  const output = path.join(ROOT, `dist/test-firmware/${name}.devs`)
+  const output = path.join(ROOT, `dist/test/firmware/${name}.devs`)
   execFileSync(process.execPath, [path.join(ROOT, "firmware/build.mjs"), `test-src/${name}.ts`, output])
   return readFileSync(output)
 }

@@ -1,11 +1,12 @@
-// i2c-bus' Bus: every method with a callback, and the Sync ones (sync-methods.ts).
+// i2c-bus' Bus: every method with a callback, and its Sync form, which stands still until the board has answered.
 
 import { checkCallback } from "./checks.js"
+import type { Connection } from "./connection.js"
 import type { DeviceId } from "./device-id.js"
 import type { I2CFuncs } from "./funcs.js"
-import type { Operations } from "./operations.js"
 import { PromisifiedBus } from "./promisified-bus.js"
-import { addSyncMethods, type SyncMethods } from "./sync-methods.js"
+import type { Transaction } from "./request.js"
+import * as transactions from "./transactions.js"
 
 // As in @types/i2c-bus: an error's type is left to who uses it.
 // biome-ignore lint/suspicious/noExplicitAny: see above
@@ -15,38 +16,37 @@ type Result<T> = (error: any, result: T) => unknown
 // biome-ignore lint/suspicious/noExplicitAny: see above
 type BufferResult = (error: any, bytesReadOrWritten: number, buffer: Buffer) => unknown
 
-// addSyncMethods defines them, below
-export interface Bus extends SyncMethods {}
-
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: every method of the interface is defined
 export class Bus {
-  readonly #operations: Operations
-  readonly #promisified: PromisifiedBus
+  readonly #connection: Connection
+  readonly #promisified: PromisifiedBus<Bus>
 
-  constructor(operations: Operations) {
-    this.#operations = operations
-    this.#promisified = new PromisifiedBus(this, operations)
+  constructor(connection: Connection) {
+    this.#connection = connection
+    this.#promisified = new PromisifiedBus<Bus>(this, connection)
   }
 
   /** The same bus with promises. */
-  promisifiedBus(): PromisifiedBus {
+  promisifiedBus(): PromisifiedBus<Bus> {
     return this.#promisified
   }
 
   /** Gives the bus back; the board itself is closed with its last user. */
   close(callback: Completion): void {
     checkCallback(callback)
-    complete(this.#operations.close(), callback)
+    complete(this.#connection.close(), callback)
   }
 
-  /** As `close`, without waiting for it. */
   closeSync(): void {
-    this.#operations.close().catch(() => {})
+    this.#connection.closeSync()
   }
 
   i2cFuncs(callback: Result<I2CFuncs>): void {
     checkCallback(callback)
-    deliver(this.#operations.i2cFuncs(), callback)
+    this.#deliver(transactions.i2cFuncs(), callback)
+  }
+
+  i2cFuncsSync(): I2CFuncs {
+    return this.#connection.runSync(transactions.i2cFuncs())
   }
 
   /** The addresses that answer: from 0x03 to 0x77, of one address, or of a range. */
@@ -58,32 +58,58 @@ export class Bus {
     const callback = args[last] as Result<number[]> | undefined
     checkCallback(callback)
     const [startAddr, endAddr] = args.slice(0, last) as number[]
-    deliver(this.#operations.scan(startAddr, endAddr), callback)
+    this.#deliver(transactions.scan(startAddr, endAddr), callback)
+  }
+
+  scanSync(address?: number): number[]
+  scanSync(startAddr: number, endAddr: number): number[]
+  scanSync(startAddr?: number, endAddr?: number): number[] {
+    return this.#connection.runSync(transactions.scan(startAddr, endAddr))
   }
 
   deviceId(address: number, callback: Result<DeviceId>): void {
     checkCallback(callback)
-    deliver(this.#operations.deviceId(address), callback)
+    this.#deliver(transactions.deviceId(address), callback)
+  }
+
+  deviceIdSync(address: number): DeviceId {
+    return this.#connection.runSync(transactions.deviceId(address))
   }
 
   i2cRead(address: number, length: number, buffer: Buffer, callback: BufferResult): void {
     checkCallback(callback)
-    deliverBuffer(this.#operations.i2cRead(address, length, buffer), buffer, callback)
+    this.#deliverBuffer(transactions.i2cRead(address, length, buffer), buffer, callback)
+  }
+
+  i2cReadSync(address: number, length: number, buffer: Buffer): number {
+    return this.#connection.runSync(transactions.i2cRead(address, length, buffer))
   }
 
   i2cWrite(address: number, length: number, buffer: Buffer, callback: BufferResult): void {
     checkCallback(callback)
-    deliverBuffer(this.#operations.i2cWrite(address, length, buffer), buffer, callback)
+    this.#deliverBuffer(transactions.i2cWrite(address, length, buffer), buffer, callback)
+  }
+
+  i2cWriteSync(address: number, length: number, buffer: Buffer): number {
+    return this.#connection.runSync(transactions.i2cWrite(address, length, buffer))
   }
 
   readByte(address: number, command: number, callback: Result<number>): void {
     checkCallback(callback)
-    deliver(this.#operations.readByte(address, command), callback)
+    this.#deliver(transactions.readByte(address, command), callback)
+  }
+
+  readByteSync(address: number, command: number): number {
+    return this.#connection.runSync(transactions.readByte(address, command))
   }
 
   readWord(address: number, command: number, callback: Result<number>): void {
     checkCallback(callback)
-    deliver(this.#operations.readWord(address, command), callback)
+    this.#deliver(transactions.readWord(address, command), callback)
+  }
+
+  readWordSync(address: number, command: number): number {
+    return this.#connection.runSync(transactions.readWord(address, command))
   }
 
   readI2cBlock(
@@ -94,43 +120,80 @@ export class Bus {
     callback: BufferResult,
   ): void {
     checkCallback(callback)
-    deliverBuffer(this.#operations.readI2cBlock(address, command, length, buffer), buffer, callback)
+    this.#deliverBuffer(transactions.readI2cBlock(address, command, length, buffer), buffer, callback)
+  }
+
+  readI2cBlockSync(address: number, command: number, length: number, buffer: Buffer): number {
+    return this.#connection.runSync(transactions.readI2cBlock(address, command, length, buffer))
   }
 
   /** Calls back with EOPNOTSUPP: see `readI2cBlock`. */
   readBlock(address: number, command: number, buffer: Buffer, callback: BufferResult): void {
     checkCallback(callback)
-    deliverBuffer(this.#operations.readBlock(address, command, buffer), buffer, callback)
+    this.#deliverBuffer(transactions.readBlock(address, command, buffer), buffer, callback)
+  }
+
+  readBlockSync(address: number, command: number, buffer: Buffer): number {
+    return this.#connection.runSync(transactions.readBlock(address, command, buffer))
   }
 
   receiveByte(address: number, callback: Result<number>): void {
     checkCallback(callback)
-    deliver(this.#operations.receiveByte(address), callback)
+    this.#deliver(transactions.receiveByte(address), callback)
+  }
+
+  receiveByteSync(address: number): number {
+    return this.#connection.runSync(transactions.receiveByte(address))
   }
 
   sendByte(address: number, byte: number, callback: Completion): void {
     checkCallback(callback)
-    complete(this.#operations.sendByte(address, byte), callback)
+    this.#complete(transactions.sendByte(address, byte), callback)
+  }
+
+  sendByteSync(address: number, byte: number): this {
+    this.#connection.runSync(transactions.sendByte(address, byte))
+    return this
   }
 
   writeByte(address: number, command: number, byte: number, callback: Completion): void {
     checkCallback(callback)
-    complete(this.#operations.writeByte(address, command, byte), callback)
+    this.#complete(transactions.writeByte(address, command, byte), callback)
+  }
+
+  writeByteSync(address: number, command: number, byte: number): this {
+    this.#connection.runSync(transactions.writeByte(address, command, byte))
+    return this
   }
 
   writeWord(address: number, command: number, word: number, callback: Completion): void {
     checkCallback(callback)
-    complete(this.#operations.writeWord(address, command, word), callback)
+    this.#complete(transactions.writeWord(address, command, word), callback)
+  }
+
+  writeWordSync(address: number, command: number, word: number): this {
+    this.#connection.runSync(transactions.writeWord(address, command, word))
+    return this
   }
 
   writeQuick(address: number, bit: number, callback: Completion): void {
     checkCallback(callback)
-    complete(this.#operations.writeQuick(address, bit), callback)
+    this.#complete(transactions.writeQuick(address, bit), callback)
+  }
+
+  writeQuickSync(address: number, bit: number): this {
+    this.#connection.runSync(transactions.writeQuick(address, bit))
+    return this
   }
 
   writeBlock(address: number, command: number, length: number, buffer: Buffer, callback: BufferResult): void {
     checkCallback(callback)
-    deliverBuffer(this.#operations.writeBlock(address, command, length, buffer), buffer, callback)
+    this.#deliverBuffer(transactions.writeBlock(address, command, length, buffer), buffer, callback)
+  }
+
+  writeBlockSync(address: number, command: number, length: number, buffer: Buffer): this {
+    this.#connection.runSync(transactions.writeBlock(address, command, length, buffer))
+    return this
   }
 
   writeI2cBlock(
@@ -141,31 +204,38 @@ export class Bus {
     callback: BufferResult,
   ): void {
     checkCallback(callback)
-    deliverBuffer(this.#operations.writeI2cBlock(address, command, length, buffer), buffer, callback)
+    this.#deliverBuffer(transactions.writeI2cBlock(address, command, length, buffer), buffer, callback)
+  }
+
+  writeI2cBlockSync(address: number, command: number, length: number, buffer: Buffer): this {
+    this.#connection.runSync(transactions.writeI2cBlock(address, command, length, buffer))
+    return this
+  }
+
+  #complete(transaction: Transaction<void>, callback: Completion): void {
+    complete(this.#connection.run(transaction), callback)
+  }
+
+  #deliver<T>(transaction: Transaction<T>, callback: Result<T>): void {
+    this.#connection.run(transaction).then(
+      (result) => process.nextTick(callback, null, result),
+      (error) => process.nextTick(callback, error),
+    )
+  }
+
+  #deliverBuffer(transaction: Transaction<number>, buffer: Buffer, callback: BufferResult): void {
+    this.#connection.run(transaction).then(
+      (count) => process.nextTick(callback, null, count, buffer),
+      (error) => process.nextTick(callback, error),
+    )
   }
 }
-
-addSyncMethods(Bus.prototype)
 
 // What a callback throws is its own: it must become an uncaught exception, not a rejection of ours.
 
 function complete(work: Promise<void>, callback: Completion): void {
   work.then(
     () => process.nextTick(callback, null),
-    (error) => process.nextTick(callback, error),
-  )
-}
-
-function deliver<T>(work: Promise<T>, callback: Result<T>): void {
-  work.then(
-    (result) => process.nextTick(callback, null, result),
-    (error) => process.nextTick(callback, error),
-  )
-}
-
-function deliverBuffer(work: Promise<number>, buffer: Buffer, callback: BufferResult): void {
-  work.then(
-    (count) => process.nextTick(callback, null, count, buffer),
     (error) => process.nextTick(callback, error),
   )
 }

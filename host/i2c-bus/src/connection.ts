@@ -1,18 +1,12 @@
 // From a bus number to a board: which port it is, one connection for all who open it, and a process that keeps
 // running exactly while a call is in flight, as with i2c-bus.
 
-import type { I2cAdapter, I2cOutcome, I2cRequest, OpenedBus } from "virtio-msg" with {
-  "resolution-mode": "import",
-}
-import { makeError, translateError } from "./errno.js"
+import { makeError } from "./errno.js"
+import type { Transaction } from "./request.js"
+import { SharedBoard } from "./shared-board.js"
+import { translateError } from "./translate-error.js"
 
-/** One board, shared by everybody in this process who opened it. */
-interface Board {
-  readonly opening: Promise<{ bus: OpenedBus; adapter: I2cAdapter }>
-  userCount: number
-}
-
-const boards = new Map<string, Board>()
+const boards = new Map<string, SharedBoard>()
 /** Boards that are being closed: a serial port cannot be opened again before. */
 const closing = new Map<string, Promise<void>>()
 
@@ -26,91 +20,85 @@ export class Connection {
   /** Settles when the bus is open, or rejects with an error of i2c-bus. */
   readonly opened: Promise<void>
   readonly #port: string
-  readonly #board: Board
+  readonly #board: SharedBoard
   #isClosed = false
 
   constructor(busNumber: number) {
     this.#port = portOf(busNumber)
     let board = boards.get(this.#port)
     if (!board) {
-      board = { opening: openBoard(this.#port), userCount: 0 }
+      board = new SharedBoard(this.#port, closing.get(this.#port))
       boards.set(this.#port, board)
     }
     board.userCount++
     this.#board = board
-    this.opened = whileRunning(board.opening).then(
-      () => {},
-      (error) => {
-        this.#forget()
-        throw translateError(error, "open")
-      },
-    )
+    this.opened = whileRunning(board.opened).catch((error) => {
+      this.#forget()
+      throw translateError(error, "open")
+    })
     this.opened.catch(() => {}) // whoever calls next hears of it
   }
 
-  /**
-   * Hands requests to the board together; resolves with their outcomes. Rejects with an error of i2c-bus that
-   * names `syscall` when there is no telling.
-   */
-  async submit(syscall: string, requests: readonly I2cRequest[]): Promise<I2cOutcome[]> {
-    if (this.#isClosed) throw makeError("EBADF", syscall, "the bus was closed.")
-    await this.opened
+  /** Waits for the bus to be open, standing still. Throws an error of i2c-bus. */
+  openSync(): void {
     try {
-      const { adapter } = await this.#board.opening
-      return await whileRunning(Promise.all(adapter.submit(requests)))
+      this.#board.toThread("open")
     } catch (error) {
-      throw translateError(error, syscall)
+      this.#forget()
+      throw error
     }
   }
 
-  /** Gives the board back; the last one to do so closes it. Calls in flight then reject. */
+  /** Rejects with an error of i2c-bus. */
+  async run<T>({ syscall, requests, finish }: Transaction<T>): Promise<T> {
+    this.#checkOpen(syscall)
+    if (requests.length === 0) {
+      await this.opened
+      return finish([])
+    }
+    try {
+      return finish(await whileRunning(this.#board.submit(syscall, requests)))
+    } catch (error) {
+      await this.opened // that it could not be opened is what the caller has to know
+      throw error
+    }
+  }
+
+  /** As `run`, standing still. */
+  runSync<T>({ syscall, requests, finish }: Transaction<T>): T {
+    this.#checkOpen(syscall)
+    if (requests.length > 0) return finish(this.#board.submitSync(syscall, requests))
+    this.#board.toThread(syscall)
+    return finish([])
+  }
+
+  /** Gives the board back; the last one to do so closes it. Calls in flight then reject with EBADF. */
   async close(): Promise<void> {
-    if (this.#isClosed) throw makeError("EBADF", "close", "the bus was closed before.")
+    await this.#leave((board) => board.close())
+  }
+
+  closeSync(): void {
+    this.#leave((board) => board.closeSync())?.catch(() => {})
+  }
+
+  #leave(close: (board: SharedBoard) => Promise<void>): Promise<void> | undefined {
+    this.#checkOpen("close")
     this.#isClosed = true
-    if (--this.#board.userCount > 0) return
+    if (--this.#board.userCount > 0) return undefined
     this.#forget()
-    const done = this.#board.opening.then(
-      ({ bus }) => bus.close(),
-      () => {},
-    )
+    const done = close(this.#board).finally(() => {
+      if (closing.get(this.#port) === done) closing.delete(this.#port)
+    })
     closing.set(this.#port, done)
-    await whileRunning(done)
-    if (closing.get(this.#port) === done) closing.delete(this.#port)
+    return whileRunning(done)
+  }
+
+  #checkOpen(syscall: string): void {
+    if (this.#isClosed) throw makeError("EBADF", syscall, "the bus was closed.")
   }
 
   #forget(): void {
     if (boards.get(this.#port) === this.#board) boards.delete(this.#port)
-  }
-}
-
-async function openBoard(port: string): Promise<{ bus: OpenedBus; adapter: I2cAdapter }> {
-  await closing.get(port)
-  const { openBus } = await importVirtioMsg()
-  const bus = await openBus({
-    port,
-    isBackground: true,
-    // a simulated reading that passes for a real one would be worse than none
-    onChoice: (choice) => process.emitWarning(choice, { code: "VIRTIO_MSG_PORT" }),
-  })
-  try {
-    return { bus, adapter: await bus.i2c() }
-  } catch (error) {
-    await bus.close()
-    throw error
-  }
-}
-
-async function importVirtioMsg() {
-  try {
-    return await import("virtio-msg") // an ES module, which CommonJS can only get this way
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND")) throw error
-    throw makeError(
-      "ENOSYS",
-      "open",
-      "the package virtio-msg is not installed: npm install virtio-msg",
-      error,
-    )
   }
 }
 

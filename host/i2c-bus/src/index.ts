@@ -5,14 +5,14 @@
 import { Bus } from "./bus.js"
 import { checkBusNumber, checkCallback } from "./checks.js"
 import { Connection } from "./connection.js"
-import { Operations } from "./operations.js"
-import type { PromisifiedBus } from "./promisified-bus.js"
+import type { PromisifiedBus as PromisifiedBusOf } from "./promisified-bus.js"
 
 export type { DeviceId } from "./device-id.js"
 export type { I2cBusError } from "./errno.js"
 export type { I2CFuncs } from "./funcs.js"
 /** The names that @types/i2c-bus has. */
-export type { Bus as I2CBus, PromisifiedBus }
+export type I2CBus = Bus
+export type PromisifiedBus = PromisifiedBusOf<Bus>
 
 export interface OpenOptions {
   /** Has no effect: no kernel driver stands between. */
@@ -36,16 +36,19 @@ export function open(busNumber: number, options: OpenOptions | undefined | Done,
     () => process.nextTick(callback, null),
     (error) => process.nextTick(callback, error),
   )
-  return new Bus(new Operations(connection))
+  return new Bus(connection)
 }
 
 /**
- * Returns the Bus; it opens meanwhile. Unlike the methods that move bytes, this one has nothing to wait for.
- * What goes wrong in opening reaches every later call. Throws for a wrong argument.
+ * Opens bus `busNumber` and returns it when it is open. From then on a thread of its own talks to the board, and the Sync
+ * methods stand still until it has answered. Throws ENOENT when the bus is not there, EACCES when it may not be used, and
+ * for a wrong argument.
  */
 export function openSync(busNumber: number, _options?: OpenOptions): Bus {
   checkBusNumber(busNumber)
-  return new Bus(new Operations(new Connection(busNumber)))
+  const connection = new Connection(busNumber)
+  connection.openSync()
+  return new Bus(connection)
 }
 
 /** Opens bus `busNumber`. Rejects with ENOENT when it is not there, EACCES when it may not be used. */
@@ -53,7 +56,7 @@ export async function openPromisified(busNumber: number, _options?: OpenOptions)
   checkBusNumber(busNumber)
   const connection = new Connection(busNumber)
   await connection.opened
-  return new Bus(new Operations(connection)).promisifiedBus()
+  return new Bus(connection).promisifiedBus()
 }
 
 // for compilers that read a default export of CommonJS from its `default`

@@ -1,9 +1,9 @@
 // i2c-bus' PromisifiedBus: every method returns a promise, which rejects also for a wrong argument.
 
-import type { Bus } from "./bus.js"
+import type { Connection } from "./connection.js"
 import type { DeviceId } from "./device-id.js"
 import type { I2CFuncs } from "./funcs.js"
-import type { Operations } from "./operations.js"
+import * as transactions from "./transactions.js"
 
 export interface BytesRead {
   bytesRead: number
@@ -17,87 +17,97 @@ export interface BytesWritten {
   buffer: Buffer
 }
 
-export class PromisifiedBus {
-  readonly #bus: Bus
-  readonly #operations: Operations
+/** `OwnBus` is the Bus whose other face it is. */
+export class PromisifiedBus<OwnBus> {
+  readonly #bus: OwnBus
+  readonly #connection: Connection
 
-  constructor(bus: Bus, operations: Operations) {
+  constructor(bus: OwnBus, connection: Connection) {
     this.#bus = bus
-    this.#operations = operations
+    this.#connection = connection
   }
 
   /** The same bus with callbacks. */
-  bus(): Bus {
+  bus(): OwnBus {
     return this.#bus
   }
 
   /** Gives the bus back; the board itself is closed with its last user. */
   async close(): Promise<void> {
-    await this.#operations.close()
+    await this.#connection.close()
   }
 
   async i2cFuncs(): Promise<I2CFuncs> {
-    return this.#operations.i2cFuncs()
+    return this.#connection.run(transactions.i2cFuncs())
   }
 
   /** The addresses that answer: from 0x03 to 0x77, of one address, or of a range. */
   scan(address?: number): Promise<number[]>
   scan(startAddr: number, endAddr: number): Promise<number[]>
   async scan(startAddr?: number, endAddr?: number): Promise<number[]> {
-    return this.#operations.scan(startAddr, endAddr)
+    return this.#connection.run(transactions.scan(startAddr, endAddr))
   }
 
   async deviceId(address: number): Promise<DeviceId> {
-    return this.#operations.deviceId(address)
+    return this.#connection.run(transactions.deviceId(address))
   }
 
   async i2cRead(address: number, length: number, buffer: Buffer): Promise<BytesRead> {
-    return { bytesRead: await this.#operations.i2cRead(address, length, buffer), buffer }
+    return { bytesRead: await this.#connection.run(transactions.i2cRead(address, length, buffer)), buffer }
   }
 
   async i2cWrite(address: number, length: number, buffer: Buffer): Promise<BytesWritten> {
-    return { bytesWritten: await this.#operations.i2cWrite(address, length, buffer), buffer }
+    return {
+      bytesWritten: await this.#connection.run(transactions.i2cWrite(address, length, buffer)),
+      buffer,
+    }
   }
 
   async readByte(address: number, command: number): Promise<number> {
-    return this.#operations.readByte(address, command)
+    return this.#connection.run(transactions.readByte(address, command))
   }
 
   async readWord(address: number, command: number): Promise<number> {
-    return this.#operations.readWord(address, command)
+    return this.#connection.run(transactions.readWord(address, command))
   }
 
   async readI2cBlock(address: number, command: number, length: number, buffer: Buffer): Promise<BytesRead> {
-    return { bytesRead: await this.#operations.readI2cBlock(address, command, length, buffer), buffer }
+    return {
+      bytesRead: await this.#connection.run(transactions.readI2cBlock(address, command, length, buffer)),
+      buffer,
+    }
   }
 
   /** Rejects with EOPNOTSUPP: see `readI2cBlock`. */
   async readBlock(address: number, command: number, buffer: Buffer): Promise<BytesRead> {
-    return { bytesRead: await this.#operations.readBlock(address, command, buffer), buffer }
+    return { bytesRead: await this.#connection.run(transactions.readBlock(address, command, buffer)), buffer }
   }
 
   async receiveByte(address: number): Promise<number> {
-    return this.#operations.receiveByte(address)
+    return this.#connection.run(transactions.receiveByte(address))
   }
 
   async sendByte(address: number, byte: number): Promise<void> {
-    await this.#operations.sendByte(address, byte)
+    await this.#connection.run(transactions.sendByte(address, byte))
   }
 
   async writeByte(address: number, command: number, byte: number): Promise<void> {
-    await this.#operations.writeByte(address, command, byte)
+    await this.#connection.run(transactions.writeByte(address, command, byte))
   }
 
   async writeWord(address: number, command: number, word: number): Promise<void> {
-    await this.#operations.writeWord(address, command, word)
+    await this.#connection.run(transactions.writeWord(address, command, word))
   }
 
   async writeQuick(address: number, bit: number): Promise<void> {
-    await this.#operations.writeQuick(address, bit)
+    await this.#connection.run(transactions.writeQuick(address, bit))
   }
 
   async writeBlock(address: number, command: number, length: number, buffer: Buffer): Promise<BytesWritten> {
-    return { bytesWritten: await this.#operations.writeBlock(address, command, length, buffer), buffer }
+    return {
+      bytesWritten: await this.#connection.run(transactions.writeBlock(address, command, length, buffer)),
+      buffer,
+    }
   }
 
   async writeI2cBlock(
@@ -106,6 +116,9 @@ export class PromisifiedBus {
     length: number,
     buffer: Buffer,
   ): Promise<BytesWritten> {
-    return { bytesWritten: await this.#operations.writeI2cBlock(address, command, length, buffer), buffer }
+    return {
+      bytesWritten: await this.#connection.run(transactions.writeI2cBlock(address, command, length, buffer)),
+      buffer,
+    }
   }
 }

@@ -53,7 +53,7 @@ export interface BusOptions {
 
 export class Bus {
   /** A transport event of a device. */
-  readonly onEvent = new Emitter<[devNum: number, msgId: number, frame: Uint8Array]>()
+  readonly onEvent: Emitter<[devNum: number, msgId: number, frame: Uint8Array]> = new Emitter()
   /** A device came or went (EVENT_DEVICE). */
   readonly onDevice = new Emitter<[event: DeviceEvent]>()
   /** The epoch ended: every device must be initialised again. */

@@ -54,7 +54,7 @@ const ASK_AGAIN_MS = 100
 
 export class Session {
   /** A message from the device. The bytes are the receiver's to keep. */
-  readonly onMessage = new Emitter<[frame: Uint8Array]>()
+  readonly onMessage: Emitter<[frame: Uint8Array]> = new Emitter()
   /** The epoch is over: the device started again, fell silent or broke the protocol, or the link closed. */
   readonly onLost = new Emitter<[error: VirtioMsgError]>()
   readonly mailbox: Mailbox

@@ -31,7 +31,7 @@ const SERVER_ID_MASK = "f8531b75a74922db"
 /** The service index that our firmware has. */
 const FIRMWARE_SERVICE_INDEX = 1
 /** A packet of an epoch that no host uses: the firmware answers that it knows no such epoch. */
-export const PROBE_PACKET = Uint8Array.of(0, PROBE_EPOCH & 0xff, PROBE_EPOCH >> 8, 0, 0)
+export const PROBE_PACKET: Uint8Array = Uint8Array.of(0, PROBE_EPOCH & 0xff, PROBE_EPOCH >> 8, 0, 0)
 
 /** How long to look for a board: it announces itself twice a second, and boots in about a second. */
 const DISCOVERY_MS = 4000

@@ -10,9 +10,9 @@ export type Direction = "out" | "in"
 
 export class Trace {
   /** A virtio-msg message, when it is queued to be sent, or when it arrived. */
-  readonly onMessage = new Emitter<[direction: Direction, frame: Uint8Array]>()
+  readonly onMessage: Emitter<[direction: Direction, frame: Uint8Array]> = new Emitter()
   /** A mailbox packet, each time it is sent, also again, or arrives. */
-  readonly onPacket = new Emitter<[direction: Direction, packet: Uint8Array]>()
+  readonly onPacket: Emitter<[direction: Direction, packet: Uint8Array]> = new Emitter()
   /** The link comes, is lost, or goes for good. */
   readonly onState = new Emitter<[state: LinkState, text: string]>()
   readonly clock: Clock

@@ -32,7 +32,7 @@ export interface FlashMemory {
 /** One board, whose power can be switched on and off. */
 export class Machine {
   /** Each frame that the board sends. */
-  readonly onFrame = new Emitter<[frame: Uint8Array]>()
+  readonly onFrame: Emitter<[frame: Uint8Array]> = new Emitter()
   /** Each line that the board logs. */
   readonly onLog = new Emitter<[line: string]>()
   /** The program ended in a panic with this code; the runtime starts it again about 5 s later. */

@@ -9,7 +9,7 @@ async function main() {
   await bus.writeI2cBlock(0x50, 0x40, Buffer.from("lent"))
   await new Promise((resolve) => setTimeout(resolve, 10)) // the EEPROM's write cycle
   const kept = (await bus.readI2cBlock(0x50, 0x40, 4)).buffer.toString()
-  const absent = await bus.readByte(0x20, 0).catch((error) => [error.code, error.errno, error.syscall])
+  const absent = await bus.readByte(0x22, 0).catch((error) => [error.code, error.errno, error.syscall])
   const { smbusReadBlock, i2c: isPlain } = await bus.i2cFuncs()
   await bus.close()
   console.log(JSON.stringify({ found, temperature, kept, absent, smbusReadBlock, isPlain }))
