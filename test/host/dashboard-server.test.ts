@@ -2,10 +2,11 @@
 
 import { once } from "node:events"
 import { get, type IncomingMessage, request } from "node:http"
+import net from "node:net"
 import { text } from "node:stream/consumers"
 import { afterEach, describe, expect, it } from "vitest"
 import { DashboardServer } from "../../host/src/node/dashboard/dashboard-server.js"
-import { LiveFeed } from "../../host/src/node/dashboard/live-feed.js"
+import { type LiveEvent, LiveFeed } from "../../host/src/node/dashboard/live-feed.js"
 import { virtioMsg } from "../cli/command.js"
 
 const feed = new LiveFeed()
@@ -98,5 +99,115 @@ describe("the dashboard's server", () => {
       { type: "packet", session: 2, atMs: 2.5, direction: "in", hex: "ff" },
       { type: "end", session: 2 },
     ])
+  })
+
+  /** What the server says to bytes that no browser sends; "" when it hangs up without a word. */
+  const say = async (bytes: string | Uint8Array): Promise<string> => {
+    const { port } = new URL(server?.url ?? "")
+    const socket = net.connect(Number(port), "127.0.0.1")
+    socket.on("error", () => {})
+    socket.end(bytes)
+    let said = ""
+    try {
+      for await (const chunk of socket) {
+        said += chunk
+        if (said.includes("\r\n\r\n")) break
+      }
+    } catch {} // it may be reset
+    socket.destroy()
+    return said
+  }
+  const head = (line: string) => `${line}\r\nhost: localhost\r\n\r\n`
+
+  it.each(["//", "///", "//[", "/%", "/%00", "/../../etc/passwd", "http://[", "*", "/\\", "/?//"])(
+    "answers GET %s like any path that is not there, and goes on",
+    async (path) => {
+      const url = await start()
+      expect(await say(head(`GET ${path} HTTP/1.1`))).toMatch(
+        path === "/?//" ? /^HTTP\/1.1 200 / : /^HTTP\/1.1 404 /,
+      )
+      expect(await ask(url)).toMatchObject({ status: 200 })
+    },
+  )
+
+  it.each([
+    "GET",
+    "GET / HTTP/9.9",
+    "\0\0\0\0",
+    "GET / HTTP/1.1\r\n: x",
+    "GET /\x01 HTTP/1.1",
+    "é / HTTP/1.1",
+  ])("answers 400 to the request line %j, and goes on", async (line) => {
+    const url = await start()
+    expect(await say(head(line))).toMatch(/^HTTP\/1.1 (400|505) /)
+    expect(await ask(url)).toMatchObject({ status: 200 })
+  })
+
+  it("answers 431 to endless headers, and closes what tunnels or upgrades", async () => {
+    const url = await start()
+    expect(await say(`GET / HTTP/1.1\r\nx: ${"y".repeat(100_000)}\r\n\r\n`)).toMatch(/^HTTP\/1.1 431 /)
+    expect(await say(head("CONNECT localhost:80 HTTP/1.1"))).toBe("")
+    expect(await ask(url)).toMatchObject({ status: 200 })
+  })
+
+  /** Reads a live view's events until `isEnough` of them. */
+  const follow = async (url: string, isEnough: (events: readonly LiveEvent[]) => boolean) => {
+    const asking = get(`${url}live`)
+    const [response] = (await once(asking, "response")) as [IncomingMessage]
+    const events: LiveEvent[] = []
+    let rest = ""
+    for await (const chunk of response) {
+      const lines = (rest + chunk).split("\n")
+      rest = lines.pop() ?? ""
+      for (const line of lines) if (line.startsWith("data: ")) events.push(JSON.parse(line.slice(6)))
+      if (isEnough(events)) break
+    }
+    asking.destroy()
+    return events
+  }
+
+  it("tells a page that comes behind a very long session of what it still has, and how much is missing", async () => {
+    const url = await start()
+    const session = feed.begin("long")
+    const packets = 120_000
+    for (let at = 0; at < packets; at++) session.packet(at, "in", new Uint8Array(236).fill(at))
+    const events = await follow(url, (seen) => {
+      const last = seen.at(-1)
+      return last?.type === "packet" && last.atMs === packets - 1
+    })
+    const [first, missed] = events
+    expect(first).toMatchObject({ type: "session", title: "long" })
+    const count = missed?.type === "missed" ? missed.count : 0
+    expect(count).toBeGreaterThan(packets / 2)
+    expect(count + events.length - 2).toBe(packets)
+  })
+
+  it("keeps no more for pages that do not read than Node's buffer of each", async () => {
+    const url = await start()
+    const session = feed.begin("watched by many")
+    const { port } = new URL(url)
+    const pages = Array.from({ length: 60 }, () => net.connect(Number(port), "127.0.0.1"))
+    for (const page of pages) {
+      page.on("error", () => {})
+      page.pause()
+      page.write(head("GET /live HTTP/1.1"))
+    }
+    const streams = () => server?.waitingBytes ?? []
+    await expect.poll(() => streams().length).toBe(pages.length)
+    for (let at = 0; at < 60_000; at++) {
+      session.packet(at, "in", new Uint8Array(236))
+      if (at % 1000 === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(Math.max(...streams())).toBeLessThan(256 * 1024)
+    // one of them wakes up, and is told what it missed
+    const woken = pages[0] as net.Socket
+    let seen = ""
+    woken.resume()
+    for await (const chunk of woken) {
+      seen = (seen + chunk).slice(-100_000)
+      if (seen.includes('"missed"')) break
+    }
+    expect(seen).toContain('"type":"missed"')
+    for (const page of pages) page.destroy()
   })
 })

@@ -78,7 +78,7 @@ async function runPlain(options: SimOptions): Promise<void> {
       hint: "The plain profile is served natively. Use --listen unix:PATH for a simulated board.",
     })
   const stopped = untilStopped()
-  const server = await servePlainBoard(options.listen)
+  const server = await servePlainBoard(options.listen, note)
   print(server.port)
   note(`Simulated devices are on ${server.port}. Use them: virtio-msg --port ${server.port} i2c detect`)
   await stopped

@@ -86,6 +86,7 @@ async function serveSocket(
     )
     ownersOnly(() => server.listen(address, resolve))
   })
+  server.on("error", () => {}) // one connection that could not be taken
   if (path !== undefined) await chmod(path, 0o600)
   const bound = server.address()
   const port = bound && typeof bound === "object" ? `tcp://${hostOf(address)}:${bound.port}` : listen
@@ -122,6 +123,7 @@ function attach(
   ]
   const bounded = new BoundedStream(stream, {
     name: "The host",
+    onThrow: (error) => onNotice?.(`The host was disconnected: ${error}`),
     isLossy: !(stream instanceof net.Socket),
     onData: (chunk) => board.receive(chunk),
     onOverflow: (error) => onNotice?.(error.message),

@@ -15,6 +15,11 @@ export interface BoundedStreamOptions {
   onData(chunk: Uint8Array): void
   /** What is too much is lost, and the stream stays: for a terminal, at whose other end nobody may be. */
   readonly isLossy?: boolean
+  /**
+   * `onData` threw: a defect of ours, for which this peer's connection ends and no other. Without it, the error goes its
+   * way.
+   */
+  onThrow?(error: unknown): void
   /** More than MOST_WAITING_BYTES wait; the stream is destroyed behind it. */
   onOverflow?(error: VirtioMsgError): void
 }
@@ -49,8 +54,14 @@ export class BoundedStream {
   }
 
   #take(chunk: Uint8Array): void {
-    this.#options.onData(chunk)
     const stream = this.#stream
+    try {
+      this.#options.onData(chunk)
+    } catch (error) {
+      if (!this.#options.onThrow) throw error
+      this.#options.onThrow(error)
+      stream.destroy()
+    }
     if (this.#isPaused || stream.destroyed) return
     if (stream.writableNeedDrain) this.#pause()
     else if (chunk.length >= FULL_READ_BYTES) {

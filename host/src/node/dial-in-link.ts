@@ -190,6 +190,7 @@ export class DialInLink implements Link {
     const stream = new BoundedStream(socket, {
       name: `The board on ${this.name}`,
       onData: take,
+      onThrow: (error) => fail(String(error)),
       onOverflow: (error) => {
         failure = error
         this.#options.onNotice?.(error.message)

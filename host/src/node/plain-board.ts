@@ -35,7 +35,10 @@ export function simulatedTypes(clock: Clock) {
 }
 
 /** Serves them at `listen`, `plain:unix:PATH`. Rejects with INVALID_ARGUMENT or CONNECT_FAILED. */
-export async function servePlainBoard(listen: string): Promise<BoardServer> {
+export async function servePlainBoard(
+  listen: string,
+  onNotice: (sentence: string) => void = () => {},
+): Promise<BoardServer> {
   const [, socketPath] = /^plain:unix:(.+)$/.exec(listen) ?? []
   if (socketPath === undefined)
     throw new VirtioMsgError("INVALID_ARGUMENT", `"${listen}" is nothing to listen on.`, {
@@ -46,6 +49,7 @@ export async function servePlainBoard(listen: string): Promise<BoardServer> {
   const events = {
     onFrame: (frame: Uint8Array) => device?.take(frame),
     onConnect: () => device?.connect(),
+    onNotice,
   }
   const server = await PlainServer.listen(parameters, WINDOW_BYTES, events, socketPath)
   device = new PlainDevice(

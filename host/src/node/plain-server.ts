@@ -14,6 +14,8 @@ export interface PlainServerEvents {
   onFrame(frame: Uint8Array): void
   /** A driver connected: a new bus begins. */
   onConnect?(): void
+  /** A driver was disconnected, and why. */
+  onNotice?(sentence: string): void
 }
 
 export class PlainServer {
@@ -62,6 +64,7 @@ export class PlainServer {
       )
       ownersOnly(() => server.listen(socketPath, resolve))
     })
+    server.on("error", () => {}) // one connection that could not be taken
     if (where !== undefined) await chmod(where, 0o600)
     const made = new PlainServer(folder, socketPath, window, server)
     made.greetWith(parameters)
@@ -73,6 +76,8 @@ export class PlainServer {
       const decoder = new RecordDecoder((bytes) => events.onFrame(bytes))
       made.#stream = new BoundedStream(socket, {
         name: "The driver",
+        onThrow: (error) => events.onNotice?.(`The driver was disconnected: ${error}`),
+        onOverflow: (error) => events.onNotice?.(error.message),
         onData: (chunk) => {
           if (made.#socket === socket) decoder.push(chunk) // else another driver has the bus by now
         },

@@ -11,8 +11,9 @@ import type { Trace } from "../trace/trace.js"
 import { TraceObserver } from "../trace/trace-observer.js"
 import { ownersOnly, removeStaleSocket } from "./private-socket.js"
 
-/** A reader that falls so far behind is let go: it must not fill our memory. */
-const MOST_BUFFERED = 16 * 1024 * 1024
+/** A reader that falls so far behind is let go: it must not fill our memory. So are those of more readers than so many. */
+const MOST_BUFFERED = 4 * 1024 * 1024
+const MOST_READERS = 16
 
 export interface TraceOffer {
   /** What to call it: "serve", and the process's number is added. */
@@ -63,11 +64,13 @@ export async function offerTrace(trace: Trace, offer: TraceOffer): Promise<Offer
       end()
     })
   })
+  server.maxConnections = MOST_READERS
   await removeStaleSocket(socketPath) // a process of the same number has left it
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(cannotOffer(socketPath, error)))
     ownersOnly(() => server.listen(socketPath, resolve))
   })
+  server.on("error", () => {}) // one connection that could not be taken
   chmodSync(socketPath, 0o600)
   return {
     name,
@@ -87,7 +90,6 @@ export async function offerTrace(trace: Trace, offer: TraceOffer): Promise<Offer
  */
 export async function offeredTraces(folder = traceFolder()): Promise<{ name: string; path: string }[]> {
   const found: { name: string; path: string }[] = []
-  if (!isPrivate(folder)) return found
   for (const file of socketsIn(folder)) {
     const socketPath = path.join(folder, file)
     if (await isAlive(socketPath)) found.push({ name: file.slice(0, -".sock".length), path: socketPath })
@@ -138,8 +140,10 @@ function cannotOffer(where: string, error: unknown): VirtioMsgError {
   })
 }
 
-function socketsIn(folder: string): string[] {
+/** The files that may be sockets of processes: none in a folder that others may write to, or that is not there. */
+export function socketsIn(folder: string): string[] {
   try {
+    if (!isPrivate(folder)) return []
     return readdirSync(folder).filter((file) => file.endsWith(".sock"))
   } catch {
     return [] // no process has offered anything yet

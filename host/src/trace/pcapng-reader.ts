@@ -14,9 +14,22 @@ const OPTION_COMMENT = 1
 const OPTION_IF_NAME = 2
 const OPTION_PACKET_FLAGS = 2
 const OPTION_TIME_RESOLUTION = 9
+/** Beside comments. */
+const KNOWN_OPTIONS: ReadonlySet<number> = new Set([
+  OPTION_IF_NAME,
+  OPTION_PACKET_FLAGS,
+  OPTION_TIME_RESOLUTION,
+])
 const PCAP_MAGICS = [0xa1b2c3d4, 0xd4c3b2a1, 0xa1b23c4d, 0x4d3cb2a1]
 /** No block of ours comes near; a larger one is no block. */
 const LARGEST_BLOCK = 16 * 1024 * 1024
+const BLOCK_HEAD_BYTES = 12
+/** More than any capture has. */
+const MOST_INTERFACES = 4096
+/** So many comments of one packet are kept; how many more there are is said. */
+const MOST_COMMENTS = 256
+/** What is kept for pieces of blocks after a large one. */
+const USUAL_BUFFER_BYTES = 65_536
 const FLAG_DIRECTION = 3
 const FLAG_OUTBOUND = 2
 
@@ -29,7 +42,11 @@ interface Interface {
 export class PcapngReader {
   readonly #onPacket: (packet: CapturedPacket) => void
   readonly #onState: (event: StateEvent) => void
-  #pending = new Uint8Array(0)
+  /** What came of blocks that are not whole: the first `#filled` bytes of it. */
+  #buffer = new Uint8Array(USUAL_BUFFER_BYTES)
+  #filled = 0
+  /** With fewer bytes there is no block to take. */
+  #wanted = BLOCK_HEAD_BYTES
   #isLittleEndian = true
   #hasSection = false
   #interfaces: Interface[] = []
@@ -45,34 +62,51 @@ export class PcapngReader {
 
   /** Takes the next piece. Throws INVALID_ARGUMENT when the bytes are no pcapng. */
   push(chunk: Uint8Array): void {
-    const bytes = new Uint8Array(this.#pending.length + chunk.length)
-    bytes.set(this.#pending)
-    bytes.set(chunk, this.#pending.length)
+    this.#keep(chunk)
+    if (this.#filled < this.#wanted) return
+    const bytes = this.#buffer.subarray(0, this.#filled)
     let at = 0
+    this.#wanted = BLOCK_HEAD_BYTES
     for (;;) {
       const length = this.#blockLength(bytes, at)
+      if (length !== undefined && at + length > bytes.length) this.#wanted = length
       if (length === undefined || at + length > bytes.length) break
       this.#takeBlock(bytes.subarray(at, at + length))
       at += length
     }
-    this.#pending = bytes.slice(at)
+    const isLarge = this.#buffer.length > 2 * this.#wanted && this.#buffer.length > USUAL_BUFFER_BYTES
+    if (isLarge) this.#buffer = new Uint8Array(Math.max(USUAL_BUFFER_BYTES, bytes.length - at))
+    this.#buffer.set(bytes.subarray(at))
+    this.#filled = bytes.length - at
+  }
+
+  /** Appends to the buffer, which doubles: a block in many pieces costs no more than one in a single piece. */
+  #keep(chunk: Uint8Array): void {
+    const needed = this.#filled + chunk.length
+    if (needed > this.#buffer.length) {
+      const grown = new Uint8Array(Math.max(needed, 2 * this.#buffer.length))
+      grown.set(this.#buffer.subarray(0, this.#filled))
+      this.#buffer = grown
+    }
+    this.#buffer.set(chunk, this.#filled)
+    this.#filled = needed
   }
 
   /** The capture ends. Throws INVALID_ARGUMENT when it holds nothing, or stops in the middle of a block. */
   end(): void {
     if (!this.#hasSection) throw notPcapng("it is empty, or too short", undefined)
-    if (this.#pending.length > 0)
+    if (this.#filled > 0)
       throw new VirtioMsgError(
         "INVALID_ARGUMENT",
-        `The capture is cut off: its last ${this.#pending.length} bytes are no whole block.`,
+        `The capture is cut off: its last ${this.#filled} bytes are no whole block.`,
         { hint: "Everything before them was read." },
       )
   }
 
   /** The length of the block at `at`; undefined when it is not yet there to be read. */
   #blockLength(bytes: Uint8Array, at: number): number | undefined {
-    if (at + 12 > bytes.length) return undefined
-    const view = new DataView(bytes.buffer, bytes.byteOffset + at, 12)
+    if (at + BLOCK_HEAD_BYTES > bytes.length) return undefined
+    const view = new DataView(bytes.buffer, bytes.byteOffset + at, BLOCK_HEAD_BYTES)
     const isSection = view.getUint32(0, true) === BLOCK_SECTION
     if (isSection) {
       this.#isLittleEndian = view.getUint32(8, true) === BYTE_ORDER_MAGIC
@@ -81,7 +115,7 @@ export class PcapngReader {
     } else if (!this.#hasSection)
       throw notPcapng("it does not begin with a section header", view.getUint32(0, true))
     const length = view.getUint32(4, this.#isLittleEndian)
-    if (length < 12 || length % 4 !== 0 || length > LARGEST_BLOCK)
+    if (length < BLOCK_HEAD_BYTES || length % 4 !== 0 || length > LARGEST_BLOCK)
       throw notPcapng(`it has a block of ${length} bytes`, undefined)
     return length
   }
@@ -98,6 +132,8 @@ export class PcapngReader {
   }
 
   #takeInterface(view: DataView): void {
+    if (this.#interfaces.length === MOST_INTERFACES)
+      throw notPcapng(`it has more than ${MOST_INTERFACES} interfaces`, undefined)
     const options = this.#options(view, 16)
     const name = options.find(([code]) => code === OPTION_IF_NAME)?.[1]
     const resolution = options.find(([code]) => code === OPTION_TIME_RESOLUTION)?.[1][0] ?? 6
@@ -149,16 +185,28 @@ export class PcapngReader {
     return (lowest & FLAG_DIRECTION) === FLAG_OUTBOUND ? "out" : "in"
   }
 
+  /** The options that anybody asks for: the first of each code, and so many comments. */
   #options(view: DataView, start: number): [code: number, value: Uint8Array][] {
     const options: [number, Uint8Array][] = []
     const end = view.byteLength - 4
+    let comments = 0
+    const seen = new Set<number>()
     for (let at = start; at + 4 <= end; ) {
       const code = view.getUint16(at, this.#isLittleEndian)
       const length = view.getUint16(at + 2, this.#isLittleEndian)
       if (code === 0 || at + 4 + length > end) break
-      options.push([code, new Uint8Array(view.buffer, view.byteOffset + at + 4, length)])
+      if (code === OPTION_COMMENT) comments++
+      const isWanted =
+        code === OPTION_COMMENT ? comments <= MOST_COMMENTS : KNOWN_OPTIONS.has(code) && !seen.has(code)
+      if (isWanted) options.push([code, new Uint8Array(view.buffer, view.byteOffset + at + 4, length)])
+      if (isWanted) seen.add(code)
       at += 4 + ((length + 3) & ~3)
     }
+    if (comments > MOST_COMMENTS)
+      options.push([
+        OPTION_COMMENT,
+        new TextEncoder().encode(`and ${comments - MOST_COMMENTS} more comments`),
+      ])
     return options
   }
 }

@@ -1,6 +1,6 @@
 // Captures: what is written is read back, in any pieces and either byte order; and what a late observer is told.
 
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { capture } from "../../../host/src/trace/capture.js"
 import { PcapngReader } from "../../../host/src/trace/pcapng-reader.js"
 import {
@@ -236,5 +236,52 @@ describe("capturing a session", () => {
     expect(remarksIn(late).filter((remark) => !remark.startsWith("note"))).toEqual([])
     // the message's fields keep the device type's words, which GET_DEVICE_INFO told before
     expect(observer.conversation.devices.get(0)?.deviceId).toBe(34)
+  })
+})
+
+describe("a hostile capture", () => {
+  const section = encodeCaptureHeader("hostile")
+  /** A packet's block behind which options stand, as they are. */
+  function packetWith(options: Buffer): Buffer {
+    const block = Buffer.alloc(32 + options.length)
+    block.writeUInt32LE(6, 0)
+    block.writeUInt32LE(block.length, 4)
+    options.copy(block, 28)
+    block.writeUInt32LE(block.length, block.length - 4)
+    return block
+  }
+
+  it("with 8 MB of empty options is read in one pass, in whatever pieces it comes", () => {
+    const options = Buffer.alloc(8 * 1024 * 1024)
+    for (let at = 0; at < options.length; at += 4) options.writeUInt16LE(at % 8 === 0 ? 1 : 7, at)
+    const whole = Buffer.concat([section, packetWith(options)])
+    const packets: CapturedPacket[] = []
+    const reader = new PcapngReader((packet) => packets.push(packet))
+    let copied = 0
+    const set = Uint8Array.prototype.set
+    const spy = vi.spyOn(Uint8Array.prototype, "set").mockImplementation(function (
+      this: Uint8Array,
+      from,
+      at,
+    ) {
+      copied += from.length
+      set.call(this, from, at)
+    })
+    for (let at = 0; at < whole.length; at += 65_536) reader.push(whole.subarray(at, at + 65_536))
+    spy.mockRestore()
+    reader.end()
+    expect(copied).toBeLessThan(4 * whole.length)
+    expect(packets).toHaveLength(1)
+    expect(packets[0]?.comments).toHaveLength(257)
+    expect(packets[0]?.comments.at(-1)).toBe(`and ${1024 * 1024 - 256} more comments`)
+  })
+
+  it("with more interfaces than anybody has is refused", () => {
+    const one = Buffer.alloc(20)
+    one.writeUInt32LE(1, 0)
+    one.writeUInt32LE(20, 4)
+    one.writeUInt32LE(20, 16)
+    const many = Buffer.concat([section, ...Array.from({ length: 5000 }, () => one)])
+    expect(() => read(many)).toThrow("This is no pcapng capture: it has more than 4096 interfaces.")
   })
 })

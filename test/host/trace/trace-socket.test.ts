@@ -1,12 +1,15 @@
 // Who may look on: traces hold everything that crossed the link (docs/security.md).
 
+import { once } from "node:events"
 import { chmod, lstat, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { ByteFile } from "../../../host/src/cli/byte-file.js"
 import { VirtualClock } from "../../../host/src/clock.js"
-import { offeredTraces, offerTrace } from "../../../host/src/node/trace-socket.js"
+import { LiveFeed } from "../../../host/src/node/dashboard/live-feed.js"
+import { watchOffered } from "../../../host/src/node/dashboard/watch-offered.js"
+import { connectTrace, offeredTraces, offerTrace, socketsIn } from "../../../host/src/node/trace-socket.js"
 import { Trace } from "../../../host/src/trace/trace.js"
 
 const modeOf = async (file: string) => (await lstat(file)).mode & 0o777
@@ -17,6 +20,16 @@ const offer = (where: string) =>
     epochOffsetMs: 0,
     folder: where,
   })
+
+/** Settles when a connection was made that was begun now: whoever connected before us is there by then. */
+async function connectedOnce(socketPath: string): Promise<false> {
+  for (let times = 0; times < 20; times++) {
+    const socket = await connectTrace(socketPath)
+    await once(socket, "data") // the capture's header
+    socket.destroy()
+  }
+  return false
+}
 
 let parent: string
 let folder: string
@@ -54,6 +67,25 @@ describe("a folder of traces", () => {
     await writeFile(path.join(folder, "x.sock"), "")
     await expect(offer(folder)).rejects.toMatchObject({ code: "CONNECT_FAILED" })
     expect(await offeredTraces(folder)).toEqual([])
+    expect(socketsIn(folder)).toEqual([])
+  })
+
+  it("of another user, or that others may enter, is not followed by the dashboard either", async () => {
+    await mkdir(folder, { mode: 0o700 })
+    const offered = await offer(folder)
+    const sessions = async () => {
+      const feed = new LiveFeed()
+      const next = feed.reader()
+      const isTold = new Promise((resolve) => feed.onMore.on(() => resolve(true)))
+      const end = watchOffered(feed, folder)
+      const isSeen = await Promise.race([isTold, connectedOnce(offered.path)])
+      end()
+      return isSeen === true ? next() : undefined
+    }
+    expect(await sessions()).toMatchObject({ type: "session", title: offered.name })
+    await chmod(folder, 0o755)
+    expect(await sessions()).toBeUndefined()
+    await offered.close()
   })
 
   it("keeps every file that is no socket, whatever it is called", async () => {

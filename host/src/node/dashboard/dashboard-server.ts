@@ -7,7 +7,7 @@ import { networkInterfaces } from "node:os"
 import path from "node:path"
 import { VirtioMsgError } from "../../errors.js"
 import { isLoopback } from "../private-socket.js"
-import type { LiveEvent, LiveFeed } from "./live-feed.js"
+import type { LiveFeed } from "./live-feed.js"
 import { readPageFiles } from "./page-files.js"
 
 export interface DashboardServerOptions {
@@ -30,17 +30,19 @@ const LIVE_MARK = '<meta name="virtio-msg-live" content="yes" />'
 const LIVE_PATH = "live"
 /** A comment so often keeps proxies and browsers from closing a quiet connection. */
 const KEEP_ALIVE_MS = 15_000
-/** A page that reads slower than this many bytes lag behind is sent away; it comes back and begins anew. */
-const MOST_UNSENT_BYTES = 16_000_000
+/** More connections than a user's pages have; further ones are closed. Each costs what Node buffers, no more. */
+const MOST_CONNECTIONS = 512
 
 export class DashboardServer {
   /** What to open in a browser. */
   readonly url: string
   readonly #server: Server
+  readonly #streams: ReadonlySet<ServerResponse>
   readonly #stop: () => void
 
-  private constructor(server: Server, host: string, stop: () => void) {
+  private constructor(server: Server, streams: ReadonlySet<ServerResponse>, host: string, stop: () => void) {
     this.#server = server
+    this.#streams = streams
     this.#stop = stop
     const { port } = server.address() as AddressInfo
     const name = isEverywhere(host) ? ownAddress() : host
@@ -59,12 +61,23 @@ export class DashboardServer {
     const files = await readPageFiles()
     markLive(files)
     const streams = new Set<ServerResponse>()
-    const server = createServer((request, response) => {
+    const answer = (request: IncomingMessage, response: ServerResponse) => {
       if (!isOurs(request)) refuse(response, 403, "This server only answers by the name of this computer.\n")
       else if (request.method !== "GET" && request.method !== "HEAD") refuse(response, 405, "Only GET.\n")
-      else if (nameOf(request) === LIVE_PATH) streamFeed(response, feed, streams)
+      else if (nameOf(request) === LIVE_PATH) streamFeed(request, response, feed, streams)
       else sendFile(request, response, files)
+    }
+    const server = createServer((request, response) => {
+      response.on("error", () => {}) // the page has gone
+      try {
+        answer(request, response)
+      } catch {
+        // whatever anybody sends, he alone gets nothing for it
+        if (response.headersSent) response.destroy()
+        else refuse(response, 400, "This request makes no sense.\n")
+      }
     })
+    server.maxConnections = MOST_CONNECTIONS
     await new Promise<void>((resolve, reject) => {
       server.once("error", (cause) =>
         reject(
@@ -76,13 +89,19 @@ export class DashboardServer {
       )
       server.listen(port, host, resolve)
     })
+    server.on("error", () => {}) // one connection that could not be taken
     const keepAlive = setInterval(() => {
-      for (const stream of streams) stream.write(":\n\n")
+      for (const stream of streams) if (!stream.writableNeedDrain) stream.write(":\n\n")
     }, KEEP_ALIVE_MS)
-    return new DashboardServer(server, host, () => {
+    return new DashboardServer(server, streams, host, () => {
       clearInterval(keepAlive)
       for (const stream of streams) stream.end()
     })
+  }
+
+  /** Of each page that follows the live view: bytes that wait for it. */
+  get waitingBytes(): number[] {
+    return [...this.#streams].map((stream) => stream.writableLength)
   }
 
   /** Ends every connection; nothing is left. */
@@ -117,8 +136,8 @@ function ownAddress(): string {
 }
 
 function nameOf(request: IncomingMessage): string {
-  const { pathname } = new URL(request.url ?? "/", "http://page")
-  return pathname === "/" ? "index.html" : pathname.slice(1)
+  const [path = ""] = (request.url ?? "").split("?") // looked up as it stands: nothing in it can be wrong
+  return path === "/" ? "index.html" : path.slice(1)
 }
 
 function sendFile(request: IncomingMessage, response: ServerResponse, files: Map<string, Uint8Array>): void {
@@ -138,20 +157,35 @@ function sendFile(request: IncomingMessage, response: ServerResponse, files: Map
   response.end(request.method === "HEAD" ? undefined : content)
 }
 
-function streamFeed(response: ServerResponse, feed: LiveFeed, streams: Set<ServerResponse>): void {
+/** Sends what there is and what comes, no faster than the page reads. */
+function streamFeed(
+  request: IncomingMessage,
+  response: ServerResponse,
+  feed: LiveFeed,
+  streams: Set<ServerResponse>,
+): void {
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" })
-  const send = (event: LiveEvent) => {
-    response.write(`data: ${JSON.stringify(event)}\n\n`)
-    if (response.writableLength > MOST_UNSENT_BYTES) response.destroy()
+  if (request.method === "HEAD") {
+    response.end()
+    return
+  }
+  const next = feed.reader()
+  const send = () => {
+    while (!response.writableNeedDrain) {
+      const event = next()
+      if (!event) return
+      response.write(`data: ${JSON.stringify(event)}\n\n`)
+    }
   }
   response.write("retry: 1000\n\n")
-  for (const event of feed.history) send(event)
-  const off = feed.onEvent.on(send)
+  const off = feed.onMore.on(send)
+  response.on("drain", send)
   streams.add(response)
   response.on("close", () => {
     off()
     streams.delete(response)
   })
+  send()
 }
 
 function refuse(response: ServerResponse, status: number, text: string): void {

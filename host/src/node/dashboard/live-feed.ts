@@ -16,6 +16,8 @@ export type LiveEvent =
       /** The mailbox packet's bytes, two digits each. */
       readonly hex: string
     }
+  /** So many packets are not there any more: the page began late, or reads slowly. */
+  | { readonly type: "missed"; readonly session: number; readonly count: number }
   | { readonly type: "end"; readonly session: number }
 
 /** The bus of one process. */
@@ -25,20 +27,26 @@ export interface LiveSession {
   end(): void
 }
 
-/** As many packets of a session are kept for pages that come later. */
+/** As many events of a session are kept for pages that come later, or are slow. */
 const MOST_KEPT = 50_000
 
 export class LiveFeed {
-  readonly onEvent = new Emitter<[event: LiveEvent]>()
-  #count = 0
-  /** Of the newest session. */
-  #history: LiveEvent[] = []
+  /** There is more to read. */
+  readonly onMore = new Emitter<[]>()
+  /** Counts sessions; the newest is the one to see. */
+  #session = 0
+  #title = ""
+  /** What followed its beginning, but for the first `#goneCount`. */
+  #kept: LiveEvent[] = []
+  #goneCount = 0
 
   /** A process begins to be watched. What came before is not kept any more. */
   begin(title: string): LiveSession {
-    const session = ++this.#count
-    this.#history = []
-    this.#publish({ type: "session", session, title })
+    const session = ++this.#session
+    this.#title = title
+    this.#kept = []
+    this.#goneCount = 0
+    this.onMore.emit()
     let startMs: number | undefined
     return {
       packet: (timeMs, direction, bytes) => {
@@ -50,16 +58,34 @@ export class LiveFeed {
     }
   }
 
-  /** What a page that comes now has to be told first. */
-  get history(): readonly LiveEvent[] {
-    return this.#history
+  /**
+   * Returns a function that returns the next event for a page that comes now: the newest session from its beginning.
+   * Undefined: there is none yet. Whoever reads slowly holds nothing; what went meanwhile is told as missed.
+   */
+  reader(): () => LiveEvent | undefined {
+    let session = 0
+    let taken = 0
+    return () => {
+      if (session !== this.#session) {
+        session = this.#session
+        taken = 0
+        return { type: "session", session, title: this.#title }
+      }
+      const count = this.#goneCount - taken
+      if (count > 0) {
+        taken = this.#goneCount
+        return { type: "missed", session, count }
+      }
+      const event = this.#kept[taken - this.#goneCount]
+      if (event) taken++
+      return event
+    }
   }
 
   #publish(event: LiveEvent): void {
-    // an older session that goes on is not kept, but a page that shows it goes on, too
-    if (event.session === this.#count) this.#history.push(event)
-    // the beginning says what the session is; the oldest packets behind it go
-    if (this.#history.length > MOST_KEPT) this.#history.splice(1, MOST_KEPT >> 4)
-    this.onEvent.emit(event)
+    if (event.session !== this.#session) return // an older one, which no page shows any more
+    this.#kept.push(event)
+    if (this.#kept.length > MOST_KEPT) this.#goneCount += this.#kept.splice(0, MOST_KEPT >> 4).length
+    this.onMore.emit()
   }
 }

@@ -1,18 +1,16 @@
 // Watches every process that offers its trace (node/trace-socket.ts), from when it begins to offer it to its end.
 
-import { readdirSync } from "node:fs"
 import type { Socket } from "node:net"
 import path from "node:path"
 import { PcapngReader } from "../../trace/pcapng-reader.js"
-import { connectTrace, traceFolder } from "../trace-socket.js"
+import { connectTrace, socketsIn, traceFolder } from "../trace-socket.js"
 import type { LiveFeed } from "./live-feed.js"
 
 /** How often the folder of sockets is looked into. */
 const LOOK_MS = 500
 
-/** Feeds `feed` until the function that it returns is called. */
-export function watchOffered(feed: LiveFeed): () => void {
-  const folder = traceFolder()
+/** Feeds `feed` until the function that it returns is called. A folder that others may enter is not looked into. */
+export function watchOffered(feed: LiveFeed, folder = traceFolder()): () => void {
   const sockets = new Set<Socket>()
   let known = new Set<string>()
   let isEnded = false
@@ -54,13 +52,5 @@ export function watchOffered(feed: LiveFeed): () => void {
     isEnded = true
     clearInterval(timer)
     for (const socket of sockets) socket.destroy()
-  }
-}
-
-function socketsIn(folder: string): string[] {
-  try {
-    return readdirSync(folder).filter((file) => file.endsWith(".sock"))
-  } catch {
-    return [] // nobody has offered anything yet
   }
 }

@@ -61,7 +61,9 @@ export class LiveBench implements Bench {
     else if (event.type === "packet") {
       this.#nowMs = event.atMs
       this.gate.packet(event.direction, fromHex(event.hex), "delivered", event.atMs)
-    } else {
+    } else if (event.type === "missed")
+      this.#model.remark(`${event.count} earlier packets are not shown`, "plain", this.#nowMs)
+    else {
       this.#model.remark("It has ended", "plain", this.#nowMs)
       this.onState("It has ended; waiting for the next", true)
     }
