@@ -22,7 +22,7 @@ const I2C = { deviceId: VIRTIO_ID_I2C, name: "I2C adapter", hint: HINT }
 const GPIO = {
   deviceId: VIRTIO_ID_GPIO,
   name: "GPIO chip",
-  hint: "Its lines are named when it is deployed to: virtio-msg deploy --gpio LED=15,BUTTON=14:up",
+  hint: "A board's lines are named when it is deployed to, beside its other options: deploy --gpio LED=15,BUTTON=14:up",
 }
 const RNG = { deviceId: VIRTIO_ID_RNG, name: "source of random bytes", hint: HINT }
 const CONSOLE = { deviceId: VIRTIO_ID_CONSOLE, name: "console", hint: HINT }

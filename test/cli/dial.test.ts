@@ -55,6 +55,26 @@ describe.skipIf(process.platform !== "linux").concurrent("a board that dials in"
       })
     }))
 
+  it("is not to be deployed to when it is used over its cable: that would undo its address", () =>
+    withFolder(async (folder) => {
+      const where = ownAddress(7656)
+      const listen = `unix:${path.join(folder, "board.sock")}`
+      const board = await Simulator.start(listen, ["--blank"])
+      await stdoutOf(`--port ${listen} deploy --simulated --dial ${where}`)
+      expect(await virtioMsg(`--port ${listen} i2c detect`)).toEqual({
+        code: 3,
+        stdout: "",
+        stderr:
+          `error: The board on ${listen} dials its host: it is not used over this port.\n` +
+          "hint: Listen where it was told to dial: --port tcp-listen://0.0.0.0:PORT,expose. To have it on its cable again, " +
+          `and no more over WiFi: virtio-msg --port ${listen} deploy\n`,
+      })
+      expect((await virtioMsg(`--port ${listen} deploy --simulated`)).stderr).toContain(
+        "Until now the board dialled its host; now it waits on its serial port. --dial keeps it dialling.\n",
+      )
+      await board.stop()
+    }))
+
   it("is missed by a command that goes on, and found again when it starts again", () =>
     withFolder(async (folder) => {
       const where = ownAddress(7655)

@@ -245,7 +245,7 @@ describe("the hardware build's GPIO", () => {
     await expect(bare.clock.run(bare.board.gpio())).rejects.toMatchObject({
       code: "NOT_FOUND",
       message: "The board has no GPIO chip.",
-      hint: expect.stringContaining("virtio-msg deploy --gpio LED="),
+      hint: expect.stringContaining("deploy --gpio LED="),
     })
     await bare.board.close()
   })

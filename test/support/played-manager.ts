@@ -3,7 +3,7 @@
 
 import { fnv1a } from "../../host/src/deploy/device-config.js"
 import { Emitter } from "../../host/src/emitter.js"
-import { crc16, decodeFrame, encodeCommand, type JacdacPacket } from "../../host/src/link/jacdac-frame.js"
+import { decodeFrame, encodeReport, type JacdacPacket } from "../../host/src/link/jacdac-frame.js"
 import { VirtualMachine, type VirtualMachineOptions } from "../../host/src/vm/virtual-machine.js"
 import { getU32, putU16, putU32 } from "../../shared-protocol/src/bytes.js"
 
@@ -73,13 +73,8 @@ class RewrittenFrames extends Emitter<[frame: Uint8Array]> {
     const packets = decodeFrame(frame)
     const rewritten = packets.map(this.#rewrite)
     if (rewritten.every((packet, at) => packet.payload === packets[at]?.payload)) super.emit(frame)
-    else for (const packet of rewritten) super.emit(encodeReport(packet))
+    else
+      for (const packet of rewritten)
+        super.emit(encodeReport(packet.deviceId, packet.serviceIndex, packet.command, packet.payload))
   }
-}
-
-function encodeReport({ deviceId, serviceIndex, command, payload }: JacdacPacket): Uint8Array {
-  const frame = encodeCommand(deviceId, serviceIndex, command, payload)
-  frame[3] = 0 // no command
-  putU16(frame, 0, crc16(frame, 2))
-  return frame
 }

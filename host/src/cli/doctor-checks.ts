@@ -157,7 +157,7 @@ async function checkFirmware(port: string, report: Report): Promise<OpenedBus> {
           check: "Firmware",
           state: "warning",
           text: `${text}; this package is ${packageVersion()}`,
-          next: "It works. For the newer one: virtio-msg deploy",
+          next: "It works. For the newer one: virtio-msg deploy, with the options that this one was given",
         },
   )
   return bus
@@ -222,7 +222,7 @@ async function checkI2c(bus: OpenedBus): Promise<Finding> {
       check: "I2C bus",
       state: "warning",
       text: `the firmware has none (devices: ${devices.length})`,
-      next: "With it: virtio-msg deploy --devices i2c",
+      next: "With it: virtio-msg deploy, and i2c in --devices",
     }
   }
   const found = [...(await detect(adapter, FIRST_ADDRESS, LAST_ADDRESS, "read"))]

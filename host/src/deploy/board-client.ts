@@ -16,14 +16,11 @@ import {
   type JacdacPacket,
 } from "../link/jacdac-frame.js"
 import type { FramePort } from "../link/jacdac-link.js"
+import { GET_REGISTER, MANAGER_CLASS } from "../link/program-manager.js"
 import { visibleText } from "../visible-text.js"
-
-/** The service by which the runtime takes programs. */
-export const MANAGER_CLASS = 0x1134ea2b
 
 const CONTROL_CLASS = 0
 const ANNOUNCE_COMMAND = 0
-const GET_REGISTER = 0x1000
 /** The report of a service that does not know a command; the command stands in its first two bytes. */
 const NOT_IMPLEMENTED_REPORT = 0x03
 /** Registers of the control service. */

@@ -8,7 +8,7 @@ import { createHash } from "node:crypto"
 import { getU16, getU32, putU32 } from "../../../shared-protocol/src/bytes.js"
 import { VirtioMsgError } from "../errors.js"
 import { PIPE_SERVICE_INDEX } from "../link/jacdac-frame.js"
-import { visibleText } from "../visible-text.js"
+import { decodeProgramName, NAME_REGISTER } from "../link/program-manager.js"
 import type { BoardClient } from "./board-client.js"
 import { fnv1a } from "./device-config.js"
 import { align, IMAGE_ALIGNMENT } from "./program-image.js"
@@ -18,7 +18,6 @@ const DEPLOY_COMMAND = 0x80
 const SIZE_REGISTER = 0x180
 const HASH_REGISTER = 0x181
 const SHA256_REGISTER = 0x182
-const NAME_REGISTER = 0x184
 const SHA256_SIZE = 32
 
 /** Before the pipe opens the board erases the old program: a flash sector takes 0.4 s at the most. */
@@ -54,12 +53,11 @@ export async function readHeldProgram(board: BoardClient): Promise<HeldProgram> 
   const size = getU32(checked(board, "size", 4, await read(SIZE_REGISTER)), 0)
   const sha256 = size > 0 ? await read(SHA256_REGISTER) : undefined
   const hash = getU32(checked(board, "hash", 4, await read(HASH_REGISTER)), 0)
-  const name = new TextDecoder().decode((await read(NAME_REGISTER)) ?? new Uint8Array(0))
   return {
     size,
     sha256: sha256 && checked(board, "SHA-256", SHA256_SIZE, sha256),
     hash,
-    name: visibleText(name.replace(/\0+$/, "")),
+    name: decodeProgramName((await read(NAME_REGISTER)) ?? new Uint8Array(0)),
   }
 }
 

@@ -14,6 +14,13 @@ import {
   type JacdacPacket,
 } from "./jacdac-frame.js"
 import { type CloseReason, type Link, type LinkEvents, PROBE_EPOCH } from "./link.js"
+import {
+  decodeProgramName,
+  GET_REGISTER,
+  isDialling,
+  MANAGER_CLASS,
+  NAME_REGISTER,
+} from "./program-manager.js"
 
 /** The firmware's service class (firmware/services/virtiomsg.md). */
 export const SERVICE_CLASS = 0x1a7f6d53
@@ -28,6 +35,7 @@ const CONTROL_CLASS = 0
  * their board's: this, in the order on the wire, exclusive-or the board's own id. So they can be asked at once.
  */
 const SERVER_ID_MASK = "f8531b75a74922db"
+const READ_NAME = GET_REGISTER | NAME_REGISTER
 /** The service index that our firmware has. */
 const FIRMWARE_SERVICE_INDEX = 1
 /** A packet of an epoch that no host uses: the firmware answers that it knows no such epoch. */
@@ -71,6 +79,9 @@ export class JacdacLink implements Link {
   #onService: ((service: Service) => void) | undefined
   /** Whether a board was heard that has not shown the service yet. */
   #isBoardThere = false
+  /** What program it holds: asked for when the service is late, "" until then. */
+  #programName = ""
+  #isLate = false
   /** Ends the search for the service. */
   #searchLimit: Timer | undefined
 
@@ -129,8 +140,12 @@ export class JacdacLink implements Link {
   #discover(): Promise<Service> {
     return new Promise((resolve, reject) => {
       this.#searchLimit = this.#clock.schedule(DISCOVERY_MS, () => {
-        if (!this.#isBoardThere) reject(this.#noBoard())
-        else this.#searchLimit = this.#clock.schedule(PROGRAM_START_MS, () => reject(this.#noFirmware()))
+        if (!this.#isBoardThere) {
+          reject(this.#noBoard())
+          return
+        }
+        this.#isLate = true
+        this.#searchLimit = this.#clock.schedule(PROGRAM_START_MS, () => reject(this.#noFirmware()))
       })
       this.#onService = resolve
       this.#port.sendFrame(encodeBroadcast(CONTROL_CLASS, ANNOUNCE_COMMAND, new Uint8Array(0)))
@@ -146,6 +161,16 @@ export class JacdacLink implements Link {
   }
 
   #noFirmware(): VirtioMsgError {
+    if (isDialling(this.#programName))
+      return new VirtioMsgError(
+        "NOT_FOUND",
+        `The board on ${this.name} dials its host: it is not used over this port.`,
+        {
+          hint:
+            "Listen where it was told to dial: --port tcp-listen://0.0.0.0:PORT,expose. To have it on its cable again, and " +
+            `no more over WiFi: virtio-msg --port ${this.name} deploy`,
+        },
+      )
     return new VirtioMsgError("NOT_FOUND", `The board on ${this.name} does not run our firmware.`, {
       hint: `Put it there: virtio-msg --port ${this.name} deploy`,
     })
@@ -181,10 +206,14 @@ export class JacdacLink implements Link {
         return
       }
       this.#isBoardThere = true
+      const managerIndex = findService(packet.payload, MANAGER_CLASS)
+      if (this.#isLate && managerIndex > 0)
+        this.#port.sendFrame(encodeCommand(packet.deviceId, managerIndex, READ_NAME, new Uint8Array(0)))
       this.#port.sendFrame(
         encodeCommand(serverIdOf(packet.deviceId), FIRMWARE_SERVICE_INDEX, PACKET_COMMAND, PROBE_PACKET),
       )
-    } else if (
+    } else if (packet.command === READ_NAME) this.#programName = decodeProgramName(packet.payload)
+    else if (
       packet.serviceIndex === FIRMWARE_SERVICE_INDEX &&
       packet.command === PACKET_COMMAND &&
       isProbeAnswer(packet.payload)
@@ -214,8 +243,8 @@ export function isProbeAnswer(payload: Uint8Array): boolean {
 }
 
 /** An announcement is a list of service classes; the first word holds flags instead. 0: not among them. */
-export function findService(announcement: Uint8Array): number {
+export function findService(announcement: Uint8Array, serviceClass = SERVICE_CLASS): number {
   for (let index = 1; 4 * index + 4 <= announcement.length; index++)
-    if (getU32(announcement, 4 * index) === SERVICE_CLASS) return index
+    if (getU32(announcement, 4 * index) === serviceClass) return index
   return 0
 }

@@ -13,6 +13,7 @@ import {
 import { checkWifi, joinWifi, type WifiNetwork } from "../deploy/join-wifi.js"
 import { withSettings } from "../deploy/program-image.js"
 import { VirtioMsgError } from "../errors.js"
+import { isDialling } from "../link/program-manager.js"
 import type { Trace } from "../trace/trace.js"
 import { type ChipBuild, readFirmware } from "../vm/firmware-image.js"
 import { awaitHeldProgram, openRestartedBoard } from "./await-board.js"
@@ -96,7 +97,12 @@ export async function deployFirmware(options: DeployOptions): Promise<Deployment
     const pins = board && options.build === "hardware" ? choosePins(board, options) : undefined
     const build = options.dial === undefined ? options.build : (`${options.build}-dial` as const)
     program = withSettings(readFirmware(build), settingsOf(pins, options))
-    const wasThere = await holdsAlready(client, program)
+    const held = await readIfSane(client)
+    const wasThere = held !== undefined && isSameProgram(held, program)
+    if (held && isDialling(held.name) && options.dial === undefined)
+      options.onChoice?.(
+        "Until now the board dialled its host; now it waits on its serial port. --dial keeps it dialling.",
+      )
     isVerified = wasThere || (await write(client, program, options))
     written = { port, identity, board, sizeBytes: program.length, pins, wasThere }
   } finally {
@@ -186,13 +192,13 @@ function whichBoard(identity: BoardIdentity, port: string, options: DeployOption
   )
 }
 
-/** A board whose manager answers nonsense counts as one that holds something else: writing repairs it. */
-async function holdsAlready(client: BoardClient, program: Uint8Array): Promise<boolean> {
+/** undefined for a board whose manager answers nonsense, as if it held something else: writing repairs it. */
+async function readIfSane(client: BoardClient): Promise<HeldProgram | undefined> {
   try {
-    return isSameProgram(await readHeldProgram(client), program)
+    return await readHeldProgram(client)
   } catch (error) {
     if ((error as VirtioMsgError).code !== "DEVICE_FAILED") throw error
-    return false
+    return undefined
   }
 }
 

@@ -2,7 +2,7 @@
 // source has it.
 
 import { describe, expect, it } from "vitest"
-import { BoardClient, MANAGER_CLASS } from "../../../host/src/deploy/board-client.js"
+import { BoardClient } from "../../../host/src/deploy/board-client.js"
 import { joinWifi } from "../../../host/src/deploy/join-wifi.js"
 import {
   ACK_SERVICE_INDEX,
@@ -11,6 +11,7 @@ import {
   type JacdacPacket,
 } from "../../../host/src/link/jacdac-frame.js"
 import type { FramePort, FramePortEvents } from "../../../host/src/link/jacdac-link.js"
+import { MANAGER_CLASS } from "../../../host/src/link/program-manager.js"
 
 const BOARD_ID = "0102030405060708"
 const WIFI_CLASS = 0x18aae1fa
