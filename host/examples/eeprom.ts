@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { openBus } from "virtio-msg"
 
-const [what, file = "eeprom.bin", port = "auto"] = process.argv.slice(2)
+const [what, file = "eeprom.bin", port] = process.argv.slice(2)
 const [EEPROM, SIZE, PAGE] = [0x50, 256, 8]
 const bus = await openBus({ port, onChoice: console.error })
 const i2c = await bus.i2c()

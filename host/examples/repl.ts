@@ -3,7 +3,7 @@
 import repl from "node:repl"
 import { openBus } from "virtio-msg"
 
-const bus = await openBus({ port: process.argv[2] ?? "auto", onChoice: console.error })
+const bus = await openBus({ port: process.argv[2], onChoice: console.error })
 const i2c = await bus.i2c()
 
 console.log(

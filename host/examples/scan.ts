@@ -2,7 +2,7 @@
 
 import { openBus } from "virtio-msg"
 
-const bus = await openBus({ port: process.argv[2] ?? "auto", onChoice: console.error })
+const bus = await openBus({ port: process.argv[2], onChoice: console.error })
 const i2c = await bus.i2c()
 
 // calls made in one turn of the event loop travel together: 112 questions, a few packets

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { openBus } from "virtio-msg"
 
 const [LM75, BME280] = [0x48, 0x76]
-const bus = await openBus({ port: process.argv[2] ?? "auto", onChoice: console.error })
+const bus = await openBus({ port: process.argv[2], onChoice: console.error })
 const i2c = await bus.i2c()
 
 await i2c.writeByte(BME280, 0xf4, 0x21) // one measurement of the temperature

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import asciichart from "asciichart" // draws lines with box characters
 import { openBus } from "virtio-msg"
 
-const [port = "auto", samples = "60", intervalMs = "1000"] = process.argv.slice(2)
+const [port, samples = "60", intervalMs = "1000"] = process.argv.slice(2)
 const bus = await openBus({ port, onChoice: console.error })
 const i2c = await bus.i2c()
 

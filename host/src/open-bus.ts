@@ -3,13 +3,17 @@
 import { Bus, type BusOptions } from "./bus/bus.js"
 import { backgroundClock, systemClock } from "./clock.js"
 import { makeLink } from "./node/open-link.js"
+import { defaultPort } from "./node/port-forms.js"
 import { OpenedBus } from "./opened-bus.js"
 
 export { OpenedBus }
 
 export interface OpenBusOptions extends BusOptions {
-  /** `sim`, `auto`, a serial port's path, `unix:PATH`, `tcp://HOST:PORT` or `tcp-listen://[ADDRESS]:PORT`; `auto` when absent. */
-  readonly port?: string
+  /**
+   * `sim`, `auto` (the one board that is connected), a serial port's path, `unix:PATH`, `tcp://HOST:PORT` or
+   * `tcp-listen://[ADDRESS]:PORT`. When absent, what the environment variable VIRTIO_MSG_PORT says, else `auto`.
+   */
+  readonly port?: string | undefined
   /**
    * A board that was unplugged is looked for, by its serial number: at every call, and by itself every 0.5 s until
    * `close`. True when absent.
@@ -25,7 +29,8 @@ export interface OpenBusOptions extends BusOptions {
 }
 
 /**
- * Connects to a board, or to a simulated one.
+ * Connects to a board, or to the simulated one, which has to be asked for. Rejects with NOT_FOUND or CONNECT_FAILED
+ * when no board is there, INVALID_ARGUMENT when `port` is no port or several boards are connected.
  *
  * @example
  * const bus = await openBus({ port: "sim" })
@@ -34,7 +39,7 @@ export interface OpenBusOptions extends BusOptions {
  * await bus.close()
  */
 export async function openBus(options: OpenBusOptions = {}): Promise<OpenedBus> {
-  const { port = "auto", onChoice, isBackground = false, ...busOptions } = options
+  const { port = defaultPort(), onChoice, isBackground = false, ...busOptions } = options
   const clock = busOptions.clock ?? (isBackground ? backgroundClock : systemClock)
   const link = await makeLink(port, { clock, isBackground, ...(onChoice ? { onChoice } : {}) })
   return new OpenedBus(await Bus.open(link, { reopen: true, ...busOptions, clock }))

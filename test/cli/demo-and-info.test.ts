@@ -67,7 +67,7 @@ describe.concurrent("info", () => {
         [
           "^Board      DeviceScript Simulator \\(WASM\\)",
           "Firmware   \\d+\\.\\d+\\.\\d+, simulated chips",
-          "Port       sim",
+          "Port       sim, from --port",
           "Bus        virtio-msg revision 1, messages up to \\d+ bytes, (baseline|strict) configuration profile",
           "Window     \\d+ bytes driver-written \\(area 1\\), \\d+ device-written \\(area 2\\)",
           `Epoch      ${hex4}`,
@@ -92,6 +92,7 @@ describe.concurrent("info", () => {
     const place = (area: number) => expect.stringMatching(new RegExp(`^${area}:0x[0-9a-f]{4}$`))
     expect(report).toEqual({
       port: "sim",
+      portFrom: "--port",
       board: "DeviceScript Simulator (WASM)",
       firmwareVersion: expect.stringMatching(/^\d+\.\d+\.\d+$/),
       simulatedChips: true,

@@ -44,7 +44,8 @@ describe.concurrent("doctor", () => {
       expect(none.code).toBe(3)
       expect(none.stdout).toContain(
         "failed   Port        No board is connected.\n" +
-          "                     next: Plug one in; virtio-msg ports shows what is there.\n",
+          "                     next: Plug one in; virtio-msg ports shows what is there. " +
+          "The simulated board has to be asked for: --port sim, or VIRTIO_MSG_PORT=sim\n",
       )
       const blank = await Simulator.start("pty", ["--blank"])
       const port = await root.addUsbPort("ttyACM0", PICO_USB, blank.port)

@@ -7,6 +7,8 @@ import { describe, expect, it } from "vitest"
 import { FakeRoot } from "../support/fake-root.js"
 import { firstLineOf, Simulator, stdoutOf, virtioMsg, withFolder, withSimulator } from "./command.js"
 
+const ASK_FOR_SIM = "The simulated board has to be asked for: --port sim, or VIRTIO_MSG_PORT=sim"
+
 describe.concurrent("sim", () => {
   it("listens on a Unix socket of its user's, keeps its state, and cleans up", () =>
     withFolder(async (folder) => {
@@ -99,9 +101,9 @@ describe.concurrent("--port", () => {
       await root.addBuiltInPort("ttyS0", 4) // of the computer itself
       const unknown = `No board that we know is connected; we do not know ${port} (0403:6001, FT232R), ${port.slice(0, -1)}1 (1234:5678)`
       expect(await virtioMsg("i2c get 0x54 14", root.env)).toEqual({
-        code: 0,
-        stdout: "0x66\n",
-        stderr: `${unknown}: using the simulated one (--port sim). If that is a board: --port ${port}\n`,
+        code: 3,
+        stdout: "",
+        stderr: `error: ${unknown}.\nhint: If that is a board: --port ${port} ${ASK_FOR_SIM}\n`,
       })
       expect(await virtioMsg("deploy", root.env)).toEqual({
         code: 3,
@@ -110,15 +112,44 @@ describe.concurrent("--port", () => {
       })
     }))
 
-  it("auto, also unsaid, takes the simulator when there is no board, and says so", () =>
+  it("auto, also unsaid, takes boards only: a logger whose cable fell out records no simulated values", () =>
     withFolder(async (folder) => {
-      for (const line of ["i2c get 0x54 14", "--port auto i2c get 0x54 14"])
-        expect(await virtioMsg(line, new FakeRoot(folder).env)).toEqual({
-          code: 0,
-          stdout: "0x66\n",
-          stderr: "No board is connected: using the simulated one (--port sim).\n",
+      const lines = [
+        "i2c get 0x54 14",
+        "--port auto i2c set 0x54 14 1",
+        "demo",
+        "conform",
+        "info",
+        "logs -n 1",
+      ]
+      for (const line of lines)
+        expect({ line, ...(await virtioMsg(line, new FakeRoot(folder).env)) }).toMatchObject({
+          line,
+          code: 3,
+          stdout: line === "demo" ? expect.stringContaining("1. The A7 finds the M4") : "",
+          stderr: `error: No board is connected.\nhint: Plug one in; virtio-msg ports shows what is there. ${ASK_FOR_SIM}\n`,
         })
     }))
+
+  it("is what VIRTIO_MSG_PORT says where it is not said, and info tells from where it came", async () => {
+    const env = { VIRTIO_MSG_PORT: "sim" }
+    expect(await virtioMsg("i2c get 0x54 14", env)).toEqual({ code: 0, stdout: "0x66\n", stderr: "" })
+    expect((await virtioMsg("info", env)).stdout).toContain("Port       sim, from VIRTIO_MSG_PORT\n")
+    const other = { VIRTIO_MSG_PORT: "/dev/ttyACM99" }
+    for (const line of ["--port sim info --json", "--port sim trace -- info --json"]) {
+      const { stdout, stderr } = await virtioMsg(line, other)
+      expect(`${stdout}${stderr}`).toContain('"port": "sim",\n  "portFrom": "--port",')
+    }
+    for (const line of ["info", "trace -- info", "logs", "deploy", "doctor"]) {
+      const { code, stdout, stderr } = await virtioMsg(line, other)
+      expect({ line, code }).toEqual({ line, code: 3 })
+      expect(`${stdout}${stderr}`).toContain("There is no serial port /dev/ttyACM99.")
+    }
+    const empty = await withFolder((folder) =>
+      virtioMsg("info", { VIRTIO_MSG_PORT: "", ...new FakeRoot(folder).env }),
+    )
+    expect(empty).toMatchObject({ code: 3, stderr: expect.stringContaining("No board is connected.") })
+  })
 
   it("reconnects at once", () =>
     withSimulator(async (port) => {

@@ -109,6 +109,16 @@ describe("bus numbers", () => {
     await two.close()
   })
 
+  it("without a variable are the one board that is connected, never the simulated one unasked", async () => {
+    process.env.VIRTIO_MSG_ROOT = await mkdtemp(path.join(tmpdir(), "virtio-msg-i2c-bus-")) // no ports there
+    names.push("VIRTIO_MSG_ROOT")
+    await expect(i2c.openPromisified(5)).rejects.toMatchObject({
+      code: "ENOENT",
+      syscall: "open",
+      message: expect.stringMatching(/No board is connected\. .* VIRTIO_MSG_PORT=sim/),
+    })
+  })
+
   it("can be closed and opened at once; while the board is unplugged a call is ENODEV, and after that it works again", async () => {
     const folder = await mkdtemp(path.join(tmpdir(), "virtio-msg-i2c-bus-"))
     const port = `unix:${path.join(folder, "board.sock")}`

@@ -23,7 +23,7 @@ export class LocalBoard {
     const bus = await openBus({
       port,
       isBackground: true,
-      // a simulated reading that passes for a real one would be worse than none
+      // which board it is, or that one is awaited
       onChoice: (choice) => process.emitWarning(choice, { code: "VIRTIO_MSG_PORT" }),
     })
     try {

@@ -6,7 +6,7 @@ import { DashboardServer } from "../node/dashboard/dashboard-server.js"
 import { LiveFeed } from "../node/dashboard/live-feed.js"
 import { exportPage } from "../node/dashboard/page-files.js"
 import { watchOffered } from "../node/dashboard/watch-offered.js"
-import { helpExamples, note, print } from "./context.js"
+import { helpExamples, note, print, typedPort } from "./context.js"
 import { processTrace } from "./process-trace.js"
 import { untilStopped } from "./until-stopped.js"
 
@@ -38,9 +38,9 @@ export function define(command: Command): void {
         "Live, it shows the command behind --, and every serve, linux and sim that runs on this computer.",
     )
     .action(async (options: DashboardOptions, command: Command) => {
-      const { traced, port } = command.optsWithGlobals<{ traced?: string[]; port: string }>()
+      const { traced } = command.optsWithGlobals<{ traced?: string[] }>()
       if (options.export !== undefined) await exportTo(options.export)
-      else await serve(options, port, traced)
+      else await serve(options, typedPort(command), traced)
     })
 }
 
@@ -63,7 +63,7 @@ async function exportTo(folder: string): Promise<void> {
 
 async function serve(
   options: DashboardOptions,
-  port: string,
+  port: readonly string[],
   words: readonly string[] | undefined,
 ): Promise<void> {
   const feed = new LiveFeed()
@@ -93,7 +93,7 @@ async function startServer(options: DashboardOptions, feed: LiveFeed): Promise<D
 }
 
 /** Runs a command and shows on the page what it does. */
-async function runShown(feed: LiveFeed, port: string, words: readonly string[]): Promise<number> {
+async function runShown(feed: LiveFeed, port: readonly string[], words: readonly string[]): Promise<number> {
   const { runCommand } = await import("./run-command.js")
   if (words.length === 0 || words[0] === "dashboard")
     throw new VirtioMsgError("INVALID_ARGUMENT", "No command to show stands behind --.", {
@@ -104,7 +104,7 @@ async function runShown(feed: LiveFeed, port: string, words: readonly string[]):
     session.packet(processTrace.clock.now(), direction, packet),
   )
   try {
-    const code = await runCommand(["--port", port, ...words])
+    const code = await runCommand([...port, ...words])
     note(`The command has ended with ${code}. The page still shows what it did; end with Ctrl-C.`)
     return code
   } finally {

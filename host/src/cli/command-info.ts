@@ -8,7 +8,7 @@ import { deviceTypeName, featureBits, featureName, statusName } from "../driver/
 import type { VirtioDevice } from "../driver/virtio-device.js"
 import { VirtioMsgError } from "../errors.js"
 import type { OpenedBus } from "../open-bus.js"
-import { helpExamples, print, withBus } from "./context.js"
+import { helpExamples, portSourceOf, print, withBus } from "./context.js"
 import { watchDevices } from "./info-watch.js"
 import { untilStopped } from "./until-stopped.js"
 
@@ -21,7 +21,7 @@ export function define(command: Command): void {
       const stopped = options.watch ? untilStopped() : undefined
       await withBus(command, async (bus) => {
         const watching = options.watch ? watchDevices(bus, options.json === true) : undefined
-        const report = await gather(bus)
+        const report = await gather(bus, portSourceOf(command))
         if (options.json) print(JSON.stringify(report, undefined, options.watch ? 0 : 2))
         else for (const line of format(report)) print(line)
         if (watching) await Promise.race([watching(), stopped])
@@ -51,6 +51,8 @@ interface DeviceReport {
 
 interface Report {
   port: string
+  /** Who named the port. */
+  portFrom: ReturnType<typeof portSourceOf>
   board: string
   firmwareVersion: string
   simulatedChips: boolean
@@ -66,7 +68,7 @@ interface Report {
   devices: DeviceReport[]
 }
 
-async function gather(bus: OpenedBus): Promise<Report> {
+async function gather(bus: OpenedBus, portFrom: Report["portFrom"]): Promise<Report> {
   const hello = bus.board
   const devices: DeviceReport[] = []
   for (const found of await bus.devices()) {
@@ -81,6 +83,7 @@ async function gather(bus: OpenedBus): Promise<Report> {
   const isStrict = (hello.transportFeatures & TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION) !== 0
   return {
     port: bus.bus.link.name,
+    portFrom,
     board: hello.board,
     firmwareVersion: hello.firmwareVersion.slice(0, 3).join("."),
     simulatedChips: hello.hasSimulatedChips,
@@ -129,12 +132,18 @@ function describe(device: VirtioDevice): DeviceReport {
   }
 }
 
+const PORT_FROM: Record<Report["portFrom"], string> = {
+  "--port": "from --port",
+  VIRTIO_MSG_PORT: "from VIRTIO_MSG_PORT",
+  default: "the one board that is connected",
+}
+
 function format(report: Report): string[] {
   const { bus } = report
   const lines = [
     `Board      ${report.board}`,
     `Firmware   ${report.firmwareVersion}${report.simulatedChips ? ", simulated chips" : ""}`,
-    `Port       ${report.port}`,
+    `Port       ${report.port}, ${PORT_FROM[report.portFrom]}`,
     `Bus        virtio-msg revision ${bus.revision}, messages up to ${bus.maxMessageSize} bytes, ` +
       `${bus.configProfile} configuration profile`,
     `Window     ${bus.driverAreaSize} bytes driver-written (area 1), ${bus.deviceAreaSize} device-written (area 2)`,

@@ -3,7 +3,7 @@
 import { type Command, InvalidArgumentError } from "commander"
 import { VirtioMsgError } from "../errors.js"
 import type { FramePort } from "../link/jacdac-link.js"
-import { findOneBoard, makeFramePort } from "../node/open-link.js"
+import { chooseBoard, makeFramePort } from "../node/open-link.js"
 import { helpExamples, note, portOf, print } from "./context.js"
 import { untilStopped } from "./until-stopped.js"
 
@@ -28,7 +28,7 @@ export function define(command: Command): void {
 }
 
 async function choosePort(port: string): Promise<FramePort> {
-  if (port !== "sim") return makeFramePort(port === "auto" ? await findOneBoard(note) : port)
+  if (port !== "sim") return makeFramePort(port === "auto" ? await chooseBoard(note) : port)
   const [{ VirtualMachine }, { VmPort }, { readFirmware }] = await Promise.all([
     import("../vm/virtual-machine.js"),
     import("../vm/vm-port.js"),

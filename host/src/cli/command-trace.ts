@@ -11,7 +11,7 @@ import type { CapturedPacket } from "../trace/pcapng-writer.js"
 import type { TraceEvent } from "../trace/trace-event.js"
 import { TraceObserver } from "../trace/trace-observer.js"
 import { visibleLines } from "../visible-text.js"
-import { helpExamples, note, print, sendResultsTo } from "./context.js"
+import { helpExamples, note, print, sendResultsTo, typedPort } from "./context.js"
 import { EPOCH_OFFSET_MS, processTrace } from "./process-trace.js"
 import { traceToFile } from "./trace-file.js"
 import { makeTraceFilter, type TraceFilterOptions } from "./trace-filter.js"
@@ -102,14 +102,13 @@ async function traceCommand(
     throw new VirtioMsgError("INVALID_ARGUMENT", "A trace cannot be traced.", {
       hint: "Name another command behind --.",
     })
-  const { port } = command.optsWithGlobals<{ port: string }>()
   sendResultsTo(process.stderr)
   const end =
     options.write === undefined
       ? processTrace.watch((event) => show({ ...event, timeMs: event.timeMs + EPOCH_OFFSET_MS }))
       : traceToFile(options.write, application())
   try {
-    return await runCommand(["--port", port, ...words])
+    return await runCommand([...typedPort(command), ...words])
   } finally {
     end()
   }

@@ -3,6 +3,7 @@
 import type { Command } from "commander"
 import pc from "picocolors" // escape codes by name
 import type { VirtioMsgError } from "../errors.js"
+import { defaultPort, PORT_VARIABLE } from "../node/port-forms.js"
 import type { OpenedBus } from "../open-bus.js"
 import { visibleLines } from "../visible-text.js"
 
@@ -41,9 +42,20 @@ export function printError(error: VirtioMsgError): void {
   if (error.hint) note(`hint: ${error.hint}`)
 }
 
-/** The value of --port, wherever on the command line it stands. */
+/** The value of --port, wherever on the command line it stands; else VIRTIO_MSG_PORT's, else `auto`. */
 export function portOf(command: Command): string {
-  return command.optsWithGlobals<{ port: string }>().port
+  return command.optsWithGlobals<{ port?: string }>().port ?? defaultPort()
+}
+
+/** Who named the port: the command line, the environment, or nobody. */
+export function portSourceOf(command: Command): "--port" | typeof PORT_VARIABLE | "default" {
+  if (command.optsWithGlobals<{ port?: string }>().port !== undefined) return "--port"
+  return process.env[PORT_VARIABLE] ? PORT_VARIABLE : "default"
+}
+
+/** The port as it was typed in front of a command, for one that this command runs; nothing when it was not. */
+export function typedPort(command: Command): string[] {
+  return portSourceOf(command) === "--port" ? ["--port", portOf(command)] : []
 }
 
 /** The end of a command's help: lines that can be typed as they are. */

@@ -10,7 +10,7 @@ import type { I2cAdapter } from "../driver/i2c-adapter.js"
 import { VirtioMsgError } from "../errors.js"
 import { loadEspTool } from "../flash/esptool.js"
 import { namesOf } from "../node/find-boards.js"
-import { findOneBoard, makeFramePort } from "../node/open-link.js"
+import { chooseBoard, makeFramePort } from "../node/open-link.js"
 import { listSerialPorts } from "../node/serial-ports.js"
 import { type OpenedBus, openBus } from "../open-bus.js"
 import type { Trace } from "../trace/trace.js"
@@ -113,7 +113,7 @@ async function checkPort(port: string, report: Report): Promise<string> {
     report({ check: "Port", state: "ok", text: "the simulated board in this process" })
     return port
   }
-  const found = port === "auto" ? await findOneBoard() : port
+  const found = port === "auto" ? await chooseBoard() : port
   const info = (await listSerialPorts()).find(({ path }) => path === found)
   const what = info && info.boards.length > 0 ? `: ${namesOf(info.boards)}, by its USB id` : ""
   report({ check: "Port", state: "ok", text: `${found}${what}` })

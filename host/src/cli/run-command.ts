@@ -2,7 +2,7 @@
 
 import { Command, CommanderError } from "commander" // subcommands, help and suggestions as users know them
 import { VirtioMsgError } from "../errors.js"
-import { PORT_FORMS } from "../node/port-forms.js"
+import { PORT_FORMS, PORT_VARIABLE } from "../node/port-forms.js"
 import { COMMANDS } from "./commands.js"
 import { printError } from "./context.js"
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE, exitCodeOf } from "./exit-codes.js"
@@ -15,7 +15,7 @@ function makeProgram(endings: (() => void)[]): Command {
   program
     .description("Drives the virtio devices of a microcontroller over virtio-msg.")
     .version(packageVersion())
-    .option("-p, --port <port>", PORT_FORMS, "auto")
+    .option("-p, --port <port>", `${PORT_FORMS} (default: ${PORT_VARIABLE}, else auto)`)
     .option("--trace <file>", "write what crosses the link to a pcapng capture, for Wireshark")
     .showSuggestionAfterError()
     .exitOverride()

@@ -13,7 +13,7 @@ import { DialInLink, parseDialAddress } from "./dial-in-link.js"
 import { findBoards, findUnknownPorts, unknownPortText } from "./find-boards.js"
 import { isPlainPort } from "./plain-connection.js"
 import { PlainLink } from "./plain-link.js"
-import { PORT_FORMS } from "./port-forms.js"
+import { PORT_FORMS, PORT_VARIABLE } from "./port-forms.js"
 import type { SerialPortInfo } from "./serial-ports.js"
 import { SerialStream } from "./serial-stream.js"
 import { parseSocketAddress, SocketStream } from "./socket-stream.js"
@@ -28,8 +28,7 @@ export interface OpenLinkOptions {
 
 /**
  * Makes the link that `port` names, not yet open: `sim` for the simulated board in this process; `auto` for the
- * one board that is connected, else the simulated one; or where a board is; `tcp-listen://[ADDRESS]:PORT` for a board
- * that dials in; `plain:` in front of a socket for a device of the plain profile. Throws INVALID_ARGUMENT, NOT_FOUND.
+ * one board that is connected; or where a board is; `tcp-listen://[ADDRESS]:PORT` for a board that dials in; `plain:` in front of a socket for a device of the plain profile. Throws INVALID_ARGUMENT, NOT_FOUND.
  */
 export async function makeLink(port: string, options: OpenLinkOptions = {}): Promise<Link> {
   const clock = options.clock ?? systemClock
@@ -43,7 +42,7 @@ export async function makeLink(port: string, options: OpenLinkOptions = {}): Pro
     const { onChoice: onNotice, isBackground = false } = options
     return new DialInLink(dialled, { clock, isBackground, ...(onNotice ? { onNotice } : {}) })
   }
-  if (port === "auto") return makeLink(await choosePort(options.onChoice), options)
+  if (port === "auto") return makeLink(await chooseBoard(options.onChoice), options)
   return new JacdacLink(makeFramePort(port, clock, options.isBackground), clock)
 }
 
@@ -89,6 +88,18 @@ export async function findOneBoard(onChoice?: (choice: string) => void): Promise
   return board.path
 }
 
+/** As `findOneBoard`, for whoever could use the simulated board as well: without a board, the error says how. */
+export async function chooseBoard(onChoice?: (choice: string) => void): Promise<string> {
+  try {
+    return await findOneBoard(onChoice)
+  } catch (error) {
+    if (!(error instanceof VirtioMsgError) || error.code !== "NOT_FOUND") throw error
+    // never taken unasked: who records what a simulator measures, because a cable fell out, would not notice
+    const hint = `${error.hint} The simulated board has to be asked for: --port sim, or ${PORT_VARIABLE}=sim`
+    throw new VirtioMsgError(error.code, error.message, { hint, cause: error })
+  }
+}
+
 function noBoard(unknown: readonly SerialPortInfo[]): VirtioMsgError {
   const [first] = unknown
   if (!first)
@@ -99,14 +110,4 @@ function noBoard(unknown: readonly SerialPortInfo[]): VirtioMsgError {
   return new VirtioMsgError("NOT_FOUND", `No board that we know is connected; we do not know ${ports}.`, {
     hint: `If that is a board: --port ${first.path}`,
   })
-}
-
-async function choosePort(onChoice?: (choice: string) => void): Promise<string> {
-  if ((await findBoards()).length > 0) return findOneBoard(onChoice)
-  const unknown = await findUnknownPorts()
-  const { message, hint } = noBoard(unknown)
-  onChoice?.(
-    `${message.slice(0, -1)}: using the simulated one (--port sim).${unknown.length > 0 ? ` ${hint}` : ""}`,
-  )
-  return "sim"
 }
