@@ -6,11 +6,11 @@ import type { ByteBuf } from "../../shared-protocol/src/bytes.js"
 import {
   I2C_BUS_HELD,
   I2C_DONE,
-  I2C_MAX_TRANSFER_BYTES,
   I2C_READ_FAILED,
   I2C_WRITE_FAILED,
   type I2cController,
 } from "../../shared-protocol/src/device/i2c-controller.js"
+import { I2C_MAX_TRANSFER_BYTES } from "../../shared-protocol/src/device-types/i2c.js"
 
 /** The runtime's status for a read that failed; for a write it is -1. */
 const RUNTIME_READ_FAILED = -2

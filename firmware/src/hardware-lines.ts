@@ -1,13 +1,13 @@
 // GPIO lines that are a chip's pins: those that the setting virtio.gpio names (docs/devices.md).
 
 import * as ds from "@devicescript/core"
+import type { GpioLines } from "../../shared-protocol/src/device/gpio-lines.js"
 import {
   GPIO_DIRECTION_IN,
   GPIO_DIRECTION_NONE,
   GPIO_DIRECTION_OUT,
   GPIO_MAX_LINES,
-} from "../../shared-protocol/src/device/gpio.js"
-import type { GpioLines } from "../../shared-protocol/src/device/gpio-lines.js"
+} from "../../shared-protocol/src/device-types/gpio.js"
 
 /** What the runtime's pins can do. */
 interface Pin {

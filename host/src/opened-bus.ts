@@ -1,9 +1,9 @@
 // A connected bus and the drivers of its devices, whatever link it is on. Free of Node APIs.
 
-import { VIRTIO_ID_CONSOLE } from "../../shared-protocol/src/device/console.js"
-import { VIRTIO_ID_GPIO } from "../../shared-protocol/src/device/gpio.js"
-import { VIRTIO_ID_I2C } from "../../shared-protocol/src/device/i2c.js"
-import { VIRTIO_ID_RNG } from "../../shared-protocol/src/device/rng.js"
+import { VIRTIO_ID_CONSOLE } from "../../shared-protocol/src/device-types/console.js"
+import { VIRTIO_ID_GPIO } from "../../shared-protocol/src/device-types/gpio.js"
+import { VIRTIO_ID_I2C } from "../../shared-protocol/src/device-types/i2c.js"
+import { VIRTIO_ID_RNG } from "../../shared-protocol/src/device-types/rng.js"
 import { DEVICE_REMOVED, type DeviceEvent } from "../../shared-protocol/src/messages/bus.js"
 import type { HelloResponse } from "../../shared-protocol/src/messages/hello.js"
 import type { Bus } from "./bus/bus.js"

@@ -10,7 +10,7 @@ import { OpenedBus } from "../../host/src/open-bus.js"
 import { readFirmware } from "../../host/src/vm/firmware-image.js"
 import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
 import { VmPort } from "../../host/src/vm/vm-port.js"
-import { I2C_MAX_TRANSFER_BYTES } from "../../shared-protocol/src/device/i2c-controller.js"
+import { I2C_MAX_TRANSFER_BYTES } from "../../shared-protocol/src/device-types/i2c.js"
 import { compileFirmware } from "../support/compile-firmware.js"
 
 async function boot(program: Uint8Array, options: I2cAdapterOptions = {}) {

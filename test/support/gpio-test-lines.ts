@@ -1,11 +1,11 @@
 // GPIO lines for tests: what a test says is sensed on them, and a wire from "out" to "in".
 
+import type { GpioLines } from "../../shared-protocol/src/device/gpio-lines.js"
 import {
   GPIO_DIRECTION_IN,
   GPIO_DIRECTION_NONE,
   GPIO_DIRECTION_OUT,
-} from "../../shared-protocol/src/device/gpio.js"
-import type { GpioLines } from "../../shared-protocol/src/device/gpio-lines.js"
+} from "../../shared-protocol/src/device-types/gpio.js"
 
 export class GpioTestLines implements GpioLines {
   readonly names: readonly string[]

@@ -1,7 +1,7 @@
 // GPIO lines without a chip: an LED, a button, a clock, a wire from OUT to IN, and two free inputs.
 
-import { GPIO_DIRECTION_NONE, GPIO_DIRECTION_OUT } from "../../../shared-protocol/src/device/gpio.js"
 import type { GpioLines } from "../../../shared-protocol/src/device/gpio-lines.js"
+import { GPIO_DIRECTION_NONE, GPIO_DIRECTION_OUT } from "../../../shared-protocol/src/device-types/gpio.js"
 
 const NAMES = ["LED", "BUTTON", "CLOCK", "OUT", "IN", "", ""]
 const BUTTON = 1

@@ -2,9 +2,9 @@
 
 import type { ByteBuf } from "../../../shared-protocol/src/bytes.js"
 import type { DeviceEndpoint } from "../../../shared-protocol/src/device/device-endpoint.js"
-import { GPIO_DIRECTION_IN, GPIO_DIRECTION_OUT } from "../../../shared-protocol/src/device/gpio.js"
 import type { GpioLines } from "../../../shared-protocol/src/device/gpio-lines.js"
 import { I2C_DONE, type I2cController } from "../../../shared-protocol/src/device/i2c-controller.js"
+import { GPIO_DIRECTION_IN, GPIO_DIRECTION_OUT } from "../../../shared-protocol/src/device-types/gpio.js"
 import type { DeviceSet } from "./device-set.js"
 import type { CommandOutput, CommandSet } from "./shell.js"
 import { hex2, pad, parseNumber } from "./words.js"

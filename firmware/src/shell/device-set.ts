@@ -1,13 +1,17 @@
 // The device types that this firmware can plug in, by name, and those of them that others look at.
 
 import type { Allocator, ByteBuf } from "../../../shared-protocol/src/bytes.js"
-import { ConsoleDevice, VIRTIO_ID_CONSOLE } from "../../../shared-protocol/src/device/console.js"
+import { ConsoleDevice } from "../../../shared-protocol/src/device/console.js"
 import type { DeviceType } from "../../../shared-protocol/src/device/device-type.js"
-import { GpioDevice, VIRTIO_ID_GPIO } from "../../../shared-protocol/src/device/gpio.js"
+import { GpioDevice } from "../../../shared-protocol/src/device/gpio.js"
 import type { GpioLines } from "../../../shared-protocol/src/device/gpio-lines.js"
-import { I2cDevice, VIRTIO_ID_I2C } from "../../../shared-protocol/src/device/i2c.js"
+import { I2cDevice } from "../../../shared-protocol/src/device/i2c.js"
 import type { I2cController } from "../../../shared-protocol/src/device/i2c-controller.js"
-import { type EntropySource, RngDevice, VIRTIO_ID_RNG } from "../../../shared-protocol/src/device/rng.js"
+import { type EntropySource, RngDevice } from "../../../shared-protocol/src/device/rng.js"
+import { VIRTIO_ID_CONSOLE } from "../../../shared-protocol/src/device-types/console.js"
+import { VIRTIO_ID_GPIO } from "../../../shared-protocol/src/device-types/gpio.js"
+import { VIRTIO_ID_I2C } from "../../../shared-protocol/src/device-types/i2c.js"
+import { VIRTIO_ID_RNG } from "../../../shared-protocol/src/device-types/rng.js"
 import type { Shell } from "./shell.js"
 
 const COLS = 80

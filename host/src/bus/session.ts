@@ -1,7 +1,6 @@
 // One link's mailbox with time added: connecting, sending what is queued, heartbeat, sending again
 // (docs/bus.md "Time"). Above it, everything arrives once and in order, or the session is lost.
 
-import { PROTOCOL_HASH } from "../../../shared-protocol/src/device/bus-responder.js"
 import {
   Mailbox,
   RECEIVED_GAP,
@@ -15,7 +14,9 @@ import {
   PACKET_HEADER_SIZE,
   PACKET_NO_EPOCH,
   PACKET_RESEND,
+  PROBE_EPOCH,
 } from "../../../shared-protocol/src/mailbox/packet.js"
+import { PROTOCOL_HASH } from "../../../shared-protocol/src/mailbox/protocol-hash.js"
 import { MIN_MAX_MESSAGE_SIZE } from "../../../shared-protocol/src/messages/header.js"
 import {
   BUS_VERSION,
@@ -29,7 +30,7 @@ import { allocateBytes } from "../bytes.js"
 import type { Clock, Timer } from "../clock.js"
 import { Emitter } from "../emitter.js"
 import { VirtioMsgError } from "../errors.js"
-import { type Link, PROBE_EPOCH } from "../link/link.js"
+import type { Link } from "../link/link.js"
 import type { Trace } from "../trace/trace.js"
 import { tidyArea } from "./tidy-area.js"
 

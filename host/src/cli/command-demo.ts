@@ -1,7 +1,7 @@
 // `virtio-msg demo`: the whole flow, step by step, so that a person sees what the A7 and the M4 do.
 
 import type { Command } from "commander"
-import { VIRTIO_ID_I2C } from "../../../shared-protocol/src/device/i2c.js"
+import { VIRTIO_ID_I2C } from "../../../shared-protocol/src/device-types/i2c.js"
 import { PACKET_DATA } from "../../../shared-protocol/src/mailbox/packet.js"
 import { VirtioMsgError } from "../errors.js"
 import { type OpenedBus, openBus } from "../open-bus.js"

@@ -1,7 +1,7 @@
 // `virtio-msg info`: what the bus and its devices are.
 
 import type { Command } from "commander"
-import { TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION } from "../../../shared-protocol/src/device/bus-responder.js"
+import { TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION } from "../../../shared-protocol/src/messages/hello.js"
 import { VQUEUE_ENABLED } from "../../../shared-protocol/src/messages/vqueue.js"
 import { toHex } from "../bytes.js"
 import { deviceTypeName, featureBits, featureName, statusName } from "../driver/names.js"

@@ -2,8 +2,8 @@
 // what to do next. A check that fails ends the examination where nothing behind it could work.
 
 import { BOARDS } from "../../../boards/src/index.js"
-import { PROTOCOL_HASH } from "../../../shared-protocol/src/device/bus-responder.js"
 import { PACKET_DATA, PACKET_HEADER_SIZE } from "../../../shared-protocol/src/mailbox/packet.js"
+import { PROTOCOL_HASH } from "../../../shared-protocol/src/mailbox/protocol-hash.js"
 import { BoardClient } from "../deploy/board-client.js"
 import { readHeldProgram } from "../deploy/deploy-program.js"
 import type { I2cAdapter } from "../driver/i2c-adapter.js"

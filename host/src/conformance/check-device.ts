@@ -1,7 +1,7 @@
 // Runs the rows against a device and its side of the bus, behind any port.
 
 import { getU32 } from "../../../shared-protocol/src/bytes.js"
-import { VIRTIO_ID_CONSOLE } from "../../../shared-protocol/src/device/console.js"
+import { VIRTIO_ID_CONSOLE } from "../../../shared-protocol/src/device-types/console.js"
 import {
   type DeviceInfo,
   decodeGetDeviceInfoResponse,

@@ -4,7 +4,7 @@
 import {
   FEATURE_RING_RESET_BLOCK1,
   FEATURE_VERSION_1_BLOCK1,
-} from "../../../shared-protocol/src/device/device-type.js"
+} from "../../../shared-protocol/src/device-types/feature-bits.js"
 import { type ConfigData, decodeGetConfigResponse } from "../../../shared-protocol/src/messages/config.js"
 import {
   type DeviceInfo,

@@ -1,7 +1,7 @@
 // The suite as driver on the serial mailbox bus (docs/bus.md), over any link: the VM in this process, a socket, a
 // serial port.
 
-import { PROTOCOL_HASH } from "../../../shared-protocol/src/device/bus-responder.js"
+import { PROTOCOL_HASH } from "../../../shared-protocol/src/mailbox/protocol-hash.js"
 import {
   BUS_VERSION,
   decodeHelloResponse,

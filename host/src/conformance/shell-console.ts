@@ -1,6 +1,9 @@
 // The shell of our own firmware, behind its virtio-console device: the suite types a line, and reads what comes.
 
-import { CONSOLE_RECEIVE_QUEUE, CONSOLE_TRANSMIT_QUEUE } from "../../../shared-protocol/src/device/console.js"
+import {
+  CONSOLE_RECEIVE_QUEUE,
+  CONSOLE_TRANSMIT_QUEUE,
+} from "../../../shared-protocol/src/device-types/console.js"
 import type { DeviceBench } from "./device-bench.js"
 import * as frames from "./frames.js"
 import type { Chain, SuiteQueue } from "./suite-queue.js"

@@ -1,7 +1,14 @@
 // For each device type a request that does no harm and completes at once, so that the rows about virtqueues can be
 // checked on it. A type that is not here is checked without I/O.
 
-import { I2C_FEATURE_ZERO_LENGTH_REQUEST, VIRTIO_ID_I2C } from "../../../shared-protocol/src/device/i2c.js"
+import { GPIO_GET_DIRECTION, VIRTIO_ID_GPIO } from "../../../shared-protocol/src/device-types/gpio.js"
+import {
+  I2C_FEATURE_ZERO_LENGTH_REQUEST,
+  I2C_STATUS_ERROR,
+  I2C_STATUS_OK,
+  VIRTIO_ID_I2C,
+} from "../../../shared-protocol/src/device-types/i2c.js"
+import { VIRTIO_ID_RNG } from "../../../shared-protocol/src/device-types/rng.js"
 import { words } from "./frames.js"
 import type { BufferPlan } from "./suite-queue.js"
 
@@ -20,10 +27,6 @@ export interface Workload {
   isSuccess?(written: Uint8Array): boolean
 }
 
-const VIRTIO_ID_RNG = 4
-const VIRTIO_ID_GPIO = 41
-const GPIO_GET_DIRECTION = 2
-
 /** A zero-length request: does a chip acknowledge this address? */
 const i2c: Workload = {
   deviceId: VIRTIO_ID_I2C,
@@ -34,10 +37,10 @@ const i2c: Workload = {
   judge: (written, usedBytes) =>
     usedBytes !== 1
       ? `used length ${usedBytes} for a status of 1 byte`
-      : (written[0] as number) > 1
+      : (written[0] as number) > I2C_STATUS_ERROR
         ? `status ${written[0]}, which is neither OK (0) nor ERR (1)`
         : "",
-  isSuccess: (written) => written[0] === 0,
+  isSuccess: (written) => written[0] === I2C_STATUS_OK,
 }
 
 const entropy: Workload = {

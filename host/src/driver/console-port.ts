@@ -5,8 +5,9 @@ import {
   CONSOLE_QUEUE_SIZE,
   CONSOLE_RECEIVE_QUEUE,
   CONSOLE_TRANSMIT_QUEUE,
-} from "../../../shared-protocol/src/device/console.js"
-import { FEATURE_RING_RESET_BLOCK1, PACED_BYTES } from "../../../shared-protocol/src/device/device-type.js"
+} from "../../../shared-protocol/src/device-types/console.js"
+import { FEATURE_RING_RESET_BLOCK1 } from "../../../shared-protocol/src/device-types/feature-bits.js"
+import { PACED_BYTES } from "../../../shared-protocol/src/mailbox/packet.js"
 import { AsyncQueue } from "../async-queue.js"
 import { Emitter } from "../emitter.js"
 import { VirtioMsgError } from "../errors.js"

@@ -1,6 +1,6 @@
 // A GPIO chip whose lines are the microcontroller's: the driver of the virtio-gpio device (virtio 1.4 5.18).
 
-import { FEATURE_RING_RESET_BLOCK1 } from "../../../shared-protocol/src/device/device-type.js"
+import { FEATURE_RING_RESET_BLOCK1 } from "../../../shared-protocol/src/device-types/feature-bits.js"
 import {
   GPIO_CONFIG_SIZE,
   GPIO_DIRECTION_IN,
@@ -22,7 +22,7 @@ import {
   GPIO_SET_IRQ_TYPE,
   GPIO_SET_VALUE,
   GPIO_STATUS_OK,
-} from "../../../shared-protocol/src/device/gpio.js"
+} from "../../../shared-protocol/src/device-types/gpio.js"
 import { VirtioMsgError } from "../errors.js"
 import { visibleText } from "../visible-text.js"
 import { Driver } from "./driver.js"

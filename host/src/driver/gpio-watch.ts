@@ -5,7 +5,7 @@ import {
   GPIO_IRQ_EDGE_FALLING,
   GPIO_IRQ_EDGE_RISING,
   GPIO_IRQ_NONE,
-} from "../../../shared-protocol/src/device/gpio.js"
+} from "../../../shared-protocol/src/device-types/gpio.js"
 import { AsyncQueue } from "../async-queue.js"
 import { VirtioMsgError } from "../errors.js"
 import type { GpioChip } from "./gpio-chip.js"

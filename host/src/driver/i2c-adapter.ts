@@ -3,12 +3,12 @@
 import {
   FEATURE_IN_ORDER_BLOCK1,
   FEATURE_RING_RESET_BLOCK1,
-} from "../../../shared-protocol/src/device/device-type.js"
+} from "../../../shared-protocol/src/device-types/feature-bits.js"
 import {
   I2C_FEATURE_ZERO_LENGTH_REQUEST,
   I2C_QUEUE_SIZE,
   I2C_STATUS_OK,
-} from "../../../shared-protocol/src/device/i2c.js"
+} from "../../../shared-protocol/src/device-types/i2c.js"
 import { STATUS_DEVICE_NEEDS_RESET } from "../../../shared-protocol/src/messages/status.js"
 import { NOTHING_USED, USED_BROKEN } from "../../../shared-protocol/src/ring/driver-ring.js"
 import type { Timer } from "../clock.js"

@@ -1,7 +1,7 @@
 // How many bytes one I2C message may have: the firmware has a limit, and some boards' runtimes a lower one.
 
 import { BOARDS } from "../../../boards/src/index.js"
-import { I2C_MAX_TRANSFER_BYTES } from "../../../shared-protocol/src/device/i2c-controller.js"
+import { I2C_MAX_TRANSFER_BYTES } from "../../../shared-protocol/src/device-types/i2c.js"
 import type { HelloResponse } from "../../../shared-protocol/src/messages/hello.js"
 
 export interface TransferLimit {

@@ -11,7 +11,7 @@ import {
   I2C_FLAG_FAIL_NEXT,
   I2C_FLAG_M_RD,
   I2C_HEADER_SIZE,
-} from "../../../shared-protocol/src/device/i2c.js"
+} from "../../../shared-protocol/src/device-types/i2c.js"
 import type { Mailbox } from "../../../shared-protocol/src/mailbox/mailbox.js"
 import type { Bus } from "../bus/bus.js"
 import type { RangeAllocator } from "../bus/range-allocator.js"

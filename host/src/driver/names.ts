@@ -1,17 +1,20 @@
 // What numbers of the virtio specification are called, for people.
 
-import { VIRTIO_ID_I2C } from "../../../shared-protocol/src/device/i2c.js"
+import { VIRTIO_ID_CONSOLE } from "../../../shared-protocol/src/device-types/console.js"
+import { VIRTIO_ID_GPIO } from "../../../shared-protocol/src/device-types/gpio.js"
+import { VIRTIO_ID_I2C } from "../../../shared-protocol/src/device-types/i2c.js"
+import { VIRTIO_ID_RNG } from "../../../shared-protocol/src/device-types/rng.js"
 
 const DEVICE_TYPES = new Map([
   [1, "virtio-net"],
   [2, "virtio-blk"],
-  [3, "virtio-console"],
-  [4, "virtio-rng"],
+  [VIRTIO_ID_CONSOLE, "virtio-console"],
+  [VIRTIO_ID_RNG, "virtio-rng"],
   [16, "virtio-gpu"],
   [19, "virtio-vsock"],
   [32, "virtio-scmi"],
   [VIRTIO_ID_I2C, "virtio-i2c"],
-  [41, "virtio-gpio"],
+  [VIRTIO_ID_GPIO, "virtio-gpio"],
   [45, "virtio-spi"],
 ])
 
@@ -34,9 +37,9 @@ const COMMON_FEATURES = new Map([
 
 const DEVICE_FEATURES = new Map([
   [VIRTIO_ID_I2C, new Map([[0, "VIRTIO_I2C_F_ZERO_LENGTH_REQUEST"]])],
-  [41, new Map([[0, "VIRTIO_GPIO_F_IRQ"]])],
+  [VIRTIO_ID_GPIO, new Map([[0, "VIRTIO_GPIO_F_IRQ"]])],
   [
-    3,
+    VIRTIO_ID_CONSOLE,
     new Map([
       [0, "VIRTIO_CONSOLE_F_SIZE"],
       [1, "VIRTIO_CONSOLE_F_MULTIPORT"],

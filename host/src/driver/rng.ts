@@ -3,9 +3,9 @@
 import {
   FEATURE_IN_ORDER_BLOCK1,
   FEATURE_RING_RESET_BLOCK1,
-  PACED_BYTES,
-} from "../../../shared-protocol/src/device/device-type.js"
-import { RNG_QUEUE_SIZE } from "../../../shared-protocol/src/device/rng.js"
+} from "../../../shared-protocol/src/device-types/feature-bits.js"
+import { RNG_QUEUE_SIZE } from "../../../shared-protocol/src/device-types/rng.js"
+import { PACED_BYTES } from "../../../shared-protocol/src/mailbox/packet.js"
 import { VirtioMsgError } from "../errors.js"
 import { Driver } from "./driver.js"
 import { RequestQueue } from "./request-queue.js"

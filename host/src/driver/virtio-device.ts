@@ -1,14 +1,14 @@
 // The driver's side of one device: status, features, configuration, virtqueues, in the specification's order
 // (virtio-msg "Driver Operation", D19 to D59; virtio 1.4 3.1.1).
 
-import { TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION } from "../../../shared-protocol/src/device/bus-responder.js"
 import {
   FEATURE_NOTIF_CONFIG_DATA_BLOCK1,
   FEATURE_VERSION_1_BLOCK1,
-} from "../../../shared-protocol/src/device/device-type.js"
+} from "../../../shared-protocol/src/device-types/feature-bits.js"
 import { DEVICE_REMOVED } from "../../../shared-protocol/src/messages/bus.js"
 import type { DeviceInfo } from "../../../shared-protocol/src/messages/device-info.js"
 import { decodeEventConfig, decodeEventUsed } from "../../../shared-protocol/src/messages/events.js"
+import { TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION } from "../../../shared-protocol/src/messages/hello.js"
 import { EVENT_CONFIG, EVENT_USED } from "../../../shared-protocol/src/messages/ids.js"
 import {
   STATUS_ACKNOWLEDGE,

@@ -4,7 +4,7 @@ import {
   FEATURE_EVENT_IDX,
   FEATURE_IN_ORDER_BLOCK1,
   FEATURE_INDIRECT_DESC,
-} from "../../../shared-protocol/src/device/device-type.js"
+} from "../../../shared-protocol/src/device-types/feature-bits.js"
 import { VERSION_BLOCK_SIZE } from "../../../shared-protocol/src/mailbox/mailbox.js"
 import type { Address } from "../../../shared-protocol/src/messages/vqueue.js"
 import {

@@ -2,7 +2,11 @@
 // What carries the frames is a FramePort: the VM in this process, or a byte stream to a board.
 
 import { getU16, getU32 } from "../../../shared-protocol/src/bytes.js"
-import { PACKET_HEADER_SIZE, PACKET_NO_EPOCH } from "../../../shared-protocol/src/mailbox/packet.js"
+import {
+  PACKET_HEADER_SIZE,
+  PACKET_NO_EPOCH,
+  PROBE_EPOCH,
+} from "../../../shared-protocol/src/mailbox/packet.js"
 import { type Clock, systemClock, type Timer } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
 import {
@@ -13,7 +17,7 @@ import {
   encodeCommand,
   type JacdacPacket,
 } from "./jacdac-frame.js"
-import { type CloseReason, type Link, type LinkEvents, PROBE_EPOCH } from "./link.js"
+import type { CloseReason, Link, LinkEvents } from "./link.js"
 import {
   decodeProgramName,
   GET_REGISTER,

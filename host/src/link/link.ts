@@ -3,9 +3,6 @@
 
 import type { WindowBases } from "../../../shared-protocol/src/ring/layout.js"
 
-/** An epoch that no session takes: a link uses it to find out whether anybody is there. */
-export const PROBE_EPOCH = 0xffff
-
 /** Why a link closed; undefined when somebody asked for it. */
 export type CloseReason = Error | undefined
 

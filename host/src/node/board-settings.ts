@@ -8,7 +8,7 @@ import {
   whyNoGpioLines,
   whyNoI2cPins,
 } from "../../../boards/src/index.js"
-import { GPIO_MAX_LINES } from "../../../shared-protocol/src/device/gpio.js"
+import { GPIO_MAX_LINES } from "../../../shared-protocol/src/device-types/gpio.js"
 import type { DeviceConfig } from "../deploy/device-config.js"
 import { VirtioMsgError } from "../errors.js"
 

@@ -1,8 +1,8 @@
 // What of a board a guest gets beside I2C: for each device that is there, its back end on its socket.
 
-import { VIRTIO_ID_CONSOLE } from "../../../shared-protocol/src/device/console.js"
-import { VIRTIO_ID_GPIO } from "../../../shared-protocol/src/device/gpio.js"
-import { VIRTIO_ID_RNG } from "../../../shared-protocol/src/device/rng.js"
+import { VIRTIO_ID_CONSOLE } from "../../../shared-protocol/src/device-types/console.js"
+import { VIRTIO_ID_GPIO } from "../../../shared-protocol/src/device-types/gpio.js"
+import { VIRTIO_ID_RNG } from "../../../shared-protocol/src/device-types/rng.js"
 import type { VirtioMsgError } from "../errors.js"
 import type { OpenedBus } from "../opened-bus.js"
 import { ConsoleBridge } from "./console-bridge.js"

@@ -3,7 +3,6 @@
 // spans (docs/conform-your-own.md).
 
 import { getU16, getU32 } from "../../../shared-protocol/src/bytes.js"
-import { PROTOCOL_HASH } from "../../../shared-protocol/src/device/bus-responder.js"
 import { Mailbox } from "../../../shared-protocol/src/mailbox/mailbox.js"
 import {
   DEVICE_CREDIT,
@@ -12,6 +11,7 @@ import {
   MAX_MESSAGE_SIZE,
   PACKET_CONNECT,
 } from "../../../shared-protocol/src/mailbox/packet.js"
+import { PROTOCOL_HASH } from "../../../shared-protocol/src/mailbox/protocol-hash.js"
 import { EVENT_USED_SIZE, encodeEventUsed } from "../../../shared-protocol/src/messages/events.js"
 import { getToken, HEADER_SIZE, putToken, TYPE_BUS } from "../../../shared-protocol/src/messages/header.js"
 import {

@@ -1,6 +1,38 @@
 // What a chain of descriptors asks of its device, and what came back, by device type (virtio 1.4 5.21 I2C, 5.22
 // GPIO, 5.4 entropy, 5.3 console).
 
+import { VIRTIO_ID_CONSOLE } from "../../../shared-protocol/src/device-types/console.js"
+import {
+  GPIO_DIRECTION_IN,
+  GPIO_DIRECTION_NONE,
+  GPIO_DIRECTION_OUT,
+  GPIO_EVENT_QUEUE,
+  GPIO_GET_DIRECTION,
+  GPIO_GET_LINE_NAMES,
+  GPIO_GET_VALUE,
+  GPIO_IRQ_EDGE_BOTH,
+  GPIO_IRQ_EDGE_FALLING,
+  GPIO_IRQ_EDGE_RISING,
+  GPIO_IRQ_LEVEL_HIGH,
+  GPIO_IRQ_LEVEL_LOW,
+  GPIO_IRQ_NONE,
+  GPIO_IRQ_STATUS_VALID,
+  GPIO_REQUEST_SIZE,
+  GPIO_SET_DIRECTION,
+  GPIO_SET_IRQ_TYPE,
+  GPIO_SET_VALUE,
+  GPIO_STATUS_OK,
+  VIRTIO_ID_GPIO,
+} from "../../../shared-protocol/src/device-types/gpio.js"
+import {
+  I2C_FLAG_FAIL_NEXT,
+  I2C_FLAG_M_RD,
+  I2C_HEADER_SIZE,
+  I2C_STATUS_ERROR,
+  I2C_STATUS_OK,
+  VIRTIO_ID_I2C,
+} from "../../../shared-protocol/src/device-types/i2c.js"
+import { VIRTIO_ID_RNG } from "../../../shared-protocol/src/device-types/rng.js"
 import { visibleText } from "../visible-text.js"
 import { type Field, FieldReader } from "./field.js"
 
@@ -22,27 +54,26 @@ export interface RequestDescription {
   readonly ok?: boolean
 }
 
-const I2C = 34
-const GPIO = 41
-const ENTROPY = 4
-const CONSOLE = 3
-
 const GPIO_TYPES = new Map([
-  [1, "GET_LINE_NAMES"],
-  [2, "GET_DIRECTION"],
-  [3, "SET_DIRECTION"],
-  [4, "GET_VALUE"],
-  [5, "SET_VALUE"],
-  [6, "SET_IRQ_TYPE"],
+  [GPIO_GET_LINE_NAMES, "GET_LINE_NAMES"],
+  [GPIO_GET_DIRECTION, "GET_DIRECTION"],
+  [GPIO_SET_DIRECTION, "SET_DIRECTION"],
+  [GPIO_GET_VALUE, "GET_VALUE"],
+  [GPIO_SET_VALUE, "SET_VALUE"],
+  [GPIO_SET_IRQ_TYPE, "SET_IRQ_TYPE"],
 ])
-const GPIO_DIRECTIONS = ["none", "out", "in"]
+const GPIO_DIRECTIONS = new Map([
+  [GPIO_DIRECTION_NONE, "none"],
+  [GPIO_DIRECTION_OUT, "out"],
+  [GPIO_DIRECTION_IN, "in"],
+])
 const GPIO_IRQ_TYPES = new Map([
-  [0, "none"],
-  [1, "rising edge"],
-  [2, "falling edge"],
-  [3, "both edges"],
-  [4, "level high"],
-  [8, "level low"],
+  [GPIO_IRQ_NONE, "none"],
+  [GPIO_IRQ_EDGE_RISING, "rising edge"],
+  [GPIO_IRQ_EDGE_FALLING, "falling edge"],
+  [GPIO_IRQ_EDGE_BOTH, "both edges"],
+  [GPIO_IRQ_LEVEL_HIGH, "level high"],
+  [GPIO_IRQ_LEVEL_LOW, "level low"],
 ])
 
 /** The most bytes that a line shows; the rest is counted. */
@@ -50,37 +81,40 @@ const SHOWN_BYTES = 16
 
 /** Describes a chain of a device of type `deviceId`. Never throws. */
 export function describeRequest(deviceId: number, chain: ChainBytes): RequestDescription {
-  if (deviceId === I2C) return i2c(chain)
-  if (deviceId === GPIO) return chain.queueIndex === 1 ? gpioInterrupt(chain) : gpio(chain)
-  if (deviceId === ENTROPY) return entropy(chain)
-  if (deviceId === CONSOLE) return consoleData(chain)
+  if (deviceId === VIRTIO_ID_I2C) return i2c(chain)
+  if (deviceId === VIRTIO_ID_GPIO)
+    return chain.queueIndex === GPIO_EVENT_QUEUE ? gpioInterrupt(chain) : gpio(chain)
+  if (deviceId === VIRTIO_ID_RNG) return entropy(chain)
+  if (deviceId === VIRTIO_ID_CONSOLE) return consoleData(chain)
   return any(chain)
 }
 
 /** Header {addr le16, padding le16, flags le32}, bytes to write; then bytes read, and a status byte. */
 function i2c(chain: ChainBytes): RequestDescription {
   const { readable, writable } = chain
-  if (readable.length < 8 || writable.length < 1) return any(chain)
+  if (readable.length < I2C_HEADER_SIZE || writable.length < 1) return any(chain)
   const request = new FieldReader(readable)
   const raw = request.u16("i2c_addr", (address) => hex2(address >> 1))
   request.u16("i2c_padding")
   const flags = request.u32("i2c_flags", i2cFlags)
   request.data("i2c_write")
   const readLength = writable.length - 1
-  const isRead = (flags & 2) !== 0
+  const isRead = (flags & I2C_FLAG_M_RD) !== 0
   const isDone = chain.usedLength !== undefined
   const address = `i2c ${hex2(raw >> 1)}`
   const what = isRead
     ? `read ${readLength}`
-    : readable.length > 8
-      ? `write ${shownBytes(readable.subarray(8))}`
+    : readable.length > I2C_HEADER_SIZE
+      ? `write ${shownBytes(readable.subarray(I2C_HEADER_SIZE))}`
       : "probe"
-  const group = flags & 1 ? ", with the next" : ""
+  const group = flags & I2C_FLAG_FAIL_NEXT ? ", with the next" : ""
   if (!isDone) return { text: `${address} ${what}${group}`, fields: request.fields }
   const answer = new FieldReader(writable)
   answer.data("i2c_read", readLength)
-  const status = answer.u8("i2c_status", (value) => (value === 0 ? "OK" : value === 1 ? "ERROR" : "unknown"))
-  const ok = status === 0
+  const status = answer.u8("i2c_status", (value) =>
+    value === I2C_STATUS_OK ? "OK" : value === I2C_STATUS_ERROR ? "ERROR" : "unknown",
+  )
+  const ok = status === I2C_STATUS_OK
   const data = isRead && ok ? `read ${shownBytes(writable.subarray(0, readLength))}` : what
   return {
     text: `${address} ${data}${ok ? "" : ": no answer"}`,
@@ -90,36 +124,44 @@ function i2c(chain: ChainBytes): RequestDescription {
 }
 
 function i2cFlags(flags: number): string {
-  const names = [...(flags & 1 ? ["FAIL_NEXT"] : []), ...(flags & 2 ? ["M_RD"] : [])]
-  if (flags >>> 2) names.push("reserved bits")
+  const names = [
+    ...(flags & I2C_FLAG_FAIL_NEXT ? ["FAIL_NEXT"] : []),
+    ...(flags & I2C_FLAG_M_RD ? ["M_RD"] : []),
+  ]
+  if (flags & ~(I2C_FLAG_FAIL_NEXT | I2C_FLAG_M_RD)) names.push("reserved bits")
   return names.join(" | ")
 }
 
 /** Request {type le16, gpio le16, value le32}; response {status u8, value...}. */
 function gpio(chain: ChainBytes): RequestDescription {
   const { readable, writable } = chain
-  if (readable.length < 8 || writable.length < 1) return any(chain)
+  if (readable.length < GPIO_REQUEST_SIZE || writable.length < 1) return any(chain)
   const request = new FieldReader(readable)
   const type = request.u16("gpio_type", (value) => GPIO_TYPES.get(value) ?? "unknown")
   const line = request.u16("gpio_line")
   const value = request.u32("gpio_value", (number) => gpioValue(type, number))
   const name = GPIO_TYPES.get(type) ?? `request ${type}`
-  const argument = type === 3 || type === 5 || type === 6 ? ` ${gpioValue(type, value) || value}` : ""
-  const text = type === 1 ? `gpio ${name}` : `gpio line ${line} ${name}${argument}`
+  const isSetting = type === GPIO_SET_DIRECTION || type === GPIO_SET_VALUE || type === GPIO_SET_IRQ_TYPE
+  const argument = isSetting ? ` ${gpioValue(type, value) || value}` : ""
+  const text = type === GPIO_GET_LINE_NAMES ? `gpio ${name}` : `gpio line ${line} ${name}${argument}`
   if (chain.usedLength === undefined) return { text, fields: request.fields }
   const answer = new FieldReader(writable)
-  const status = answer.u8("gpio_status", (code) => (code === 0 ? "OK" : "ERROR"))
-  const hasValue = type === 2 || type === 4
+  const status = answer.u8("gpio_status", (code) => (code === GPIO_STATUS_OK ? "OK" : "ERROR"))
+  const hasValue = type === GPIO_GET_DIRECTION || type === GPIO_GET_VALUE
   const got = hasValue ? answer.u8("gpio_answer", (number) => gpioValue(type, number)) : 0
-  if (type === 1) answer.data("gpio_names")
-  const ok = status === 0
+  if (type === GPIO_GET_LINE_NAMES) answer.data("gpio_names")
+  const ok = status === GPIO_STATUS_OK
   const result = ok ? (hasValue ? ` = ${gpioValue(type, got) || got}` : "") : ": refused"
-  return { text: `${text}${result}`, fields: [...request.fields, ...moved(answer.fields, 8)], ok }
+  return {
+    text: `${text}${result}`,
+    fields: [...request.fields, ...moved(answer.fields, GPIO_REQUEST_SIZE)],
+    ok,
+  }
 }
 
 function gpioValue(type: number, value: number): string {
-  if (type === 2 || type === 3) return GPIO_DIRECTIONS[value] ?? ""
-  if (type === 6) return GPIO_IRQ_TYPES.get(value) ?? ""
+  if (type === GPIO_GET_DIRECTION || type === GPIO_SET_DIRECTION) return GPIO_DIRECTIONS.get(value) ?? ""
+  if (type === GPIO_SET_IRQ_TYPE) return GPIO_IRQ_TYPES.get(value) ?? ""
   return ""
 }
 
@@ -132,7 +174,9 @@ function gpioInterrupt(chain: ChainBytes): RequestDescription {
   if (chain.usedLength === undefined)
     return { text: `gpio line ${line} waits for an interrupt`, fields: request.fields }
   const answer = new FieldReader(writable)
-  const ok = answer.u8("gpio_irq_status", (code) => (code === 1 ? "VALID" : "INVALID")) === 1
+  const ok =
+    answer.u8("gpio_irq_status", (code) => (code === GPIO_IRQ_STATUS_VALID ? "VALID" : "INVALID")) ===
+    GPIO_IRQ_STATUS_VALID
   return {
     text: `gpio line ${line} ${ok ? "interrupt" : "gives its buffer back"}`,
     fields: [...request.fields, ...moved(answer.fields, 2)],

@@ -1,7 +1,7 @@
 // Turns the packets of a link into events that can be read: live, or out of a capture. It needs only packets, their
 // direction and time, so that every place where they can be seen shows the same.
 
-import { PROBE_EPOCH } from "../link/link.js"
+import { PROBE_EPOCH } from "../../../shared-protocol/src/mailbox/packet.js"
 import { Conversation } from "./conversation.js"
 import { describeMessage } from "./describe-message.js"
 import { breachesIn } from "./message-breaches.js"

@@ -2,16 +2,8 @@
 
 import type { Allocator, ByteBuf } from "../bytes.js"
 import type { Mailbox } from "../mailbox/mailbox.js"
-import {
-  DEVICE_CREDIT,
-  MAX_AREA_SIZE,
-  MAX_MESSAGE_SIZE,
-  MAX_PACKET_SIZE,
-  MESSAGE_OVERHEAD,
-  NEAR_SPAN_OVERHEAD,
-  PACKET_HEADER_SIZE,
-  SPAN_OVERHEAD,
-} from "../mailbox/packet.js"
+import { DEVICE_CREDIT } from "../mailbox/packet.js"
+import { PROTOCOL_HASH } from "../mailbox/protocol-hash.js"
 import {
   decodeGetDevicesRequest,
   decodePingRequest,
@@ -20,33 +12,15 @@ import {
   GET_DEVICES_BASE_SIZE,
   PING_SIZE,
 } from "../messages/bus.js"
-import { HEADER_SIZE, TRANSPORT_REVISION } from "../messages/header.js"
+import { TRANSPORT_REVISION } from "../messages/header.js"
 import {
   BUS_VERSION,
   decodeHelloRequest,
   encodeHelloResponse,
   HELLO_RESPONSE_SIZE,
-  protocolHash,
+  TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION,
 } from "../messages/hello.js"
 import { GET_DEVICES, HELLO, PING } from "../messages/ids.js"
-
-/** Transport feature bit 0: SET_CONFIG needs the current generation. */
-export const TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION = 1
-
-/** What both ends must agree on to understand each other's packets. */
-export const PROTOCOL_HASH = protocolHash([
-  BUS_VERSION,
-  TRANSPORT_REVISION,
-  HEADER_SIZE,
-  HELLO_RESPONSE_SIZE,
-  PACKET_HEADER_SIZE,
-  MESSAGE_OVERHEAD,
-  SPAN_OVERHEAD,
-  NEAR_SPAN_OVERHEAD,
-  MAX_PACKET_SIZE,
-  MAX_MESSAGE_SIZE,
-  MAX_AREA_SIZE,
-])
 
 export interface BoardIdentity {
   /** At most 32 ASCII characters. */

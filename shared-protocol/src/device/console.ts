@@ -1,26 +1,23 @@
 // The virtio-console device (virtio 1.4 5.3, device id 3): one port, a stream each way, and a size.
-//
-//   configuration: cols le16@0, rows le16@2, max_nr_ports le32@4, emerg_wr le32@8 (only the first two are offered)
-//   receiveq (0):  buffers that the device fills with its output; transmitq (1): the driver's input to the device
+// Configuration and queues are in device-types/console.ts.
 
 import { type Allocator, type ByteBuf, type OwnedBytes, putU16 } from "../bytes.js"
-import { type DeviceRing, RING_BROKEN, RING_EMPTY } from "../ring/device-ring.js"
-import type { DeviceHost, DeviceType } from "./device-type.js"
+import {
+  CONSOLE_CONFIG_SIZE,
+  CONSOLE_FEATURE_SIZE,
+  CONSOLE_QUEUE_SIZE,
+  CONSOLE_RECEIVE_QUEUE,
+  CONSOLE_TRANSMIT_QUEUE,
+  VIRTIO_ID_CONSOLE,
+} from "../device-types/console.js"
 import {
   FEATURE_INDIRECT_DESC,
   FEATURE_RING_RESET_BLOCK1,
   FEATURE_VERSION_1_BLOCK1,
-  PACED_BYTES,
-} from "./device-type.js"
-
-export const VIRTIO_ID_CONSOLE = 3
-/** VIRTIO_CONSOLE_F_SIZE: cols and rows are valid. */
-export const CONSOLE_FEATURE_SIZE = 1
-export const CONSOLE_CONFIG_SIZE = 12
-export const CONSOLE_RECEIVE_QUEUE = 0
-export const CONSOLE_TRANSMIT_QUEUE = 1
-/** Descriptors of each queue. */
-export const CONSOLE_QUEUE_SIZE = 8
+} from "../device-types/feature-bits.js"
+import { PACED_BYTES } from "../mailbox/packet.js"
+import { type DeviceRing, RING_BROKEN, RING_EMPTY } from "../ring/device-ring.js"
+import type { DeviceHost, DeviceType } from "./device-type.js"
 
 const NO_CHAIN = -1
 

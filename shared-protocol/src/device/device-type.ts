@@ -3,24 +3,6 @@
 import type { ByteBuf } from "../bytes.js"
 import type { DeviceRing } from "../ring/device-ring.js"
 
-/** Feature bits that every device of ours has an opinion on, by block and bit (virtio 1.4 6). */
-export const FEATURE_INDIRECT_DESC = 1 << 28
-export const FEATURE_EVENT_IDX = 1 << 29
-/** In block 1: bits 32 and up. */
-export const FEATURE_VERSION_1_BLOCK1 = 1 << 0
-/** VIRTIO_F_IN_ORDER, bit 35. */
-export const FEATURE_IN_ORDER_BLOCK1 = 1 << 3
-/** VIRTIO_F_NOTIF_CONFIG_DATA, bit 39: must not be offered over this transport (V31, D26). */
-export const FEATURE_NOTIF_CONFIG_DATA_BLOCK1 = 1 << 7
-/** VIRTIO_F_RING_RESET, bit 40. */
-export const FEATURE_RING_RESET_BLOCK1 = 1 << 8
-
-/** VIRTIO_MSG_VENDOR of our devices: "VMSG" in little-endian ASCII. */
-export const VENDOR_ID = 0x47534d56
-
-/** How many bytes `serve` moves at most, at a time, for a paced queue: a packet has room for others then. */
-export const PACED_BYTES = 128
-
 /** What a device type may ask of the endpoint that it is plugged into; at any time, also between two packets. */
 export interface DeviceHost {
   /** Has queue `queueIndex` served soon, though the driver announced nothing: the device has news for it. */

@@ -11,9 +11,6 @@ export const I2C_READ_FAILED = 2
 /** As I2C_WRITE_FAILED, and the bus itself does not work: whoever drives it should look at the wires. */
 export const I2C_BUS_HELD = 3
 
-/** The most that a controller of real wires moves in either direction: both lie in the heap at once. */
-export const I2C_MAX_TRANSFER_BYTES = 2048
-
 export interface I2cController {
   /** The bytes of the last read that was carried out, from index 0; valid until the next transfer. */
   readonly data: ByteBuf

@@ -1,33 +1,26 @@
 // The virtio-i2c device (virtio 1.4 5.21, device id 34): runs requests on an I2C controller.
-//
-//   a request is one chain: header (8 bytes, readable), the bytes to write (readable) or to read (writable)
-//   unless there are none, status (1 byte, writable)
-//   header: addr le16@0 (7-bit address << 1), padding le16@2, flags le32@4 (bit 0 FAIL_NEXT, bit 1 M_RD)
+// The format of a request is in device-types/i2c.ts.
 
 import type { Allocator, ByteBuf } from "../bytes.js"
-import { type DeviceRing, RING_BROKEN, RING_EMPTY } from "../ring/device-ring.js"
-import type { DeviceType } from "./device-type.js"
 import {
   FEATURE_IN_ORDER_BLOCK1,
   FEATURE_INDIRECT_DESC,
   FEATURE_RING_RESET_BLOCK1,
   FEATURE_VERSION_1_BLOCK1,
-} from "./device-type.js"
+} from "../device-types/feature-bits.js"
+import {
+  I2C_FEATURE_ZERO_LENGTH_REQUEST,
+  I2C_FLAG_FAIL_NEXT,
+  I2C_FLAG_M_RD,
+  I2C_HEADER_SIZE,
+  I2C_QUEUE_SIZE,
+  I2C_STATUS_ERROR,
+  I2C_STATUS_OK,
+  VIRTIO_ID_I2C,
+} from "../device-types/i2c.js"
+import { type DeviceRing, RING_BROKEN, RING_EMPTY } from "../ring/device-ring.js"
+import type { DeviceType } from "./device-type.js"
 import { I2C_BUS_HELD, I2C_DONE, I2C_READ_FAILED, type I2cController } from "./i2c-controller.js"
-
-export const VIRTIO_ID_I2C = 34
-/** VIRTIO_I2C_F_ZERO_LENGTH_REQUEST: driver and device must both support it. */
-export const I2C_FEATURE_ZERO_LENGTH_REQUEST = 1
-export const I2C_HEADER_SIZE = 8
-/** The next request belongs to the same group and fails if this one does. */
-export const I2C_FLAG_FAIL_NEXT = 1
-/** The request reads. */
-export const I2C_FLAG_M_RD = 2
-export const I2C_STATUS_OK = 0
-export const I2C_STATUS_ERROR = 1
-
-/** Descriptors of the request queue at most: 64 requests of 4. */
-export const I2C_QUEUE_SIZE = 256
 
 /** The most that a request cut into unusual descriptors may have to read or to write, in bytes. */
 const MAX_CUT_BYTES = 1032

@@ -1,19 +1,16 @@
 // The virtio entropy device (virtio 1.4 5.4, device id 4): fills every buffer of its one queue with random bytes.
 
 import type { ByteBuf, OwnedBytes } from "../bytes.js"
-import { type DeviceRing, RING_BROKEN, RING_EMPTY } from "../ring/device-ring.js"
-import type { DeviceHost, DeviceType } from "./device-type.js"
 import {
   FEATURE_IN_ORDER_BLOCK1,
   FEATURE_INDIRECT_DESC,
   FEATURE_RING_RESET_BLOCK1,
   FEATURE_VERSION_1_BLOCK1,
-  PACED_BYTES,
-} from "./device-type.js"
-
-export const VIRTIO_ID_RNG = 4
-/** Descriptors, which are requests here. */
-export const RNG_QUEUE_SIZE = 8
+} from "../device-types/feature-bits.js"
+import { RNG_QUEUE_SIZE, VIRTIO_ID_RNG } from "../device-types/rng.js"
+import { PACED_BYTES } from "../mailbox/packet.js"
+import { type DeviceRing, RING_BROKEN, RING_EMPTY } from "../ring/device-ring.js"
+import type { DeviceHost, DeviceType } from "./device-type.js"
 
 /** Where random bytes come from. */
 export interface EntropySource {

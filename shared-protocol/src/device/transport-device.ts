@@ -3,6 +3,12 @@
 // frames; it knows nothing of packets.
 
 import type { Allocator, ByteBuf } from "../bytes.js"
+import {
+  FEATURE_EVENT_IDX,
+  FEATURE_IN_ORDER_BLOCK1,
+  FEATURE_INDIRECT_DESC,
+  FEATURE_RING_RESET_BLOCK1,
+} from "../device-types/feature-bits.js"
 import type { OutgoingArea } from "../mailbox/outgoing-area.js"
 import {
   CONFIG_BASE_SIZE,
@@ -11,7 +17,7 @@ import {
   encodeGetConfigResponse,
   encodeSetConfigResponse,
 } from "../messages/config.js"
-import { encodeGetDeviceInfoResponse, UUID_SIZE } from "../messages/device-info.js"
+import { encodeGetDeviceInfoResponse, UUID_SIZE, VENDOR_ID } from "../messages/device-info.js"
 import { EVENT_CONFIG_BASE_SIZE, encodeEventConfig } from "../messages/events.js"
 import {
   decodeGetDeviceFeaturesRequest,
@@ -52,14 +58,7 @@ import {
 } from "../messages/vqueue.js"
 import type { RingFeatures } from "../ring/layout.js"
 import { DeviceQueues } from "./device-queues.js"
-import {
-  type DeviceType,
-  FEATURE_EVENT_IDX,
-  FEATURE_IN_ORDER_BLOCK1,
-  FEATURE_INDIRECT_DESC,
-  FEATURE_RING_RESET_BLOCK1,
-  VENDOR_ID,
-} from "./device-type.js"
+import type { DeviceType } from "./device-type.js"
 
 const DRIVER_STATUS_BITS =
   STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_DRIVER_OK | STATUS_FEATURES_OK | STATUS_FAILED

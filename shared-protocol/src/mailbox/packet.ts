@@ -57,3 +57,8 @@ export const DEVICE_WAITING_BYTES = 1536
 export const MESSAGE_COST_BYTES = 24
 /** More changed runs than this in its area the device sends as one. */
 export const DEVICE_RUN_LIMIT = 128
+/** How many bytes a device moves at most, at a time, for a paced queue: a packet has room for others then. */
+export const PACED_BYTES = 128
+
+/** The epoch of a packet that only asks whether a mailbox is there: no epoch of a session. */
+export const PROBE_EPOCH = 0xffff

@@ -7,6 +7,9 @@ import { type ByteBuf, copyBytes, getU32, putU32 } from "../bytes.js"
 import { type Decoded, decoded, HEADER_SIZE, putHeader, refused, TYPE_RESPONSE, whyNot } from "./header.js"
 import { GET_DEVICE_INFO } from "./ids.js"
 
+/** VIRTIO_MSG_VENDOR of our devices: "VMSG" in little-endian ASCII. */
+export const VENDOR_ID = 0x47534d56
+
 export const GET_DEVICE_INFO_REQUEST_SIZE = 8
 export const GET_DEVICE_INFO_RESPONSE_SIZE = 52
 /** Bytes of a device UUID; 16 zeros mean that the device has none (V43, D37). */

@@ -29,6 +29,9 @@ export const BUS_VERSION = 1
 /** HELLO flags bit 0. */
 export const HELLO_SIMULATED_CHIPS = 1
 
+/** Transport feature bit 0, VIRTIO_MSG_F_STRICT_CONFIG_GENERATION: SET_CONFIG needs the current generation. */
+export const TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION = 1
+
 export interface HelloRequest {
   readonly protocolHash: number
   readonly busVersion: number

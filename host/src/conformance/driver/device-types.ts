@@ -8,12 +8,11 @@ import {
   I2C_HEADER_SIZE,
   I2C_STATUS_ERROR,
   I2C_STATUS_OK,
-} from "../../../../shared-protocol/src/device/i2c.js"
+} from "../../../../shared-protocol/src/device-types/i2c.js"
 import { DESCRIPTOR_WRITE } from "../../../../shared-protocol/src/ring/layout.js"
 import type { ScriptedDevice } from "./scripted-device.js"
 import type { SeenChain } from "./seen-chain.js"
 
-export const VIRTIO_ID_CONSOLE = 3
 /** The chip that a driver is asked to read, at this register, and what is there. */
 export const CHIP_ADDRESS = 0x54
 export const CHIP_REGISTER = 14

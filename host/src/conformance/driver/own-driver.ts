@@ -1,7 +1,7 @@
 // What the suite asks of a driver, done by our own: read a register of an I2C chip, and, where there is a console, its
 // size and its configuration. The same work runs as a process (own-driver-main.ts) and in the tests.
 
-import { VIRTIO_ID_CONSOLE } from "../../../../shared-protocol/src/device/console.js"
+import { VIRTIO_ID_CONSOLE } from "../../../../shared-protocol/src/device-types/console.js"
 import { VirtioMsgError } from "../../errors.js"
 import type { OpenedBus } from "../../open-bus.js"
 import { CHIP_ADDRESS, CHIP_REGISTER, CHIP_VALUE } from "./device-types.js"

@@ -2,6 +2,20 @@
 // change, hold back or add to what is said.
 
 import { getU16, putU16 } from "../../../../shared-protocol/src/bytes.js"
+import {
+  CONSOLE_FEATURE_EMERG_WRITE,
+  CONSOLE_FEATURE_SIZE,
+  VIRTIO_ID_CONSOLE,
+} from "../../../../shared-protocol/src/device-types/console.js"
+import {
+  FEATURE_IN_ORDER_BLOCK1,
+  FEATURE_RING_RESET_BLOCK1,
+  FEATURE_VERSION_1_BLOCK1,
+} from "../../../../shared-protocol/src/device-types/feature-bits.js"
+import {
+  I2C_FEATURE_ZERO_LENGTH_REQUEST,
+  VIRTIO_ID_I2C,
+} from "../../../../shared-protocol/src/device-types/i2c.js"
 import { decodeGetDevicesRequest, decodePingRequest } from "../../../../shared-protocol/src/messages/bus.js"
 import {
   EVENT_BIT,
@@ -17,7 +31,7 @@ import type { Clock } from "../../clock.js"
 import type { Exchange } from "../conversation.js"
 import type { BusParameters } from "../device-port.js"
 import { rawFrame, words } from "../frames.js"
-import { runI2c, VIRTIO_ID_CONSOLE } from "./device-types.js"
+import { runI2c } from "./device-types.js"
 import type { Scenario } from "./scenarios/scenario.js"
 import { type DeviceShape, payloadOf, ScriptedDevice } from "./scripted-device.js"
 import type { WindowMemory } from "./seen-chain.js"
@@ -182,9 +196,12 @@ export class ScriptedBus {
 
 function i2cShape(): DeviceShape {
   return {
-    deviceId: 34,
-    offered: [1, 1 | (1 << 3) | (1 << 8)],
-    required: [1, 1],
+    deviceId: VIRTIO_ID_I2C,
+    offered: [
+      I2C_FEATURE_ZERO_LENGTH_REQUEST,
+      FEATURE_VERSION_1_BLOCK1 | FEATURE_IN_ORDER_BLOCK1 | FEATURE_RING_RESET_BLOCK1,
+    ],
+    required: [I2C_FEATURE_ZERO_LENGTH_REQUEST, FEATURE_VERSION_1_BLOCK1],
     queueMaxSizes: [64],
     config: new Uint8Array(0),
     lies: {},
@@ -195,8 +212,8 @@ function i2cShape(): DeviceShape {
 function consoleShape(): DeviceShape {
   return {
     deviceId: VIRTIO_ID_CONSOLE,
-    offered: [1 | 4, 1],
-    required: [0, 1],
+    offered: [CONSOLE_FEATURE_SIZE | CONSOLE_FEATURE_EMERG_WRITE, FEATURE_VERSION_1_BLOCK1],
+    required: [0, FEATURE_VERSION_1_BLOCK1],
     queueMaxSizes: [16, 16],
     config: Uint8Array.of(80, 0, 25, 0, 1, 0, 0, 0, 0, 0, 0, 0),
     lies: {},

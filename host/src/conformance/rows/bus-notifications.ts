@@ -1,5 +1,6 @@
 // Rows of the bus about notifications: B35 to B42 (virtio-msg "Runtime Notifications", "EVENT_AVAIL").
 
+import { FEATURE_NOTIFICATION_DATA_BLOCK1 } from "../../../../shared-protocol/src/device-types/feature-bits.js"
 import { EVENT_AVAIL, EVENT_USED } from "../../../../shared-protocol/src/messages/ids.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
@@ -7,7 +8,6 @@ import { blocked, expect, type Row, skip } from "../row.js"
 
 const NOTIFICATIONS = "Runtime Notifications"
 /** VIRTIO_F_NOTIFICATION_DATA, bit 38. */
-const FEATURE_NOTIFICATION_DATA_BLOCK1 = 1 << 6
 /** How long a notification too many is waited for. */
 const LATE_EVENT_MS = 200
 

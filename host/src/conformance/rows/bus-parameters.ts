@@ -2,13 +2,13 @@
 // (virtio-msg "Advertising Bus Parameters", "Message Size", "Revision Compatibility", "Error Handling").
 
 import { getU16 } from "../../../../shared-protocol/src/bytes.js"
-import { TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION } from "../../../../shared-protocol/src/device/bus-responder.js"
 import {
   HEADER_SIZE,
   MIN_MAX_MESSAGE_SIZE,
   TRANSPORT_REVISION,
   TYPE_BUS,
 } from "../../../../shared-protocol/src/messages/header.js"
+import { TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION } from "../../../../shared-protocol/src/messages/hello.js"
 import { GET_DEVICE_INFO, GET_SHM } from "../../../../shared-protocol/src/messages/ids.js"
 import type { DeviceBench } from "../device-bench.js"
 import type { BusParameters } from "../device-port.js"

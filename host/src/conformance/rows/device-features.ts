@@ -1,6 +1,6 @@
 // Rows of the device about feature bits: V16 to V18, V31, V32 (virtio-msg "Feature Blocks", "Feature Negotiation").
 
-import { FEATURE_NOTIF_CONFIG_DATA_BLOCK1 } from "../../../../shared-protocol/src/device/device-type.js"
+import { FEATURE_NOTIF_CONFIG_DATA_BLOCK1 } from "../../../../shared-protocol/src/device-types/feature-bits.js"
 import {
   STATUS_ACKNOWLEDGE,
   STATUS_DRIVER,

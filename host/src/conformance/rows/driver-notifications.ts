@@ -1,6 +1,7 @@
 // Rows of the driver about notifications: D30 to D33, D58, D59
 // (virtio-msg "Final Status", "Driver Notifications", "Device Notifications", "EVENT_AVAIL").
 
+import { FEATURE_NOTIFICATION_DATA_BLOCK1 } from "../../../../shared-protocol/src/device-types/feature-bits.js"
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
 import { word } from "../driver/driver-runs.js"
 import { driverMust, expect, hex, type Row, skip } from "../row.js"
@@ -87,7 +88,7 @@ export const DRIVER_NOTIFICATION_ROWS: readonly Row[] = [
         for (const device of run.bus.devices)
           for (const frame of run.messages(device, ids.EVENT_AVAIL))
             expect(
-              word(frame, 4) === 0 || device.hasSelected(1, 1 << 6),
+              word(frame, 4) === 0 || device.hasSelected(1, FEATURE_NOTIFICATION_DATA_BLOCK1),
               `EVENT_AVAIL has next_offset ${hex(word(frame, 4))}.`,
             )
     },

@@ -1,6 +1,6 @@
 // Rows of the driver about virtqueue configuration: D46 to D57 (virtio-msg "GET_VQUEUE", "SET_VQUEUE", "RESET_VQUEUE").
 
-import { FEATURE_RING_RESET_BLOCK1 } from "../../../../shared-protocol/src/device/device-type.js"
+import { FEATURE_RING_RESET_BLOCK1 } from "../../../../shared-protocol/src/device-types/feature-bits.js"
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
 import {
   VQUEUE_ENABLE,

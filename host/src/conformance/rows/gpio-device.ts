@@ -11,7 +11,7 @@ import {
   GPIO_STATUS_ERROR,
   GPIO_STATUS_OK,
   VIRTIO_ID_GPIO,
-} from "../../../../shared-protocol/src/device/gpio.js"
+} from "../../../../shared-protocol/src/device-types/gpio.js"
 import type { DeviceBench } from "../device-bench.js"
 import { blocked, expect, type Row, skip } from "../row.js"
 import type { SuiteQueue } from "../suite-queue.js"

@@ -7,7 +7,7 @@ import {
   I2C_STATUS_ERROR,
   I2C_STATUS_OK,
   VIRTIO_ID_I2C,
-} from "../../../../shared-protocol/src/device/i2c.js"
+} from "../../../../shared-protocol/src/device-types/i2c.js"
 import {
   STATUS_ACKNOWLEDGE,
   STATUS_DRIVER,

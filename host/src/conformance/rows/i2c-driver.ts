@@ -4,7 +4,7 @@ import {
   I2C_FLAG_FAIL_NEXT,
   I2C_FLAG_M_RD,
   I2C_HEADER_SIZE,
-} from "../../../../shared-protocol/src/device/i2c.js"
+} from "../../../../shared-protocol/src/device-types/i2c.js"
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
 import { STATUS_DRIVER_OK } from "../../../../shared-protocol/src/messages/status.js"
 import { DESCRIPTOR_INDIRECT } from "../../../../shared-protocol/src/ring/layout.js"

@@ -1,7 +1,7 @@
 // Rows of the device about descriptors, direct and indirect: R1 to R6 (virtio 1.4 2.7.4 Message Framing, 2.7.5 Descriptor
 // Table).
 
-import { FEATURE_INDIRECT_DESC } from "../../../../shared-protocol/src/device/device-type.js"
+import { FEATURE_INDIRECT_DESC } from "../../../../shared-protocol/src/device-types/feature-bits.js"
 import { DESCRIPTOR_WRITE } from "../../../../shared-protocol/src/ring/layout.js"
 import type { DeviceBench } from "../device-bench.js"
 import { deviceMust, expect, type Row, skip } from "../row.js"

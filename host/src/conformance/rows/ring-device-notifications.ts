@@ -1,7 +1,7 @@
 // Rows of the device about notifications of a virtqueue and their suppression: R7 to R10, R14, R15
 // (virtio 1.4 2.7.7, 2.7.10).
 
-import { FEATURE_EVENT_IDX } from "../../../../shared-protocol/src/device/device-type.js"
+import { FEATURE_EVENT_IDX } from "../../../../shared-protocol/src/device-types/feature-bits.js"
 import { EVENT_USED } from "../../../../shared-protocol/src/messages/ids.js"
 import { STATUS_DEVICE_NEEDS_RESET } from "../../../../shared-protocol/src/messages/status.js"
 import type { DeviceBench } from "../device-bench.js"

@@ -1,7 +1,7 @@
 // Rows of the device about the size of a virtqueue, and about its used ring: R11 to R13, R16 to R18
 // (virtio 1.4 2.7, 2.7.8 Used Ring, 2.7.9 In-order use of descriptors).
 
-import { FEATURE_IN_ORDER_BLOCK1 } from "../../../../shared-protocol/src/device/device-type.js"
+import { FEATURE_IN_ORDER_BLOCK1 } from "../../../../shared-protocol/src/device-types/feature-bits.js"
 import { deviceMust, expect, type Row, skip } from "../row.js"
 import { complete, expectServed, startServing } from "./serving.js"
 

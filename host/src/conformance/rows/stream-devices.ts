@@ -5,8 +5,8 @@ import {
   CONSOLE_RECEIVE_QUEUE,
   CONSOLE_TRANSMIT_QUEUE,
   VIRTIO_ID_CONSOLE,
-} from "../../../../shared-protocol/src/device/console.js"
-import { VIRTIO_ID_RNG } from "../../../../shared-protocol/src/device/rng.js"
+} from "../../../../shared-protocol/src/device-types/console.js"
+import { VIRTIO_ID_RNG } from "../../../../shared-protocol/src/device-types/rng.js"
 import type { DeviceBench } from "../device-bench.js"
 import { blocked, expect, type Level, type Row, skip } from "../row.js"
 

@@ -15,7 +15,7 @@ import {
   GPIO_SET_VALUE,
   GPIO_STATUS_ERROR,
   GPIO_STATUS_OK,
-} from "../../../../shared-protocol/src/device/gpio.js"
+} from "../../../../shared-protocol/src/device-types/gpio.js"
 import type { GpioChip } from "../../driver/gpio-chip.js"
 import type { Chain, VhostUserDevice } from "./device.js"
 

@@ -12,7 +12,7 @@ import {
   I2C_HEADER_SIZE,
   I2C_STATUS_ERROR,
   I2C_STATUS_OK,
-} from "../../../../shared-protocol/src/device/i2c.js"
+} from "../../../../shared-protocol/src/device-types/i2c.js"
 import { type Clock, systemClock, type Timer } from "../../clock.js"
 import type { I2cOutcome, I2cRequest } from "../../driver/i2c-adapter.js"
 import type { Chain, VhostUserDevice } from "./device.js"

@@ -1,11 +1,11 @@
 // The cable between the two processors, as something to look into and to tamper with. It carries Jacdac frames, so
 // what it damages is a frame on the wire, and what finds the damage is what would find it on a board: the checksum.
 
+import { PROBE_EPOCH } from "../../../../shared-protocol/src/mailbox/packet.js"
 import type { Clock } from "../../../src/clock.js"
 import { Emitter } from "../../../src/emitter.js"
 import { decodeFrame } from "../../../src/link/jacdac-frame.js"
 import { type FramePort, type FramePortEvents, PACKET_COMMAND } from "../../../src/link/jacdac-link.js"
-import { PROBE_EPOCH } from "../../../src/link/link.js"
 import { readPacket } from "../../../src/trace/packet-records.js"
 import type { Direction } from "../../../src/trace/trace.js"
 

@@ -1,0 +1,22 @@
+// The words of virtio-i2c (virtio 1.4 5.21): feature bits, request format, limits.
+//
+//   a request is one chain: header (8 bytes, readable), the bytes to write (readable) or to read (writable)
+//   unless there are none, status (1 byte, writable)
+//   header: addr le16@0 (7-bit address << 1), padding le16@2, flags le32@4 (bit 0 FAIL_NEXT, bit 1 M_RD)
+
+export const VIRTIO_ID_I2C = 34
+/** VIRTIO_I2C_F_ZERO_LENGTH_REQUEST: driver and device must both support it. */
+export const I2C_FEATURE_ZERO_LENGTH_REQUEST = 1
+export const I2C_HEADER_SIZE = 8
+/** The next request belongs to the same group and fails if this one does. */
+export const I2C_FLAG_FAIL_NEXT = 1
+/** The request reads. */
+export const I2C_FLAG_M_RD = 2
+export const I2C_STATUS_OK = 0
+export const I2C_STATUS_ERROR = 1
+
+/** Descriptors of the request queue at most: 64 requests of 4. */
+export const I2C_QUEUE_SIZE = 256
+
+/** The most that a controller of real wires moves in either direction: both lie in the heap at once. */
+export const I2C_MAX_TRANSFER_BYTES = 2048
