@@ -37,7 +37,7 @@ export function buildFirmware(source, output) {
       copyFileSync(path.join(root, "firmware", file), path.join(workshop, file))
     execFileSync(process.execPath, [cli, "build", "--quiet", source], {
       cwd: workshop,
-      stdio: ["ignore", "inherit", "inherit"],
+      stdio: ["ignore", 2, 2], // stdout is what comes after the build: JSON, perhaps
     })
     mkdirSync(path.dirname(output), { recursive: true })
     const whole = `${output}.${process.pid}` // nobody sees half a program
@@ -71,7 +71,7 @@ function buildAll() {
     if (!match) continue
     const output = path.join(root, `dist/firmware/${match[1]}.devs`)
     buildFirmware(`src/${name}`, output)
-    console.log(`${path.relative(root, output)} ${readFileSync(output).length} bytes`)
+    console.error(`${path.relative(root, output)} ${readFileSync(output).length} bytes`)
   }
 }
 

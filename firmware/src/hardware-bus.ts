@@ -22,6 +22,7 @@ const BYTES_PER_MS = 11
 /** One transaction may time out because its chip is slow; so many in a row, because the bus is held. */
 const HELD_AFTER = 5
 
+/** What the runtime calls success is passed on: a Pico's also does when a chip refused a data byte (docs/bus.md). */
 export class HardwareBus implements I2cController {
   data: ByteBuf = Buffer.alloc(0)
   /** The clock as the last transaction saw it. The runtime sets it once for all that runs without a wait. */

@@ -50,7 +50,7 @@ async function build() {
   mkdirSync(path.join(output, "vm"), { recursive: true })
   writeFileSync(path.join(output, "vm/devicescript-vm.js"), runtimeModule())
   const [page, machine] = compressedSizes()
-  console.log(`dist/web ${page} bytes compressed, and ${machine} of virtual machine`)
+  console.error(`dist/web ${page} bytes compressed, and ${machine} of virtual machine`)
 }
 
 /** What a web server that compresses would send: of the page with its firmware, and of the virtual machine. */

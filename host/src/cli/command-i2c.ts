@@ -116,7 +116,7 @@ function addSet(i2c: Command): void {
     )
     .option("-a", ALL_HELP)
     .option("-m <mask>", "write only these bits, keep the others")
-    .option("-r", "read back and compare")
+    .option("-r", "read back and compare: a Pico does not tell when a chip refuses the value")
     .action(async (chip, register, values, options: { a?: true; m?: string; r?: true }, command: Command) => {
       const address = parseAddress(chip, options.a)
       const request = parseSet(register, values, options)
