@@ -36,6 +36,9 @@ export class Chain {
   }
 }
 
+/** Descriptors that are looked at in one turn of the event loop: a few milliseconds. */
+const MOST_WORK = 32_768
+
 export interface DeviceQueueOptions {
   readonly libc: Libc
   readonly maxReadableLength: number
@@ -73,6 +76,7 @@ export class DeviceQueue {
   /** Takes over an eventfd that the guest kicks. */
   setKick(descriptor: number | undefined): void {
     const { libc } = this.#options
+    if (descriptor !== undefined) libc.setNonBlocking(descriptor)
     if (this.#kick) {
       this.#kick.watch.close()
       libc.close(this.#kick.descriptor)
@@ -82,6 +86,7 @@ export class DeviceQueue {
 
   /** Takes over an eventfd that interrupts the guest. */
   setCall(descriptor: number | undefined): void {
+    if (descriptor !== undefined) this.#options.libc.setNonBlocking(descriptor)
     if (this.#call !== undefined) this.#options.libc.close(this.#call)
     this.#call = descriptor
     // what was completed while nobody could be told
@@ -90,6 +95,7 @@ export class DeviceQueue {
 
   /** Takes over an eventfd that tells the front end of a broken ring. */
   setError(descriptor: number | undefined): void {
+    if (descriptor !== undefined) this.#options.libc.setNonBlocking(descriptor)
     if (this.#error !== undefined) this.#options.libc.close(this.#error)
     this.#error = descriptor
   }
@@ -129,8 +135,9 @@ export class DeviceQueue {
     const { ring } = this
     if (!this.#isEnabled || !ring.isRunning || this.#onIdle) return
     const chains: Chain[] = []
-    // at most one lap: a guest that never stops must not keep the event loop
-    while (chains.length < ring.size) {
+    // at most one lap, and less of chains that are very long: a guest must not keep the event loop
+    const end = ring.work + MOST_WORK
+    while (chains.length < ring.size && ring.work < end) {
       const popped = ring.pop()
       if (!popped) break
       if (++this.#inFlight > ring.size) {

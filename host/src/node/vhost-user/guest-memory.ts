@@ -2,7 +2,7 @@
 // descriptors use, and at addresses of the front end's own process, which the rings' places are given in
 // (vhost-user "Memory region description"). Every address and length from outside is checked here.
 //
-// An address is a number. Beyond 2^53 it is inexact, and in no region either way; nothing wraps.
+// An address is a number. Beyond 2^53 it is inexact, and no region is there; nothing wraps.
 
 import { VirtioMsgError } from "../../errors.js"
 import { fileSize, type Libc } from "./libc.js"
@@ -18,6 +18,8 @@ export interface MemoryRegion {
   readonly userAddress: number
   /** The region itself, as long as it is. */
   readonly bytes: Uint8Array<ArrayBuffer>
+  /** Whether the file still has all of it: touching what is behind a file's end ends the process. Absent: it must. */
+  isIntact?(): boolean
   /** Gives the mapping back; `bytes` must not be touched afterwards. */
   release?(): void
 }
@@ -34,6 +36,15 @@ export class GuestMemory {
     const regions = this.#regions
     this.#regions = []
     for (const region of regions) region.release?.()
+  }
+
+  /**
+   * Whether every byte of it may still be touched. To be asked whenever the front end has had time to make a file
+   * shorter; between the question and the access it still can, unless the file is sealed.
+   */
+  isIntact(): boolean {
+    for (const region of this.#regions) if (region.isIntact && !region.isIntact()) return false
+    return true
   }
 
   /** Whether all of the `length` bytes at the guest physical address are mapped. */
@@ -80,6 +91,7 @@ export class GuestMemory {
       if (!region) return false
       const offset = address - region.guestAddress
       const count = Math.min(left, region.bytes.length - offset)
+      if (!Number.isSafeInteger(address + count)) return false // it would not move on
       visit(region.bytes.subarray(offset, offset + count))
       address += count
       left -= count
@@ -129,6 +141,8 @@ function mapRegion(libc: Libc, description: RegionDescription, descriptor: numbe
         hint: "Give the guest less memory (QEMU's -m).",
       },
     )
+  if (!Number.isSafeInteger(guestAddress + length) || !Number.isSafeInteger(userAddress + length))
+    throw new VirtioMsgError("PROTOCOL", "A region of guest memory lies beyond 2^53, where no memory is.")
   const available = fileSize(descriptor)
   if (available === undefined)
     throw new VirtioMsgError("PROTOCOL", "A region of guest memory came without a file that can be mapped.", {
@@ -141,11 +155,17 @@ function mapRegion(libc: Libc, description: RegionDescription, descriptor: numbe
       `A region of guest memory has ${length} bytes at ${fileOffset}, but its file has ${available}.`,
     )
   const lead = fileOffset % PAGE_SIZE
+  const isSealed = libc.sealAgainstShrinking(descriptor)
   const mapping = libc.map(descriptor, fileOffset - lead, length + lead)
+  const region = { guestAddress, userAddress, bytes: mapping.bytes.subarray(lead) }
+  if (isSealed) return { ...region, release: mapping.unmap }
+  const held = libc.duplicate(descriptor)
   return {
-    guestAddress,
-    userAddress,
-    bytes: mapping.bytes.subarray(lead),
-    release: mapping.unmap,
+    ...region,
+    isIntact: () => (fileSize(held) ?? 0) >= fileOffset + length,
+    release() {
+      mapping.unmap()
+      libc.close(held)
+    },
   }
 }

@@ -15,6 +15,17 @@ const MSG_DONTWAIT = 0x40
 const MSG_NOSIGNAL = 0x4000
 const MSG_CMSG_CLOEXEC = 0x40000000
 const EFD_NONBLOCK = 0o4000
+const O_NONBLOCK = 0o4000
+const F_GETFL = 3
+const F_SETFL = 4
+const F_DUPFD_CLOEXEC = 1030
+const F_ADD_SEALS = 1033
+const F_GET_SEALS = 1034
+const F_SEAL_SHRINK = 2
+const POLLIN = 1
+const POLLOUT = 4
+/** struct pollfd: the descriptor, what is asked, what is so. */
+const POLLFD_SIZE = 8
 const EFD_CLOEXEC = 0o2000000
 const PROT_READ_WRITE = 3
 const MAP_SHARED = 1
@@ -97,6 +108,8 @@ export class Libc {
   readonly #calls: Calls
   readonly #message: MessageBuffer
   readonly #count = new Uint8Array(8)
+  readonly #asked = new Int16Array(POLLFD_SIZE / 2)
+  readonly #askedBytes = new Uint8Array(this.#asked.buffer)
   readonly #one = new Uint8Array(new BigUint64Array([1n]).buffer)
 
   constructor(koffi: Koffi) {
@@ -181,14 +194,47 @@ export class Libc {
     return descriptor
   }
 
+  /**
+   * Makes reading and writing an eventfd of somebody else's return at once. It is his as well, and he can undo that:
+   * so `signal` and `clear` look first, too.
+   */
+  setNonBlocking(eventfd: number): void {
+    const flags = this.#calls.fcntl(eventfd, F_GETFL, 0)
+    if (flags >= 0 && (flags & O_NONBLOCK) === 0) this.#calls.fcntl(eventfd, F_SETFL, flags | O_NONBLOCK)
+  }
+
   /** Wakes who watches the eventfd. One that is full wakes its watcher anyway, so failure is no error. */
   signal(eventfd: number): void {
-    this.#calls.write(eventfd, this.#one, 8)
+    if (this.#isReady(eventfd, POLLOUT)) this.#calls.write(eventfd, this.#one, 8)
   }
 
   /** Sets the eventfd's count to 0. */
   clear(eventfd: number): void {
-    this.#calls.read(eventfd, this.#count, 8)
+    if (this.#isReady(eventfd, POLLIN)) this.#calls.read(eventfd, this.#count, 8)
+  }
+
+  #isReady(descriptor: number, event: number): boolean {
+    const asked = this.#asked
+    asked[0] = descriptor & 0xffff
+    asked[1] = descriptor >> 16
+    asked[2] = event
+    asked[3] = 0
+    const count = this.#calls.poll(this.#askedBytes, 1, 0)
+    return count === 1 && ((asked[3] as number) & event) !== 0
+  }
+
+  /** Sees to it that the file behind a descriptor never becomes shorter; false when it cannot be sealed. */
+  sealAgainstShrinking(descriptor: number): boolean {
+    const seals = this.#calls.fcntl(descriptor, F_GET_SEALS, 0)
+    if (seals < 0) return false
+    return (seals & F_SEAL_SHRINK) !== 0 || this.#calls.fcntl(descriptor, F_ADD_SEALS, F_SEAL_SHRINK) === 0
+  }
+
+  /** Another descriptor of the same file, to be closed by itself. Throws SystemError. */
+  duplicate(descriptor: number): number {
+    const made = this.#calls.fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+    if (made < 0) throw this.#failure("fcntl")
+    return made
   }
 
   close(descriptor: number): void {

@@ -2,7 +2,7 @@
 // with the first byte of a message, so it is never read past the end of one.
 
 import type { Libc, Watch } from "./libc.js"
-import { decodeHeader, HEADER_SIZE, type Header } from "./messages.js"
+import { decodeHeader, HEADER_SIZE, type Header, MAX_REGIONS } from "./messages.js"
 
 /** Messages served in one turn of the event loop. */
 const MESSAGES_PER_TURN = 32
@@ -70,6 +70,11 @@ export class MessageStream {
       this.#buffer.set(received.bytes, this.#filled)
       this.#filled += received.bytes.length
       this.#descriptors.push(...received.descriptors)
+      if (this.#descriptors.length > MAX_REGIONS) {
+        this.#closeDescriptors() // each piece of a message may bring some
+        this.#events.onEnd("more file descriptors than a message may have")
+        return
+      }
       if (this.#filled < this.#buffer.length) continue
       if (this.#header ? this.#deliver(this.#header) : this.#takeHeader()) served++
     }

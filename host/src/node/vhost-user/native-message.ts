@@ -4,7 +4,7 @@
 /** koffi, as the module's default export has it. */
 export type Koffi = typeof import("koffi")["default"]
 
-/** Descriptors that one message may carry; vhost-user needs 8. */
+/** Descriptors that one call may receive; a message of vhost-user has 8 at the most. */
 const MAX_DESCRIPTORS = 32
 /** Bytes that one call receives at most. */
 export const MAX_RECEIVED = 4096
@@ -28,6 +28,8 @@ export interface Calls {
   read(descriptor: number, into: Uint8Array, length: number): number | bigint
   write(descriptor: number, bytes: Uint8Array, length: number): number | bigint
   close(descriptor: number): number
+  fcntl(descriptor: number, command: number, argument: number): number
+  poll(descriptors: Uint8Array, count: number, timeoutMs: number): number
 }
 
 /** Binds the functions, out of the C library that Node itself runs on. */
@@ -47,6 +49,8 @@ export function bindCalls(koffi: Koffi): Calls {
     read: library.func("intptr_t read(int, void *, size_t)"),
     write: library.func("intptr_t write(int, void *, size_t)"),
     close: library.func("int close(int)"),
+    fcntl: library.func("int fcntl(int, int, int)"),
+    poll: library.func("int poll(void *, unsigned long, int)"),
   }
 }
 

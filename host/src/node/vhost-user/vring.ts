@@ -57,6 +57,8 @@ interface Areas {
   readonly usedElements: DataView
 }
 
+const SHORTER = "the file of the guest's memory became shorter"
+
 export class Vring {
   /** Why the ring cannot go on; empty while it can. */
   brokenReason = ""
@@ -72,6 +74,7 @@ export class Vring {
   #shadowUsed = 0
   /** The value of `#shadowUsed` that the driver was last told of; undefined when that is not known. */
   #publishedUsed: number | undefined
+  #work = 0
 
   /** @param maxReadableLength Bytes of a chain that are copied at most. */
   constructor(maxReadableLength: number) {
@@ -85,6 +88,11 @@ export class Vring {
   /** Descriptors. */
   get size(): number {
     return this.#size
+  }
+
+  /** Counts what chains have cost so far: their descriptors, and 64 bytes copied as one more. */
+  get work(): number {
+    return this.#work
   }
 
   /** The free-running index of the next chain to pop. */
@@ -101,7 +109,7 @@ export class Vring {
   start(memory: GuestMemory, layout: VringLayout, base: number, hasEventIdx: boolean): string {
     this.stop()
     this.brokenReason = ""
-    const reason = this.#attach(memory, layout)
+    const reason = memory.isIntact() ? this.#attach(memory, layout) : SHORTER
     if (reason) return reason
     this.#hasEventIdx = hasEventIdx
     this.#shadowAvailable = base & 0xffff
@@ -125,6 +133,7 @@ export class Vring {
   pop(): PoppedChain | undefined {
     const areas = this.#areas
     if (!areas || this.brokenReason) return undefined
+    if (!this.#memory?.isIntact()) return this.#break(SHORTER)
     const waiting = (Atomics.load(areas.available, 1) - this.#shadowAvailable) & 0xffff
     if (waiting === 0) return undefined
     if (waiting > this.#size)
@@ -143,6 +152,10 @@ export class Vring {
   push(chain: PoppedChain, data: Uint8Array, at: number): void {
     const areas = this.#areas
     if (!areas || this.brokenReason) return
+    if (!this.#memory?.isIntact()) {
+      this.#break(SHORTER)
+      return
+    }
     const written = this.#write(chain, data, at)
     if (written === undefined) {
       this.#break("a buffer went out of the guest's memory while the device had it")
@@ -157,7 +170,7 @@ export class Vring {
   /** Shows the driver all chains pushed so far, and says whether it wants an interrupt for them. */
   publish(): boolean {
     const areas = this.#areas
-    if (!areas || this.#shadowUsed === this.#publishedUsed) return false
+    if (!areas || this.#shadowUsed === this.#publishedUsed || !this.#memory?.isIntact()) return false
     const before = this.#publishedUsed
     this.#publishedUsed = this.#shadowUsed
     // sequentially consistent: the elements before the index, the index before the driver's wish is read
@@ -170,7 +183,7 @@ export class Vring {
   /** Asks for a notification of the next chain; true when there is one already, which none will announce. */
   rearm(): boolean {
     const areas = this.#areas
-    if (!areas || this.brokenReason) return false
+    if (!areas || this.brokenReason || !this.#memory?.isIntact()) return false
     Atomics.store(areas.used, 2 + 4 * this.#size, this.#shadowAvailable)
     return Atomics.load(areas.available, 1) !== this.#shadowAvailable
   }
@@ -210,6 +223,7 @@ export class Vring {
     let index = head
     let isIndirect = false
     for (let left = MAX_VRING_SIZE; ; left--) {
+      this.#work++
       if (left === 0) return this.#break(`a chain of more than ${MAX_VRING_SIZE} descriptors, or a loop`)
       if (index >= limit) return this.#break(`descriptor ${index} in a table of ${limit}`)
       const at = DESCRIPTOR_SIZE * index
@@ -218,15 +232,13 @@ export class Vring {
       const flags = table.getUint16(at + 12, true)
       const next = table.getUint16(at + 14, true)
       if (flags & DESCRIPTOR_INDIRECT) {
-        if (
-          isIndirect ||
-          flags & (DESCRIPTOR_NEXT | DESCRIPTOR_WRITE) ||
-          readable.length + writable.length > 0
-        )
-          return this.#break("an indirect descriptor where none may be")
+        // WRITE is ignored here, and descriptors of the queue's own table may come before (R5, R6)
+        if (isIndirect || flags & DESCRIPTOR_NEXT)
+          return this.#break("an indirect descriptor that does not end its chain")
         const indirect = this.#copyIndirectTable(address, length)
         if (!indirect) return undefined
         isIndirect = true
+        left++ // it is no buffer of the chain
         table = indirect
         limit = length / DESCRIPTOR_SIZE
         index = 0
@@ -255,6 +267,7 @@ export class Vring {
     if (length === 0 || length % DESCRIPTOR_SIZE || length > descBytes(MAX_VRING_SIZE))
       return this.#break(`an indirect table of ${length} bytes`)
     const table = new Uint8Array(length)
+    this.#work += length >> 6
     if (!this.#memory?.copyIn(address, table))
       return this.#break(`an indirect table at 0x${address.toString(16)}, outside the guest's memory`)
     return new DataView(table.buffer)
@@ -262,6 +275,7 @@ export class Vring {
 
   #copyIn(ranges: readonly GuestRange[], total: number): Uint8Array | undefined {
     const copy = new Uint8Array(total)
+    this.#work += total >> 6
     let filled = 0
     for (const { address, length } of ranges) {
       const count = Math.min(length, total - filled)
