@@ -4,6 +4,7 @@
 import { delay } from "../clock.js"
 import type { I2cAdapter } from "../driver/i2c-adapter.js"
 import { VirtioMsgError } from "../errors.js"
+import type { SensorType } from "./sensor.js"
 
 /** Where the chip is with its SDO pin low; 0x77 with it high. */
 export const BME280_ADDRESS = 0x76
@@ -115,6 +116,28 @@ export class Bme280 {
   #readState(): Promise<Uint8Array> {
     return this.#i2c.readBlock(this.#address, STATE, STATE_LENGTH)
   }
+}
+
+export const BME280: SensorType = {
+  name: "bme280",
+  addresses: [BME280_ADDRESS, 0x77],
+  quantities: [
+    { name: "temperature", unit: "°C", digits: 2 },
+    { name: "pressure", unit: "hPa", digits: 1 },
+    { name: "humidity", unit: "%", digits: 1 },
+  ],
+  async recognise(i2c, address) {
+    return (await i2c.readByte(address, ID)) === CHIP_ID
+  },
+  async open(i2c, address) {
+    const chip = await Bme280.open(i2c, address)
+    return {
+      async read() {
+        const { temperatureC, pressurePa, humidityPercent } = await chip.read()
+        return [temperatureC, pressurePa / 100, humidityPercent]
+      },
+    }
+  },
 }
 
 /** Decodes registers 0x88 to 0xa1 and 0xe1 to 0xe7 (table 16). */

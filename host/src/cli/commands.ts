@@ -47,6 +47,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     "Use the microcontroller's GPIO lines: libgpiod 2's tools without the chip's name.",
     () => import("./command-gpio.js"),
   ),
+  entry("sensor", "Read the sensors on the I2C bus.", () => import("./command-sensor.js")),
   entry("rng", "Write the microcontroller's random bytes to stdout.", () => import("./command-rng.js")),
   entry("console", "Talk to the microcontroller's log and shell.", () => import("./command-console.js")),
   entry("sim", "Run the simulated board for other processes to use.", () => import("./command-sim.js")),
