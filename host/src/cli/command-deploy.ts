@@ -51,7 +51,7 @@ export function define(command: Command): void {
       helpExamples(
         "virtio-msg --port /dev/ttyACM0 deploy --simulated",
         "virtio-msg --port /dev/ttyACM0 deploy --board pico --sda GP4 --scl GP5 --khz 400",
-        "virtio-msg --port /dev/ttyACM0 deploy --gpio LED=15,BUTTON=14:up",
+        "virtio-msg --port /dev/ttyACM0 deploy --board pico --gpio LED=15,BUTTON=14:up",
         "virtio-msg --port /dev/ttyACM0 deploy --board pico_w --dial 192.0.2.10:7654",
       ),
     )
