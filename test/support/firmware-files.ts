@@ -1,6 +1,6 @@
 // Firmware files that are sound to the byte, of made-up contents: no release of Microsoft's is at hand.
 
-import { randomBytes } from "node:crypto"
+import { createHash, randomBytes } from "node:crypto"
 import { encodeDeviceConfig } from "../../host/src/deploy/device-config.js"
 
 const SETTINGS_OFFSET = 128
@@ -41,12 +41,13 @@ export function makeUf2(blockCount: number, family = 0xe48bff56, settings?: Uint
   return file
 }
 
-/** An image that an ESP32's ROM would start, of two segments; half of it cannot be compressed. */
-export function makeEspImage(chipId: number, segmentSize = 20_000): Buffer {
+/** An image that an ESP32's ROM would start, of two segments, with its hash; half of it cannot be compressed. */
+export function makeEspImage(chipId: number, segmentSize = 20_000, hasHash = true): Buffer {
   const header = Buffer.alloc(24)
   header[0] = 0xe9
   header[1] = 2
   header.writeUInt16LE(chipId, 12)
+  header[23] = hasHash ? 1 : 0
   const parts = [header]
   let checksum = 0xef
   for (const data of [randomBytes(segmentSize), Buffer.alloc(segmentSize, 0xc0)]) {
@@ -60,5 +61,5 @@ export function makeEspImage(chipId: number, segmentSize = 20_000): Buffer {
   const image = Buffer.alloc((body.length | 15) + 1)
   body.copy(image)
   image[image.length - 1] = checksum
-  return image
+  return hasHash ? Buffer.concat([image, createHash("sha256").update(image).digest()]) : image
 }

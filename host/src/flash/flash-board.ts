@@ -55,7 +55,8 @@ export async function flashBoard(options: FlashOptions): Promise<Flashed> {
   const reason =
     (board.chip.flashBy === "uf2-drive"
       ? whyNoUf2(firmware.contents, board.chip.uf2Family)
-      : whyNoEspImage(firmware.contents, board.chip.imageChipId)) || whyNotFor(firmware.contents, board)
+      : whyNoEspImage(firmware.contents, board.chip.imageChipId, board.chip.flashOffset)) ||
+    whyNotFor(firmware.contents, board)
   if (reason)
     throw new VirtioMsgError(
       "INVALID_ARGUMENT",

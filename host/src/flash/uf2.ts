@@ -9,7 +9,8 @@ import { getU32 } from "../../../shared-protocol/src/bytes.js"
 export const UF2_BLOCK_SIZE = 512
 const MAGIC_START = [0x0a324655, 0x9e5d5157] as const
 const MAGIC_END = 0x0ab16f30
-const MAX_PAYLOAD = 476
+/** What an RP2040 writes at once: its boot loader passes over blocks of another size, or that begin elsewhere. */
+const PAGE_SIZE = 256
 /** The block is not for flash. */
 const FLAG_NOT_MAIN_FLASH = 0x00000001
 /** The word at 28 is a family id. */
@@ -69,9 +70,11 @@ function whyNoBlock(block: Uint8Array, index: number, count: number, family: num
     return `It is cut off: it should have ${getU32(block, 24)} blocks, and has ${count}.`
   if (getU32(block, 20) !== index) return `Block ${index} is numbered ${getU32(block, 20)}.`
   const [address, size] = [getU32(block, 12), getU32(block, 16)]
-  if (size === 0 || size > MAX_PAYLOAD) return `Block ${index} has ${size} bytes.`
+  if (size !== PAGE_SIZE) return `Block ${index} has ${size} bytes, and not ${PAGE_SIZE}.`
   if (address < FLASH_BASE || address + size > FLASH_BASE + FLASH_SIZE)
     return `Block ${index} is for address 0x${address.toString(16)}, where no flash is.`
+  if (address % PAGE_SIZE !== 0)
+    return `Block ${index} is for address 0x${address.toString(16)}, where no page of ${PAGE_SIZE} bytes begins.`
   return ""
 }
 

@@ -47,7 +47,18 @@ describe("a UF2 file", () => {
       changed(file, 512 + 12, 0x10000000),
       "Block 1 writes address 0x10000000 once more.",
     ],
-    ["one with a payload too long", changed(file, 16, 500), "Block 0 has 500 bytes."],
+    ["one with a payload too long", changed(file, 16, 500), "Block 0 has 500 bytes, and not 256."],
+    [
+      "one with a payload that reaches into the next",
+      changed(file, 16, 476),
+      "Block 0 has 476 bytes, and not 256.",
+    ],
+    ["one with a payload too short", changed(file, 512 + 16, 255), "Block 1 has 255 bytes, and not 256."],
+    [
+      "one with a block between two pages",
+      changed(file, 512 + 12, 0x10000180),
+      "Block 1 is for address 0x10000180, where no page of 256 bytes begins.",
+    ],
     ["one with a block that is a comment", changed(file, 8, 0x2001), "Block 0 is not for flash."],
   ])("is refused: %s", (_name, bad, reason) => {
     expect(whyNoUf2(bad, RP2040_FAMILY)).toBe(reason)
@@ -67,20 +78,69 @@ describe("an ESP32's image", () => {
     ["another chip's", makeEspImage(9, 20), "It is for the ESP32-S3, not for the ESP32-C3."],
     ["an unknown chip's", makeEspImage(99, 20), "It is for the chip with id 99, not for the ESP32-C3."],
     ["one that is cut off", image.subarray(0, 400), "It is cut off."],
-    ["one that lacks its checksum", image.subarray(0, image.length - 1), "It is cut off."],
+    ["one that lacks its checksum", image.subarray(0, image.length - 33), "It is cut off."],
+    ["one that lacks its hash", image.subarray(0, image.length - 1), "It is cut off."],
   ])("is refused: %s", (_name, bad, reason) => {
     expect(whyNoEspImage(bad, 5)).toBe(reason)
   })
 
-  it("is refused when any byte of its segments changed", () => {
+  it("is refused when one to three bits of it changed, wherever they are", () => {
+    const bit = fc.integer({ min: 0, max: 8 * image.length - 1 })
+    fc.assert(
+      fc.property(fc.uniqueArray(bit, { minLength: 1, maxLength: 3 }), (bits) => {
+        const damaged = Buffer.from(image)
+        for (const at of bits) damaged[at >> 3] = (damaged[at >> 3] ?? 0) ^ (1 << (at & 7))
+        expect(whyNoEspImage(damaged, 5)).not.toBe("")
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it("is refused when the bit that says that its hash is there changed", () => {
+    const damaged = Buffer.from(image)
+    damaged[23] = 0
+    expect(whyNoEspImage(damaged, 5)).toBe("It is damaged: its SHA-256 is wrong.")
+    damaged[23] = 3
+    expect(whyNoEspImage(damaged, 5)).toMatch(/neither that a hash follows nor that none does/)
+  })
+
+  it("without a hash is taken when it says so, and refused when any byte of its segments changed", () => {
+    const plain = makeEspImage(5, 300, false)
+    expect(whyNoEspImage(plain, 5)).toBe("")
     fc.assert(
       fc.property(fc.integer({ min: 32, max: 331 }), fc.integer({ min: 1, max: 255 }), (at, flip) => {
-        const damaged = Buffer.from(image)
+        const damaged = Buffer.from(plain)
         damaged[at] = (damaged[at] ?? 0) ^ flip
         expect(whyNoEspImage(damaged, 5)).toBe("It is damaged: its checksum is wrong.")
       }),
     )
   })
+
+  it.each([0, 0x1000])(
+    "for all of the flash from 0x%s on is refused when a program in it is damaged",
+    (offset) => {
+      const flash = Buffer.alloc(0x20000, 0xff)
+      image.copy(flash, offset)
+      // a program that is there, and a place for another
+      for (const [entry, type, at] of [
+        [0, 1, 0x9000],
+        [1, 0, 0x10000],
+        [2, 0, 0x180000],
+      ] as const) {
+        flash.writeUInt16LE(0x50aa, 0x8000 + 32 * entry)
+        flash.writeUInt8(type, 0x8000 + 32 * entry + 2)
+        flash.writeUInt32LE(at, 0x8000 + 32 * entry + 4)
+      }
+      makeEspImage(5, 500).copy(flash, 0x10000)
+      const file = flash.subarray(offset)
+      expect(whyNoEspImage(file, 5, offset)).toBe("")
+      const damaged = Buffer.from(file)
+      damaged[0x10000 - offset + 18] = 7
+      expect(whyNoEspImage(damaged, 5, offset)).toBe(
+        "The program at 0x10000: It is damaged: its SHA-256 is wrong.",
+      )
+    },
+  )
 
   it("never makes the reader throw", () => {
     fc.assert(
