@@ -1,11 +1,19 @@
 // What we know of a board: data only. Where the DeviceScript command line tool lists the board, the tests compare.
 
 import type { Chip } from "./chip.js"
-import type { GpioLine } from "./gpio-lines.js"
 
 export interface UsbId {
   readonly vendor: number
   readonly product: number
+}
+
+/** A pin that is a line of the GPIO device. */
+export interface GpioLine {
+  /** "" for a line that has none. */
+  readonly name: string
+  readonly gpio: number
+  /** The pull resistor that the pin has as an input. */
+  readonly pull?: "up" | "down"
 }
 
 export interface Board {

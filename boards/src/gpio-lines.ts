@@ -1,15 +1,6 @@
 // Which pins of a board can be the lines of its GPIO device.
 
-import type { Board } from "./board.js"
-
-/** A pin that is a line of the GPIO device. */
-export interface GpioLine {
-  /** "" for a line that has none. */
-  readonly name: string
-  readonly gpio: number
-  /** The pull resistor that the pin has as an input. */
-  readonly pull?: "up" | "down"
-}
+import type { Board, GpioLine } from "./board.js"
 
 /** Why these cannot be the GPIO lines of `board`, whose I2C bus is on `i2c`, as a sentence; "" if they can. */
 export function whyNoGpioLines(

@@ -11,9 +11,9 @@ import { pico } from "./pico.js"
 import { picoW } from "./pico-w.js"
 import { seeedXiaoEsp32c3 } from "./seeed-xiao-esp32c3.js"
 
-export type { Board, FirmwareRelease, UsbId } from "./board.js"
+export type { Board, FirmwareRelease, GpioLine, UsbId } from "./board.js"
 export type { Chip, EspChip, Uf2Chip } from "./chip.js"
-export { type GpioLine, gpioRanges, whyNoGpioLines } from "./gpio-lines.js"
+export { gpioRanges, whyNoGpioLines } from "./gpio-lines.js"
 export { i2cPinPairs, whyNoI2cPins } from "./i2c-pins.js"
 export { type Counterpart, stm32mp157 } from "./stm32mp157.js"
 

@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest"
 import { reportAsJson, reportAsJunit } from "../../host/src/conformance/report-files.js"
 import { formatReport } from "../../host/src/conformance/report-text.js"
 import { isConforming, type Report, type RowResult } from "../../host/src/conformance/result.js"
-import type { Row, Status } from "../../host/src/conformance/row.js"
+import type { Row } from "../../host/src/conformance/row.js"
+import type { Status } from "../../host/src/conformance/verdict.js"
 
 const NASTY = 'status "0x0f" < 3 & > 2 \u001b[31mred\u0000\u0007\ud800 in two\nlines'
 

@@ -1,8 +1,8 @@
 // Every breach that the trace knows, in one made-up conversation: the trace and the dissector find each where it is.
 
 import { describe, expect, it } from "vitest"
+import type { Direction } from "../../host/src/link/link.js"
 import type { CapturedPacket } from "../../host/src/trace/pcapng-writer.js"
-import type { Direction } from "../../host/src/trace/trace.js"
 import { TraceObserver } from "../../host/src/trace/trace-observer.js"
 import { PACKET_CONNECT, PACKET_DATA } from "../../shared-protocol/src/mailbox/packet.js"
 import * as ids from "../../shared-protocol/src/messages/ids.js"

@@ -6,12 +6,12 @@ import { tmpdir } from "node:os"
 import path from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import type { Direction } from "../../host/src/link/link.js"
 import {
   type CapturedPacket,
   encodeCapturedPacket,
   encodeCaptureHeader,
 } from "../../host/src/trace/pcapng-writer.js"
-import type { Direction } from "../../host/src/trace/trace.js"
 
 export const DISSECTOR = fileURLToPath(new URL("../../host/wireshark/virtio-msg.lua", import.meta.url))
 

@@ -6,7 +6,7 @@ import { DashboardServer } from "../node/dashboard/dashboard-server.js"
 import { LiveFeed } from "../node/dashboard/live-feed.js"
 import { exportPage } from "../node/dashboard/page-files.js"
 import { watchOffered } from "../node/dashboard/watch-offered.js"
-import { helpExamples, note, print, typedPort } from "./context.js"
+import { helpExamples, note, print, type RunCommand, typedPort } from "./context.js"
 import { processTrace } from "./process-trace.js"
 import { untilStopped } from "./until-stopped.js"
 
@@ -19,7 +19,7 @@ interface DashboardOptions {
   readonly expose?: true
 }
 
-export function define(command: Command): void {
+export function define(command: Command, run: RunCommand): void {
   command
     .usage("[options]\n       virtio-msg dashboard [options] -- command...")
     .option(
@@ -40,7 +40,7 @@ export function define(command: Command): void {
     .action(async (options: DashboardOptions, command: Command) => {
       const { traced } = command.optsWithGlobals<{ traced?: string[] }>()
       if (options.export !== undefined) await exportTo(options.export)
-      else await serve(options, typedPort(command), traced)
+      else await serve(options, typedPort(command), traced, run)
     })
 }
 
@@ -65,6 +65,7 @@ async function serve(
   options: DashboardOptions,
   port: readonly string[],
   words: readonly string[] | undefined,
+  run: RunCommand,
 ): Promise<void> {
   const feed = new LiveFeed()
   const stopped = untilStopped() // before anybody learns the address, and so could stop us
@@ -73,7 +74,8 @@ async function serve(
   try {
     print(server.url) // scripts read this line
     note(`Open ${server.url} in a browser; end with Ctrl-C.`)
-    if (words) process.exitCode = await Promise.race([runShown(feed, port, words), stopped.then(() => 130)])
+    if (words)
+      process.exitCode = await Promise.race([runShown(feed, port, words, run), stopped.then(() => 130)])
     await stopped
   } finally {
     endWatching()
@@ -93,8 +95,12 @@ async function startServer(options: DashboardOptions, feed: LiveFeed): Promise<D
 }
 
 /** Runs a command and shows on the page what it does. */
-async function runShown(feed: LiveFeed, port: readonly string[], words: readonly string[]): Promise<number> {
-  const { runCommand } = await import("./run-command.js")
+async function runShown(
+  feed: LiveFeed,
+  port: readonly string[],
+  words: readonly string[],
+  run: RunCommand,
+): Promise<number> {
   if (words.length === 0 || words[0] === "dashboard")
     throw new VirtioMsgError("INVALID_ARGUMENT", "No command to show stands behind --.", {
       hint: "For example: virtio-msg dashboard -- i2c detect",
@@ -104,7 +110,7 @@ async function runShown(feed: LiveFeed, port: readonly string[], words: readonly
     session.packet(processTrace.clock.now(), direction, packet),
   )
   try {
-    const code = await runCommand([...port, ...words])
+    const code = await run([...port, ...words])
     note(`The command has ended with ${code}. The page still shows what it did; end with Ctrl-C.`)
     return code
   } finally {

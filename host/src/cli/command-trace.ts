@@ -11,7 +11,7 @@ import type { CapturedPacket } from "../trace/pcapng-writer.js"
 import type { TraceEvent } from "../trace/trace-event.js"
 import { TraceObserver } from "../trace/trace-observer.js"
 import { visibleLines } from "../visible-text.js"
-import { helpExamples, note, print, sendResultsTo, typedPort } from "./context.js"
+import { helpExamples, note, print, type RunCommand, sendResultsTo, typedPort } from "./context.js"
 import { EPOCH_OFFSET_MS, processTrace } from "./process-trace.js"
 import { traceToFile } from "./trace-file.js"
 import { makeTraceFilter, type TraceFilterOptions } from "./trace-filter.js"
@@ -29,7 +29,7 @@ interface TraceOptions extends TraceFilterOptions {
 
 type Show = (event: TraceEvent) => void
 
-export function define(command: Command): void {
+export function define(command: Command, run: RunCommand): void {
   command
     .usage("[options] [capture or process]\n       virtio-msg trace [options] -- command...")
     .argument("[what...]", "a capture, or a process that runs (see --list)")
@@ -53,7 +53,7 @@ export function define(command: Command): void {
       if (options.list) return list()
       const show = makeShow(options)
       const { traced } = command.optsWithGlobals<{ traced?: string[] }>()
-      if (traced) process.exitCode = await traceCommand([...what, ...traced], options, show, command)
+      if (traced) process.exitCode = await traceCommand([...what, ...traced], options, show, command, run)
       else if (what.length > 1) throw tooMany(what)
       else await traceElsewhere(what[0], options, show)
     })
@@ -92,8 +92,8 @@ async function traceCommand(
   options: TraceOptions,
   show: Show,
   command: Command,
+  run: RunCommand,
 ): Promise<number> {
-  const { runCommand } = await import("./run-command.js")
   if (words.length === 0)
     throw new VirtioMsgError("INVALID_ARGUMENT", "No command stands behind --.", {
       hint: "For example: virtio-msg trace -- i2c detect",
@@ -108,7 +108,7 @@ async function traceCommand(
       ? processTrace.watch((event) => show({ ...event, timeMs: event.timeMs + EPOCH_OFFSET_MS }))
       : traceToFile(options.write, application())
   try {
-    return await runCommand([...typedPort(command), ...words])
+    return await run([...typedPort(command), ...words])
   } finally {
     end()
   }

@@ -2,10 +2,12 @@
 // `virtio-msg --help` and every other command start without it.
 
 import type { Command } from "commander"
+import type { RunCommand } from "./context.js"
 
 /** What a command's module exports: `define` gives the command its options, arguments, examples and action. */
 interface CommandModule {
-  define(command: Command): void
+  /** `run` is for a command that runs others. */
+  define(command: Command, run: RunCommand): void
 }
 
 export interface CommandEntry {

@@ -42,6 +42,9 @@ export function printError(error: VirtioMsgError): void {
   if (error.hint) note(`hint: ${error.hint}`)
 }
 
+/** Runs a command line as a shell would; prints its errors and returns its exit code. Never throws. */
+export type RunCommand = (words: readonly string[]) => Promise<number>
+
 /** The value of --port, wherever on the command line it stands; else VIRTIO_MSG_PORT's, else `auto`. */
 export function portOf(command: Command): string {
   return command.optsWithGlobals<{ port?: string }>().port ?? defaultPort()

@@ -31,7 +31,7 @@ function makeProgram(endings: (() => void)[]): Command {
   for (const { name, description } of COMMANDS) program.command(name).description(description)
   program.hook("preSubcommand", async (_, chosen) => {
     const found = COMMANDS.find(({ name }) => name === chosen.name())
-    if (found) (await found.load()).define(chosen)
+    if (found) (await found.load()).define(chosen, runCommand)
     hintAtHelp(chosen, `virtio-msg ${chosen.name()}`)
   })
   program.hook("preAction", async (_, chosen) => {

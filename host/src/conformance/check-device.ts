@@ -17,8 +17,9 @@ import { recogniseDraft } from "./drafts.js"
 import * as frames from "./frames.js"
 import { Hotplug } from "./hotplug.js"
 import { type Report, type RowResult, worst } from "./result.js"
-import { hex, type Row, Verdict } from "./row.js"
+import type { Row } from "./row.js"
 import { ShellConsole } from "./shell-console.js"
+import { hex, Verdict } from "./verdict.js"
 
 /** Messages shown with a failure. */
 const EXCHANGES_SHOWN = 8

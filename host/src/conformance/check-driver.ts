@@ -5,7 +5,8 @@ import { draftOfDriver } from "./drafts.js"
 import { DriverRuns, type DriverSubject } from "./driver/driver-runs.js"
 import { SCENARIOS } from "./driver/scenarios.js"
 import type { Report, RowResult } from "./result.js"
-import { type Row, Verdict } from "./row.js"
+import type { Row } from "./row.js"
+import { Verdict } from "./verdict.js"
 
 /** With more rows than these nearly every scenario is needed. */
 const MANY_ROWS = 20

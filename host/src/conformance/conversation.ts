@@ -14,7 +14,7 @@ import {
 import type { Timer } from "../clock.js"
 import type { DevicePort } from "./device-port.js"
 import * as frames from "./frames.js"
-import { blocked } from "./row.js"
+import { blocked } from "./verdict.js"
 
 /** How long an answer may take. */
 const ANSWER_TIMEOUT_MS = 1000

@@ -33,8 +33,8 @@ import type { Conversation } from "./conversation.js"
 import type { DevicePort } from "./device-port.js"
 import * as frames from "./frames.js"
 import { Hotplug } from "./hotplug.js"
-import { blocked, hex, skip } from "./row.js"
 import { placeQueue, SuiteQueue, toAddress } from "./suite-queue.js"
+import { blocked, hex, skip } from "./verdict.js"
 import { type Workload, workloadOf } from "./workloads.js"
 
 /** How long a reset may take (the text bounds it, without a number). */

@@ -14,7 +14,7 @@ import {
 import { GET_DEVICE_INFO, SET_DEVICE_STATUS, SET_VQUEUE } from "../../../shared-protocol/src/messages/ids.js"
 import { SET_VQUEUE_REQUEST_SIZE } from "../../../shared-protocol/src/messages/vqueue.js"
 import type { Conversation } from "./conversation.js"
-import type { Scenario } from "./driver/scenarios/scenario.js"
+import type { Scenario } from "./driver/scripted-bus.js"
 import { rawFrame } from "./frames.js"
 
 const FIXED_FRAME_BYTES = 40

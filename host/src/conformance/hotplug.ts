@@ -11,8 +11,7 @@ import { HEADER_SIZE, TYPE_BUS } from "../../../shared-protocol/src/messages/hea
 import { EVENT_DEVICE } from "../../../shared-protocol/src/messages/ids.js"
 import type { Conversation } from "./conversation.js"
 import * as frames from "./frames.js"
-import { Verdict } from "./row.js"
-import type { ShellConsole } from "./shell-console.js"
+import { Verdict } from "./verdict.js"
 
 /** How soon an event has to follow what caused it. */
 const EVENT_LIMIT_MS = 2000
@@ -26,11 +25,20 @@ export interface PlugEvent extends DeviceEvent {
   readonly isAnswering: boolean | undefined
 }
 
+/** A shell with the commands plug and unplug. */
+export interface PlugShell {
+  /** False when there is no such shell. */
+  open(): Promise<boolean>
+  /** Sends a line. */
+  type(line: string): Promise<void>
+  close(): Promise<void>
+}
+
 export interface HotplugMeans {
   /** Plugs something in, out or both; settles when it has. */
   readonly command?: (() => Promise<void>) | undefined
   /** Of our own firmware. */
-  readonly shell?: ShellConsole | undefined
+  readonly shell?: PlugShell | undefined
 }
 
 export class Hotplug {
@@ -74,7 +82,7 @@ export class Hotplug {
     while (await this.#conversation.waitUntil(() => this.#hasNew(), EVENT_LIMIT_MS)) await this.#take()
   }
 
-  async #plugByShell(shell: ShellConsole): Promise<void> {
+  async #plugByShell(shell: PlugShell): Promise<void> {
     try {
       if (!(await shell.open())) return
       for (let round = 0; round < ROUNDS; round++) {

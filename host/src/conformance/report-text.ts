@@ -6,7 +6,8 @@ import type { Exchange } from "./conversation.js"
 import { draftOf, draftSentence } from "./drafts.js"
 import { printable } from "./printable.js"
 import { countsOf, isConforming, type Report, type RowResult } from "./result.js"
-import type { Level, Status } from "./row.js"
+import type { Level } from "./row.js"
+import type { Status } from "./verdict.js"
 
 /** How words are coloured, by what they mean. */
 export interface Paint {

@@ -1,7 +1,8 @@
 // What became of the rows: one result each, and what they add up to.
 
 import type { Exchange } from "./conversation.js"
-import type { Row, Status } from "./row.js"
+import type { Row } from "./row.js"
+import type { Status } from "./verdict.js"
 
 export interface RowResult {
   readonly row: Row

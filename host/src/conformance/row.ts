@@ -21,7 +21,7 @@ export interface RowText {
 }
 
 /**
- * A check returns when the peer does what it should, and throws a `Verdict` otherwise: see fail, skip and blocked.
+ * A check returns when the peer does what it should, and throws a `Verdict` otherwise (verdict.ts).
  */
 export interface Row extends RowText {
   /** Against a device and its side of the bus. Runs once for each device, those of side "bus" only once. */
@@ -51,40 +51,3 @@ function mustOf<Peer extends "device" | "driver">(side: Side, peer: Peer) {
 export const busMust = mustOf("bus", "device")
 export const deviceMust = mustOf("device", "device")
 export const driverMust = mustOf("driver", "driver")
-
-export type Status = "pass" | "fail" | "blocked" | "skipped" | "not observable"
-
-/** How a check ends that does not pass. */
-export class Verdict extends Error {
-  readonly status: Exclude<Status, "pass" | "not observable">
-
-  constructor(status: Exclude<Status, "pass" | "not observable">, message: string) {
-    super(message)
-    this.status = status
-  }
-}
-
-/** The row is violated. */
-export function fail(what: string): never {
-  throw new Verdict("fail", what)
-}
-
-/** The row says nothing about this peer: it lacks what the row is about. */
-export function skip(why: string): never {
-  throw new Verdict("skipped", why)
-}
-
-/** The row cannot be judged, because something before it went wrong, which another row reports. */
-export function blocked(why: string): never {
-  throw new Verdict("blocked", why)
-}
-
-/** Fails the row unless `isRight`. */
-export function expect(isRight: boolean, what: string | (() => string)): void {
-  if (!isRight) fail(typeof what === "string" ? what : what())
-}
-
-/** A number as the specification writes it. */
-export function hex(value: number | bigint): string {
-  return `0x${value.toString(16)}`
-}

@@ -17,7 +17,7 @@ import {
 import type { Conversation } from "./conversation.js"
 import type { SharedMemory } from "./device-port.js"
 import * as frames from "./frames.js"
-import { blocked } from "./row.js"
+import { blocked } from "./verdict.js"
 
 /** A buffer to be placed: bytes for the device to read, or room for it to write. */
 export type BufferPlan = { readonly data: Uint8Array } | { readonly roomBytes: number }

@@ -8,7 +8,7 @@ import {
 } from "../../../shared-protocol/src/device-types/gpio.js"
 import { AsyncQueue } from "../async-queue.js"
 import { VirtioMsgError } from "../errors.js"
-import type { GpioChip } from "./gpio-chip.js"
+import type { VirtioDevice } from "./virtio-device.js"
 
 export interface GpioEdge {
   readonly offset: number
@@ -27,16 +27,27 @@ export interface GpioWatchOptions {
   readonly edges?: "rising" | "falling" | "both"
 }
 
+/** What a watch needs of the GPIO chip. */
+interface InterruptChip {
+  readonly device: VirtioDevice
+  readonly names: readonly (string | undefined)[]
+  setDirection(offset: number, direction: "input" | "none"): Promise<void>
+  setInterruptType(offset: number, type: number): Promise<void>
+  getValue(offset: number): Promise<number>
+  /** Unmasks a line's interrupt; resolves when it comes: false when it was disabled. */
+  unmask(offset: number): Promise<boolean>
+}
+
 const TYPES = { rising: GPIO_IRQ_EDGE_RISING, falling: GPIO_IRQ_EDGE_FALLING, both: GPIO_IRQ_EDGE_BOTH }
 
 export class GpioWatch implements AsyncIterable<GpioEdge> {
-  readonly #chip: GpioChip
+  readonly #chip: InterruptChip
   readonly #offsets: readonly number[]
   readonly #edges: "rising" | "falling" | "both"
   readonly #queue = new AsyncQueue<GpioEdge>()
   #isOpen = true
 
-  private constructor(chip: GpioChip, offsets: readonly number[], edges: "rising" | "falling" | "both") {
+  private constructor(chip: InterruptChip, offsets: readonly number[], edges: "rising" | "falling" | "both") {
     this.#chip = chip
     this.#offsets = offsets
     this.#edges = edges
@@ -44,7 +55,7 @@ export class GpioWatch implements AsyncIterable<GpioEdge> {
 
   /** Makes the lines inputs, enables their interrupts, and unmasks them. */
   static async open(
-    chip: GpioChip,
+    chip: InterruptChip,
     offsets: readonly number[],
     options: GpioWatchOptions,
   ): Promise<GpioWatch> {

@@ -15,20 +15,11 @@ import type { Timer } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
 import { Driver } from "./driver.js"
 import { type TransferLimit, transferLimitOf } from "./i2c-limits.js"
-import { I2cSlots } from "./i2c-slots.js"
+import { type I2cRequest, I2cSlots } from "./i2c-slots.js"
 import type { DriverNeeds, VirtioDevice } from "./virtio-device.js"
 import type { Virtqueue } from "./virtqueue.js"
 
-/** One virtio-i2c request: a write, a read, or, without bytes, a probe of the address. */
-export interface I2cRequest {
-  /** 7 bits. */
-  readonly address: number
-  readonly write?: Uint8Array
-  /** Bytes to read; only without `write`. */
-  readonly readLength?: number
-  /** The next request belongs to the same group: if this one fails, it fails unexecuted. */
-  readonly failNext: boolean
-}
+export type { I2cRequest }
 
 /** How a request ended: whether the chip acknowledged it, and what was read. */
 export interface I2cOutcome {

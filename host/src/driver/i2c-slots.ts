@@ -18,9 +18,19 @@ import type { RangeAllocator } from "../bus/range-allocator.js"
 import { takePlaces, type WindowPlaces } from "../bus/window-places.js"
 import type { HostBytes } from "../bytes.js"
 import { VirtioMsgError } from "../errors.js"
-import type { I2cRequest } from "./i2c-adapter.js"
 import { LapArena } from "./lap-arena.js"
 import type { Virtqueue } from "./virtqueue.js"
+
+/** One virtio-i2c request: a write, a read, or, without bytes, a probe of the address. */
+export interface I2cRequest {
+  /** 7 bits. */
+  readonly address: number
+  readonly write?: Uint8Array
+  /** Bytes to read; only without `write`. */
+  readonly readLength?: number
+  /** The next request belongs to the same group: if this one fails, it fails unexecuted. */
+  readonly failNext: boolean
+}
 
 const DESCRIPTORS_PER_SLOT = 4
 const STATUS_SIZE = 1

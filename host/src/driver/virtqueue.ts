@@ -24,20 +24,30 @@ import {
   USED_ALIGNMENT,
   usedBytes,
 } from "../../../shared-protocol/src/ring/layout.js"
+import type { Bus } from "../bus/bus.js"
 import { takePlaces, type WindowPlaces } from "../bus/window-places.js"
 import { VirtioMsgError } from "../errors.js"
-import type { VirtioDevice } from "./virtio-device.js"
+import type { Transport } from "./transport.js"
+
+/** What a queue needs of the device that it belongs to. */
+interface QueueOwner {
+  readonly devNum: number
+  readonly bus: Bus
+  readonly transport: Transport
+  /** Feature bits that are in force, in blocks of 32. */
+  readonly selected: readonly number[]
+}
 
 export class Virtqueue {
   readonly ring: DriverRing
   readonly index: number
   /** The state that the device confirmed, or what it said of the queue before it was enabled. */
   state: VqueueState
-  readonly #device: VirtioDevice
+  readonly #device: QueueOwner
   readonly #places: WindowPlaces
 
   private constructor(
-    device: VirtioDevice,
+    device: QueueOwner,
     index: number,
     ring: DriverRing,
     state: VqueueState,
@@ -54,7 +64,7 @@ export class Virtqueue {
    * Finds room for queue `index` with at most `wantedSize` descriptors, a power of two, fewer if the device or the
    * window allows fewer. Throws DEVICE_FAILED when there is no such queue or no room for one.
    */
-  static async lay(device: VirtioDevice, index: number, wantedSize: number): Promise<Virtqueue> {
+  static async lay(device: QueueOwner, index: number, wantedSize: number): Promise<Virtqueue> {
     const offered = await device.transport.getVqueue(index) // D46
     if (offered.maxSize === 0) throw failure(device, index, "does not exist")
     const { driverSpace, deviceSpace, session } = device.bus
@@ -124,7 +134,7 @@ export class Virtqueue {
   }
 }
 
-function failure(device: VirtioDevice, index: number, what: string): VirtioMsgError {
+function failure(device: QueueOwner, index: number, what: string): VirtioMsgError {
   return new VirtioMsgError("DEVICE_FAILED", `Virtqueue ${index} of device ${device.devNum} ${what}.`, {
     hint: "Close the bus and open it again, or use fewer of the board's devices; else reinstall the firmware.",
   })

@@ -1,8 +1,8 @@
 // Reads mailbox packets out of Jacdac frames that pass by, for whoever watches a board from beside the link.
 
-import type { Direction } from "../trace/trace.js"
 import { ANNOUNCE_REPORT, CONTROL_SERVICE_INDEX, decodeFrame, type JacdacPacket } from "./jacdac-frame.js"
 import { findService, PACKET_COMMAND, PROBE_PACKET } from "./jacdac-link.js"
+import type { Direction } from "./link.js"
 
 export class JacdacTap {
   readonly #onPacket: (direction: Direction, packet: Uint8Array) => void

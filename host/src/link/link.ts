@@ -3,6 +3,9 @@
 
 import type { WindowBases } from "../../../shared-protocol/src/ring/layout.js"
 
+/** Seen from the host: `out` to the device, `in` from it. */
+export type Direction = "out" | "in"
+
 /** Why a link closed; undefined when somebody asked for it. */
 export type CloseReason = Error | undefined
 

@@ -4,7 +4,7 @@
 import type { I2cAdapter, I2cOutcome, I2cRequest } from "../driver/i2c-adapter.js"
 import { Emitter } from "../emitter.js"
 import { VirtioMsgError } from "../errors.js"
-import type { OpenedBus } from "../open-bus.js"
+import type { OpenedBus } from "../opened-bus.js"
 import type { I2cForwarder } from "./vhost-user/i2c-device.js"
 
 export class BoardForwarder implements I2cForwarder {

@@ -1,9 +1,10 @@
 // Makes a capture of a trace: every packet as pcapng, with comments where something is remarkable. The bytes go
 // wherever the caller writes them: a file, a pipe to Wireshark, a socket, a download.
 
+import type { Direction } from "../link/link.js"
 import { encodeCapturedPacket, encodeCaptureHeader, encodeLinkState } from "./pcapng-writer.js"
 import { snapshotPackets } from "./snapshot.js"
-import type { Direction, Trace } from "./trace.js"
+import type { Trace } from "./trace.js"
 import type { PacketEvent } from "./trace-event.js"
 import { TraceObserver } from "./trace-observer.js"
 

@@ -14,8 +14,8 @@ import {
   SET_DRIVER_FEATURES,
   SET_VQUEUE,
 } from "../../../shared-protocol/src/messages/ids.js"
+import type { Direction } from "../link/link.js"
 import type { MessageDescription } from "./describe-message.js"
-import type { Direction } from "./trace.js"
 import type { Remark } from "./trace-event.js"
 
 /** The value of a message's numeric field; 0 when the message has none of that name. */

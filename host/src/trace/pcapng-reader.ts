@@ -1,8 +1,8 @@
 // Reads pcapng captures of our links as they come in, in pieces of any size: ours, and those that Wireshark saved.
 
 import { VirtioMsgError } from "../errors.js"
+import type { Direction } from "../link/link.js"
 import { type CapturedPacket, LINKTYPE_USER0 } from "./pcapng-writer.js"
-import type { Direction } from "./trace.js"
 import type { LinkState, StateEvent } from "./trace-event.js"
 
 const BLOCK_SECTION = 0x0a0d0d0a

@@ -2,7 +2,7 @@
 // between them what became of the link. By hand, because no maintained library on npm writes pcapng, and these are
 // four kinds of block.
 
-import type { Direction } from "./trace.js"
+import type { Direction } from "../link/link.js"
 import type { StateEvent } from "./trace-event.js"
 
 /** Link type USER0: Wireshark shows it by the dissector in host/wireshark. */

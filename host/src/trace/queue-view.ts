@@ -3,7 +3,6 @@
 
 import { availBytes, descBytes, isQueueSize, usedBytes } from "../../../shared-protocol/src/ring/layout.js"
 import { type Chain, walkChain, writableBytes } from "./chain.js"
-import type { DeviceView } from "./device-view.js"
 import { queueRecords } from "./queue-records.js"
 import type { QueueRecord } from "./trace-event.js"
 import { NOWHERE, overlaps, type Place, type WindowView } from "./window-view.js"
@@ -18,6 +17,13 @@ export interface UsedChain {
   readonly wasInFlight: boolean
 }
 
+/** What a queue needs of the view of its device. */
+interface QueueOwner {
+  readonly devNum: number
+  /** Whether the driver took a feature bit. */
+  hasTaken(bit: number): boolean
+}
+
 export class QueueView {
   readonly index: number
   size = 0
@@ -26,7 +32,7 @@ export class QueueView {
   driver = NOWHERE
   device = NOWHERE
 
-  readonly #device: DeviceView
+  readonly #owner: QueueOwner
   readonly #window: WindowView
   /** Up to where the rings were followed. */
   #availIdx = 0
@@ -34,14 +40,14 @@ export class QueueView {
   /** Chains with the device, in the order in which they went. */
   readonly #inFlight = new Map<number, Chain>()
 
-  constructor(device: DeviceView, index: number, window: WindowView) {
-    this.#device = device
+  constructor(owner: QueueOwner, index: number, window: WindowView) {
+    this.#owner = owner
     this.index = index
     this.#window = window
   }
 
   get devNum(): number {
-    return this.#device.devNum
+    return this.#owner.devNum
   }
 
   /** Both indexes, as far as they were followed. */
@@ -109,7 +115,7 @@ export class QueueView {
   #batchUpTo(head: number, most: number): Chain[] {
     const known = this.#inFlight.get(head)
     if (!known) return [this.#walk(head)]
-    if (!this.#device.hasTaken(BIT_IN_ORDER)) return [known]
+    if (!this.#owner.hasTaken(BIT_IN_ORDER)) return [known]
     const order = [...this.#inFlight.values()]
     const batch = order.slice(0, order.indexOf(known) + 1)
     return batch.length <= most ? batch : [known]

@@ -10,8 +10,8 @@ import {
   RECORD_SPAN,
 } from "../../../shared-protocol/src/mailbox/packet.js"
 import { DEVICE_AREA, DRIVER_AREA } from "../../../shared-protocol/src/ring/layout.js"
+import type { Direction } from "../link/link.js"
 import { PACKET_SNAPSHOT } from "./packet-fields.js"
-import type { Direction } from "./trace.js"
 import type { TraceObserver } from "./trace-observer.js"
 import type { WindowView } from "./window-view.js"
 

@@ -1,9 +1,9 @@
 // What an observer of a link reports: packets with what is in them, and changes of the link itself. Plain data, so
 // that lines, JSON, captures and the page show one and the same thing.
 
+import type { Direction } from "../link/link.js"
 import type { MessageDescription } from "./describe-message.js"
 import type { Field } from "./field.js"
-import type { Direction } from "./trace.js"
 
 /** Something worth knowing about a packet or a message. */
 export interface Remark {

@@ -2,13 +2,13 @@
 // direction and time, so that every place where they can be seen shows the same.
 
 import { PROBE_EPOCH } from "../../../shared-protocol/src/mailbox/packet.js"
+import type { Direction } from "../link/link.js"
 import { Conversation } from "./conversation.js"
 import { describeMessage } from "./describe-message.js"
 import { breachesIn } from "./message-breaches.js"
 import { PACKET_SNAPSHOT, packetFields } from "./packet-fields.js"
 import { type PacketContents, type PacketRecord, readPacket } from "./packet-records.js"
 import { RequestWatch } from "./request-watch.js"
-import type { Direction } from "./trace.js"
 import type { MessageEvent, PacketContent, PacketEvent, Remark } from "./trace-event.js"
 import { areaWrittenBy, WindowView } from "./window-view.js"
 

@@ -2,11 +2,9 @@
 
 import { type Clock, systemClock } from "../clock.js"
 import { Emitter } from "../emitter.js"
+import type { Direction } from "../link/link.js"
 import type { LinkState, TraceEvent } from "./trace-event.js"
 import { TraceObserver } from "./trace-observer.js"
-
-/** Seen from the host: `out` to the device, `in` from it. */
-export type Direction = "out" | "in"
 
 export class Trace {
   /** A virtio-msg message, when it is queued to be sent, or when it arrived. */

@@ -3,7 +3,7 @@
 import { getU16, getU32 } from "../../../shared-protocol/src/bytes.js"
 import { MAX_AREA_SIZE } from "../../../shared-protocol/src/mailbox/packet.js"
 import { DEVICE_AREA, DRIVER_AREA } from "../../../shared-protocol/src/ring/layout.js"
-import type { Direction } from "./trace.js"
+import type { Direction } from "../link/link.js"
 
 /** Whose area a packet's spans go to. */
 export function areaWrittenBy(direction: Direction): number {

@@ -4,10 +4,9 @@
 import { getU16, getU32 } from "../../../../shared-protocol/src/bytes.js"
 import { HEADER_SIZE, TYPE_BUS } from "../../../../shared-protocol/src/messages/header.js"
 import type { Exchange } from "../conversation.js"
-import { blocked } from "../row.js"
-import type { Scenario } from "./scenarios/scenario.js"
+import { blocked } from "../verdict.js"
 import { scenarioOf } from "./scenarios.js"
-import type { ScriptedBus } from "./scripted-bus.js"
+import type { Scenario, ScriptedBus } from "./scripted-bus.js"
 import type { ScriptedDevice } from "./scripted-device.js"
 
 /** How a run of the driver ended. */

@@ -7,7 +7,7 @@ import { VirtioMsgError } from "../../errors.js"
 import { PlainServer } from "../../node/plain-server.js"
 import { CHIP_ADDRESS, CHIP_REGISTER, CHIP_VALUE } from "./device-types.js"
 import type { DriverOutcome, DriverSubject } from "./driver-runs.js"
-import type { Scenario } from "./scenarios/scenario.js"
+import type { Scenario } from "./scripted-bus.js"
 import { ScriptedBus } from "./scripted-bus.js"
 
 const WINDOW_BYTES = 65536

@@ -4,7 +4,7 @@ import { CONFIGURATION_SCENARIOS } from "./scenarios/configuration.js"
 import { INITIALISATION_SCENARIOS } from "./scenarios/initialisation.js"
 import { MESSAGE_SCENARIOS } from "./scenarios/messages.js"
 import { REQUEST_SCENARIOS } from "./scenarios/requests.js"
-import type { Scenario } from "./scenarios/scenario.js"
+import type { Scenario } from "./scripted-bus.js"
 
 export const SCENARIOS: readonly Scenario[] = [
   ...MESSAGE_SCENARIOS,

@@ -32,13 +32,34 @@ import type { Exchange } from "../conversation.js"
 import type { BusParameters } from "../device-port.js"
 import { rawFrame, words } from "../frames.js"
 import { runI2c } from "./device-types.js"
-import type { Scenario } from "./scenarios/scenario.js"
 import { type DeviceShape, payloadOf, ScriptedDevice } from "./scripted-device.js"
 import type { WindowMemory } from "./seen-chain.js"
 
 /** Numbers that are neither 0 nor neighbours, one of them of two bytes: a driver must use them as they are. */
 export const I2C_NUMBER = 3
 export const CONSOLE_NUMBER = 0x0107
+
+/** One thing that a driver under test has to live with. */
+export interface Scenario {
+  readonly name: string
+  /** What the driver meets, as a sentence. */
+  readonly what: string
+  readonly parameters?: Partial<BusParameters>
+  /** Whether the console, whose configuration can be read and written, is there; true when absent. */
+  readonly hasConsole?: boolean
+  /** Changes the devices before the driver starts. */
+  readonly shape?: (bus: ScriptedBus) => void
+  /** What is sent for a request: the reply, something else, or nothing. */
+  readonly respond?: (reply: Uint8Array, request: Uint8Array, bus: ScriptedBus) => readonly Uint8Array[]
+  readonly afterResponse?: (bus: ScriptedBus, request: Uint8Array) => void
+  readonly onEvent?: (bus: ScriptedBus, event: Uint8Array) => void
+  /** Whether a queue is served now; true when absent. */
+  readonly serve?: (bus: ScriptedBus, device: ScriptedDevice, queueIndex: number) => boolean
+  /** The token of an event; 0 when absent. */
+  readonly tokenOfEvent?: (bus: ScriptedBus) => number
+  /** The device looks into its queues by itself so often: it asked not to be notified. */
+  readonly pollMs?: number
+}
 
 export class ScriptedBus {
   readonly scenario: Scenario

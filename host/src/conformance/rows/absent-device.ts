@@ -2,7 +2,7 @@
 
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { skip } from "../row.js"
+import { skip } from "../verdict.js"
 
 export function absentNumber(bench: DeviceBench): number {
   for (let devNum = 0xfffe; ; devNum--) if (!bench.deviceNumbers.includes(devNum)) return devNum

@@ -5,7 +5,8 @@ import { getU16 } from "../../../../shared-protocol/src/bytes.js"
 import { GET_DEVICES_BASE_SIZE } from "../../../../shared-protocol/src/messages/bus.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { busMust, expect, type Row, skip } from "../row.js"
+import { busMust, type Row } from "../row.js"
+import { expect, skip } from "../verdict.js"
 import { getDevices, walk } from "./device-walk.js"
 
 const LAST_NUMBER = 0xffff

@@ -3,7 +3,8 @@
 import { TYPE_BUS } from "../../../../shared-protocol/src/messages/header.js"
 import { EVENT_CONFIG, EVENT_DEVICE, EVENT_USED } from "../../../../shared-protocol/src/messages/ids.js"
 import * as frames from "../frames.js"
-import { busMust, expect, type Row } from "../row.js"
+import { busMust, type Row } from "../row.js"
+import { expect } from "../verdict.js"
 import { absentNumber, unanswerable } from "./absent-device.js"
 
 const ERRORS = "Error Handling"

@@ -4,7 +4,8 @@
 import { getU16 } from "../../../../shared-protocol/src/bytes.js"
 import { HEADER_SIZE, TYPE_BUS } from "../../../../shared-protocol/src/messages/header.js"
 import * as frames from "../frames.js"
-import { busMust, expect, hex, type Row } from "../row.js"
+import { busMust, type Row } from "../row.js"
+import { expect, hex } from "../verdict.js"
 import { exercise } from "./exercise.js"
 import { distinctRequests, echoedIndex, FAR_QUEUE, needPing } from "./recognisable-requests.js"
 

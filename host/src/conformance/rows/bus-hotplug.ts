@@ -5,7 +5,8 @@ import { DEVICE_ADDED, DEVICE_REMOVED } from "../../../../shared-protocol/src/me
 import { EVENT_AVAIL, EVENT_DEVICE } from "../../../../shared-protocol/src/messages/ids.js"
 import type { DeviceBench } from "../device-bench.js"
 import type { PlugEvent } from "../hotplug.js"
-import { busMust, expect, type Row, skip } from "../row.js"
+import { busMust, type Row } from "../row.js"
+import { expect, skip } from "../verdict.js"
 import { walk } from "./device-walk.js"
 import { exercise } from "./exercise.js"
 

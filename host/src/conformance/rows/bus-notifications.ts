@@ -4,7 +4,8 @@ import { FEATURE_NOTIFICATION_DATA_BLOCK1 } from "../../../../shared-protocol/sr
 import { EVENT_AVAIL, EVENT_USED } from "../../../../shared-protocol/src/messages/ids.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { blocked, expect, type Row, skip } from "../row.js"
+import type { Row } from "../row.js"
+import { blocked, expect, skip } from "../verdict.js"
 
 const NOTIFICATIONS = "Runtime Notifications"
 /** VIRTIO_F_NOTIFICATION_DATA, bit 38. */

@@ -14,7 +14,8 @@ import type { DeviceBench } from "../device-bench.js"
 import type { BusParameters } from "../device-port.js"
 import * as frames from "../frames.js"
 import { messageSize } from "../frames.js"
-import { expect, hex, type Row, skip } from "../row.js"
+import type { Row } from "../row.js"
+import { expect, hex, skip } from "../verdict.js"
 
 const ADVERTISING = "Advertising Bus Parameters"
 const RECOMMENDED_MAX_MESSAGE_SIZE = 264

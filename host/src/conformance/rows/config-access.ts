@@ -4,7 +4,7 @@
 import { type ConfigData, decodeSetConfigResponse } from "../../../../shared-protocol/src/messages/config.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { blocked, skip } from "../row.js"
+import { blocked, skip } from "../verdict.js"
 import { isStrict } from "./bus-parameters.js"
 
 export const CONFIG_BASE_SIZE = 20

@@ -3,7 +3,8 @@
 import { getU16 } from "../../../../shared-protocol/src/bytes.js"
 import { decodeSetConfigResponse } from "../../../../shared-protocol/src/messages/config.js"
 import * as frames from "../frames.js"
-import { deviceMust, expect, type Row } from "../row.js"
+import { deviceMust, type Row } from "../row.js"
+import { expect } from "../verdict.js"
 import {
   CONFIG_BASE_SIZE,
   flip,

@@ -7,7 +7,8 @@ import {
   STATUS_FEATURES_OK,
 } from "../../../../shared-protocol/src/messages/status.js"
 import type { DeviceBench } from "../device-bench.js"
-import { deviceMust, expect, hex, type Row, skip } from "../row.js"
+import { deviceMust, type Row } from "../row.js"
+import { expect, hex, skip } from "../verdict.js"
 
 const BLOCKS = "Feature Blocks"
 const NEGOTIATION = "Feature Negotiation"

@@ -7,7 +7,8 @@ import { HEADER_SIZE, TRANSPORT_REVISION } from "../../../../shared-protocol/src
 import { toHex } from "../../bytes.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { deviceMust, expect, type Row, skip } from "../row.js"
+import { deviceMust, type Row } from "../row.js"
+import { expect, skip } from "../verdict.js"
 
 const MOST_VIRTQUEUES = 65536
 const NIL_UUID = "0".repeat(32)

@@ -12,7 +12,8 @@ import { STATUS_ACKNOWLEDGE, STATUS_DRIVER } from "../../../../shared-protocol/s
 import { isResponseTo } from "../conversation.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { blocked, deviceMust, expect, hex, type Row } from "../row.js"
+import { deviceMust, type Row } from "../row.js"
+import { blocked, expect, hex } from "../verdict.js"
 import { exercise } from "./exercise.js"
 
 const COMMON = "Common Header"

@@ -15,8 +15,9 @@ import {
   type VqueueSetting,
 } from "../../../../shared-protocol/src/messages/vqueue.js"
 import type { DeviceBench } from "../device-bench.js"
-import { deviceMust, expect, type Row } from "../row.js"
+import { deviceMust, type Row } from "../row.js"
 import { toAddress } from "../suite-queue.js"
+import { expect } from "../verdict.js"
 import { asText, fresh, isEnabled } from "./vqueue-state.js"
 
 const SET = "SET_VQUEUE"

@@ -2,7 +2,8 @@
 
 import { HEADER_SIZE } from "../../../../shared-protocol/src/messages/header.js"
 import * as frames from "../frames.js"
-import { blocked, deviceMust, expect, hex, type Row } from "../row.js"
+import { deviceMust, type Row } from "../row.js"
+import { blocked, expect, hex } from "../verdict.js"
 
 export const DEVICE_SHM_ROWS: readonly Row[] = [
   deviceMust(

@@ -13,7 +13,8 @@ import {
 import { VQUEUE_ENABLED } from "../../../../shared-protocol/src/messages/vqueue.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { blocked, deviceMust, expect, hex, type Row, skip } from "../row.js"
+import { deviceMust, type Row } from "../row.js"
+import { blocked, expect, hex, skip } from "../verdict.js"
 
 const LIVE = STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK
 const PROFILES = "Config Profiles"

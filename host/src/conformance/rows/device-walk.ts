@@ -3,7 +3,7 @@
 import { type DeviceBitmap, decodeGetDevicesResponse } from "../../../../shared-protocol/src/messages/bus.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { blocked, skip } from "../row.js"
+import { blocked, skip } from "../verdict.js"
 
 interface Window extends DeviceBitmap {
   readonly frame: Uint8Array

@@ -5,7 +5,8 @@ import { getU16 } from "../../../../shared-protocol/src/bytes.js"
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
 import { type DriverRun, isTransport, word } from "../driver/driver-runs.js"
 import type { ScriptedDevice } from "../driver/scripted-device.js"
-import { driverMust, expect, type Row, skip } from "../row.js"
+import { driverMust, type Row } from "../row.js"
+import { expect, skip } from "../verdict.js"
 
 const PROFILES = "Config Profiles"
 

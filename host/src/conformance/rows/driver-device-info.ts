@@ -3,7 +3,8 @@
 
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
 import { word } from "../driver/driver-runs.js"
-import { blocked, driverMust, expect, type Row } from "../row.js"
+import { driverMust, type Row } from "../row.js"
+import { blocked, expect } from "../verdict.js"
 
 export const DRIVER_DEVICE_INFO_ROWS: readonly Row[] = [
   driverMust(

@@ -4,7 +4,8 @@
 import { HEADER_SIZE, TYPE_RESPONSE } from "../../../../shared-protocol/src/messages/header.js"
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
 import type { DriverRun } from "../driver/driver-runs.js"
-import { driverMust, expect, hex, type Row } from "../row.js"
+import { driverMust, type Row } from "../row.js"
+import { expect, hex } from "../verdict.js"
 import { expectNoIo, statusWrites } from "./driver-writes.js"
 
 const ERRORS = "Error Handling"

@@ -4,7 +4,8 @@
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
 import { type DriverRun, word } from "../driver/driver-runs.js"
 import type { ScriptedDevice } from "../driver/scripted-device.js"
-import { driverMust, expect, hex, type Row } from "../row.js"
+import { driverMust, type Row } from "../row.js"
+import { expect, hex } from "../verdict.js"
 
 const NEGOTIATION = "Feature Negotiation"
 

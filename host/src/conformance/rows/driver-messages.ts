@@ -6,7 +6,8 @@ import { HEADER_SIZE } from "../../../../shared-protocol/src/messages/header.js"
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
 import { isTransport, word } from "../driver/driver-runs.js"
 import { messageSize } from "../frames.js"
-import { driverMust, expect, hex, type Row } from "../row.js"
+import { driverMust, type Row } from "../row.js"
+import { expect, hex } from "../verdict.js"
 
 const COMMON = "Common Header"
 

@@ -4,7 +4,8 @@
 import { FEATURE_NOTIFICATION_DATA_BLOCK1 } from "../../../../shared-protocol/src/device-types/feature-bits.js"
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
 import { word } from "../driver/driver-runs.js"
-import { driverMust, expect, hex, type Row, skip } from "../row.js"
+import { driverMust, type Row } from "../row.js"
+import { expect, hex, skip } from "../verdict.js"
 import { enablings } from "./driver-writes.js"
 
 export const DRIVER_NOTIFICATION_ROWS: readonly Row[] = [

@@ -4,7 +4,8 @@
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
 import { STATUS_DRIVER_OK, STATUS_FEATURES_OK } from "../../../../shared-protocol/src/messages/status.js"
 import { word } from "../driver/driver-runs.js"
-import { driverMust, expect, hex, type Row } from "../row.js"
+import { driverMust, type Row } from "../row.js"
+import { expect, hex } from "../verdict.js"
 import { enablings, expectNoIo, firstWrite, statusWrites } from "./driver-writes.js"
 
 const INIT = "Initialization"

@@ -9,7 +9,8 @@ import {
 } from "../../../../shared-protocol/src/messages/vqueue.js"
 import { type DriverRun, type DriverRuns, word } from "../driver/driver-runs.js"
 import type { ScriptedDevice } from "../driver/scripted-device.js"
-import { driverMust, expect, hex, type Row, skip } from "../row.js"
+import { driverMust, type Row } from "../row.js"
+import { expect, hex, skip } from "../verdict.js"
 import { enablings } from "./driver-writes.js"
 
 const GET = "GET_VQUEUE"

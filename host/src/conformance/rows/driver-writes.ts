@@ -5,7 +5,7 @@ import { VQUEUE_ENABLE } from "../../../../shared-protocol/src/messages/vqueue.j
 import type { DriverRun } from "../driver/driver-runs.js"
 import { word } from "../driver/driver-runs.js"
 import type { ScriptedDevice } from "../driver/scripted-device.js"
-import { expect } from "../row.js"
+import { expect } from "../verdict.js"
 
 /** The statuses that the driver writes to a device, and where. */
 export function statusWrites(run: DriverRun, device: ScriptedDevice): { status: number; at: number }[] {

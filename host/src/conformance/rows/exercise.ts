@@ -3,7 +3,7 @@
 
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { Verdict } from "../row.js"
+import { Verdict } from "../verdict.js"
 
 const done = new WeakSet<DeviceBench>()
 

@@ -6,7 +6,8 @@ import { HEADER_SIZE, TYPE_BUS, TYPE_RESPONSE } from "../../../../shared-protoco
 import { SET_VQUEUE } from "../../../../shared-protocol/src/messages/ids.js"
 import { isEvent } from "../conversation.js"
 import * as frames from "../frames.js"
-import { expect, hex, type Row, skip } from "../row.js"
+import type { Row } from "../row.js"
+import { expect, hex, skip } from "../verdict.js"
 import { checkAdminRange } from "./device-info.js"
 import { exercise } from "./exercise.js"
 

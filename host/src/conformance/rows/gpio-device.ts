@@ -13,8 +13,9 @@ import {
   VIRTIO_ID_GPIO,
 } from "../../../../shared-protocol/src/device-types/gpio.js"
 import type { DeviceBench } from "../device-bench.js"
-import { blocked, expect, type Row, skip } from "../row.js"
+import type { Row } from "../row.js"
 import type { SuiteQueue } from "../suite-queue.js"
+import { blocked, expect, skip } from "../verdict.js"
 
 const UNKNOWN_TYPE = 0x7fff
 

@@ -15,8 +15,9 @@ import {
 } from "../../../../shared-protocol/src/messages/status.js"
 import type { DeviceBench } from "../device-bench.js"
 import { words } from "../frames.js"
-import { blocked, expect, type Row, skip } from "../row.js"
+import type { Row } from "../row.js"
 import type { BufferPlan, Chain, SuiteQueue } from "../suite-queue.js"
+import { blocked, expect, skip } from "../verdict.js"
 
 const SECTION = "5.21 I2C Adapter Device"
 const FIRST_ADDRESS = 0x08

@@ -10,7 +10,8 @@ import { STATUS_DRIVER_OK } from "../../../../shared-protocol/src/messages/statu
 import { DESCRIPTOR_INDIRECT } from "../../../../shared-protocol/src/ring/layout.js"
 import { i2cRequestOf } from "../driver/device-types.js"
 import { type DriverRuns, word } from "../driver/driver-runs.js"
-import { driverMust, expect, hex, type Row, skip } from "../row.js"
+import { driverMust, type Row } from "../row.js"
+import { expect, hex, skip } from "../verdict.js"
 
 type Check = (runs: DriverRuns) => Promise<void>
 

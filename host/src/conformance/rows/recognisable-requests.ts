@@ -4,7 +4,7 @@ import { getU32 } from "../../../../shared-protocol/src/bytes.js"
 import { HEADER_SIZE } from "../../../../shared-protocol/src/messages/header.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { blocked, skip } from "../row.js"
+import { blocked, skip } from "../verdict.js"
 
 /** A GET_VQUEUE of this queue is answered with the index as it came, and zeros: a payload that can be recognised. */
 export const FAR_QUEUE = 0xdeadbe00

@@ -4,8 +4,9 @@
 import { FEATURE_INDIRECT_DESC } from "../../../../shared-protocol/src/device-types/feature-bits.js"
 import { DESCRIPTOR_WRITE } from "../../../../shared-protocol/src/ring/layout.js"
 import type { DeviceBench } from "../device-bench.js"
-import { deviceMust, expect, type Row, skip } from "../row.js"
+import { deviceMust, type Row } from "../row.js"
 import type { BufferPlan } from "../suite-queue.js"
+import { expect, skip } from "../verdict.js"
 import type { Workload } from "../workloads.js"
 import { complete, expectServed, startServing } from "./serving.js"
 

@@ -2,7 +2,8 @@
 // (virtio 1.4 2.7, 2.7.8 Used Ring, 2.7.9 In-order use of descriptors).
 
 import { FEATURE_IN_ORDER_BLOCK1 } from "../../../../shared-protocol/src/device-types/feature-bits.js"
-import { deviceMust, expect, type Row, skip } from "../row.js"
+import { deviceMust, type Row } from "../row.js"
+import { expect, skip } from "../verdict.js"
 import { complete, expectServed, startServing } from "./serving.js"
 
 const LARGEST_QUEUE = 32768

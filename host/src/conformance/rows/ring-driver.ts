@@ -15,7 +15,8 @@ import {
 import { type DriverRuns, word } from "../driver/driver-runs.js"
 import type { ScriptedDevice } from "../driver/scripted-device.js"
 import type { SeenChain } from "../driver/seen-chain.js"
-import { driverMust, expect, hex, type Row, skip } from "../row.js"
+import { driverMust, type Row } from "../row.js"
+import { expect, hex, skip } from "../verdict.js"
 
 type Check = (runs: DriverRuns) => Promise<void>
 

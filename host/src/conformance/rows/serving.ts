@@ -2,8 +2,8 @@
 
 import { STATUS_DEVICE_NEEDS_RESET } from "../../../../shared-protocol/src/messages/status.js"
 import type { DeviceBench, StartOptions } from "../device-bench.js"
-import { blocked, expect } from "../row.js"
 import type { SuiteQueue } from "../suite-queue.js"
+import { blocked, expect } from "../verdict.js"
 import type { Workload } from "../workloads.js"
 
 export async function complete(queue: SuiteQueue, idx: number): Promise<void> {

@@ -8,7 +8,8 @@ import {
 } from "../../../../shared-protocol/src/device-types/console.js"
 import { VIRTIO_ID_RNG } from "../../../../shared-protocol/src/device-types/rng.js"
 import type { DeviceBench } from "../device-bench.js"
-import { blocked, expect, type Level, type Row, skip } from "../row.js"
+import type { Level, Row } from "../row.js"
+import { blocked, expect, skip } from "../verdict.js"
 
 function row(
   id: string,

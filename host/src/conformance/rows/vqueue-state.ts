@@ -2,8 +2,8 @@
 
 import { VQUEUE_ENABLED, type VqueueState } from "../../../../shared-protocol/src/messages/vqueue.js"
 import type { DeviceBench } from "../device-bench.js"
-import { hex } from "../row.js"
 import type { SuiteQueue } from "../suite-queue.js"
+import { hex } from "../verdict.js"
 
 export const asText = (state: VqueueState) =>
   `size ${state.curSize}, flags ${hex(state.flags)}, table ${hex(state.desc.high)}:${hex(state.desc.low)}, ` +

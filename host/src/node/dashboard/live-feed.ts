@@ -2,7 +2,7 @@
 // is opened later sees the same (docs/dashboard.md "The live view").
 
 import { Emitter } from "../../emitter.js"
-import type { Direction } from "../../trace/trace.js"
+import type { Direction } from "../../link/link.js"
 
 /** One event, as the page gets it in JSON. */
 export type LiveEvent =

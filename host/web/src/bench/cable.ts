@@ -6,8 +6,8 @@ import type { Clock } from "../../../src/clock.js"
 import { Emitter } from "../../../src/emitter.js"
 import { decodeFrame } from "../../../src/link/jacdac-frame.js"
 import { type FramePort, type FramePortEvents, PACKET_COMMAND } from "../../../src/link/jacdac-link.js"
+import type { Direction } from "../../../src/link/link.js"
 import { readPacket } from "../../../src/trace/packet-records.js"
-import type { Direction } from "../../../src/trace/trace.js"
 
 /** What became of a packet on its way. */
 export type Fate = "delivered" | "dropped" | "damaged" | "cut"

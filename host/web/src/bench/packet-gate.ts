@@ -1,8 +1,8 @@
 // Lets packets through to the model, or keeps them while somebody looks closely: what a real board or another
 // program does cannot be stopped, but the view of it can.
 
+import type { Direction } from "../../../src/link/link.js"
 import { readPacket } from "../../../src/trace/packet-records.js"
-import type { Direction } from "../../../src/trace/trace.js"
 import type { WireModel } from "../wire/wire-model.js"
 import type { Fate } from "./cable.js"
 

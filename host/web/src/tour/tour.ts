@@ -1,14 +1,31 @@
 // The guided tour: starts the simulated system anew, in time that stands still, and goes from message to message.
 
-import type { App } from "../app.js"
+import type { Bench } from "../bench/bench.js"
 import { byId, setText } from "../view/dom.js"
+import type { I2cPanel } from "../view/i2c-panel.js"
+import type { LadderView } from "../view/ladder.js"
+import type { TimeControls } from "../view/time-controls.js"
+import type { WeatherView } from "../view/weather.js"
+import type { WireModel } from "../wire/wire-model.js"
 import { TOUR_STEPS, type TourStep } from "./steps.js"
 
 /** The longest that a step may take, in virtual time. */
 const STEP_LIMIT_MS = 10_000
 
+/** What the tour needs of the page that it leads through. */
+interface TourPage {
+  readonly model: WireModel
+  readonly ladder: LadderView
+  readonly time: TimeControls
+  readonly weather: WeatherView
+  readonly i2c: I2cPanel
+  readonly bench: Bench | undefined
+  /** Starts the simulated system anew. */
+  connectSimulated(options: { readonly isPaused: boolean }): Promise<void>
+}
+
 export class Tour {
-  readonly #app: App
+  readonly #page: TourPage
   readonly #dialog = byId<HTMLDialogElement>("tour")
   readonly #next = byId<HTMLButtonElement>("tour-next")
   #at = 0
@@ -16,8 +33,8 @@ export class Tour {
   /** Whether the A7 is busy with what a step told it to do. */
   #isActing = false
 
-  constructor(app: App) {
-    this.#app = app
+  constructor(page: TourPage) {
+    this.#page = page
     this.#next.addEventListener("click", () => this.#go(this.#at + 1))
     byId("tour-end").addEventListener("click", () => this.#end())
     this.#dialog.addEventListener("keydown", (event) => {
@@ -27,7 +44,7 @@ export class Tour {
   }
 
   async start(): Promise<void> {
-    const { weather } = this.#app
+    const { weather } = this.#page
     if (!this.#dialog.open) this.#wasMeasuring = weather.isWanted
     weather.isWanted = false
     // not modal: the page under it stays there to be looked at, and used
@@ -35,9 +52,9 @@ export class Tour {
     this.#next.disabled = true
     this.#dialog.focus()
     this.#show(TOUR_STEPS[0] as TourStep, 0)
-    await this.#app.connectSimulated({ isPaused: true })
+    await this.#page.connectSimulated({ isPaused: true })
     if (this.#dialog.open) await this.#go(0)
-    else this.#app.time.goOn() // it was ended meanwhile
+    else this.#page.time.goOn() // it was ended meanwhile
   }
 
   async #go(at: number): Promise<void> {
@@ -77,7 +94,7 @@ export class Tour {
   }
 
   async #play({ act, isIt, isDone }: TourStep): Promise<void> {
-    const { model, time, ladder } = this.#app
+    const { model, time, ladder } = this.#page
     this.#begin(act)
     if (isIt) {
       // the first of them: one packet may carry several
@@ -89,12 +106,12 @@ export class Tour {
       }, STEP_LIMIT_MS)
       if (found !== undefined) ladder.choose(found)
     }
-    if (isDone) await this.#app.bench?.pace?.runUntil(() => !this.#isActing, STEP_LIMIT_MS)
+    if (isDone) await this.#page.bench?.pace?.runUntil(() => !this.#isActing, STEP_LIMIT_MS)
   }
 
   /** Begins what the A7 does at a step; time has to move for it to be done. */
   #begin(act: TourStep["act"]): void {
-    const { i2c, weather, bench } = this.#app
+    const { i2c, weather, bench } = this.#page
     if (!act || !bench) return
     this.#isActing = true
     const acting = act === "detect" ? i2c.detect() : weather.sample(() => bench.now())
@@ -106,9 +123,9 @@ export class Tour {
   #end(): void {
     this.#dialog.close()
     this.#point(undefined)
-    this.#app.weather.isWanted = this.#wasMeasuring
-    this.#app.ladder.choose(undefined)
-    this.#app.time.goOn()
+    this.#page.weather.isWanted = this.#wasMeasuring
+    this.#page.ladder.choose(undefined)
+    this.#page.time.goOn()
     byId("tour-start").focus()
   }
 }

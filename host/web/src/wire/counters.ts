@@ -1,6 +1,6 @@
 // Counts what crosses the cable, and what is left of the budget that the DeviceScript runtime gives a program.
 
-import type { Direction } from "../../../src/trace/trace.js"
+import type { Direction } from "../../../src/link/link.js"
 import type { SeenPacket } from "./row.js"
 
 /** What a packet of a program's costs it, and how many it may send at once after a rest (docs/bus.md). */

@@ -1,8 +1,8 @@
 // One rung of the ladder: a message, the memory that a packet carried, a packet without either, or a remark.
 
+import type { Direction } from "../../../src/link/link.js"
 import type { MessageDescription } from "../../../src/trace/describe-message.js"
 import type { PacketContents } from "../../../src/trace/packet-records.js"
-import type { Direction } from "../../../src/trace/trace.js"
 import type { Remark, RequestEvent, SpanEvent } from "../../../src/trace/trace-event.js"
 import type { Fate } from "../bench/cable.js"
 

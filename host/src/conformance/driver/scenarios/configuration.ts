@@ -5,7 +5,8 @@ import { getU32 } from "../../../../../shared-protocol/src/bytes.js"
 import { HEADER_SIZE } from "../../../../../shared-protocol/src/messages/header.js"
 import * as ids from "../../../../../shared-protocol/src/messages/ids.js"
 import { words } from "../../frames.js"
-import { isRequest, isTo, type Scenario, withPayload } from "./scenario.js"
+import type { Scenario } from "../scripted-bus.js"
+import { isRequest, isTo, withPayload } from "./replies.js"
 
 export const CONFIGURATION_SCENARIOS: readonly Scenario[] = [
   {

@@ -8,7 +8,8 @@ import {
   STATUS_DEVICE_NEEDS_RESET,
   STATUS_DRIVER_OK,
 } from "../../../../../shared-protocol/src/messages/status.js"
-import { isRequest, isTo, type Scenario, statusAsked, withPayload, withWord } from "./scenario.js"
+import type { Scenario } from "../scripted-bus.js"
+import { isRequest, isTo, statusAsked, withPayload, withWord } from "./replies.js"
 
 export const INITIALISATION_SCENARIOS: readonly Scenario[] = [
   {

@@ -5,8 +5,8 @@ import { DEVICE_REMOVED } from "../../../../../shared-protocol/src/messages/bus.
 import { TYPE_BUS, TYPE_RESPONSE } from "../../../../../shared-protocol/src/messages/header.js"
 import * as ids from "../../../../../shared-protocol/src/messages/ids.js"
 import { changed, padded, rawFrame, words } from "../../frames.js"
-import type { ScriptedBus } from "../scripted-bus.js"
-import { isRequest, isTo, type Scenario } from "./scenario.js"
+import type { Scenario, ScriptedBus } from "../scripted-bus.js"
+import { isRequest, isTo } from "./replies.js"
 
 /** Frames that are no messages, or that nobody waits for. */
 function garbage(bus: ScriptedBus): Uint8Array[] {

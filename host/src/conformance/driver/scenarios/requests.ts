@@ -6,7 +6,8 @@ import { HEADER_SIZE } from "../../../../../shared-protocol/src/messages/header.
 import * as ids from "../../../../../shared-protocol/src/messages/ids.js"
 import { USED_NO_NOTIFY } from "../../../../../shared-protocol/src/ring/layout.js"
 import { i2cRequestOf, runI2c, writableBytes, writeInto } from "../device-types.js"
-import { isRequest, type Scenario } from "./scenario.js"
+import type { Scenario } from "../scripted-bus.js"
+import { isRequest } from "./replies.js"
 
 export const REQUEST_SCENARIOS: readonly Scenario[] = [
   { name: "lost-completion", what: "The device never completes a request.", serve: () => false },
