@@ -24,6 +24,8 @@ export type ErrorCode =
   | "DEVICE_FAILED"
   /** An I2C chip did not acknowledge its address or a byte. */
   | "NACK"
+  /** More calls wait for a device than may: nothing of this one was done. */
+  | "QUEUE_FULL"
   /** Host and device speak different versions. */
   | "VERSION_MISMATCH"
   /** A library or tool that this call needs is not installed. */
@@ -53,10 +55,19 @@ export class VirtioMsgError extends Error {
 
   /** The same error for a call of which nothing had been sent: the device has certainly not carried it out. */
   asUnexecuted(): VirtioMsgError {
+    return this.#with(false)
+  }
+
+  /** The same error for a call of several steps, of which the device has carried some out. */
+  asExecutedInPart(): VirtioMsgError {
+    return this.#with(true)
+  }
+
+  #with(maybeExecuted: boolean): VirtioMsgError {
     return new VirtioMsgError(this.code, this.message, {
       ...(this.hint === undefined ? {} : { hint: this.hint }),
       cause: this,
-      maybeExecuted: false,
+      maybeExecuted,
     })
   }
 }

@@ -72,11 +72,14 @@ export class OpenedBus {
   }
 
   /**
-   * The I2C adapter: that of device `devNum`, or the first on the bus. Initialises it. Rejects with NOT_FOUND,
-   * or as `VirtioDevice.initialise`.
+   * The I2C adapter: that of device `devNum`, or the first on the bus. Initialises it. There is one, for all who ask:
+   * what `options` name holds for it from now on. Rejects with NOT_FOUND, INVALID_ARGUMENT, or as
+   * `VirtioDevice.initialise`.
    */
-  i2c(devNum?: number, options: I2cAdapterOptions = {}): Promise<I2cAdapter> {
-    return this.#use(I2C, devNum, (device) => new I2cAdapter(device, options))
+  async i2c(devNum?: number, options: I2cAdapterOptions = {}): Promise<I2cAdapter> {
+    const adapter = await this.#use(I2C, devNum, (device) => new I2cAdapter(device))
+    adapter.configure(options)
+    return adapter
   }
 
   /** The GPIO chip, as `i2c`. */

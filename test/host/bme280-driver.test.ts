@@ -67,6 +67,24 @@ describe("the BME280 driver", () => {
       await clock.run(i2c.writeByte(0x76, 0xe0, 0xb6))
       await clock.advance(10)
       await expectWeather()
+      // another program measures by itself, without some of the quantities, or with the most samples
+      for (const [humidity, measure] of [
+        [0, 0x23],
+        [1, 0x23],
+        [0, 0x27],
+        [5, 0x07],
+        [0, 0xb7],
+        [5, 0x03],
+      ] as const) {
+        await clock.run(i2c.writeBlock(0x76, 0xf2, [humidity, 0xf4, measure]))
+        await clock.advance(300)
+        await expectWeather()
+      }
+      // its setting of the humidity is written, but does not count yet
+      await clock.run(i2c.writeBlock(0x76, 0xf2, [0, 0xf4, 0x27]))
+      await clock.run(i2c.writeByte(0x76, 0xf2, 1))
+      await clock.advance(300)
+      await expectWeather()
       await expect(clock.run(Bme280.open(i2c, 0x77))).rejects.toMatchObject({ code: "NACK" })
       await expect(clock.run(Bme280.open(i2c, 0x50))).rejects.toMatchObject({ code: "NOT_FOUND" })
     } finally {

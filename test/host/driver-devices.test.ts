@@ -5,8 +5,13 @@ import { AsyncQueue } from "../../host/src/async-queue.js"
 import { Bus } from "../../host/src/bus/bus.js"
 import { allocateBytes } from "../../host/src/bytes.js"
 import { VirtualClock } from "../../host/src/clock.js"
+import type { Driver } from "../../host/src/driver/driver.js"
 import type { GpioEdge } from "../../host/src/driver/gpio-watch.js"
+import { JacdacLink } from "../../host/src/link/jacdac-link.js"
 import { OpenedBus } from "../../host/src/open-bus.js"
+import { readFirmware } from "../../host/src/vm/firmware-image.js"
+import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
+import { VmPort } from "../../host/src/vm/vm-port.js"
 import * as p from "../../shared-protocol/src/index.js"
 import { ConsoleTestProgram } from "../support/console-test-program.js"
 import { GpioTestLines } from "../support/gpio-test-lines.js"
@@ -75,6 +80,17 @@ describe("a GPIO chip", () => {
     expect(seen).toEqual(["in rising", "sense rising", "in falling", "in rising", "sense falling"])
     expect(device.isWatching()).toBe(false)
     expect(lines.directions).toEqual([0, 0, 0, 0])
+  })
+
+  it("says of requests that had not left when the device was lost that they were not carried out", async () => {
+    const { clock, chip, link } = await openGpio()
+    const reads = Array.from({ length: p.GPIO_REQUEST_QUEUE_SIZE }, () => chip.getValue("in"))
+    const ends = Promise.allSettled(reads)
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve() // offered, and no answer yet
+    link.restart()
+    const told = (await clock.run(ends)).map((end) => (end as PromiseRejectedResult).reason.maybeExecuted)
+    const sent = p.GPIO_REQUEST_QUEUE_SIZE / 2
+    expect(told).toEqual(reads.map((_, at) => at < sent))
   })
 
   it("tells only the edges that were asked for, and keeps those that nobody has read", async () => {
@@ -212,12 +228,46 @@ describe("a console", () => {
     expect(await clock.run(next)).toMatchObject({ value: Uint8Array.of(0, 1, 2) })
   })
 
+  it("says of each call that a restart ends whether the device may have had some of it", async () => {
+    const { clock, program, console, link } = await openConsole()
+    program.room = 70 // one buffer and a bit
+    const writes = [200, 3, 64, 64, 64].map((length) => console.write(new Uint8Array(length)))
+    const ends = Promise.allSettled(writes)
+    await clock.advance(1000)
+    link.restart()
+    const reasons = (await clock.run(ends)).map((end) => (end as PromiseRejectedResult).reason)
+    expect(reasons.map(({ code, maybeExecuted }) => [code, maybeExecuted])).toEqual([
+      ["DEVICE_RESTARTED", true], // its first buffer was taken, the last ones may have been
+      ["DEVICE_RESTARTED", true],
+      ["DEVICE_RESTARTED", false], // these waited here for a slot
+      ["DEVICE_RESTARTED", false],
+      ["DEVICE_RESTARTED", false],
+    ])
+  })
+
   it("ends its reader when the bus is closed", async () => {
     const { clock, board, console } = await openConsole()
     const next = console[Symbol.asyncIterator]().next()
     await clock.advance(100)
     await clock.run(board.close())
     expect(await next).toEqual({ done: true, value: undefined })
+  })
+})
+
+describe("no driver", () => {
+  it("negotiates VIRTIO_F_RING_RESET, since none resets a queue alone", async () => {
+    const clock = new VirtualClock(1000)
+    const machine = new VirtualMachine({ program: readFirmware("simulated"), clock })
+    const board = new OpenedBus(
+      await clock.run(Bus.open(new JacdacLink(new VmPort(machine), clock), { clock })),
+    )
+    for (const driver of [board.i2c(), board.gpio(), board.rng(), board.console()]) {
+      const { device } = await clock.run<Driver>(driver)
+      expect((device.offered[1] ?? 0) & p.FEATURE_RING_RESET_BLOCK1).not.toBe(0)
+      expect((device.selected[1] ?? 0) & p.FEATURE_RING_RESET_BLOCK1).toBe(0)
+    }
+    await board.close()
+    machine.stop()
   })
 })
 

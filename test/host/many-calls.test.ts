@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { Bus } from "../../host/src/bus/bus.js"
 import { VirtualClock } from "../../host/src/clock.js"
 import type { I2cAdapter } from "../../host/src/driver/i2c-adapter.js"
+import { MAX_WAITING_CALLS, WaitingLine } from "../../host/src/driver/waiting-line.js"
 import { OpenedBus } from "../../host/src/open-bus.js"
 import { EVENT_AVAIL, EVENT_USED } from "../../shared-protocol/src/messages/ids.js"
 import { MemoryLink } from "../support/memory-link.js"
@@ -71,6 +72,47 @@ describe("calls made in one turn of the event loop", () => {
     expect(running).toBe(0)
     expect(most).toBe(2 * READS_IN_FLIGHT)
     expect(mailbox.hasPending()).toBe(false)
+  })
+})
+
+describe("very many calls", () => {
+  it("cost the same each: taking the next one moves none of those behind it", async () => {
+    const count = 80_000
+    let moved = 0
+    const { prototype } = Array as unknown as { prototype: Record<string, unknown> }
+    const movers = ["shift", "splice", "slice"].map((name) => {
+      const own = prototype[name] as (...args: unknown[]) => unknown
+      prototype[name] = function (this: unknown[], ...args: unknown[]) {
+        moved += this.length
+        return own.apply(this, args)
+      }
+      return { name, own }
+    })
+    const line = new WaitingLine<number>()
+    for (let at = 0; at < count; at++) line.push(at)
+    let isInOrder = true
+    for (let at = 0; at < count; at++) isInOrder &&= line.shift() === at
+    for (const { name, own } of movers) prototype[name] = own
+    expect([isInOrder, line.length, line.shift()]).toEqual([true, 0, undefined])
+    expect(moved).toBeLessThan(3 * count)
+  })
+
+  it("are held up to a bound, beyond which a call is refused, and no other is lost", async () => {
+    const probes = (count: number) =>
+      i2c.submit(Array.from({ length: count }, () => ({ address: RAM, failNext: false })))
+    const held = probes(MAX_WAITING_CALLS)
+    expect(() => probes(1)).toThrow(
+      expect.objectContaining({
+        code: "QUEUE_FULL",
+        message: "262144 calls wait for the I2C device; at most 262144 may.",
+        hint: "Await some of them before making more.",
+      }),
+    )
+    i2c.close()
+    const outcomes = await Promise.allSettled(held)
+    expect(outcomes.every(({ status }) => status === "rejected")).toBe(true)
+    const reasons = outcomes.map((outcome) => (outcome as PromiseRejectedResult).reason)
+    expect(reasons.some(({ code, maybeExecuted }) => code !== "LINK_CLOSED" || maybeExecuted)).toBe(false)
   })
 })
 

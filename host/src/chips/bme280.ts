@@ -22,6 +22,7 @@ const CONFIG = 0xf5
 const STATE = CTRL_HUM
 const STATE_LENGTH = 13
 const DATA_IN_STATE = 5
+const SLEEP_MODE = 0
 const NORMAL_MODE = 3
 /** One sample of each quantity; normal mode. */
 const ONCE_EACH = (1 << 5) | (1 << 2) | NORMAL_MODE
@@ -29,8 +30,11 @@ const ONCE_EACH = (1 << 5) | (1 << 2) | NORMAL_MODE
 const STANDBY_125_MS = 2 << 5
 /** The first measurement takes 9.3 ms at most (9.1). */
 const FIRST_MEASUREMENT_MS = 10
-/** What the converter's registers hold before it has measured. */
+/** How often it is looked at until it has; with the most samples, which another program may have set, it takes 112 ms. */
+const FIRST_MEASUREMENT_TRIES = 12
+/** What the registers of a quantity hold that was not measured yet, or is switched off: 20 bits, and humidity's 16. */
 const NOT_MEASURED = 0x80000
+const NO_HUMIDITY = 0x8000
 
 export interface Weather {
   /** Degrees Celsius. */
@@ -87,30 +91,35 @@ export class Bme280 {
   }
 
   /**
-   * The newest measurement: one packet each way. Sets the chip to measure by itself if it does not, which is
-   * so after a reset, and then waits 10 ms for the first. Rejects as `I2cAdapter.transfer`.
+   * The newest measurement: one packet each way. Sets the chip to measure all three quantities by itself if it does
+   * not, which is so after a reset, or when another program wanted other things of it, and then waits 10 ms or more
+   * for the first. Rejects as `I2cAdapter.transfer`, and with DEVICE_FAILED when a quantity is not measured.
    */
   async read(): Promise<Weather> {
     let state = await this.#readState()
-    if (((state[CTRL_MEAS - STATE] as number) & 3) !== NORMAL_MODE) {
+    if (!measuresAll(state)) {
       await this.#start()
-      state = await this.#readState()
+      for (let tries = 0; tries < FIRST_MEASUREMENT_TRIES; tries++) {
+        await delay(this.#i2c.device.bus.clock, FIRST_MEASUREMENT_MS)
+        state = await this.#readState()
+        if (measuresAll(state)) break
+      }
     }
     const raw = readRaw(state.subarray(DATA_IN_STATE))
-    if (raw.temperature === NOT_MEASURED)
-      throw new VirtioMsgError("DEVICE_FAILED", "The BME280 has not measured anything.", {
-        hint: "It takes 10 ms from power-up; read again.",
+    const missing = notMeasured(raw)
+    if (missing.length > 0)
+      throw new VirtioMsgError("DEVICE_FAILED", `The BME280 has not measured ${missing.join(" and ")}.`, {
+        hint: "Read again; does another program set it to measure something else?",
       })
     return compensate(this.#calibration, raw)
   }
 
   async #start(): Promise<void> {
-    const { bus } = this.#i2c.device
-    // humidity's setting counts from the next write to ctrl_meas on (5.4.3), so that comes last
+    // config can only be set while it sleeps (5.4.6); humidity's setting counts from the next write to ctrl_meas on
+    // (5.4.3), so that comes last
     await this.#i2c.transfer(this.#address, [
-      { write: [CTRL_HUM, 1, CONFIG, STANDBY_125_MS, CTRL_MEAS, ONCE_EACH] },
+      { write: [CTRL_MEAS, SLEEP_MODE, CTRL_HUM, 1, CONFIG, STANDBY_125_MS, CTRL_MEAS, ONCE_EACH] },
     ])
-    await delay(bus.clock, FIRST_MEASUREMENT_MS)
   }
 
   #readState(): Promise<Uint8Array> {
@@ -138,6 +147,21 @@ export const BME280: SensorType = {
       },
     }
   },
+}
+
+/** Whether the chip measures by itself, and has measured, all three quantities. */
+function measuresAll(state: Uint8Array): boolean {
+  const isByItself = ((state[CTRL_MEAS - STATE] as number) & 3) === NORMAL_MODE
+  return isByItself && notMeasured(readRaw(state.subarray(DATA_IN_STATE))).length === 0
+}
+
+/** The quantities that the raw values do not tell. */
+function notMeasured({ temperature, pressure, humidity }: RawWeather): string[] {
+  return [
+    ...(temperature === NOT_MEASURED ? ["the temperature"] : []),
+    ...(pressure === NOT_MEASURED ? ["the pressure"] : []),
+    ...(humidity === NO_HUMIDITY ? ["the humidity"] : []),
+  ]
 }
 
 /** Decodes registers 0x88 to 0xa1 and 0xe1 to 0xe7 (table 16). */

@@ -6,11 +6,11 @@ import {
   CONSOLE_RECEIVE_QUEUE,
   CONSOLE_TRANSMIT_QUEUE,
 } from "../../../shared-protocol/src/device-types/console.js"
-import { FEATURE_RING_RESET_BLOCK1 } from "../../../shared-protocol/src/device-types/feature-bits.js"
 import { PACED_BYTES } from "../../../shared-protocol/src/mailbox/packet.js"
 import { AsyncQueue } from "../async-queue.js"
 import { Emitter } from "../emitter.js"
 import { VirtioMsgError } from "../errors.js"
+import { copyBytes } from "./arguments.js"
 import { Driver } from "./driver.js"
 import { RequestQueue } from "./request-queue.js"
 import type { DriverNeeds, VirtioDevice } from "./virtio-device.js"
@@ -30,7 +30,7 @@ export class ConsolePort extends Driver implements AsyncIterable<Uint8Array> {
   readonly onResize = new Emitter<[size: ConsoleSize]>()
 
   protected override readonly needs: DriverNeeds = {
-    wanted: [CONSOLE_FEATURE_SIZE, FEATURE_RING_RESET_BLOCK1],
+    wanted: [CONSOLE_FEATURE_SIZE],
     required: [],
     queueSizes: [CONSOLE_QUEUE_SIZE, CONSOLE_QUEUE_SIZE],
   }
@@ -72,14 +72,21 @@ export class ConsolePort extends Driver implements AsyncIterable<Uint8Array> {
 
   /**
    * Sends bytes; resolves when the device's program has taken all of them, which may be as late as it likes. Rejects
-   * when there is no telling how many it took.
+   * when there is no telling how many it took, and with INVALID_ARGUMENT for what is no array of bytes.
    */
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(data: ArrayLike<number>): Promise<void> {
+    const bytes = copyBytes(data)
     await this.start()
     const parts: Promise<unknown>[] = []
+    let takenCount = 0
+    const taken = () => takenCount++
     for (let at = 0; at < bytes.length; at += INPUT_BYTES)
-      parts.push(this.#transmit.submit(bytes.subarray(at, at + INPUT_BYTES), 0))
-    await Promise.all(parts)
+      parts.push(this.#transmit.submit(bytes.subarray(at, at + INPUT_BYTES), 0).then(taken))
+    try {
+      await Promise.all(parts)
+    } catch (error) {
+      throw takenCount > 0 && error instanceof VirtioMsgError ? error.asExecutedInPart() : error
+    }
   }
 
   /**

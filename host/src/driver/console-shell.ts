@@ -1,5 +1,6 @@
 // The shell that our firmware has on its console: a command in, its output out.
 
+import { VirtioMsgError } from "../errors.js"
 import type { ConsolePort } from "./console-port.js"
 
 /** What the firmware prints when a command has ended. */
@@ -18,9 +19,14 @@ export class ConsoleShell {
 
   /**
    * Runs a command, and resolves with its output; log lines that came meanwhile are among it. One runs after another.
-   * Rejects when the device fails; the next command works then.
+   * Rejects when the device fails; the next command works then. Rejects with INVALID_ARGUMENT for more than one line.
    */
   async run(command: string): Promise<string> {
+    // a second line would be a second command, whose output the next `run` would take for its own
+    if (typeof command !== "string" || /[\r\n]/.test(command))
+      throw new VirtioMsgError("INVALID_ARGUMENT", `A command is one line, not ${JSON.stringify(command)}.`, {
+        hint: "Run one after another.",
+      })
     await this.#getInStep()
     return this.#exchange(command)
   }

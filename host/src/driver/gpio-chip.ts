@@ -1,6 +1,5 @@
 // A GPIO chip whose lines are the microcontroller's: the driver of the virtio-gpio device (virtio 1.4 5.18).
 
-import { FEATURE_RING_RESET_BLOCK1 } from "../../../shared-protocol/src/device-types/feature-bits.js"
 import {
   GPIO_CONFIG_SIZE,
   GPIO_DIRECTION_IN,
@@ -25,6 +24,7 @@ import {
 } from "../../../shared-protocol/src/device-types/gpio.js"
 import { VirtioMsgError } from "../errors.js"
 import { visibleText } from "../visible-text.js"
+import { checkChoice, checkInteger, copyBytes } from "./arguments.js"
 import { Driver } from "./driver.js"
 import { GpioWatch, type GpioWatchOptions } from "./gpio-watch.js"
 import { RequestQueue } from "./request-queue.js"
@@ -48,7 +48,7 @@ const MAX_NAMES_SIZE = 1024
 
 export class GpioChip extends Driver {
   protected override readonly needs: DriverNeeds = {
-    wanted: [GPIO_FEATURE_IRQ, FEATURE_RING_RESET_BLOCK1],
+    wanted: [GPIO_FEATURE_IRQ],
     required: [GPIO_FEATURE_IRQ],
     queueSizes: [GPIO_REQUEST_QUEUE_SIZE, GPIO_EVENT_QUEUE_SIZE],
   }
@@ -83,7 +83,8 @@ export class GpioChip extends Driver {
   /** The offset of a line by its name, or by its offset in digits. Throws INVALID_ARGUMENT. */
   offsetOf(line: string | number): number {
     const named = typeof line === "string" ? this.#names.indexOf(line) : -1
-    const offset = named >= 0 ? named : Number(line === "" ? Number.NaN : line)
+    const numbered = typeof line === "number" ? line : /^\d+$/.test(line) ? Number(line) : Number.NaN
+    const offset = named >= 0 ? named : numbered
     if (Number.isInteger(offset) && offset >= 0 && offset < this.#names.length) return offset
     throw new VirtioMsgError("INVALID_ARGUMENT", `The GPIO chip has no line "${line}".`, {
       hint: `Its lines: ${this.#names.map((name, at) => name ?? at).join(", ")}`,
@@ -106,6 +107,7 @@ export class GpioChip extends Driver {
 
   /** `none` gives the line back: its value, and its interrupt, are forgotten. */
   async setDirection(line: string | number, direction: GpioDirection): Promise<void> {
+    checkChoice("A direction", direction, DIRECTIONS)
     const value = { none: GPIO_DIRECTION_NONE, output: GPIO_DIRECTION_OUT, input: GPIO_DIRECTION_IN }[
       direction
     ]
@@ -121,13 +123,16 @@ export class GpioChip extends Driver {
 
   /** Sets what the line drives, now if it is an output, or as soon as it is one. */
   async setValue(line: string | number, value: 0 | 1): Promise<void> {
+    checkInteger("The value of a line", value, 0, 1)
     await this.#ask(GPIO_SET_VALUE, line, value)
   }
 
   /** Makes the line an output that drives `value` from the first moment on. */
   async output(line: string | number, value: 0 | 1): Promise<void> {
     await this.setValue(line, value)
-    await this.setDirection(line, "output")
+    await this.setDirection(line, "output").catch((error) => {
+      throw error instanceof VirtioMsgError ? error.asExecutedInPart() : error
+    })
   }
 
   /** Makes the line an input, and reads it. */
@@ -151,6 +156,7 @@ export class GpioChip extends Driver {
 
   /** VIRTIO_GPIO_MSG_SET_IRQ_TYPE, for those who speak virtio-gpio: `irqType` is one of GPIO_IRQ_*. */
   async setInterruptType(line: string | number, irqType: number): Promise<void> {
+    checkInteger("An interrupt type", irqType, 0, 0xffffffff)
     await this.#ask(GPIO_SET_IRQ_TYPE, line, irqType)
   }
 
@@ -159,6 +165,7 @@ export class GpioChip extends Driver {
    * it was disabled instead.
    */
   async unmask(offset: number): Promise<boolean> {
+    checkInteger("The offset of a line", offset, 0, 0xffff)
     const response = await this.#events.submit(Uint8Array.of(offset & 0xff, offset >> 8), 1)
     return response[0] === GPIO_IRQ_STATUS_VALID
   }
@@ -168,8 +175,9 @@ export class GpioChip extends Driver {
    * there is none.
    */
   async request(message: Uint8Array, responseLength: number): Promise<Uint8Array> {
+    const bytes = copyBytes(message)
     await this.start()
-    return this.#requests.submit(message, responseLength)
+    return this.#requests.submit(bytes, responseLength)
   }
 
   override close(): void {

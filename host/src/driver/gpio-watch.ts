@@ -8,6 +8,7 @@ import {
 } from "../../../shared-protocol/src/device-types/gpio.js"
 import { AsyncQueue } from "../async-queue.js"
 import { VirtioMsgError } from "../errors.js"
+import { checkChoice } from "./arguments.js"
 import type { VirtioDevice } from "./virtio-device.js"
 
 export interface GpioEdge {
@@ -59,7 +60,9 @@ export class GpioWatch implements AsyncIterable<GpioEdge> {
     offsets: readonly number[],
     options: GpioWatchOptions,
   ): Promise<GpioWatch> {
-    const watch = new GpioWatch(chip, offsets, options.edges ?? "both")
+    const edges = options.edges ?? "both"
+    checkChoice("edges", edges, ["rising", "falling", "both"])
+    const watch = new GpioWatch(chip, offsets, edges)
     const armed: number[] = []
     try {
       for (const offset of offsets) {

@@ -1,9 +1,6 @@
 // An I2C adapter whose bus is the microcontroller's: the driver of the virtio-i2c device (virtio 1.4 5.21).
 
-import {
-  FEATURE_IN_ORDER_BLOCK1,
-  FEATURE_RING_RESET_BLOCK1,
-} from "../../../shared-protocol/src/device-types/feature-bits.js"
+import { FEATURE_IN_ORDER_BLOCK1 } from "../../../shared-protocol/src/device-types/feature-bits.js"
 import {
   I2C_FEATURE_ZERO_LENGTH_REQUEST,
   I2C_QUEUE_SIZE,
@@ -13,11 +10,13 @@ import { STATUS_DEVICE_NEEDS_RESET } from "../../../shared-protocol/src/messages
 import { NOTHING_USED, USED_BROKEN } from "../../../shared-protocol/src/ring/driver-ring.js"
 import type { Timer } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
+import { checkInteger, copyBytes } from "./arguments.js"
 import { Driver } from "./driver.js"
 import { type TransferLimit, transferLimitOf } from "./i2c-limits.js"
 import { type I2cRequest, I2cSlots } from "./i2c-slots.js"
 import type { DriverNeeds, VirtioDevice } from "./virtio-device.js"
 import type { Virtqueue } from "./virtqueue.js"
+import { WaitingLine } from "./waiting-line.js"
 
 export type { I2cRequest }
 
@@ -27,8 +26,13 @@ export interface I2cOutcome {
   readonly data?: Uint8Array
 }
 
-/** One message of a transfer, as Linux's struct i2c_msg without the address. */
-export type I2cMessage = { readonly write: ArrayLike<number> } | { readonly read: number }
+/**
+ * One message of a transfer, as Linux's struct i2c_msg without the address: bytes from 0 to 255 to write, or a number
+ * of bytes to read. With both it is two, the read behind the write with a repeated start: a register read.
+ */
+export type I2cMessage =
+  | { readonly write: ArrayLike<number>; readonly read?: number | undefined }
+  | { readonly write?: undefined; readonly read: number }
 
 export interface I2cAdapterOptions {
   /** A transfer is given up when the device completes nothing for so long; 1500 ms when absent. */
@@ -38,12 +42,14 @@ export interface I2cAdapterOptions {
 }
 
 const NEEDS: DriverNeeds = {
-  wanted: [I2C_FEATURE_ZERO_LENGTH_REQUEST, FEATURE_IN_ORDER_BLOCK1 | FEATURE_RING_RESET_BLOCK1],
+  wanted: [I2C_FEATURE_ZERO_LENGTH_REQUEST, FEATURE_IN_ORDER_BLOCK1],
   required: [I2C_FEATURE_ZERO_LENGTH_REQUEST],
   queueSizes: [I2C_QUEUE_SIZE],
 }
 
 const DEFAULT_TIMEOUT_MS = 1500
+/** What a timer takes. */
+const MAX_TIMEOUT_MS = 0x7fffffff
 /** As Linux's I2C_RDWR takes them. */
 const MAX_MESSAGES = 42
 
@@ -60,10 +66,10 @@ interface Call {
 
 export class I2cAdapter extends Driver {
   protected override readonly needs = NEEDS
-  readonly #timeoutMs: number
-  readonly #ownLimit: TransferLimit | undefined
+  #timeoutMs = DEFAULT_TIMEOUT_MS
+  #ownLimit: TransferLimit | undefined
   /** Groups not yet with the device, oldest first: a group is offered as a whole. */
-  #waiting: Call[][] = []
+  readonly #waiting = new WaitingLine<Call[]>()
   /** Calls with the device, by slot. */
   readonly #inFlight = new Map<number, Call>()
   #queue: Virtqueue | undefined
@@ -74,10 +80,7 @@ export class I2cAdapter extends Driver {
 
   constructor(device: VirtioDevice, options: I2cAdapterOptions = {}) {
     super(device)
-    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
-    const maxBytes = options.maxTransferBytes
-    if (maxBytes !== undefined)
-      this.#ownLimit = { maxBytes, reason: `maxTransferBytes of this adapter is ${maxBytes}.` }
+    this.configure(options)
     device.onUsed.on(() => this.#takeUsed())
     device.onBroken.on((error) => this.#abandon(this.#explain(error)))
     device.onReset.on(() => {
@@ -86,17 +89,36 @@ export class I2cAdapter extends Driver {
     })
   }
 
+  /** Sets what `options` name, for all who use the adapter, from the next call on. Throws INVALID_ARGUMENT. */
+  configure({ timeoutMs, maxTransferBytes: maxBytes }: I2cAdapterOptions): void {
+    if (timeoutMs !== undefined) {
+      checkInteger("timeoutMs", timeoutMs, 1, MAX_TIMEOUT_MS)
+      this.#timeoutMs = timeoutMs
+    }
+    if (maxBytes === undefined) return
+    checkInteger("maxTransferBytes", maxBytes, 1, Number.MAX_SAFE_INTEGER)
+    this.#ownLimit = { maxBytes, reason: `maxTransferBytes of this adapter is ${maxBytes}.` }
+  }
+
   /**
    * Carries out the messages, one after another, on the chip at `address`; a write and the read behind it are
    * one bus transaction with a repeated start. Resolves with the bytes of each read message.
    * Rejects with NACK, INVALID_ARGUMENT, TIMEOUT, DEVICE_RESTARTED, LINK_CLOSED or DEVICE_FAILED.
    */
   async transfer(address: number, messages: readonly I2cMessage[]): Promise<Uint8Array[]> {
-    const requests = messages.map((message, at): I2cRequest => {
+    checkAddress(address)
+    const requests = messages.flatMap(({ write, read }, at): I2cRequest[] => {
       const failNext = at < messages.length - 1
-      return "write" in message
-        ? { address, write: Uint8Array.from(message.write), failNext }
-        : { address, readLength: message.read, failNext }
+      if (write === undefined) {
+        checkInteger("The number of bytes to read", read as number, 0, Number.MAX_SAFE_INTEGER)
+        return [{ address, readLength: read as number, failNext }]
+      }
+      if (read === undefined) return [{ address, write: copyBytes(write), failNext }]
+      checkInteger("The number of bytes to read", read, 0, Number.MAX_SAFE_INTEGER)
+      return [
+        { address, write: copyBytes(write), failNext: true },
+        { address, readLength: read, failNext },
+      ]
     })
     const outcomes = await Promise.all(this.submit(requests))
     const failed = outcomes.findIndex((outcome) => !outcome.ok)
@@ -118,6 +140,8 @@ export class I2cAdapter extends Driver {
 
   /** Writes one byte to `register`. */
   async writeByte(address: number, register: number, value: number): Promise<void> {
+    checkRegister(register)
+    checkInteger("The value of a register", value, 0, 0xff)
     await this.transfer(address, [{ write: [register, value] }])
   }
 
@@ -126,6 +150,8 @@ export class I2cAdapter extends Driver {
    * several transactions, each from its own register on, as far as a register number of 8 bits reaches.
    */
   async readBlock(address: number, register: number, length: number): Promise<Uint8Array> {
+    checkRegister(register)
+    checkInteger("The number of bytes to read", length, 0, Number.MAX_SAFE_INTEGER)
     const { maxBytes } = this.#limit
     const canSplit = length > maxBytes && register + length <= 256
     const step = canSplit ? maxBytes : Math.max(1, length)
@@ -141,21 +167,29 @@ export class I2cAdapter extends Driver {
 
   /** Writes `data` from `register` on. */
   async writeBlock(address: number, register: number, data: ArrayLike<number>): Promise<void> {
-    await this.transfer(address, [{ write: [register, ...Array.from(data)] }])
+    checkRegister(register)
+    const bytes = copyBytes(data)
+    const write = new Uint8Array(1 + bytes.length)
+    write[0] = register
+    write.set(bytes, 1)
+    await this.transfer(address, [{ write }])
   }
 
   /**
    * Queues requests as they are, and returns a promise for each. What is queued in one turn of the event loop
    * reaches the device in as few packets as it fits. A promise resolves also for a chip that did not
-   * acknowledge; it rejects when there is no telling. Throws INVALID_ARGUMENT.
+   * acknowledge; it rejects when there is no telling. Bytes to write are copied. Throws INVALID_ARGUMENT, and
+   * QUEUE_FULL when MAX_WAITING_CALLS wait for room with the device.
    */
   submit(requests: readonly I2cRequest[]): Promise<I2cOutcome>[] {
     for (const request of requests) checkRequest(request, this.#limit)
     let group: Call[] = []
     const groups: Call[][] = []
     const outcomes = requests.map(
-      (request, at) =>
+      (given, at) =>
         new Promise<I2cOutcome>((resolve, reject) => {
+          // its owner may use its bytes again while it waits here
+          const request = given.write ? { ...given, write: copyBytes(given.write) } : given
           group.push({ request, resolve, reject })
           if (request.failNext && at < requests.length - 1) return
           groups.push(group)
@@ -168,7 +202,8 @@ export class I2cAdapter extends Driver {
         "INVALID_ARGUMENT",
         `A transfer has at most ${MAX_MESSAGES} messages, not ${longest.length}.`,
       )
-    this.#waiting.push(...groups)
+    this.#waiting.checkRoom(groups.length, "I2C")
+    for (const calls of groups) this.#waiting.push(calls)
     this.#schedulePump()
     return outcomes
   }
@@ -228,7 +263,7 @@ export class I2cAdapter extends Driver {
       return
     }
     const before = this.#inFlight.size
-    for (let group = this.#waiting[0]; group; group = this.#waiting[0]) {
+    for (let group = this.#waiting.first; group; group = this.#waiting.first) {
       if (!this.#offer(group)) break
       this.#waiting.shift()
     }
@@ -254,7 +289,7 @@ export class I2cAdapter extends Driver {
         { hint: "Split the transfer into shorter ones." },
       )
       for (const call of group) call.reject(error)
-      return this.#waiting[0] ? this.#offer(this.#waiting[0]) : true
+      return this.#waiting.first ? this.#offer(this.#waiting.first) : true
     }
     for (const [at, reservation] of reservations.entries()) {
       const call = group[at] as Call
@@ -352,19 +387,30 @@ export class I2cAdapter extends Driver {
   }
 
   #failWaiting(error: VirtioMsgError): void {
-    const waiting = this.#waiting.flat()
-    this.#waiting = []
-    for (const call of waiting) call.reject(error.asUnexecuted())
+    for (const call of this.#waiting.takeAll().flat()) call.reject(error.asUnexecuted())
   }
 }
 
-function checkRequest(request: I2cRequest, limit: TransferLimit): void {
-  const wrong = (what: string) => new VirtioMsgError("INVALID_ARGUMENT", what)
-  if (!Number.isInteger(request.address) || request.address < 0 || request.address > 0x7f)
-    throw wrong(`An I2C address has 7 bits, 0x00 to 0x7f, not ${request.address}.`)
-  const { readLength, write } = request
-  if (readLength !== undefined && (!Number.isInteger(readLength) || readLength < 0 || write))
-    throw wrong(`An I2C message cannot read ${readLength} bytes${write ? " and write" : ""}.`)
+function checkAddress(address: number): void {
+  if (Number.isInteger(address) && address >= 0 && address <= 0x7f) return
+  throw new VirtioMsgError(
+    "INVALID_ARGUMENT",
+    `An I2C address has 7 bits, 0x00 to 0x7f, not ${String(address)}.`,
+  )
+}
+
+function checkRegister(register: number): void {
+  checkInteger("A register", register, 0, 0xff)
+}
+
+function checkRequest({ address, readLength, write }: I2cRequest, limit: TransferLimit): void {
+  checkAddress(address)
+  if (readLength !== undefined)
+    checkInteger("The number of bytes to read", readLength, 0, Number.MAX_SAFE_INTEGER)
+  if (readLength !== undefined && write)
+    throw new VirtioMsgError("INVALID_ARGUMENT", `A request cannot read ${readLength} bytes and write.`, {
+      hint: "Make it two, the first with failNext; or use transfer.",
+    })
   const lengthBytes = write?.length ?? readLength ?? 0
   if (lengthBytes > limit.maxBytes)
     throw new VirtioMsgError(

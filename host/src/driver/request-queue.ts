@@ -7,8 +7,10 @@ import { takePlaces, type WindowPlaces } from "../bus/window-places.js"
 import type { HostBytes } from "../bytes.js"
 import type { Timer } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
+import { checkInteger } from "./arguments.js"
 import type { VirtioDevice } from "./virtio-device.js"
 import type { Virtqueue } from "./virtqueue.js"
+import { WaitingLine } from "./waiting-line.js"
 
 export interface RequestQueueOptions {
   /** Of the virtqueue. */
@@ -46,7 +48,7 @@ export class RequestQueue {
   readonly #device: VirtioDevice
   readonly #options: RequestQueueOptions
   readonly #off: (() => void)[]
-  #waiting: Call[] = []
+  readonly #waiting = new WaitingLine<Call>()
   /** By slot. */
   readonly #inFlight = new Map<number, Call>()
   #slots: Slots | undefined
@@ -110,12 +112,19 @@ export class RequestQueue {
   /**
    * Queues a request of up to `readableBytes`, with room for `responseLength` bytes, and resolves with those that
    * the device wrote. What is queued in one turn of the event loop shares a packet. Rejects when the device fails,
-   * is removed or restarted, or the link closes.
+   * is removed or restarted, or the link closes. `request` is the queue's from now on. Throws INVALID_ARGUMENT,
+   * and QUEUE_FULL when MAX_WAITING_CALLS wait.
    */
   submit(request: Uint8Array, responseLength: number): Promise<Uint8Array> {
     const most = this.#slots?.writableBytes ?? this.#options.writableBytes
-    if (request.length > this.#options.readableBytes || responseLength > most)
-      throw new Error(`${request.length} and ${responseLength} bytes do not fit a slot`)
+    checkInteger(
+      `The length of a ${this.#options.name} request`,
+      request.length,
+      0,
+      this.#options.readableBytes,
+    )
+    checkInteger(`The length of a ${this.#options.name} response`, responseLength, 0, most)
+    this.#waiting.checkRoom(1, this.#options.name)
     return new Promise((resolve, reject) => {
       this.#waiting.push({ request, responseLength, resolve, reject })
       this.#schedulePump()
@@ -132,7 +141,7 @@ export class RequestQueue {
       this.#device.bus.session.settle()
       call.reject(error)
     }
-    for (const call of this.#waiting.splice(0)) call.reject(error)
+    for (const call of this.#waiting.takeAll()) call.reject(error.asUnexecuted())
   }
 
   /** Rejects all requests, and listens to the device no more. */
@@ -160,7 +169,7 @@ export class RequestQueue {
     const slots = this.#slots
     if (!slots || !this.#device.isLive) return
     const before = this.#inFlight.size
-    for (let call = this.#waiting[0]; call; call = this.#waiting[0]) {
+    for (let call = this.#waiting.first; call; call = this.#waiting.first) {
       const slot = slots.free.shift()
       if (slot === undefined) break
       this.#waiting.shift()

@@ -1,12 +1,10 @@
 // The microcontroller's random bytes: the driver of the virtio entropy device (virtio 1.4 5.4).
 
-import {
-  FEATURE_IN_ORDER_BLOCK1,
-  FEATURE_RING_RESET_BLOCK1,
-} from "../../../shared-protocol/src/device-types/feature-bits.js"
+import { FEATURE_IN_ORDER_BLOCK1 } from "../../../shared-protocol/src/device-types/feature-bits.js"
 import { RNG_QUEUE_SIZE } from "../../../shared-protocol/src/device-types/rng.js"
 import { PACED_BYTES } from "../../../shared-protocol/src/mailbox/packet.js"
 import { VirtioMsgError } from "../errors.js"
+import { checkInteger } from "./arguments.js"
 import { Driver } from "./driver.js"
 import { RequestQueue } from "./request-queue.js"
 import type { DriverNeeds, VirtioDevice } from "./virtio-device.js"
@@ -15,7 +13,7 @@ const TIMEOUT_MS = 1500
 
 export class Rng extends Driver {
   protected override readonly needs: DriverNeeds = {
-    wanted: [0, FEATURE_IN_ORDER_BLOCK1 | FEATURE_RING_RESET_BLOCK1],
+    wanted: [0, FEATURE_IN_ORDER_BLOCK1],
     required: [],
     queueSizes: [RNG_QUEUE_SIZE],
   }
@@ -45,8 +43,7 @@ export class Rng extends Driver {
 
   /** As `read`, in pieces as they come. */
   async *stream(length: number): AsyncGenerator<Uint8Array, void, void> {
-    if (!Number.isInteger(length) || length < 0)
-      throw new VirtioMsgError("INVALID_ARGUMENT", `${length} is no number of bytes.`)
+    checkInteger("The number of random bytes", length, 0, Number.MAX_SAFE_INTEGER)
     await this.start()
     let missing = length
     while (missing > 0) {

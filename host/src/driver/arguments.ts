@@ -1,0 +1,37 @@
+// What callers pass to drivers: refused with the value and its range before anything is queued, never cut to fit.
+
+import { VirtioMsgError } from "../errors.js"
+
+/** Throws INVALID_ARGUMENT unless `value` is an integer from `least` to `most`; `what` begins the sentence. */
+export function checkInteger(what: string, value: number, least: number, most: number): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return
+  const range = most === Number.MAX_SAFE_INTEGER ? `from ${least} on` : `from ${least} to ${most}`
+  throw invalid(`${what} is an integer ${range}, not ${shown(value)}.`)
+}
+
+/** A copy of `data`, which its owner may use again at once. Throws INVALID_ARGUMENT for what is no array of bytes. */
+export function copyBytes(data: ArrayLike<number>): Uint8Array {
+  if (data instanceof Uint8Array) return Uint8Array.from(data)
+  if (typeof data !== "object" || data === null || typeof data.length !== "number")
+    throw invalid(`Bytes are an array of integers from 0 to 255, not ${shown(data)}.`)
+  const bytes = new Uint8Array(data.length)
+  for (let at = 0; at < data.length; at++) {
+    checkInteger(`Byte ${at}`, data[at] as number, 0, 0xff)
+    bytes[at] = data[at] as number
+  }
+  return bytes
+}
+
+/** Throws INVALID_ARGUMENT unless `value` is one of `choices`. */
+export function checkChoice<T extends string>(what: string, value: T, choices: readonly T[]): void {
+  if (!choices.includes(value)) throw invalid(`${what} is ${choices.join(" or ")}, not ${shown(value)}.`)
+}
+
+function invalid(sentence: string): VirtioMsgError {
+  return new VirtioMsgError("INVALID_ARGUMENT", sentence)
+}
+
+/** Text in quotes, so that "5" is told from 5. */
+function shown(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : String(value)
+}
