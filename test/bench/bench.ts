@@ -9,6 +9,7 @@ import { measureChipPart, measureLatency } from "./latency.js"
 import { measureOurs, measureSustained } from "./ours.js"
 import { type Results, report } from "./report.js"
 import { measureRings } from "./ring-choices.js"
+import { measureSerial } from "./serial-cpu.js"
 import { measureHeap, measureSizes } from "./sizes.js"
 
 const HELP = `npm run bench -- [--json] [--counts-only]
@@ -66,6 +67,7 @@ export async function bench(args: readonly string[], output: Output): Promise<nu
         sizes: [...counts.sizes, await measureHeap()],
         dialIn: await measureDialIn(),
         host: await measureHost(),
+        serial: await measureSerial(),
       }
   output.print(options.json ? JSON.stringify(results, null, 2) : report(results))
   return EXIT_OK

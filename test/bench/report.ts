@@ -9,6 +9,7 @@ import { type ChipPart, type Latency, SLOT_MS } from "./latency.js"
 import { type OurCost, type Sustained, THROTTLE_BYTES_PER_S, THROTTLE_PACKETS_PER_S } from "./ours.js"
 import { LINK_NAMES } from "./peers/contender.js"
 import type { RingCost } from "./ring-choices.js"
+import type { SerialCost } from "./serial-cpu.js"
 import type { Size } from "./sizes.js"
 
 /** Everything that one run finds out; host costs are times, and may be left out. */
@@ -23,6 +24,7 @@ export interface Results {
   readonly sizes: readonly Size[]
   readonly dialIn?: readonly DialInCost[]
   readonly host?: readonly HostCost[]
+  readonly serial?: readonly SerialCost[]
 }
 
 /** Lines for a terminal of 110 columns. */
@@ -38,6 +40,7 @@ export function report(results: Results): string {
   ]
   if (results.dialIn) parts.push(dialIn(results.dialIn))
   if (results.host) parts.push(host(results.host))
+  if (results.serial && results.serial.length > 0) parts.push(serial(results.serial))
   return parts.join("\n\n")
 }
 
@@ -159,6 +162,21 @@ function host(costs: readonly HostCost[]): string {
     "This computer's processor (a time: it varies)",
     ["", "", ""],
     costs.map(({ title, value, unit }) => [title, value.toFixed(1), unit]),
+  )
+}
+
+function serial(costs: readonly SerialCost[]): string {
+  return table(
+    "This computer's processor and the round trip over a pseudo-terminal at whose other end a process answers at once,\n" +
+      "as multiples of bytes that come back through the same serial stack (the ratios vary less than the times)",
+    ["", "CPU us", "round trip us", "CPU ratio", "round trip ratio"],
+    costs.map(({ title, cpuUs, roundTripUs, cpuRatio, roundTripRatio }) => [
+      title,
+      cpuUs.toFixed(0),
+      roundTripUs.toFixed(0),
+      cpuRatio.toFixed(2),
+      roundTripRatio.toFixed(2),
+    ]),
   )
 }
 

@@ -17,9 +17,9 @@ const SERVICE_INDEX = 1
 const WATCH_MS = 500
 const QUIET_MS = 2000
 const RESEND_TRIES = 8
-/** A packet costs so much time, of which this much may be saved up. */
+/** A packet costs so much time, of which that of so many may be saved up. */
 const PACKET_MS = 20
-const BURST_MS = 5 * PACKET_MS
+const BURST_PACKETS = 5
 
 export class NativeBoard implements FrameBoard {
   readonly onFrame = new Emitter<[frame: Uint8Array]>()
@@ -28,14 +28,17 @@ export class NativeBoard implements FrameBoard {
 
   readonly #clock: Clock
   readonly #makeEndpoint: () => DeviceEndpoint
+  readonly #packetMs: number
   #watch: Timer | undefined
   #isPumping = false
   #lastHeardMs = 0
   #resendTries = 0
   #paidUntilMs = 0
 
-  constructor(clock: Clock, makeEndpoint: () => DeviceEndpoint) {
+  /** `packetMs` is what a packet costs; 0: no throttle, as on a socket. */
+  constructor(clock: Clock, makeEndpoint: () => DeviceEndpoint, packetMs = PACKET_MS) {
     this.#clock = clock
+    this.#packetMs = packetMs
     this.#makeEndpoint = makeEndpoint
     this.endpoint = makeEndpoint()
     this.#boot()
@@ -108,7 +111,8 @@ export class NativeBoard implements FrameBoard {
   /** Waits until another packet may be sent. */
   async #pay(): Promise<void> {
     const nowMs = this.#clock.now()
-    this.#paidUntilMs = Math.max(this.#paidUntilMs, nowMs - BURST_MS) + PACKET_MS
+    const savedMs = BURST_PACKETS * this.#packetMs
+    this.#paidUntilMs = Math.max(this.#paidUntilMs, nowMs - savedMs) + this.#packetMs
     if (this.#paidUntilMs <= nowMs) return
     await new Promise<void>((resolve) => {
       this.#clock.schedule(this.#paidUntilMs - nowMs, resolve)

@@ -1,0 +1,31 @@
+// The contestants of the benchmark over a serial port work; what they cost is told, and never tested.
+
+import { execFileSync } from "node:child_process"
+import { createRequire } from "node:module"
+import { fileURLToPath } from "node:url"
+import { beforeAll, describe, expect, it } from "vitest"
+import { measureSerial } from "./serial-cpu.js"
+
+beforeAll(() => {
+  // their far ends are processes of their own
+  const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc")
+  execFileSync(process.execPath, [tsc, "-p", fileURLToPath(new URL(".", import.meta.url))], {
+    stdio: "inherit",
+  })
+}, 120_000)
+
+describe.skipIf(process.platform !== "linux")("the benchmark over a serial port", () => {
+  it("reads by our driver and by Firmata's client, beside bytes that come back", async () => {
+    const costs = await measureSerial({ rounds: 1, times: 20, warmTimes: 1 })
+    expect(costs.map(({ title }) => title)).toEqual([
+      "11 bytes that come back",
+      "a register read, virtio-msg",
+      "a register read, Firmata's client",
+    ])
+    expect(costs[0]).toMatchObject({ cpuRatio: 1, roundTripRatio: 1 })
+    for (const { roundTripUs, roundTripRatio } of costs) {
+      expect(roundTripUs).toBeGreaterThan(0)
+      expect(roundTripRatio).toBeGreaterThan(0)
+    }
+  })
+})
