@@ -2,10 +2,13 @@
 
 import { lstat } from "node:fs/promises"
 import type { Command } from "commander"
+import { withSettings } from "../deploy/program-image.js"
 import { VirtioMsgError } from "../errors.js"
 import { serveBoard } from "../node/board-server.js"
 import { FlashFile } from "../node/flash-file.js"
+import { firstLines, loadChips } from "../node/own-chips.js"
 import { servePlainBoard } from "../node/plain-board.js"
+import { serveChips } from "../vm/chip-server.js"
 import { readFirmware } from "../vm/firmware-image.js"
 import { VirtualMachine } from "../vm/virtual-machine.js"
 import { helpExamples, note, print } from "./context.js"
@@ -18,6 +21,8 @@ interface SimOptions {
   readonly flash?: string
   readonly blank?: true
   readonly verbose?: true
+  readonly chip: readonly string[]
+  readonly chips: readonly string[]
   readonly expose?: true
 }
 
@@ -26,6 +31,8 @@ export function define(command: Command): void {
     .option("-l, --listen <where>", "unix:PATH, tcp://127.0.0.1:PORT, pty, or plain:unix:PATH", "pty")
     .option("--flash <file>", "keep the board's flash memory in a file, so that what is deployed stays")
     .option("--blank", "a board with the runtime only, to deploy to")
+    .option("--chip <file@address>", "put a chip of your own on its I2C bus; again for more", collect, [])
+    .option("--chips <file>", "put the chips of a file on its I2C bus, each at its address", collect, [])
     .option("--expose", "allow a tcp:// address that other computers can reach: they can use the board, too")
     .option("-v, --verbose", "print the board's log")
     .addHelpText(
@@ -47,12 +54,16 @@ export function define(command: Command): void {
         await runPlain(options)
         return
       }
+      const chips = await loadChips(options.chip, options.chips)
+      if (chips.size > 0 && options.blank) throw unfit("--blank", "has no I2C bus to put a chip on")
+      const program = chips.size > 0 ? withChips(chips) : readFirmware("simulated")
       const machine = new VirtualMachine({
-        ...(options.blank ? {} : { program: readFirmware("simulated") }),
+        ...(options.blank ? {} : { program }),
         ...(options.flash ? { flash: new FlashFile(options.flash) } : {}),
       })
       if (options.verbose) machine.onLog.on((line) => note(line))
       machine.onPanic.on((code) => note(`The board's program panicked (${code}); it starts again in 5 s.`))
+      serveChips(machine, chips, tellOnce())
       await machine.start()
       const stopped = untilStopped() // before anybody learns the port, and so could stop us
       try {
@@ -71,10 +82,39 @@ export function define(command: Command): void {
     })
 }
 
+/** An option's values, one behind the other. */
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value]
+}
+
+/** The program that asks this process for the chips at these addresses. */
+function withChips(chips: ReadonlyMap<number, unknown>): Uint8Array {
+  const addresses = [...chips.keys()].map((address) => address.toString(16)).join(",")
+  return withSettings(readFirmware("simulated-chips"), new Map([["virtio.chips", addresses]]))
+}
+
+/** Prints what a chip threw, and where; the same again is one line, however often a program reads. */
+function tellOnce(): (address: number, error: unknown) => void {
+  const told = new Map<number, string>()
+  return (address, error) => {
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    const sentence = `error: the chip at 0x${address.toString(16)}: ${firstLines(stack)}`
+    if (told.get(address) !== sentence) note(sentence)
+    told.set(address, sentence)
+  }
+}
+
+function unfit(option: string, why: string): VirtioMsgError {
+  return new VirtioMsgError("INVALID_ARGUMENT", `${option}: such a board ${why}.`, {
+    hint: "See virtio-msg sim --help",
+  })
+}
+
 async function runPlain(options: SimOptions): Promise<void> {
-  const unfit = options.flash ? "--flash" : options.blank ? "--blank" : undefined
-  if (unfit)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `${unfit} is for a board that runs bytecode.`, {
+  const isOwnChip = options.chip.length + options.chips.length > 0
+  const option = options.flash ? "--flash" : options.blank ? "--blank" : isOwnChip ? "--chip" : undefined
+  if (option)
+    throw new VirtioMsgError("INVALID_ARGUMENT", `${option} is for a board that runs bytecode.`, {
       hint: "The plain profile is served natively. Use --listen unix:PATH for a simulated board.",
     })
   const stopped = untilStopped()

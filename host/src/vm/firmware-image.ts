@@ -6,9 +6,9 @@ import { VirtioMsgError } from "../errors.js"
 
 /**
  * The builds of the firmware: with simulated chips, or with the board's own I2C bus; and whether it waits for its host
- * behind a serial port, or dials it.
+ * behind a serial port, or dials it. The last has simulated chips outside the VM, too (chip-server.ts).
  */
-export type FirmwareBuild = ChipBuild | `${ChipBuild}-dial`
+export type FirmwareBuild = ChipBuild | `${ChipBuild}-dial` | "simulated-chips"
 export type ChipBuild = "simulated" | "hardware"
 
 /** Reads the DeviceScript bytecode of a build. Throws NOT_FOUND when it was not compiled. */
