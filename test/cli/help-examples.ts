@@ -14,7 +14,7 @@ import { Simulator, startUntilLine, stdoutOf, virtioMsg, withFolder } from "./co
 const A_BOARD = "/dev/ttyACM0"
 
 /** The commands that run until somebody ends them: ready when they have printed a line. */
-const LASTING = ["sim", "serve", "dashboard"]
+const LASTING = ["sim", "serve", "usbip", "dashboard"]
 /** The options that make them end by themselves. */
 const ENDING = ["--export"]
 
@@ -49,6 +49,8 @@ async function stageFlash(example: string, folder: string): Promise<Stage> {
 
 /** The commands whose examples run elsewhere, since they need what not every machine has. */
 export const RUN_ELSEWHERE: Readonly<Record<string, string>> = {
+  attach: "test/linux/stock/attach.test.ts runs it in a guest, where it may be root",
+  detach: "as attach",
   "conform driver": "test/conformance/command.test.ts runs it, with what the examples need around them",
   linux: "test/linux/commands.test.ts boots the guest with them",
   wireshark: "test/wireshark/install.test.ts gives them a home of their own",

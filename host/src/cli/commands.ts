@@ -64,6 +64,17 @@ export const COMMANDS: readonly CommandEntry[] = [
     () => import("./command-linux.js"),
   ),
   entry(
+    "attach",
+    "Make the microcontroller's I2C bus an adapter of the Linux you sit at, with its stock kernel.",
+    () => import("./command-attach.js"),
+  ),
+  entry("detach", "Take it away again.", () => import("./command-detach.js")),
+  entry(
+    "usbip",
+    "The same for another Linux: USB devices that it attaches over the network.",
+    () => import("./command-usbip.js"),
+  ),
+  entry(
     "trace",
     "Show what crosses the link, message by message: of a command, of a running process, of a capture.",
     () => import("./command-trace.js"),

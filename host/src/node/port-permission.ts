@@ -20,6 +20,15 @@ export function udevRule(usb: UsbDevice): string {
   return `SUBSYSTEM=="tty", ATTRS{idVendor}=="${vendor}", ATTRS{idProduct}=="${product}", TAG+="uaccess"`
 }
 
+/** Who may use a device file that is not a serial port's alone, and what lets another user in: a sentence. */
+export async function usersHint(devicePath: string, subsystem: string): Promise<string> {
+  const group = await groupOf(devicePath)
+  return group
+    ? `Users in the group ${group} may use it: sudo usermod -a -G ${group} NAME`
+    : `Only root may use it. To let in who sits at the computer: echo 'SUBSYSTEM=="${subsystem}", TAG+="uaccess"' | ` +
+        "sudo tee /etc/udev/rules.d/60-virtio-msg-attach.rules && sudo udevadm control --reload"
+}
+
 /** The name of the group that may write; undefined for root's, for none, and where it cannot be told. */
 async function groupOf(portPath: string): Promise<string | undefined> {
   try {

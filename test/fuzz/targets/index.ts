@@ -7,12 +7,14 @@ import { firmware } from "./firmware.js"
 import { host } from "./host.js"
 import { jacdac } from "./jacdac.js"
 import { mailbox } from "./mailbox.js"
+import { usbip } from "./usbip.js"
 import { usedRing } from "./used-ring.js"
 
 export const TARGETS: readonly FuzzTarget[] = [
   anyTarget(decoders),
   anyTarget(mailbox),
   anyTarget(jacdac),
+  anyTarget(usbip),
   anyTarget(usedRing),
   anyTarget(device),
   anyTarget(deviceStrict),

@@ -22,7 +22,21 @@ const BOOT_LIMIT_MS = 180_000
 const COMMAND_LIMIT_MS = 300_000
 const SHUTDOWN_LIMIT_MS = 5000
 
+/** Another machine than the Cortex-A7 with the board's devices. */
+export interface GuestMachine {
+  /** Of QEMU. */
+  readonly program: string
+  arguments(paths: {
+    readonly kernelPath: string
+    readonly initrdPath: string
+    /** The Unix socket that QEMU connects the console to. */
+    readonly consolePath: string
+  }): string[]
+}
+
 export interface LinuxGuestOptions {
+  /** The Cortex-A7 with the board's devices when absent. */
+  readonly machine?: GuestMachine
   readonly image: GuestImage
   /** `mmio` when absent. */
   readonly bus?: DeviceBus
@@ -82,21 +96,12 @@ export class LinuxGuest {
    * TIMEOUT when the guest is not there after three minutes, with DEVICE_FAILED when QEMU ends.
    */
   async boot(): Promise<void> {
-    requireToolsToBoot()
+    const { image, machine = this.#boardMachine() } = this.#options
     const consolePath = join(this.#folder, "tty.sock")
     const connected = this.#acceptConsole(consolePath)
-    const args = qemuArguments({
-      kernelPath: this.#options.image.kernelPath,
-      initrdPath: await this.#initrd(),
-      socketPath: this.socketPath,
-      consolePath,
-      memoryMib: MEMORY_MIB,
-      moreDevices: new Map(
-        (this.#options.moreDevices ?? []).map((device) => [device, this.socketOf(device)]),
-      ),
-      ...(this.#options.bus === undefined ? {} : { bus: this.#options.bus }),
-    })
-    const child = spawn("qemu-system-arm", args, { stdio: ["ignore", "pipe", "pipe"] })
+    const initrdPath = await this.#initrd()
+    const args = machine.arguments({ kernelPath: image.kernelPath, initrdPath, consolePath })
+    const child = spawn(machine.program, args, { stdio: ["ignore", "pipe", "pipe"] })
     this.#process = child
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding("utf8").on("data", (text: string) => {
@@ -175,6 +180,22 @@ export class LinuxGuest {
       clearTimeout(timer)
     }
     this.#kill()
+  }
+
+  #boardMachine(): GuestMachine {
+    requireToolsToBoot()
+    const { bus, moreDevices = [] } = this.#options
+    return {
+      program: "qemu-system-arm",
+      arguments: (paths) =>
+        qemuArguments({
+          ...paths,
+          socketPath: this.socketPath,
+          memoryMib: MEMORY_MIB,
+          moreDevices: new Map(moreDevices.map((device) => [device, this.socketOf(device)])),
+          ...(bus === undefined ? {} : { bus }),
+        }),
+    }
   }
 
   /** One user of the console after another. */

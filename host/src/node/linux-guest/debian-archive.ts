@@ -4,11 +4,17 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { VirtioMsgError } from "../../errors.js"
-import { RECIPE } from "./recipe.js"
 import { CommandError, runCommand } from "./run-command.js"
 
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 const SOURCES_FOLDER = "/etc/apt/sources.list.d"
+
+/** Which packages. */
+export interface ArchiveOptions {
+  /** A release of Debian. */
+  readonly suite: string
+  readonly architecture: string
+}
 
 export class DebianArchive {
   readonly #options: readonly string[]
@@ -22,7 +28,7 @@ export class DebianArchive {
    * apt's configuration. Rejects with MISSING_DEPENDENCY when there is none, with CONNECT_FAILED when it does
    * not answer.
    */
-  static async open(folder: string): Promise<DebianArchive> {
+  static async open(folder: string, { suite, architecture }: ArchiveOptions): Promise<DebianArchive> {
     const mirror = process.env.VIRTIO_MSG_DEBIAN_MIRROR ?? (await findMirror())
     if (mirror === undefined)
       throw new VirtioMsgError("MISSING_DEPENDENCY", "This machine's apt has no Debian mirror.", {
@@ -31,7 +37,7 @@ export class DebianArchive {
     for (const part of ["lists/partial", "cache/archives/partial", "state"])
       await mkdir(join(folder, part), { recursive: true })
     const sources = join(folder, "sources.list")
-    await writeFile(sources, `deb [signed-by=${KEYRING}] ${mirror} ${RECIPE.suite} main\n`)
+    await writeFile(sources, `deb [signed-by=${KEYRING}] ${mirror} ${suite} main\n`)
     const settings = {
       "Dir::State": join(folder, "state"),
       "Dir::State::Lists": join(folder, "lists"),
@@ -39,8 +45,8 @@ export class DebianArchive {
       "Dir::Cache": join(folder, "cache"),
       "Dir::Etc::SourceList": sources,
       "Dir::Etc::SourceParts": "/dev/null",
-      "APT::Architecture": RECIPE.architecture,
-      "APT::Architectures::": RECIPE.architecture,
+      "APT::Architecture": architecture,
+      "APT::Architectures::": architecture,
       "Acquire::Languages": "none",
       "Acquire::Retries": "2",
       // an index that cannot be fetched is an error, not a warning

@@ -1,11 +1,11 @@
 // Prepares the Linux guest: a kernel and a root file system out of Debian's packages, with Linux's own virtio
 // drivers for I2C and GPIO built for it. The result is cached and needs no network afterwards.
 
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
-import { homedir } from "node:os"
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { DebianArchive, machineArchitecture, unpackPackage } from "./debian-archive.js"
 import { buildDrivers, extractDriverSources, type KernelPackages, kernelPackages } from "./drivers.js"
+import { defaultGuestCache, findNewest, inWorkFolder, isFolder, keep } from "./guest-cache.js"
 import { type GuestFile, packInitramfs } from "./initramfs.js"
 import { builtInModules, collectModules, findModules } from "./kernel-modules.js"
 import { RECIPE, recipeHash } from "./recipe.js"
@@ -49,21 +49,13 @@ const STEPS = [
 
 const EMPTY_FOLDERS = ["dev", "proc", "sys", "tmp", "root", "bin"]
 
-/** Where prepared guests are kept when nothing else is said. */
-export function defaultGuestCache(): string {
-  return join(process.env.VIRTIO_MSG_CACHE ?? join(homedir(), ".cache/virtio-msg"), "guest")
-}
-
 /** The guest of this recipe that is already prepared; undefined when there is none. */
 export async function findPreparedGuest(cacheFolder = defaultGuestCache()): Promise<GuestImage | undefined> {
   const suffix = `_${recipeHash()}`
-  const names = (await readdir(cacheFolder).catch(() => [])).filter((name) => name.endsWith(suffix))
-  const folders = await Promise.all(
-    names.map(async (name) => ({ name, time: (await stat(join(cacheFolder, name))).mtimeMs })),
-  )
-  const newest = folders.sort((one, other) => other.time - one.time)[0]
-  if (newest === undefined) return undefined
-  return imageIn(join(cacheFolder, newest.name), newest.name.slice(0, -suffix.length))
+  const newest = await findNewest(cacheFolder, suffix)
+  return newest === undefined
+    ? undefined
+    : imageIn(join(cacheFolder, newest), newest.slice(0, -suffix.length))
 }
 
 /**
@@ -76,14 +68,7 @@ export async function prepareGuest(options: PrepareOptions = {}): Promise<GuestI
   const found = options.refresh ? undefined : await findPreparedGuest(cacheFolder)
   if (found) return found
   requireToolsToPrepare()
-  await mkdir(cacheFolder, { recursive: true })
-  await removeAbandoned(cacheFolder)
-  const work = await mkdtemp(join(cacheFolder, `.partial-${process.pid}-`))
-  try {
-    return await prepareIn(work, cacheFolder, options)
-  } finally {
-    await rm(work, { recursive: true, force: true })
-  }
+  return inWorkFolder(cacheFolder, (work) => prepareIn(work, cacheFolder, options))
 }
 
 async function prepareIn(work: string, cacheFolder: string, options: PrepareOptions): Promise<GuestImage> {
@@ -94,7 +79,7 @@ async function prepareIn(work: string, cacheFolder: string, options: PrepareOpti
   }
 
   begin()
-  const archive = await DebianArchive.open(join(work, "apt"))
+  const archive = await DebianArchive.open(join(work, "apt"), RECIPE)
   const kernel = await newestKernel(archive)
   const version = await archive.field(kernel.image, "Version")
   const name = `${kernel.release}_${version.replaceAll(/[^\w.+~-]/g, "-")}`
@@ -158,37 +143,6 @@ async function guestFiles(
     ...modules.map((module): GuestFile => ({ path: `modules/${module.name}.ko`, bytes: module.bytes })),
     { path: "modules/order", bytes: Buffer.from(order) },
   ]
-}
-
-/** Gives the result its name; when another process was faster, its result is as good. */
-async function keep(result: string, folder: string): Promise<void> {
-  try {
-    await rename(result, folder)
-  } catch (error) {
-    if (!(await isFolder(folder))) throw error
-  }
-}
-
-/** Removes what processes left that were killed. */
-async function removeAbandoned(cacheFolder: string): Promise<void> {
-  for (const name of await readdir(cacheFolder)) {
-    const pid = Number(/^\.partial-(\d+)-/.exec(name)?.[1])
-    if (pid > 0 && !isRunning(pid)) await rm(join(cacheFolder, name), { recursive: true, force: true })
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM"
-  }
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined)
-  return found?.isDirectory() ?? false
 }
 
 function imageIn(folder: string, name: string): GuestImage {

@@ -71,24 +71,16 @@ export function loadLibc(): Promise<Libc> {
 
 async function bind(): Promise<Libc> {
   if (process.platform !== "linux")
-    throw new VirtioMsgError(
-      "MISSING_DEPENDENCY",
-      `vhost-user needs Linux, and this is ${process.platform}.`,
-      {
-        hint: "Run it on Linux, in a virtual machine or in a container.",
-      },
-    )
+    throw new VirtioMsgError("MISSING_DEPENDENCY", `This needs Linux, and this is ${process.platform}.`, {
+      hint: "Run it on Linux, in a virtual machine or in a container.",
+    })
   try {
     return new Libc((await import("koffi")).default)
   } catch (cause) {
-    throw new VirtioMsgError(
-      "MISSING_DEPENDENCY",
-      "vhost-user needs the package koffi, which cannot be loaded.",
-      {
-        hint: "Install it beside this package: npm install koffi@3.3.4",
-        cause,
-      },
-    )
+    throw new VirtioMsgError("MISSING_DEPENDENCY", "This needs the package koffi, which cannot be loaded.", {
+      hint: "Install it beside this package: npm install koffi@3.3.4",
+      cause,
+    })
   }
 }
 
@@ -131,6 +123,14 @@ export class Libc {
       if (this.#calls.bind(socket, socketAddress(path), SOCKADDR_SIZE) < 0) throw this.#failure("bind")
       if (this.#calls.listen(socket, 1) < 0) throw this.#failure("listen")
     })
+  }
+
+  /** Two Unix stream sockets that are connected, neither of them non-blocking. Throws SystemError. */
+  socketPair(): [number, number] {
+    const pair = new Int32Array(2)
+    if (this.#calls.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+      throw this.#failure("socketpair")
+    return [pair[0] as number, pair[1] as number]
   }
 
   /** Takes a connection; undefined when none waits. Throws SystemError. */

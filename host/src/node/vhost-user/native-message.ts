@@ -16,6 +16,7 @@ const POINTER = "void *"
 /** The functions of the C library, as koffi calls them. Pointers are given as bytes, addresses or null. */
 export interface Calls {
   socket(domain: number, type: number, protocol: number): number
+  socketpair(domain: number, type: number, protocol: number, pair: Int32Array): number
   connect(socket: number, address: Uint8Array, length: number): number
   bind(socket: number, address: Uint8Array, length: number): number
   listen(socket: number, backlog: number): number
@@ -37,6 +38,7 @@ export function bindCalls(koffi: Koffi): Calls {
   const library = koffi.load(null)
   return {
     socket: library.func("int socket(int, int, int)"),
+    socketpair: library.func("int socketpair(int, int, int, void *)"),
     connect: library.func("int connect(int, void *, uint32_t)"),
     bind: library.func("int bind(int, void *, uint32_t)"),
     listen: library.func("int listen(int, int)"),

@@ -1,0 +1,37 @@
+// `virtio-msg detach`: takes what `attach` or `usbip attach` made of a board away from the kernel.
+
+import type { Command } from "commander"
+import { VirtioMsgError } from "../errors.js"
+import { attribute, awaitFree, detachPort, ownPorts } from "../node/usbip/vhci.js"
+import { helpExamples, print } from "./context.js"
+
+const LIMIT_MS = 10_000
+
+export function define(command: Command): void {
+  command
+    .addHelpText(
+      "after",
+      `${helpExamples("virtio-msg detach")}\nAs root, like attach. The processes that served the devices end by themselves.`,
+    )
+    .action(async () => {
+      const ports = await ownPorts()
+      if (ports.length === 0)
+        throw new VirtioMsgError("NOT_FOUND", "No board is attached to this Linux.", {
+          hint: "Attach one: sudo virtio-msg attach",
+        })
+      for (const { number, busId = "" } of ports) {
+        const name = await attribute(busId, "product")
+        await detachPort(number)
+        print(`detached ${name ?? busId} (USB ${busId})`)
+      }
+      if (
+        !(await awaitFree(
+          ports.map(({ number }) => number),
+          LIMIT_MS,
+        ))
+      )
+        throw new VirtioMsgError("TIMEOUT", "The kernel has not let go of the devices yet.", {
+          hint: "What does it say? sudo dmesg | tail",
+        })
+    })
+}

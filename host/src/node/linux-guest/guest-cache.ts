@@ -1,0 +1,62 @@
+// Where prepared guests are kept. Nothing half-done is ever found there: a folder gets its name at the end.
+
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises"
+import { homedir } from "node:os"
+import { join } from "node:path"
+
+/** Where prepared guests are kept when nothing else is said. */
+export function defaultGuestCache(): string {
+  return join(process.env.VIRTIO_MSG_CACHE ?? join(homedir(), ".cache/virtio-msg"), "guest")
+}
+
+/** The name of the newest folder there that ends with `suffix`; undefined when there is none. */
+export async function findNewest(cacheFolder: string, suffix: string): Promise<string | undefined> {
+  const names = (await readdir(cacheFolder).catch(() => [])).filter((name) => name.endsWith(suffix))
+  const folders = await Promise.all(
+    names.map(async (name) => ({ name, time: (await stat(join(cacheFolder, name))).mtimeMs })),
+  )
+  return folders.sort((one, other) => other.time - one.time)[0]?.name
+}
+
+/** Runs `make` with a new folder, which is removed behind it. */
+export async function inWorkFolder<T>(cacheFolder: string, make: (work: string) => Promise<T>): Promise<T> {
+  await mkdir(cacheFolder, { recursive: true })
+  await removeAbandoned(cacheFolder)
+  const work = await mkdtemp(join(cacheFolder, `.partial-${process.pid}-`))
+  try {
+    return await make(work)
+  } finally {
+    await rm(work, { recursive: true, force: true })
+  }
+}
+
+/** Gives the result its name; when another process was faster, its result is as good. */
+export async function keep(result: string, folder: string): Promise<void> {
+  try {
+    await rename(result, folder)
+  } catch (error) {
+    if (!(await isFolder(folder))) throw error
+  }
+}
+
+/** Removes what processes left that were killed. */
+async function removeAbandoned(cacheFolder: string): Promise<void> {
+  for (const name of await readdir(cacheFolder)) {
+    const pid = Number(/^\.partial-(\d+)-/.exec(name)?.[1])
+    if (pid > 0 && !isRunning(pid)) await rm(join(cacheFolder, name), { recursive: true, force: true })
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM"
+  }
+}
+
+export async function isFolder(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined)
+  return found?.isDirectory() ?? false
+}

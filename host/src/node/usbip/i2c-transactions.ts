@@ -1,0 +1,98 @@
+// What every USB device that is an I2C adapter does with its messages: forwards a transaction as one FAIL_NEXT group,
+// and has an end to it before the kernel's own time-out of 2 s.
+
+import { type Clock, systemClock } from "../../clock.js"
+import type { I2cOutcome, I2cRequest } from "../../driver/i2c-adapter.js"
+import { VirtioMsgError } from "../../errors.js"
+import type { I2cForwarder } from "../vhost-user/i2c-device.js"
+
+/** As in Linux's struct i2c_msg. */
+export const I2C_M_RD = 0x0001
+/** i2c-dev gives the kernel no more messages in one transfer. */
+const MAX_MESSAGES = 42
+/** Linux's USB adapters wait 2 s for a control transfer. */
+const TIMEOUT_MS = 1700
+
+export interface AdapterMessage {
+  /** 7 bits. */
+  readonly address: number
+  readonly isRead: boolean
+  /** What is written. */
+  readonly data: Uint8Array
+  /** Bytes that are read. */
+  readonly length: number
+}
+
+export type TransactionEnd =
+  /** Every message was acknowledged; `data` is what the last one read. */
+  | { readonly kind: "done"; readonly data: Uint8Array }
+  /** A chip did not acknowledge, or the board is away or does not answer. */
+  | { readonly kind: "failed" }
+  /** Nothing of it was carried out, because it never can be. */
+  | { readonly kind: "refused"; readonly reason: string }
+
+/** Reads the flags and the address of a message; undefined for what no 7-bit adapter carries out. */
+export function messageOf(
+  flags: number,
+  address: number,
+  data: Uint8Array,
+  length: number,
+): AdapterMessage | undefined {
+  const isRead = flags === I2C_M_RD
+  if ((flags !== 0 && !isRead) || address > 0x7f || (!isRead && data.length !== length)) return undefined
+  return { address, isRead, data, length }
+}
+
+export class I2cTransactions {
+  readonly #forwarder: I2cForwarder
+  readonly #clock: Clock
+
+  constructor(forwarder: I2cForwarder, clock: Clock = systemClock) {
+    this.#forwarder = forwarder
+    this.#clock = clock
+  }
+
+  /** Carries out messages as one transaction. Never rejects. */
+  async run(messages: readonly AdapterMessage[]): Promise<TransactionEnd> {
+    if (messages.length > MAX_MESSAGES)
+      return { kind: "refused", reason: `a transfer has at most ${MAX_MESSAGES} messages` }
+    const requests = messages.map((message, at) => requestOf(message, at < messages.length - 1))
+    let outcomes: Promise<I2cOutcome>[]
+    try {
+      outcomes = this.#forwarder.submit(requests)
+    } catch (error) {
+      if (!(error instanceof VirtioMsgError)) throw error
+      return { kind: "refused", reason: error.message }
+    }
+    return new Promise((resolve) => {
+      const timer = this.#clock.schedule(TIMEOUT_MS, () => resolve({ kind: "failed" }))
+      const end = (result: TransactionEnd) => {
+        timer.cancel()
+        resolve(result)
+      }
+      Promise.all(outcomes).then(
+        (all) => end(resultOf(messages, all)),
+        (error) =>
+          // what cannot be carried out may also turn out later, as a transfer that is larger than the window
+          end(
+            error instanceof VirtioMsgError && error.code === "INVALID_ARGUMENT"
+              ? { kind: "refused", reason: error.message }
+              : { kind: "failed" },
+          ),
+      )
+    })
+  }
+}
+
+function requestOf({ address, isRead, data, length }: AdapterMessage, failNext: boolean): I2cRequest {
+  if (length === 0) return { address, failNext }
+  return isRead ? { address, readLength: length, failNext } : { address, write: data, failNext }
+}
+
+function resultOf(messages: readonly AdapterMessage[], outcomes: readonly I2cOutcome[]): TransactionEnd {
+  if (outcomes.length !== messages.length || !outcomes.every(({ ok }) => ok)) return { kind: "failed" }
+  const last = messages.at(-1)
+  const data = outcomes.at(-1)?.data ?? new Uint8Array(0)
+  if (last?.isRead && data.length !== last.length) return { kind: "failed" }
+  return { kind: "done", data }
+}

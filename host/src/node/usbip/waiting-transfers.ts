@@ -1,0 +1,31 @@
+// Transfers of one endpoint that wait for something, oldest first; what the computer takes back is forgotten.
+
+import type { UsbTransfer } from "./gadget.js"
+
+export class WaitingTransfers {
+  #waiting: UsbTransfer[] = []
+
+  push(transfer: UsbTransfer): void {
+    this.#prune()
+    this.#waiting.push(transfer)
+  }
+
+  /** The oldest, which stays. */
+  get first(): UsbTransfer | undefined {
+    this.#prune()
+    return this.#waiting[0]
+  }
+
+  shift(): UsbTransfer | undefined {
+    this.#prune()
+    return this.#waiting.shift()
+  }
+
+  clear(): void {
+    this.#waiting = []
+  }
+
+  #prune(): void {
+    this.#waiting = this.#waiting.filter((transfer) => !transfer.isCancelled)
+  }
+}
