@@ -47,7 +47,10 @@ export class ThreadBoard {
     this.opened.catch(() => {}) // whoever calls next hears of it
     port1.on("message", (answer: Answer) => this.#deliver(answer))
     worker.on("error", (error) => this.#end(error))
-    worker.on("exit", () => this.#end(makeError("ENODEV", "open", "the board's thread has ended.")))
+    worker.on("exit", () => {
+      for (let got = this.#receive(); got; got = this.#receive()) this.#deliver(got) // its last words
+      this.#end(makeError("ENODEV", "open", "the board's thread has ended."))
+    })
     // whoever waits keeps the process running
     port1.unref()
     worker.unref()
