@@ -2,8 +2,11 @@
 
 import { describe, expect, it } from "vitest"
 import { Bus } from "../../host/src/bus/bus.js"
+import { HEARTBEAT_MS } from "../../host/src/bus/session.js"
 import { VirtualClock } from "../../host/src/clock.js"
 import type { VirtioMsgError } from "../../host/src/errors.js"
+import { OpenedBus } from "../../host/src/opened-bus.js"
+import { PACKET_HEADER_SIZE } from "../../shared-protocol/src/mailbox/packet.js"
 import type { DeviceEvent } from "../../shared-protocol/src/messages/bus.js"
 import { encodeGetDeviceStatusRequest } from "../../shared-protocol/src/messages/status.js"
 import { MemoryLink, type MemoryLinkOptions } from "../support/memory-link.js"
@@ -304,5 +307,26 @@ describe("a device that falls silent", () => {
     isSilent = false
     await clock.run(waiting)
     expect(bus.generation).toBe(generation + 1)
+  })
+})
+
+describe("a link without a throttle", () => {
+  it("brings a long read as fast as it carries packets: nothing waits for the heartbeat", async () => {
+    const { clock, link, bus } = await open()
+    const sent: number[] = []
+    const opened = new OpenedBus(bus)
+    const i2c = await clock.run(opened.i2c())
+    const beganMs = clock.now()
+    bus.trace.onPacket.on((direction, packet) => {
+      if (direction === "out") sent.push(packet.length)
+    })
+    const [data] = await clock.run(i2c.transfer(0x50, [{ write: [0] }, { read: 3000 }]))
+    expect(data).toHaveLength(3000)
+    expect(link.endpoint.mailbox.resentCount).toBe(0)
+    // 14 packets of the device's, a few each millisecond
+    expect(clock.now() - beganMs).toBeLessThan(HEARTBEAT_MS / 2)
+    // the request, and one acknowledgement for every three packets
+    expect(sent.filter((length) => length === PACKET_HEADER_SIZE).length).toBeLessThanOrEqual(5)
+    await opened.close()
   })
 })

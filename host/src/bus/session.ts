@@ -3,12 +3,14 @@
 
 import {
   Mailbox,
+  RECEIVED_DATA,
   RECEIVED_GAP,
   RECEIVED_MALFORMED,
   RECEIVED_OTHER_EPOCH,
 } from "../../../shared-protocol/src/mailbox/mailbox.js"
 import {
   DEVICE_CREDIT,
+  HOST_CREDIT,
   MAX_AREA_SIZE,
   MAX_MESSAGE_SIZE,
   PACKET_HEADER_SIZE,
@@ -36,6 +38,8 @@ import { tidyArea } from "./tidy-area.js"
 
 /** While anything is under way the device hears from us this often; stock firmware can doze off otherwise. */
 export const HEARTBEAT_MS = 25
+/** Half of what a device may have on its way. Under a throttle the heartbeat acknowledges sooner. */
+const ACKNOWLEDGE_AT = HOST_CREDIT / 2
 /** Without an acknowledgement for so long, packets are sent again; the wait grows by half each time. */
 const FIRST_RESEND_MS = 100
 const LONGEST_RESEND_MS = 200
@@ -226,6 +230,8 @@ export class Session {
     }
     if (result === RECEIVED_GAP) this.#askAgain() // a beat acknowledges the others
     this.#flush()
+    // what was flushed has acknowledged; a device that sends more than a throttle lets it need not wait for the beat
+    if (result === RECEIVED_DATA && this.mailbox.unacknowledgedIn >= ACKNOWLEDGE_AT) this.#sendBare(0)
     this.#keepTicking()
   }
 
