@@ -216,6 +216,19 @@ describe("a console", () => {
     expect(sizes).toEqual([{ cols: 132, rows: 43 }])
   })
 
+  it("asks for its size once more, however often the device says that it changed", async () => {
+    const { clock, device, console, board } = await openConsole()
+    await clock.run(console.size())
+    let asked = 0
+    board.bus.trace.onMessage.on((direction, frame) => {
+      if (direction === "out" && frame[1] === p.GET_CONFIG) asked++
+    })
+    for (let at = 0; at < 10_000; at++) console.device.onConfigChange.emit()
+    device.resize(132, 43)
+    await clock.advance(100)
+    expect(asked).toBeLessThan(5)
+  })
+
   it("goes on after a restart of the device, with a new reader", async () => {
     const { clock, program, console, link } = await openConsole()
     const first = console[Symbol.asyncIterator]().next()

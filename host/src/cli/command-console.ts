@@ -8,6 +8,7 @@ import type { ConsolePort } from "../driver/console-port.js"
 import { ConsoleShell } from "../driver/console-shell.js"
 import { VirtioMsgError } from "../errors.js"
 import { helpExamples, note, withBus } from "./context.js"
+import { untilRead } from "./live-lines.js"
 import { untilStopped } from "./until-stopped.js"
 
 export function define(command: Command): void {
@@ -37,7 +38,10 @@ async function runLines(
 ): Promise<void> {
   const shell = new ConsoleShell(port)
   process.stderr.write(await shell.log())
-  for await (const line of lines()) process.stdout.write(await shell.run(line))
+  for await (const line of lines()) {
+    process.stdout.write(await shell.run(line))
+    await untilRead(process.stdout)
+  }
 }
 
 /** The terminal does echo and line editing; lines go to the board as a whole. */
@@ -52,7 +56,10 @@ async function talk(port: ConsolePort, board: string): Promise<void> {
   const show = async (): Promise<void> => {
     for (;;) {
       try {
-        for await (const bytes of port) process.stdout.write(bytes)
+        for await (const bytes of port) {
+          process.stdout.write(bytes)
+          await untilRead(process.stdout) // the rest waits in the device
+        }
         return
       } catch (error) {
         if (!(error instanceof VirtioMsgError) || error.code === "LINK_CLOSED") throw error

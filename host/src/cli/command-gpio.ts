@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { type Command, Option } from "commander"
 import type { GpioChip } from "../driver/gpio-chip.js"
 import { VirtioMsgError } from "../errors.js"
-import { helpExamples, note, print, withBus } from "./context.js"
+import { helpExamples, note, print, printLive, withBus } from "./context.js"
 import { parseAssignments, parsePeriods } from "./gpio-arguments.js"
 import { chipLines, edgeLine, formatEdge, lineValues } from "./gpio-format.js"
 import { untilStopped } from "./until-stopped.js"
@@ -200,9 +200,9 @@ async function monitor(
       const watch = await chip.watch(lines, { edges: options.edges })
       isWatching = true
       for await (const edge of watch) {
-        if (options.json) print(JSON.stringify(edge))
-        else if (options.format !== undefined) print(formatEdge(options.format, edge))
-        else print(edgeLine(edge, !options.unquoted))
+        if (options.json) printLive(JSON.stringify(edge))
+        else if (options.format !== undefined) printLive(formatEdge(options.format, edge))
+        else printLive(edgeLine(edge, !options.unquoted))
         if (++count >= limit) break
       }
       await watch.close()

@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError } from "commander"
 import { VirtioMsgError } from "../errors.js"
 import type { FramePort } from "../link/jacdac-link.js"
 import { chooseBoard, makeFramePort } from "../node/open-link.js"
-import { helpExamples, note, portOf, print } from "./context.js"
+import { helpExamples, note, portOf, printLive } from "./context.js"
 import { untilStopped } from "./until-stopped.js"
 
 interface Options {
@@ -53,7 +53,7 @@ async function follow(port: FramePort, { lines, json }: Options): Promise<void> 
     onLog: (line) => {
       if (lines !== undefined && count >= lines) return
       count++
-      print(json ? JSON.stringify({ time: Date.now(), line }) : line)
+      printLive(json ? JSON.stringify({ time: Date.now(), line }) : line)
       if (count === lines) finish()
     },
     onClose: (cause) =>

@@ -12,6 +12,7 @@ import type { TraceEvent } from "../trace/trace-event.js"
 import { TraceObserver } from "../trace/trace-observer.js"
 import { visibleLines } from "../visible-text.js"
 import { helpExamples, note, print, type RunCommand, sendResultsTo, typedPort } from "./context.js"
+import { LiveLines, readAtPaceOf } from "./live-lines.js"
 import { EPOCH_OFFSET_MS, processTrace } from "./process-trace.js"
 import { traceToFile } from "./trace-file.js"
 import { makeTraceFilter, type TraceFilterOptions } from "./trace-filter.js"
@@ -83,8 +84,10 @@ function makeShow(options: TraceOptions): Show {
 }
 
 /** The trace is what this command prints, also while the command that it runs prints to stderr. */
+const traceLines = new LiveLines(process.stdout, note)
+
 function printTrace(line: string): void {
-  process.stdout.write(`${visibleLines(line)}\n`)
+  traceLines.write(visibleLines(line))
 }
 
 async function traceCommand(
@@ -150,10 +153,7 @@ async function readCapture(stream: Readable, name: string, options: TraceOptions
   )
   const copy = options.write === undefined ? undefined : await openCopy(options.write)
   try {
-    for await (const chunk of stream) {
-      if (copy) copy.write(chunk)
-      else reader.push(chunk)
-    }
+    await readAtPaceOf(process.stdout, stream, (piece) => (copy ? copy.write(piece) : reader.push(piece)))
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === "ERR_STREAM_PREMATURE_CLOSE") return // Ctrl-C

@@ -1,11 +1,13 @@
 // What every command needs: the chosen port, a bus on it, where to write, and in which colours.
 
+import type { Writable } from "node:stream"
 import type { Command } from "commander"
 import pc from "picocolors" // escape codes by name
 import type { VirtioMsgError } from "../errors.js"
 import { defaultPort, PORT_VARIABLE } from "../node/port-forms.js"
 import type { OpenedBus } from "../open-bus.js"
 import { visibleLines } from "../visible-text.js"
+import { LiveLines } from "./live-lines.js"
 
 const { env } = process
 const isForced = env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== "0"
@@ -14,16 +16,14 @@ const isTerminal = process.stdout.isTTY === true && env.TERM !== "dumb" && env.F
 /** Colours where stdout is a terminal, unless NO_COLOR or FORCE_COLOR say otherwise; plain text in pipes and in CI. */
 export const colours = pc.createColors(!env.NO_COLOR && (isForced || isTerminal))
 
-/** What takes text. */
-interface TextSink {
-  write(text: string): unknown
-}
-
-let results: TextSink = process.stdout
+let results: Writable = process.stdout
+let live: LiveLines | undefined
+const notes = new LiveLines(process.stderr, () => {})
 
 /** From now on, results go there: stdout is wanted for something else. */
-export function sendResultsTo(sink: TextSink): void {
+export function sendResultsTo(sink: Writable): void {
   results = sink
+  live = undefined
 }
 
 /** Writes a line to stdout: results. Whatever is in it, a terminal obeys nothing but its colours. */
@@ -31,9 +31,15 @@ export function print(line = ""): void {
   results.write(`${visibleLines(line)}\n`)
 }
 
-/** Writes a line to stderr: what is not a result. As harmless as `print`. */
+/** As `print`, for lines that others make come: what nobody reads is left out, and how much is noted. */
+export function printLive(line: string): void {
+  live ??= new LiveLines(results, note)
+  live.write(visibleLines(line))
+}
+
+/** Writes a line to stderr: what is not a result. As harmless as `print`, and left out where nobody reads. */
 export function note(line: string): void {
-  process.stderr.write(`${visibleLines(line)}\n`)
+  notes.write(visibleLines(line))
 }
 
 /** Writes an error and what to do about it. */

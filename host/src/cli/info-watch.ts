@@ -1,10 +1,13 @@
 // `virtio-msg info --watch`: which devices come and go, a line each, or a JSON object.
 
-import { DEVICE_ADDED, DEVICE_REMOVED } from "../../../shared-protocol/src/messages/bus.js"
+import { DEVICE_ADDED, DEVICE_REMOVED, type DeviceEvent } from "../../../shared-protocol/src/messages/bus.js"
 import { deviceTypeName } from "../driver/names.js"
 import type { VirtioMsgError } from "../errors.js"
 import type { OpenedBus } from "../open-bus.js"
-import { colours, print } from "./context.js"
+import { colours, note, printLive } from "./context.js"
+
+/** So many changes wait to be told. */
+const MOST_EVENTS = 1000
 
 /**
  * Listens from now on, so that nothing is missed while others look; the function that it returns prints what has
@@ -16,38 +19,55 @@ export function watchDevices(bus: OpenedBus, isJson: boolean): () => Promise<voi
   let isPrinting = false
   const say = (line: () => void) => {
     if (isPrinting) line()
-    else waiting.push(line)
+    else if (waiting.length < MOST_EVENTS) waiting.push(line)
   }
   const report = (event: string, number: number, type: string) =>
     say(() => {
-      if (isJson) print(JSON.stringify({ event, number, type }))
+      if (isJson) printLive(JSON.stringify({ event, number, type }))
       else
-        print(
+        printLive(
           `${event === "added" ? colours.green("+") : colours.red("-")} device ${number} ${event}: ${type}`,
         )
     })
   const look = async (): Promise<void> => {
     for (const { devNum, info } of await bus.devices()) types.set(devNum, deviceTypeName(info?.deviceId ?? 0))
   }
-  let lastLook: Promise<unknown> = Promise.resolve()
-  bus.onDevice(({ deviceNumber, busState }) => {
-    lastLook = lastLook.then(async () => {
-      if (busState === DEVICE_ADDED) await look().catch(() => {}) // it may be gone again
-      if (busState === DEVICE_ADDED || busState === DEVICE_REMOVED)
-        report(
-          busState === DEVICE_ADDED ? "added" : "removed",
-          deviceNumber,
-          types.get(deviceNumber) ?? "unknown",
-        )
-    })
+  let events: DeviceEvent[] = []
+  let missed = 0
+  let isLooking = false
+  /** All that came meanwhile is looked at together, so that a bus that never stops is asked once at a time. */
+  const work = async (): Promise<void> => {
+    if (isLooking) return
+    isLooking = true
+    while (events.length > 0) {
+      const batch = events
+      events = []
+      // a device may be gone again
+      if (batch.some(({ busState }) => busState === DEVICE_ADDED)) await look().catch(() => {})
+      for (const { deviceNumber, busState } of batch)
+        if (busState === DEVICE_ADDED || busState === DEVICE_REMOVED)
+          report(
+            busState === DEVICE_ADDED ? "added" : "removed",
+            deviceNumber,
+            types.get(deviceNumber) ?? "unknown",
+          )
+      if (missed > 0) note(`${missed} more changes came too fast to be told.`)
+      missed = 0
+    }
+    isLooking = false
+  }
+  bus.onDevice((event) => {
+    if (events.length < MOST_EVENTS) events.push(event)
+    else missed++
+    void work()
   })
   const ended = new Promise<void>((_, reject) => {
     bus.bus.onLost.on((error: VirtioMsgError) => {
       if (error.code === "LINK_CLOSED") reject(error)
       else
         say(() => {
-          if (isJson) print(JSON.stringify({ event: "restarted" }))
-          else print(`! ${error.message} Its devices are found anew.`)
+          if (isJson) printLive(JSON.stringify({ event: "restarted" }))
+          else printLive(`! ${error.message} Its devices are found anew.`)
         })
     })
   })

@@ -3,6 +3,10 @@
 
 import { EXIT_OK } from "./exit-codes.js"
 import { runCommand } from "./run-command.js"
+import { wasStopped } from "./until-stopped.js"
+
+/** After Ctrl-C what was printed has so long to be read. */
+const LAST_WORDS_MS = 500
 
 // `virtio-msg i2c dump 0x50 | head` closes our output early: that is no error
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -10,3 +14,5 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error
 })
 process.exitCode = await runCommand(process.argv.slice(2))
+// nobody who stopped us waits for a reader that does not read
+if (wasStopped()) setTimeout(() => process.exit(), LAST_WORDS_MS).unref()

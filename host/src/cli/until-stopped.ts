@@ -2,10 +2,18 @@
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 
+let isStopped = false
+
+/** Whether somebody has ended the command. */
+export function wasStopped(): boolean {
+  return isStopped
+}
+
 /** Settles when somebody presses Ctrl-C, closes the terminal, or asks the process to end. */
 export function untilStopped(): Promise<void> {
   return new Promise((resolve) => {
     const stop = () => {
+      isStopped = true
       for (const signal of SIGNALS) process.off(signal, stop)
       resolve()
     }

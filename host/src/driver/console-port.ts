@@ -38,6 +38,8 @@ export class ConsolePort extends Driver implements AsyncIterable<Uint8Array> {
   readonly #transmit: RequestQueue
   #output = new AsyncQueue<Uint8Array>()
   #outputBuffers = 0
+  #isSizeNew = false
+  #isTellingSize = false
 
   constructor(device: VirtioDevice) {
     super(device)
@@ -56,11 +58,24 @@ export class ConsolePort extends Driver implements AsyncIterable<Uint8Array> {
       slotCount: OUTPUT_BUFFERS,
     })
     device.onConfigChange.on(() => {
-      this.size().then(
-        (size) => this.onResize.emit(size),
-        () => {}, // the device has gone meanwhile, and whoever uses it hears of that
-      )
+      this.#isSizeNew = true
+      void this.#tellSize()
     })
+  }
+
+  /** One question at a time, however often the device says that it changed. */
+  async #tellSize(): Promise<void> {
+    if (this.#isTellingSize) return
+    this.#isTellingSize = true
+    while (this.#isSizeNew) {
+      this.#isSizeNew = false
+      try {
+        this.onResize.emit(await this.size())
+      } catch {
+        // the device has gone meanwhile, and whoever uses it hears of that
+      }
+    }
+    this.#isTellingSize = false
   }
 
   /** Columns and rows, as the device says. */

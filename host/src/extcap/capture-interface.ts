@@ -1,5 +1,6 @@
 // Captures from one interface into the pipe that Wireshark made for it.
 
+import { Writable } from "node:stream"
 import { ByteFile } from "../cli/byte-file.js"
 import { sendResultsTo } from "../cli/context.js"
 import { EXIT_OK } from "../cli/exit-codes.js"
@@ -46,7 +47,7 @@ async function watchProcess(chosen: ExtcapInterface, file: ByteFile): Promise<nu
 }
 
 async function driveBoard(chosen: ExtcapInterface, job: CaptureJob, file: ByteFile): Promise<number> {
-  sendResultsTo({ write: () => true }) // Wireshark would take them for something gone wrong
+  sendResultsTo(new Writable({ write: (_chunk, _encoding, done) => done() })) // Wireshark would take them for something gone wrong
   const end = capture(processTrace, {
     application: application(),
     epochOffsetMs: EPOCH_OFFSET_MS,
