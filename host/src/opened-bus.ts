@@ -1,9 +1,11 @@
 // A connected bus and the drivers of its devices, whatever link it is on. Free of Node APIs.
 
-import { VIRTIO_ID_CONSOLE } from "../../shared-protocol/src/device-types/console.js"
-import { VIRTIO_ID_GPIO } from "../../shared-protocol/src/device-types/gpio.js"
-import { VIRTIO_ID_I2C } from "../../shared-protocol/src/device-types/i2c.js"
-import { VIRTIO_ID_RNG } from "../../shared-protocol/src/device-types/rng.js"
+import {
+  DEVICE_TYPES,
+  type DeviceKind,
+  deviceKindOf,
+  type PerDeviceKind,
+} from "../../shared-protocol/src/device-types/catalogue.js"
 import { DEVICE_REMOVED, type DeviceEvent } from "../../shared-protocol/src/messages/bus.js"
 import type { HelloResponse } from "../../shared-protocol/src/messages/hello.js"
 import type { Bus } from "./bus/bus.js"
@@ -16,16 +18,18 @@ import { Rng } from "./driver/rng.js"
 import { VirtioDevice } from "./driver/virtio-device.js"
 import { VirtioMsgError } from "./errors.js"
 
-const HINT = "See what the board has: virtio-msg info"
-/** Device types, what people call a device of them, and what to do without one. */
-const I2C = { deviceId: VIRTIO_ID_I2C, name: "I2C adapter", hint: HINT }
-const GPIO = {
-  deviceId: VIRTIO_ID_GPIO,
-  name: "GPIO chip",
-  hint: "A board's lines are named when it is deployed to, beside its other options: deploy --gpio LED=15,BUTTON=14:up",
+/** The driver of each device type. */
+const DRIVERS: PerDeviceKind<(device: VirtioDevice) => Driver> = {
+  i2c: (device) => new I2cAdapter(device),
+  gpio: (device) => new GpioChip(device),
+  rng: (device) => new Rng(device),
+  console: (device) => new ConsolePort(device),
 }
-const RNG = { deviceId: VIRTIO_ID_RNG, name: "source of random bytes", hint: HINT }
-const CONSOLE = { deviceId: VIRTIO_ID_CONSOLE, name: "console", hint: HINT }
+
+/** What to do without a device of a type, where that is not only to look what the board has. */
+const HINTS: { readonly [kind in DeviceKind]?: string } = {
+  gpio: "A board's lines are named when it is deployed to, beside its other options: deploy --gpio LED=15,BUTTON=14:up",
+}
 
 /** A connected bus. */
 export class OpenedBus {
@@ -77,24 +81,24 @@ export class OpenedBus {
    * `VirtioDevice.initialise`.
    */
   async i2c(devNum?: number, options: I2cAdapterOptions = {}): Promise<I2cAdapter> {
-    const adapter = await this.#use(I2C, devNum, (device) => new I2cAdapter(device))
+    const adapter = await this.#use<I2cAdapter>("i2c", devNum)
     adapter.configure(options)
     return adapter
   }
 
   /** The GPIO chip, as `i2c`. */
   gpio(devNum?: number): Promise<GpioChip> {
-    return this.#use(GPIO, devNum, (device) => new GpioChip(device))
+    return this.#use("gpio", devNum)
   }
 
   /** The source of random bytes, as `i2c`. */
   rng(devNum?: number): Promise<Rng> {
-    return this.#use(RNG, devNum, (device) => new Rng(device))
+    return this.#use("rng", devNum)
   }
 
   /** The console, as `i2c`. */
   console(devNum?: number): Promise<ConsolePort> {
-    return this.#use(CONSOLE, devNum, (device) => new ConsolePort(device))
+    return this.#use("console", devNum)
   }
 
   /** The shell that our firmware has on its console. */
@@ -105,18 +109,9 @@ export class OpenedBus {
   /** The driver of device `devNum`, whichever type it has; undefined when the library has none for it. */
   async driverOf(devNum: number): Promise<Driver | undefined> {
     const [number] = await this.#candidates(devNum)
-    switch (number === undefined ? undefined : (await this.#withInfo(number)).info?.deviceId) {
-      case VIRTIO_ID_I2C:
-        return this.i2c(devNum)
-      case VIRTIO_ID_GPIO:
-        return this.gpio(devNum)
-      case VIRTIO_ID_RNG:
-        return this.rng(devNum)
-      case VIRTIO_ID_CONSOLE:
-        return this.console(devNum)
-      default:
-        return undefined
-    }
+    const deviceId = number === undefined ? undefined : (await this.#withInfo(number)).info?.deviceId
+    const kind = deviceId === undefined ? undefined : deviceKindOf(deviceId)
+    return kind && this.#use(kind, devNum)
   }
 
   /** What is on the bus, without a question that is not needed: numbers once an epoch, then one device at a time. */
@@ -153,30 +148,27 @@ export class OpenedBus {
     return undefined
   }
 
-  async #use<D extends Driver>(
-    type: { readonly deviceId: number; readonly name: string; readonly hint: string },
-    devNum: number | undefined,
-    make: (device: VirtioDevice) => D,
-  ): Promise<D> {
-    let device = await this.#find(type.deviceId, devNum)
+  async #use<D extends Driver>(kind: DeviceKind, devNum: number | undefined): Promise<D> {
+    const { id, noun } = DEVICE_TYPES[kind]
+    let device = await this.#find(id, devNum)
     if (!device) {
       await this.devices() // what a device said of itself earlier in this epoch may have been wrong
-      device = await this.#find(type.deviceId, devNum)
+      device = await this.#find(id, devNum)
     }
     if (device) {
-      let driver = this.#drivers.get(device.devNum) as D | undefined
+      let driver = this.#drivers.get(device.devNum)
       if (!driver) {
-        driver = make(device)
+        driver = DRIVERS[kind](device)
         this.#drivers.set(device.devNum, driver)
-        this.#types.set(driver, type.deviceId)
+        this.#types.set(driver, id)
       }
       await driver.start()
-      return driver
+      return driver as D // the table has a type's own driver
     }
     throw new VirtioMsgError(
       "NOT_FOUND",
-      devNum === undefined ? `The board has no ${type.name}.` : `Device ${devNum} is no ${type.name}.`,
-      { hint: devNum === undefined ? type.hint : HINT },
+      devNum === undefined ? `The board has no ${noun}.` : `Device ${devNum} is no ${noun}.`,
+      { hint: (devNum === undefined ? HINTS[kind] : undefined) ?? "See what the board has: virtio-msg info" },
     )
   }
 

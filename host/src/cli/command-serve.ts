@@ -2,7 +2,7 @@
 
 import type { Command } from "commander"
 import { BoardForwarder } from "../node/board-forwarder.js"
-import { type GuestDevice, GuestDevices } from "../node/guest-devices.js"
+import { GUEST_DEVICES, type GuestDevice, GuestDevices } from "../node/guest-devices.js"
 import { deviceArguments, qemuI2cArguments } from "../node/linux-guest/qemu.js"
 import { VhostUserBackend } from "../node/vhost-user/backend.js"
 import { VirtioI2cDevice } from "../node/vhost-user/i2c-device.js"
@@ -19,8 +19,6 @@ interface ServeOptions extends Partial<Record<GuestDevice, string>> {
   readonly socket: string
   readonly pci?: true
 }
-
-const MORE_DEVICES: readonly GuestDevice[] = ["gpio", "rng", "console"]
 
 export function define(command: Command): void {
   command
@@ -52,7 +50,7 @@ export function define(command: Command): void {
         backend.onError.on((error) => note(`error: ${error.message}`))
         await backend.start()
         const wanted = new Map(
-          MORE_DEVICES.flatMap((each): [GuestDevice, string][] => {
+          GUEST_DEVICES.flatMap((each): [GuestDevice, string][] => {
             const path = options[each]
             return path === undefined ? [] : [[each, path]]
           }),

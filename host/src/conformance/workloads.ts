@@ -1,19 +1,17 @@
 // For each device type a request that does no harm and completes at once, so that the rows about virtqueues can be
 // checked on it. A type that is not here is checked without I/O.
 
-import { GPIO_GET_DIRECTION, VIRTIO_ID_GPIO } from "../../../shared-protocol/src/device-types/gpio.js"
+import { deviceKindOf, type PerDeviceKind } from "../../../shared-protocol/src/device-types/catalogue.js"
+import { GPIO_GET_DIRECTION } from "../../../shared-protocol/src/device-types/gpio.js"
 import {
   I2C_FEATURE_ZERO_LENGTH_REQUEST,
   I2C_STATUS_ERROR,
   I2C_STATUS_OK,
-  VIRTIO_ID_I2C,
 } from "../../../shared-protocol/src/device-types/i2c.js"
-import { VIRTIO_ID_RNG } from "../../../shared-protocol/src/device-types/rng.js"
 import { words } from "./frames.js"
 import type { BufferPlan } from "./suite-queue.js"
 
 export interface Workload {
-  readonly deviceId: number
   readonly queueIndex: number
   /** Feature bits 0 to 31 to select where they are offered. */
   readonly features: number
@@ -29,7 +27,6 @@ export interface Workload {
 
 /** A zero-length request: does a chip acknowledge this address? */
 const i2c: Workload = {
-  deviceId: VIRTIO_ID_I2C,
   isRepeatable: true,
   queueIndex: 0,
   features: I2C_FEATURE_ZERO_LENGTH_REQUEST,
@@ -44,7 +41,6 @@ const i2c: Workload = {
 }
 
 const entropy: Workload = {
-  deviceId: VIRTIO_ID_RNG,
   isRepeatable: false,
   queueIndex: 0,
   features: 0,
@@ -53,7 +49,6 @@ const entropy: Workload = {
 }
 
 const gpio: Workload = {
-  deviceId: VIRTIO_ID_GPIO,
   isRepeatable: true,
   queueIndex: 0,
   features: 0,
@@ -62,9 +57,11 @@ const gpio: Workload = {
     usedBytes !== 2 ? `used length ${usedBytes} for a response of 2 bytes` : "",
 }
 
-const WORKLOADS: readonly Workload[] = [i2c, entropy, gpio]
+/** A console has none: whoever is at its other end decides what comes back, and when. */
+const WORKLOADS: PerDeviceKind<Workload | undefined> = { i2c, gpio, rng: entropy, console: undefined }
 
 /** What to do with a device of this type; undefined for a type that the suite has no request for. */
 export function workloadOf(deviceId: number): Workload | undefined {
-  return WORKLOADS.find((workload) => workload.deviceId === deviceId)
+  const kind = deviceKindOf(deviceId)
+  return kind && WORKLOADS[kind]
 }

@@ -1,20 +1,14 @@
 // What numbers of the virtio specification are called, for people.
 
-import { VIRTIO_ID_CONSOLE } from "../../../shared-protocol/src/device-types/console.js"
-import { VIRTIO_ID_GPIO } from "../../../shared-protocol/src/device-types/gpio.js"
-import { VIRTIO_ID_I2C } from "../../../shared-protocol/src/device-types/i2c.js"
-import { VIRTIO_ID_RNG } from "../../../shared-protocol/src/device-types/rng.js"
+import { DEVICE_TYPES, deviceKindOf } from "../../../shared-protocol/src/device-types/catalogue.js"
 
-const DEVICE_TYPES = new Map([
+/** Types that people meet elsewhere. */
+const OTHER_TYPES = new Map([
   [1, "virtio-net"],
   [2, "virtio-blk"],
-  [VIRTIO_ID_CONSOLE, "virtio-console"],
-  [VIRTIO_ID_RNG, "virtio-rng"],
   [16, "virtio-gpu"],
   [19, "virtio-vsock"],
   [32, "virtio-scmi"],
-  [VIRTIO_ID_I2C, "virtio-i2c"],
-  [VIRTIO_ID_GPIO, "virtio-gpio"],
   [45, "virtio-spi"],
 ])
 
@@ -35,18 +29,6 @@ const COMMON_FEATURES = new Map([
   [41, "VIRTIO_F_ADMIN_VQ"],
 ])
 
-const DEVICE_FEATURES = new Map([
-  [VIRTIO_ID_I2C, new Map([[0, "VIRTIO_I2C_F_ZERO_LENGTH_REQUEST"]])],
-  [VIRTIO_ID_GPIO, new Map([[0, "VIRTIO_GPIO_F_IRQ"]])],
-  [
-    VIRTIO_ID_CONSOLE,
-    new Map([
-      [0, "VIRTIO_CONSOLE_F_SIZE"],
-      [1, "VIRTIO_CONSOLE_F_MULTIPORT"],
-    ]),
-  ],
-])
-
 const STATUS_BITS: readonly [number, string][] = [
   [1, "ACKNOWLEDGE"],
   [2, "DRIVER"],
@@ -58,7 +40,8 @@ const STATUS_BITS: readonly [number, string][] = [
 
 /** "virtio-i2c" for 34. */
 export function deviceTypeName(deviceId: number): string {
-  return DEVICE_TYPES.get(deviceId) ?? `virtio device type ${deviceId}`
+  const kind = deviceKindOf(deviceId)
+  return kind ? DEVICE_TYPES[kind].name : (OTHER_TYPES.get(deviceId) ?? `virtio device type ${deviceId}`)
 }
 
 /** The numbers of the bits that are set in blocks of 32, ascending. */
@@ -72,7 +55,9 @@ export function featureBits(blocks: readonly number[]): number[] {
 
 /** "VIRTIO_F_VERSION_1" for bit 32 of any device; "bit 7" for one without a name. */
 export function featureName(deviceId: number, bit: number): string {
-  return DEVICE_FEATURES.get(deviceId)?.get(bit) ?? COMMON_FEATURES.get(bit) ?? `bit ${bit}`
+  const kind = deviceKindOf(deviceId)
+  const own = kind && DEVICE_TYPES[kind].features.find(([number]) => number === bit)
+  return own?.[1] ?? COMMON_FEATURES.get(bit) ?? `bit ${bit}`
 }
 
 /** "ACKNOWLEDGE | DRIVER" for 3, "0 (reset)" for 0. */

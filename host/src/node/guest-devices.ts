@@ -1,8 +1,6 @@
 // What of a board a guest gets beside I2C: for each device that is there, its back end on its socket.
 
-import { VIRTIO_ID_CONSOLE } from "../../../shared-protocol/src/device-types/console.js"
-import { VIRTIO_ID_GPIO } from "../../../shared-protocol/src/device-types/gpio.js"
-import { VIRTIO_ID_RNG } from "../../../shared-protocol/src/device-types/rng.js"
+import { DEVICE_KINDS, DEVICE_TYPES } from "../../../shared-protocol/src/device-types/catalogue.js"
 import type { VirtioMsgError } from "../errors.js"
 import type { OpenedBus } from "../opened-bus.js"
 import { ConsoleBridge } from "./console-bridge.js"
@@ -13,11 +11,8 @@ import { VirtioRngDevice } from "./vhost-user/rng-device.js"
 /** A device that a guest can have beside I2C. The console's back end is QEMU's own, bridged; the others are vhost-user. */
 export type GuestDevice = "gpio" | "rng" | "console"
 
-const IDS: Readonly<Record<GuestDevice, number>> = {
-  gpio: VIRTIO_ID_GPIO,
-  rng: VIRTIO_ID_RNG,
-  console: VIRTIO_ID_CONSOLE,
-}
+/** All that a guest can have. */
+export const GUEST_DEVICES = DEVICE_KINDS.filter((kind) => DEVICE_TYPES[kind].isForGuests) as GuestDevice[]
 
 export class GuestDevices {
   readonly #parts: { close(): void }[] = []
@@ -25,7 +20,7 @@ export class GuestDevices {
   /** Which of them the board has. */
   static async on(bus: OpenedBus): Promise<GuestDevice[]> {
     const ids = (await bus.devices()).map(({ info }) => info?.deviceId)
-    return (Object.keys(IDS) as GuestDevice[]).filter((device) => ids.includes(IDS[device]))
+    return GUEST_DEVICES.filter((device) => ids.includes(DEVICE_TYPES[device].id))
   }
 
   /** Starts a back end for each of `devices`, which connects to the socket that `pathOf` names. */

@@ -1,7 +1,7 @@
 // What a chain of descriptors asks of its device, and what came back, by device type (virtio 1.4 5.21 I2C, 5.22
 // GPIO, 5.4 entropy, 5.3 console).
 
-import { VIRTIO_ID_CONSOLE } from "../../../shared-protocol/src/device-types/console.js"
+import { deviceKindOf, type PerDeviceKind } from "../../../shared-protocol/src/device-types/catalogue.js"
 import {
   GPIO_DIRECTION_IN,
   GPIO_DIRECTION_NONE,
@@ -22,7 +22,6 @@ import {
   GPIO_SET_IRQ_TYPE,
   GPIO_SET_VALUE,
   GPIO_STATUS_OK,
-  VIRTIO_ID_GPIO,
 } from "../../../shared-protocol/src/device-types/gpio.js"
 import {
   I2C_FLAG_FAIL_NEXT,
@@ -30,9 +29,7 @@ import {
   I2C_HEADER_SIZE,
   I2C_STATUS_ERROR,
   I2C_STATUS_OK,
-  VIRTIO_ID_I2C,
 } from "../../../shared-protocol/src/device-types/i2c.js"
-import { VIRTIO_ID_RNG } from "../../../shared-protocol/src/device-types/rng.js"
 import { visibleText } from "../visible-text.js"
 import { type Field, FieldReader } from "./field.js"
 
@@ -79,14 +76,17 @@ const GPIO_IRQ_TYPES = new Map([
 /** The most bytes that a line shows; the rest is counted. */
 const SHOWN_BYTES = 16
 
+const DESCRIBERS: PerDeviceKind<(chain: ChainBytes) => RequestDescription> = {
+  i2c,
+  gpio: (chain) => (chain.queueIndex === GPIO_EVENT_QUEUE ? gpioInterrupt(chain) : gpio(chain)),
+  rng: entropy,
+  console: consoleData,
+}
+
 /** Describes a chain of a device of type `deviceId`. Never throws. */
 export function describeRequest(deviceId: number, chain: ChainBytes): RequestDescription {
-  if (deviceId === VIRTIO_ID_I2C) return i2c(chain)
-  if (deviceId === VIRTIO_ID_GPIO)
-    return chain.queueIndex === GPIO_EVENT_QUEUE ? gpioInterrupt(chain) : gpio(chain)
-  if (deviceId === VIRTIO_ID_RNG) return entropy(chain)
-  if (deviceId === VIRTIO_ID_CONSOLE) return consoleData(chain)
-  return any(chain)
+  const kind = deviceKindOf(deviceId)
+  return kind ? DESCRIBERS[kind](chain) : any(chain)
 }
 
 /** Header {addr le16, padding le16, flags le32}, bytes to write; then bytes read, and a status byte. */
