@@ -3,10 +3,11 @@
 
 import { beforeAll, describe, expect, it } from "vitest"
 import { VirtualClock } from "../../host/src/clock.js"
+import { cachedChipMs, chipCycles, chipMs } from "../../host/src/vm/chip-model.js"
+import { CountingEngine, difference, type VmCounts } from "../../host/src/vm/counted-vm.js"
 import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
 import { compileFirmware } from "../support/compile-firmware.js"
-import { chipCycles } from "./chip-model.js"
-import { CountingEngine, difference, type VmCounts } from "./counted-vm.js"
+import { MEASUREMENTS } from "./chip-measurements.js"
 
 /** As often as main-cost.ts does each thing. */
 const TIMES = 100
@@ -21,7 +22,21 @@ const MEASURED: readonly (readonly [step: string, cycles: number])[] = [
   ["call with 48 KB held", 5800],
 ]
 
-describe("the model of the chip's cost", () => {
+describe("the prices against the program that was measured", () => {
+  it.each(MEASUREMENTS)("are within 10 %% of $ms ms: $title", ({ ms, besideMs, counts }) => {
+    expect(Math.abs((chipMs(counts) + besideMs) / ms - 1)).toBeLessThan(0.1)
+  })
+
+  const cached = MEASUREMENTS.filter(({ cachedMs }) => cachedMs !== undefined)
+  it.each(cached)(
+    "are within 10 %% of $cachedMs ms with a flash cache: $title",
+    ({ cachedMs, besideMs, counts }) => {
+      expect(Math.abs((cachedChipMs(counts) + besideMs) / (cachedMs as number) - 1)).toBeLessThan(0.1)
+    },
+  )
+})
+
+describe("the prices of single steps", () => {
   const steps = new Map<string, VmCounts>()
   beforeAll(async () => {
     const clock = new VirtualClock(1000)

@@ -1,7 +1,7 @@
 // What the firmware costs the chip, counted while the real bytecode serves register reads.
 
-import { chipMs } from "./chip-model.js"
-import { difference, type VmCounts } from "./counted-vm.js"
+import { chipMs } from "../../host/src/vm/chip-model.js"
+import { difference, type VmCounts } from "../../host/src/vm/counted-vm.js"
 import { RegisterReader } from "./ours.js"
 import { BOARD_DEVICES, type BoardKind, programOf, SimulatedBoard } from "./simulated-board.js"
 

@@ -1,7 +1,7 @@
 // What a single call waits for: at rest, with the throttle's burst used up, and beside another caller.
 
-import { chipMs } from "./chip-model.js"
-import { difference } from "./counted-vm.js"
+import { chipMs } from "../../host/src/vm/chip-model.js"
+import { difference } from "../../host/src/vm/counted-vm.js"
 import { RegisterReader, THROTTLE_BURST } from "./ours.js"
 import { type BoardKind, programOf, SimulatedBoard } from "./simulated-board.js"
 

@@ -9,12 +9,12 @@ import { JacdacLink, PACKET_COMMAND } from "../../host/src/link/jacdac-link.js"
 import { encodeSerialFrame } from "../../host/src/link/jacdac-serial.js"
 import { OpenedBus } from "../../host/src/open-bus.js"
 import { Trace } from "../../host/src/trace/trace.js"
+import { CountingEngine } from "../../host/src/vm/counted-vm.js"
 import { readFirmware } from "../../host/src/vm/firmware-image.js"
 import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
 import { VmPort } from "../../host/src/vm/vm-port.js"
 import { PACKET_DATA } from "../../shared-protocol/src/mailbox/packet.js"
 import { EVENT_AVAIL } from "../../shared-protocol/src/messages/ids.js"
-import { CountingEngine } from "./counted-vm.js"
 
 /** What crossed the link since the meters were last reset. Packets without records are heartbeats. */
 export interface Traffic {

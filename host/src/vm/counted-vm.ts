@@ -1,7 +1,7 @@
 // The DeviceScript VM with counters in it: what the bytecode costs the chip, in numbers that never vary.
 
-import type { LoadRuntime } from "../../host/src/vm/runtime.js"
-import { loadRuntime } from "../../host/src/vm/runtime-loader.js"
+import type { LoadRuntime } from "./runtime.js"
+import { loadRuntime } from "./runtime-loader.js"
 import { addCounters, type Counter } from "./wasm-counters.js"
 
 /** What the VM did since it started. */
@@ -14,6 +14,14 @@ export interface VmCounts {
   /** Allocations of any kind; a call allocates its activation record. */
   readonly allocations: number
   readonly collections: number
+  /** Objects that collections followed. */
+  readonly scanned: number
+  /** Properties read by name: fields, methods, what the runtime has built in. */
+  readonly properties: number
+  /** Maps that were searched for a name; one that is not in the first is searched for in the prototype's. */
+  readonly lookups: number
+  /** Names decoded and measured, each to be compared with one that is looked for. */
+  readonly names: number
   /** Bytes of free memory that the allocator filled with its pattern. */
   readonly filledBytes: number
 }
@@ -28,6 +36,10 @@ const COUNTERS: readonly (Counter & { readonly exportName: keyof VmCounts })[] =
   { exportName: "fibers", counts: (name) => name === "devs_fiber_start" },
   { exportName: "allocations", counts: (name) => name === "jd_gc_any_try_alloc" },
   { exportName: "collections", counts: (name) => name === "devs_gc" },
+  { exportName: "scanned", counts: (name) => name === "scan_gc_obj" },
+  { exportName: "properties", counts: (name) => name === "devs_object_get" },
+  { exportName: "lookups", counts: (name) => name === "lookup" },
+  { exportName: "names", counts: (name) => name === "devs_img_get_utf8" },
   {
     exportName: "filledBytes",
     counts: (name) => name === "__memset",
@@ -67,6 +79,10 @@ export class CountingEngine {
       fibers: value("fibers"),
       allocations: value("allocations"),
       collections: value("collections"),
+      scanned: value("scanned"),
+      properties: value("properties"),
+      lookups: value("lookups"),
+      names: value("names"),
       filledBytes: value("filledBytes"),
     }
   }
@@ -80,6 +96,10 @@ export function difference(before: VmCounts, after: VmCounts): VmCounts {
     fibers: after.fibers - before.fibers,
     allocations: after.allocations - before.allocations,
     collections: after.collections - before.collections,
+    scanned: after.scanned - before.scanned,
+    properties: after.properties - before.properties,
+    lookups: after.lookups - before.lookups,
+    names: after.names - before.names,
     filledBytes: (after.filledBytes - before.filledBytes) >>> 0,
   }
 }
