@@ -169,12 +169,19 @@ describe("a driver of the rfc3 draft", () => {
   it("is named by its SET_VQUEUE when it takes GET_DEVICE_INFO as it is", async () => {
     const setVqueue = new Uint8Array(48)
     setVqueue.set(header(0x0a, 48))
-    putU32(setVqueue, 12, 64) // size, where flags are now
+    putU32(setVqueue, 16, 64) // size, behind 0 where flags are now
     putU32(setVqueue, 24, 0x1000)
     const draft = await draftOfDriver((ask) => {
       for (const frame of [getInfo, setStatus, setVqueue]) ask(frame)
     })
-    expect(draft).toBe("this peer speaks the rfc3 draft: SET_VQUEUE has the queue's size where flags are")
+    expect(draft).toBe("this peer speaks the rfc3 draft: SET_VQUEUE has no flags, and so enables no queue")
+    // one of this revision that enables its queue in a second step, and fails at something else
+    const enabling = setVqueue.slice()
+    enabling[12] = 1 // VQUEUE_ENABLE
+    const other = await draftOfDriver((ask) => {
+      for (const frame of [getInfo, setStatus, setVqueue, enabling]) ask(frame)
+    })
+    expect(other).toBeUndefined()
   })
 
   it("is not what a driver of this revision is taken for that gives up early, or goes on anyway", async () => {

@@ -1,9 +1,12 @@
 // Runs the rows against a driver and its side of the bus: each asks for the scenarios that it needs.
 
+import { getU16 } from "../../../shared-protocol/src/bytes.js"
 import type { Clock } from "../clock.js"
+import type { Exchange } from "./conversation.js"
 import { draftOfDriver } from "./drafts.js"
-import { DriverRuns, type DriverSubject } from "./driver/driver-runs.js"
+import { DriverRuns, type DriverSubject, isTransport } from "./driver/driver-runs.js"
 import { SCENARIOS } from "./driver/scenarios.js"
+import type { ScriptedBus } from "./driver/scripted-bus.js"
 import type { Report, RowResult } from "./result.js"
 import type { Row } from "./row.js"
 import { Verdict } from "./verdict.js"
@@ -58,10 +61,19 @@ async function checkRow(row: Row, runs: DriverRuns): Promise<RowResult> {
     const name = runs.lastAsked
     if (error.status === "skipped" || name === undefined)
       return { row, status: error.status, detail: error.message, exchanges: [] }
-    const { transcript, bus } = await runs.run(name)
+    const { bus } = await runs.run(name)
     // what the driver met decides what it should have done
     const detail =
       name === "plain" ? error.message : `${error.message} (Scenario ${name}: ${bus.scenario.what})`
-    return { row, status: error.status, detail, exchanges: transcript.slice(-EXCHANGES_SHOWN) }
+    return { row, status: error.status, detail, exchanges: shown(bus) }
   }
+}
+
+/** The last messages, without those of the device that the scenario is not about: the driver goes on with that one. */
+function shown(bus: ScriptedBus): Exchange[] {
+  const { scenario, transcript } = bus
+  const device = scenario.about && bus[scenario.about]
+  return transcript
+    .filter(({ frame }) => !device || !isTransport(frame) || getU16(frame, 2) === device.devNum)
+    .slice(-EXCHANGES_SHOWN)
 }

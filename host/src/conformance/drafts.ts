@@ -2,7 +2,7 @@
 //
 //   alpha, rfc1: 4-byte header (type, msg_id, dev_id), every message 40 bytes
 //   rfc2:        6-byte header (type, msg_id, dev_num, msg_size)
-//   rfc3, pr28:  8-byte header as now; GET_DEVICE_INFO is 24 bytes, SET_VQUEUE has no flags
+//   rfc3, pr28:  8-byte header as now; GET_DEVICE_INFO is 24 bytes, SET_VQUEUE has 0 where flags are now
 
 import { getU16, getU32, putU32 } from "../../../shared-protocol/src/bytes.js"
 import {
@@ -49,16 +49,24 @@ export function draftOf(frame: Uint8Array): { draft: Draft; sign: string } | und
     }
   if (frame.length >= 8 && isInfo && (type & 1) === 1 && getU16(frame, 6) === 8 + RFC3_INFO_BYTES)
     return { draft: "rfc3", sign: `GET_DEVICE_INFO is ${RFC3_INFO_BYTES} bytes` }
-  if (isRfc3Setting(frame)) return { draft: "rfc3", sign: "SET_VQUEUE has the queue's size where flags are" }
   return undefined
 }
 
-/** rfc3's SET_VQUEUE: as long as ours, with the size at offset 4 and nothing at 8, where ours has it. */
+/**
+ * Whether a driver sets its queues up as rfc3 does: SET_VQUEUE is as long as ours, with the size at offset 8 as well, but
+ * without flags, by which a queue is enabled now. A driver of this revision may leave them 0 for a while, not always.
+ */
+function setsQueuesAsRfc3(sent: readonly Uint8Array[]): boolean {
+  const settings = sent.filter(
+    (frame) => frame.length === SET_VQUEUE_REQUEST_SIZE && frame[0] === 0 && frame[1] === SET_VQUEUE,
+  )
+  return settings.length > 0 && settings.every(isRfc3Setting)
+}
+
 function isRfc3Setting(frame: Uint8Array): boolean {
-  if (frame.length !== SET_VQUEUE_REQUEST_SIZE || frame[0] !== 0 || frame[1] !== SET_VQUEUE) return false
-  const [size, unused] = [getU32(frame, HEADER_SIZE + 4), getU32(frame, HEADER_SIZE + 8)]
-  // a size of 1, 2 or 4 could be a state operation, or a size that is to be ignored
-  return size >= 8 && size <= 32768 && (size & (size - 1)) === 0 && unused === 0
+  const [flags, size] = [getU32(frame, HEADER_SIZE + 4), getU32(frame, HEADER_SIZE + 8)]
+  const hasTable = getU32(frame, HEADER_SIZE + 16) !== 0 || getU32(frame, HEADER_SIZE + 20) !== 0
+  return flags === 0 && hasTable && size > 0 && size <= 32768 && (size & (size - 1)) === 0
 }
 
 /** A bus whose GET_DEVICE_INFO is that of rfc3: an rfc3 driver goes on here, and nowhere else. */
@@ -92,6 +100,8 @@ export async function draftOfDriver(
 ): Promise<string | undefined> {
   const found = plain.sent.map(draftOf).find((each) => each !== undefined)
   if (found) return draftSentence(found)
+  if (setsQueuesAsRfc3(plain.sent))
+    return draftSentence({ draft: "rfc3", sign: "SET_VQUEUE has no flags, and so enables no queue" })
   const isAsking = plain.sent.some((frame) => frame[0] === 0 && frame[1] === GET_DEVICE_INFO)
   if (!isAsking || goesOn(plain) || !goesOn(await probe(RFC3_SCENARIO))) return undefined
   return draftSentence({

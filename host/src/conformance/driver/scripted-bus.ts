@@ -44,6 +44,8 @@ export interface Scenario {
   readonly name: string
   /** What the driver meets, as a sentence. */
   readonly what: string
+  /** The device that it is about, whose messages are shown with a failure; both when absent. */
+  readonly about?: "i2c" | "console"
   readonly parameters?: Partial<BusParameters>
   /** Whether the console, whose configuration can be read and written, is there; true when absent. */
   readonly hasConsole?: boolean

@@ -2,6 +2,7 @@
 // it sees; scenarios (scenarios.ts) bend it.
 
 import { getU16, getU32, putU16, putU32 } from "../../../../shared-protocol/src/bytes.js"
+import { FEATURE_EVENT_IDX } from "../../../../shared-protocol/src/device-types/feature-bits.js"
 import { HEADER_SIZE } from "../../../../shared-protocol/src/messages/header.js"
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
 import {
@@ -155,12 +156,20 @@ export class ScriptedDevice {
       const place = { queueIndex, head: getU16(slot, 0), availFlags, at: this.exchanged }
       const chain = { ...place, ...followChain(this.memory, queue, place.head) }
       queue.seen = (queue.seen + 1) & 0xffff
+      if (this.hasSelected(0, FEATURE_EVENT_IDX)) this.#awaitNext(queue)
       this.chains.push(chain)
       if (!isServing || !this.isLive || chain.problem !== "") continue
       this.complete(queueIndex, chain.head, this.execute(chain, this))
       done++
     }
     return done
+  }
+
+  /** avail_event, behind the used ring: the driver is to tell of the next chain (virtio 1.4 2.7.10). */
+  #awaitNext(queue: Queue): void {
+    const event = new Uint8Array(2)
+    putU16(event, 0, queue.seen)
+    this.memory.write(queue.device + BigInt(4 + 8 * queue.size), event)
   }
 
   /** Gives a chain back. */

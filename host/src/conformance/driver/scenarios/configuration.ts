@@ -11,6 +11,7 @@ import { isRequest, isTo, withPayload } from "./replies.js"
 export const CONFIGURATION_SCENARIOS: readonly Scenario[] = [
   {
     name: "strict",
+    about: "console",
     what: "The strict profile: SET_CONFIG needs the current generation, which changes before the first write.",
     parameters: { transportFeatures: 1 },
     respond(reply, request, bus) {
@@ -24,6 +25,7 @@ export const CONFIGURATION_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "changing-config",
+    about: "console",
     what: "The configuration changes twice while it is read, in messages of 52 bytes.",
     parameters: { maxMessageSize: 52 },
     shape(bus) {
@@ -39,6 +41,7 @@ export const CONFIGURATION_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "config-refused",
+    about: "console",
     what: "SET_CONFIG is answered with length 0.",
     respond: (reply, request) => [
       isRequest(request, ids.SET_CONFIG) ? withPayload(reply, [...reply.subarray(8, 16), 0, 0, 0, 0]) : reply,
@@ -46,6 +49,7 @@ export const CONFIGURATION_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "config-partial",
+    about: "console",
     what: "SET_CONFIG is answered with a length that is neither all nor nothing.",
     respond: (reply, request) => [
       isRequest(request, ids.SET_CONFIG)
@@ -55,6 +59,7 @@ export const CONFIGURATION_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "config-event",
+    about: "console",
     what: "The console's size changes: EVENT_CONFIG names the range without its data.",
     afterResponse(bus, request) {
       if (!isTo(request, bus.console) || !isRequest(request, ids.GET_CONFIG) || bus.counter++ > 0) return

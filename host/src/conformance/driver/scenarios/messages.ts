@@ -65,6 +65,7 @@ export const MESSAGE_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "removed",
+    about: "i2c",
     what: "The device is removed while a request is under way.",
     serve(bus, device) {
       if (device !== bus.i2c) return true

@@ -35,6 +35,7 @@ export const REQUEST_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "chip-fails",
+    about: "i2c",
     what: "The chip does not answer; the read behind its group's failed write has data and status OK.",
     shape(bus) {
       bus.i2c.execute = (chain, device) => {
@@ -50,6 +51,7 @@ export const REQUEST_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "read-fails",
+    about: "i2c",
     what: "The read ends with status ERR, and its buffer holds what looks like the right answer.",
     shape(bus) {
       bus.i2c.execute = (chain, device) => {
@@ -68,6 +70,7 @@ export const REQUEST_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "short-used",
+    about: "i2c",
     what: "Reads come back with used length 0: nothing in their buffers can be relied on.",
     shape(bus) {
       bus.i2c.execute = (chain, device) => {
