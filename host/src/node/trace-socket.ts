@@ -14,6 +14,8 @@ import { ownersOnly, removeStaleSocket } from "./private-socket.js"
 /** A reader that falls so far behind is let go: it must not fill our memory. So are those of more readers than so many. */
 const MOST_BUFFERED = 4 * 1024 * 1024
 const MOST_READERS = 16
+/** How long a reader may take for the rest when the process ends. */
+const LAST_WORDS_MS = 500
 
 export interface TraceOffer {
   /** What to call it: "serve", and the process's number is added. */
@@ -50,6 +52,7 @@ export async function offerTrace(trace: Trace, offer: TraceOffer): Promise<Offer
   const server = net.createServer((socket) => {
     sockets.add(socket)
     socket.on("error", () => {})
+    socket.resume() // a reader says nothing; unread, what a stranger says would hide that he has gone
     const end = capture(trace, {
       application: offer.application,
       epochOffsetMs: offer.epochOffsetMs,
@@ -79,7 +82,10 @@ export async function offerTrace(trace: Trace, offer: TraceOffer): Promise<Offer
       new Promise((resolve) => {
         off()
         server.close(() => resolve())
-        for (const socket of sockets) socket.end()
+        for (const socket of sockets) {
+          socket.destroySoon()
+          setTimeout(() => socket.destroy(), LAST_WORDS_MS).unref() // it may not read
+        }
       }),
   }
 }

@@ -88,6 +88,7 @@ describe("an ESP32's image", () => {
     const bit = fc.integer({ min: 0, max: 8 * image.length - 1 })
     fc.assert(
       fc.property(fc.uniqueArray(bit, { minLength: 1, maxLength: 3 }), (bits) => {
+        fc.pre(!bits.includes(8 * 23) || bits.length === 1) // without its hash it has only the checksum
         const damaged = Buffer.from(image)
         for (const at of bits) damaged[at >> 3] = (damaged[at >> 3] ?? 0) ^ (1 << (at & 7))
         expect(whyNoEspImage(damaged, 5)).not.toBe("")

@@ -96,3 +96,32 @@ describe("a folder of traces", () => {
     expect(await lstat(file).then((found) => found.isFile())).toBe(true)
   })
 })
+
+describe("a process that offers its trace", () => {
+  it("ends, whatever strangers sent it and however little they read", async () => {
+    const offered = await offer(folder)
+    const talker = await connectTrace(offered.path)
+    talker.write("is anybody there?")
+    talker.pause()
+    await once(talker, "readable")
+    await offered.close()
+    talker.destroy()
+  })
+
+  it("forgets those who have gone: more than may read at once can come one after another", async () => {
+    const offered = await offer(folder)
+    let served = 0
+    // one that comes in the moment in which another goes may be turned away
+    for (let tries = 0; tries < 400 && served < 40; tries++) {
+      const socket = await connectTrace(offered.path)
+      socket.on("error", () => {})
+      socket.write("hello")
+      const [first] = await Promise.race([once(socket, "data"), once(socket, "close")])
+      if (Buffer.isBuffer(first)) served++
+      socket.destroy()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(served).toBe(40)
+    await offered.close()
+  })
+})

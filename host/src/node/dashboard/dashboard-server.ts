@@ -15,6 +15,8 @@ export interface DashboardServerOptions {
   /** 0 takes any that is free. */
   readonly port: number
   readonly feed: LiveFeed
+  /** The page's files by their paths; those that were built when absent. */
+  readonly files?: ReadonlyMap<string, Uint8Array>
   /** Whether other computers may reach it; false when absent. */
   readonly isExposed?: boolean
 }
@@ -53,12 +55,18 @@ export class DashboardServer {
    * Begins to serve. Rejects with INVALID_ARGUMENT for a host that others can reach unless it is exposed, with
    * CONNECT_FAILED when the port is taken, and as `readPageFiles`.
    */
-  static async start({ host, port, feed, isExposed }: DashboardServerOptions): Promise<DashboardServer> {
+  static async start({
+    host,
+    port,
+    feed,
+    files: given,
+    isExposed,
+  }: DashboardServerOptions): Promise<DashboardServer> {
     if (!isExposed && !isLoopback(host))
       throw new VirtioMsgError("INVALID_ARGUMENT", `${host}:${port} can be reached from other computers.`, {
         hint: "Whoever reaches it sees what the bus carries: use 127.0.0.1, or say --expose if that is what you want.",
       })
-    const files = await readPageFiles()
+    const files = new Map(given ?? (await readPageFiles()))
     markLive(files)
     const streams = new Set<ServerResponse>()
     const answer = (request: IncomingMessage, response: ServerResponse) => {
