@@ -4,18 +4,22 @@
 import { randomFillSync } from "node:crypto"
 import { demoChips, SimulatedBus } from "../../../firmware/src/chips/simulated-bus.js"
 import { SimulatedLines } from "../../../firmware/src/gpio/simulated-lines.js"
+import type { DeviceType } from "../../../shared-protocol/src/device/device-type.js"
 import { GpioDevice } from "../../../shared-protocol/src/device/gpio.js"
 import { I2cDevice } from "../../../shared-protocol/src/device/i2c.js"
 import { RngDevice } from "../../../shared-protocol/src/device/rng.js"
 import { MAX_AREA_SIZE } from "../../../shared-protocol/src/mailbox/packet.js"
 import { allocateBytes, type HostBytes } from "../bytes.js"
-import { type Clock, systemClock } from "../clock.js"
+import { type Clock, systemClock, type Timer } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
 import type { BoardServer } from "./board-server.js"
 import { PlainDevice } from "./plain-device.js"
 import { PlainServer } from "./plain-server.js"
 
 const WINDOW_BYTES = MAX_AREA_SIZE
+/** Between two looks at the GPIO lines while an interrupt is enabled, and while none is: as the firmware does. */
+const SAMPLE_MS = 10
+const IDLE_SAMPLE_MS = 50
 /** What the text recommends at most. */
 const MAX_MESSAGE_SIZE = 264
 
@@ -38,6 +42,7 @@ export function simulatedTypes(clock: Clock) {
 export async function servePlainBoard(
   listen: string,
   onNotice: (sentence: string) => void = () => {},
+  clock: Clock = systemClock,
 ): Promise<BoardServer> {
   const [, socketPath] = /^plain:unix:(.+)$/.exec(listen) ?? []
   if (socketPath === undefined)
@@ -52,10 +57,31 @@ export async function servePlainBoard(
     onNotice,
   }
   const server = await PlainServer.listen(parameters, WINDOW_BYTES, events, socketPath)
+  const types = simulatedTypes(clock)
   device = new PlainDevice(
-    { types: simulatedTypes(systemClock), windowBytes: WINDOW_BYTES, maxMessageSize: MAX_MESSAGE_SIZE },
+    { types, windowBytes: WINDOW_BYTES, maxMessageSize: MAX_MESSAGE_SIZE },
     server.window,
     (frame) => server.send(frame),
   )
-  return server
+  const stopSampling = sampleLines(types, clock)
+  return {
+    port: server.port,
+    async close() {
+      stopSampling()
+      await server.close()
+    },
+  }
+}
+
+/** Looks at the GPIO lines again and again, or no edge would ever be told. Returns how to stop. */
+function sampleLines(types: readonly DeviceType[], clock: Clock): () => void {
+  const chips = types.filter((type) => type instanceof GpioDevice)
+  let timer: Timer | undefined
+  const look = () => {
+    const watched = chips.filter((chip) => chip.isWatching())
+    for (const chip of watched) chip.sample()
+    timer = clock.schedule(watched.length > 0 ? SAMPLE_MS : IDLE_SAMPLE_MS, look)
+  }
+  look()
+  return () => timer?.cancel()
 }
