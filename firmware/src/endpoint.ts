@@ -19,7 +19,7 @@ const FIRMWARE_VERSION = [0, 1, 0, 0]
  * free block at every call, so a heap that is mostly taken makes every call several times cheaper.
  */
 const DRIVER_AREA_SIZE = 8192
-const DEVICE_AREA_SIZE = 6144
+const DEVICE_AREA_SIZE = 6400
 /** Between two looks at the GPIO lines while an interrupt is enabled, and while none is. */
 const SAMPLE_MS = 10
 const IDLE_SAMPLE_MS = 50

@@ -24,7 +24,8 @@ const HELD_AFTER = 5
 
 /** What the runtime calls success is passed on: a Pico's also does when a chip refused a data byte (docs/bus.md). */
 export class HardwareBus implements I2cController {
-  data: ByteBuf = Buffer.alloc(0)
+  private readonly noData: ByteBuf = Buffer.alloc(0)
+  data: ByteBuf = this.noData
   /** The clock as the last transaction saw it. The runtime sets it once for all that runs without a wait. */
   private seenMs = -1
   /** Transactions that timed out, in a row. */
@@ -47,6 +48,7 @@ export class HardwareBus implements I2cController {
     const bytes = Buffer.alloc(writeLength)
     if (writeLength > 0) bytes.blitAt(0, write as unknown as Buffer, writeOffset, writeLength)
     let status = 0
+    this.data = this.noData // the heap has no room for what was read before beside what is read now
     try {
       this.data = await i2c.xfer(address, bytes, isProbe ? 1 : readLength)
       this.timedOut = 0

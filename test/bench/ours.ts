@@ -122,7 +122,7 @@ export async function measureSustained(): Promise<Sustained[]> {
   for (const inFlight of [1, 2, 8, 32, 64])
     results.push(await sustained("register reads of 2 bytes", inFlight, 2))
   for (const inFlight of [1, 4, 8]) results.push(await sustained("EEPROM reads of 256 bytes", inFlight, 256))
-  results.push(await sustained("EEPROM reads of 2048 bytes", 2, 2048))
+  results.push(await sustained("EEPROM reads of 1024 bytes", 2, 1024))
   return results
 }
 

@@ -47,7 +47,7 @@ export function busSuite(name: string, makeSubject: () => Promise<Subject>): voi
         driverAreaSize: 8192,
         hasSimulatedChips: true,
       })
-      expect([6144, 8192]).toContain(subject.bus.board.deviceAreaSize) // in the firmware, and natively
+      expect([6400, 8192]).toContain(subject.bus.board.deviceAreaSize) // in the firmware, and natively
     })
 
     it("B15 enumerates the virtio-i2c device, brought to DRIVER_OK with a confirmed queue", async () => {

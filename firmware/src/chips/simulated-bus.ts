@@ -7,14 +7,12 @@ import {
   I2C_WRITE_FAILED,
   type I2cController,
 } from "../../../shared-protocol/src/device/i2c-controller.js"
+import { I2C_MAX_TRANSFER_BYTES } from "../../../shared-protocol/src/device-types/i2c.js"
 import { Bme280 } from "./bme280.js"
 import type { Chip } from "./chip.js"
 import { Eeprom24c02 } from "./eeprom24c02.js"
 import { Lm75 } from "./lm75.js"
 import { Ram } from "./ram.js"
-
-/** The most that one transfer moves in either direction. */
-const MAX_TRANSFER_BYTES = 4096
 
 /** An I2C controller whose targets are simulated. */
 export class SimulatedBus implements I2cController {
@@ -61,7 +59,7 @@ export class SimulatedBus implements I2cController {
   /**
    * Writes `writeLength` bytes of `write` from `writeOffset` to the chip at the 7-bit `address`, then, after a repeated
    * start, reads `readLength` into `data`; both 0 only asks whether the address is acknowledged. Each length is
-   * 0..4096: a longer write or read fails, as if a byte had not been acknowledged.
+   * 0..I2C_MAX_TRANSFER_BYTES: a longer write or read fails, as if a byte had not been acknowledged.
    */
   async transfer(
     address: number,
@@ -73,7 +71,7 @@ export class SimulatedBus implements I2cController {
     const chips = this.chips
     let index = 0
     while (index < chips.length && chips[index].address !== address) index++
-    if (index === chips.length || writeLength > MAX_TRANSFER_BYTES) return I2C_WRITE_FAILED
+    if (index === chips.length || writeLength > I2C_MAX_TRANSFER_BYTES) return I2C_WRITE_FAILED
     const chip = chips[index]
     if (writeLength > 0) {
       if (!chip.write(write, writeOffset, writeLength)) return I2C_WRITE_FAILED
@@ -81,8 +79,11 @@ export class SimulatedBus implements I2cController {
       return chip.ready() ? I2C_DONE : I2C_WRITE_FAILED
     }
     if (readLength > 0) {
-      if (readLength > MAX_TRANSFER_BYTES) return I2C_READ_FAILED
-      if (readLength > this.data.length) this.data = this.allocate(readLength)
+      if (readLength > I2C_MAX_TRANSFER_BYTES) return I2C_READ_FAILED
+      if (readLength > this.data.length) {
+        this.data = this.allocate(0) // the heap has no room for the old one beside the new one
+        this.data = this.allocate(readLength)
+      }
       if (!chip.read(this.data, 0, readLength)) return I2C_READ_FAILED
     }
     return I2C_DONE

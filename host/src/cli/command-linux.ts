@@ -62,6 +62,7 @@ async function runLinux(port: string, options: LinuxOptions): Promise<number> {
   try {
     await forwarder.start()
     forwarder.onBoard.on((isThere) => note(isThere ? "The board is back." : "The board is gone."))
+    forwarder.onRefused.on((error) => note(`error: A request of the guest failed. ${error.message}`))
     const moreDevices = await GuestDevices.on(forwarder.bus)
     guest = new LinuxGuest({ image, moreDevices })
     const { socketPath } = guest

@@ -44,6 +44,7 @@ export function define(command: Command): void {
       try {
         await forwarder.start()
         forwarder.onBoard.on((isThere) => note(isThere ? "The board is back." : "The board is gone."))
+        forwarder.onRefused.on((error) => note(`error: A request of the guest failed. ${error.message}`))
         backend.onConnection.on((isConnected) =>
           note(isConnected ? "QEMU is connected." : "QEMU is gone; waiting for it."),
         )

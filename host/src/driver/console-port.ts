@@ -17,8 +17,12 @@ import type { DriverNeeds, VirtioDevice } from "./virtio-device.js"
 
 /** Bytes of one buffer of input. */
 const INPUT_BYTES = 64
+/** Buffers for input with the device. */
+const INPUT_BUFFERS = 2
 /** Buffers for output with the device, and pieces of output that nobody has read, together at most. */
 const OUTPUT_BUFFERS = 4
+/** One descriptor a buffer, and no more: the window is needed for long I2C messages. */
+const QUEUE_SIZES = [OUTPUT_BUFFERS, INPUT_BUFFERS].map((size) => Math.min(size, CONSOLE_QUEUE_SIZE))
 
 export interface ConsoleSize {
   readonly cols: number
@@ -32,7 +36,7 @@ export class ConsolePort extends Driver implements AsyncIterable<Uint8Array> {
   protected override readonly needs: DriverNeeds = {
     wanted: [CONSOLE_FEATURE_SIZE],
     required: [],
-    queueSizes: [CONSOLE_QUEUE_SIZE, CONSOLE_QUEUE_SIZE],
+    queueSizes: QUEUE_SIZES,
   }
   readonly #receive: RequestQueue
   readonly #transmit: RequestQueue
@@ -55,7 +59,7 @@ export class ConsolePort extends Driver implements AsyncIterable<Uint8Array> {
       name: "console",
       readableBytes: INPUT_BYTES,
       writableBytes: 0,
-      slotCount: OUTPUT_BUFFERS,
+      slotCount: INPUT_BUFFERS,
     })
     device.onConfigChange.on(() => {
       this.#isSizeNew = true

@@ -283,10 +283,12 @@ export class I2cAdapter extends Driver {
         this.#refuseForQueue(group, slots.count)
         return false
       }
+      const { toWrite, toRead } = slots.longestBuffers
       const error = new VirtioMsgError(
         "INVALID_ARGUMENT",
-        `A transfer of ${group.length} messages does not fit the window: its longest free run is ${slots.longestBuffer} bytes.`,
-        { hint: "Split the transfer into shorter ones." },
+        `A transfer that ${bytesOf(group)} does not fit the window, which has room for ` +
+          `${toWrite} bytes to write and ${toRead} to read.`,
+        { hint: "Split it into shorter transfers, or use fewer of the board's devices at the same time." },
       )
       for (const call of group) call.reject(error)
       return this.#waiting.first ? this.#offer(this.#waiting.first) : true
@@ -418,6 +420,16 @@ function checkRequest({ address, readLength, write }: I2cRequest, limit: Transfe
       `An I2C message of ${lengthBytes} bytes is too long. ${limit.reason}`,
       { hint: "Split it into shorter ones, if the chip allows that." },
     )
+}
+
+function bytesOf(group: readonly Call[]): string {
+  let toWrite = 0
+  let toRead = 0
+  for (const { request } of group) {
+    toWrite += request.write?.length ?? 0
+    toRead += request.readLength ?? 0
+  }
+  return `writes ${toWrite} bytes and reads ${toRead}`
 }
 
 function nack(address: number, at: number, requests: readonly I2cRequest[]): VirtioMsgError {

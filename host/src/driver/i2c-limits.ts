@@ -10,20 +10,14 @@ export interface TransferLimit {
   readonly reason: string
 }
 
-/** What the simulated chips' bus moves at most. */
-const SIMULATED: TransferLimit = {
-  maxBytes: 4096,
-  reason: "The simulated bus moves at most 4096 bytes in a message.",
-}
-
 const FIRMWARE: TransferLimit = {
   maxBytes: I2C_MAX_TRANSFER_BYTES,
-  reason: `The firmware's heap has room for ${I2C_MAX_TRANSFER_BYTES} bytes in a message.`,
+  reason: `The window and the firmware's heap have room for ${I2C_MAX_TRANSFER_BYTES} bytes in a message.`,
 }
 
 /** The limit of the board that said `hello`: by its name, as boards/ has it. */
 export function transferLimitOf(hello: Pick<HelloResponse, "board" | "hasSimulatedChips">): TransferLimit {
-  if (hello.hasSimulatedChips) return SIMULATED
+  if (hello.hasSimulatedChips) return FIRMWARE // nothing passes over wires
   const chip = BOARDS.find((board) => board.name === hello.board)?.chip
   if (chip?.maxI2cTransferBytes === undefined) return FIRMWARE
   return {

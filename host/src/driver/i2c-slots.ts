@@ -94,9 +94,9 @@ export class I2cSlots {
     this.#reserved = new Array(this.count).fill(undefined)
   }
 
-  /** The longest buffer, in bytes, that has room when nothing else is under way. */
-  get longestBuffer(): number {
-    return Math.min(this.#driverSpace.longestFree, this.#deviceSpace.longestFree)
+  /** The longest buffers, in bytes, that have room when nothing else is under way. */
+  get longestBuffers(): { readonly toWrite: number; readonly toRead: number } {
+    return { toWrite: this.#driverSpace.longestFree, toRead: this.#deviceSpace.longestFree }
   }
 
   /** Takes slots for these requests, all of them together; undefined when they have no room now. */

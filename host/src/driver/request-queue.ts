@@ -39,10 +39,15 @@ interface Slots {
   readonly places: WindowPlaces
   readonly readable: number
   readonly writable: number
+  /** Of the first slot, and of each of the others. */
+  readonly longBytes: number
   readonly writableBytes: number
   readonly count: number
   readonly free: number[]
 }
+
+/** The slot that has more room than the others, if any has. */
+const LONG_SLOT = 0
 
 export class RequestQueue {
   readonly #device: VirtioDevice
@@ -80,10 +85,10 @@ export class RequestQueue {
   }
 
   /**
-   * Takes the queue of a device that was just initialised; its slots have room for `writableBytes`, if that is
-   * known only now. Throws DEVICE_FAILED when the window has no room.
+   * Takes the queue of a device that was just initialised; one of its slots has room for `longBytes`, if there are
+   * longer responses than the usual ones, which is known only now. Throws DEVICE_FAILED when the window has no room.
    */
-  open(writableBytes = this.#options.writableBytes): void {
+  open(longBytes = this.#options.writableBytes): void {
     const queue = this.#device.queues[this.#options.index]
     if (!queue)
       throw new VirtioMsgError(
@@ -91,12 +96,12 @@ export class RequestQueue {
         `Device ${this.#device.devNum} was lost while its driver was getting ready.`,
         { hint: "The next call initialises it again." },
       )
-    const { readableBytes, slotCount } = this.#options
+    const { readableBytes, writableBytes, slotCount } = this.#options
     const { driverSpace, deviceSpace } = this.#device.bus
     const count = Math.min(slotCount, Math.floor(queue.ring.size / descriptorsOf(this.#options)))
     const places = takePlaces([
       { space: driverSpace, lengthBytes: count * readableBytes },
-      { space: deviceSpace, lengthBytes: count * writableBytes },
+      { space: deviceSpace, lengthBytes: longBytes + (count - 1) * writableBytes },
     ])
     if (!places || count < 1)
       throw new VirtioMsgError(
@@ -106,7 +111,7 @@ export class RequestQueue {
       )
     const free = Array.from({ length: count }, (_, slot) => slot)
     const [readable, writable] = places.offsets as [number, number]
-    this.#slots = { queue, places, readable, writable, writableBytes, count, free }
+    this.#slots = { queue, places, readable, writable, longBytes, writableBytes, count, free }
   }
 
   /**
@@ -116,7 +121,7 @@ export class RequestQueue {
    * and QUEUE_FULL when MAX_WAITING_CALLS wait.
    */
   submit(request: Uint8Array, responseLength: number): Promise<Uint8Array> {
-    const most = this.#slots?.writableBytes ?? this.#options.writableBytes
+    const most = this.#slots?.longBytes ?? this.#options.writableBytes
     checkInteger(
       `The length of a ${this.#options.name} request`,
       request.length,
@@ -170,7 +175,7 @@ export class RequestQueue {
     if (!slots || !this.#device.isLive) return
     const before = this.#inFlight.size
     for (let call = this.#waiting.first; call; call = this.#waiting.first) {
-      const slot = slots.free.shift()
+      const slot = takeSlot(slots, call.responseLength)
       if (slot === undefined) break
       this.#waiting.shift()
       this.#offer(slots, slot, call)
@@ -182,7 +187,6 @@ export class RequestQueue {
 
   #offer(slots: Slots, slot: number, call: Call): void {
     const { readableBytes } = this.#options
-    const { writableBytes } = slots
     const { ring } = slots.queue
     const { request, responseLength } = call
     const head = slot * descriptorsOf(this.#options)
@@ -194,7 +198,7 @@ export class RequestQueue {
     }
     if (responseLength > 0) {
       const index = request.length > 0 ? head + 1 : head
-      ring.describe(index, slots.writable + slot * writableBytes, responseLength, true, -1)
+      ring.describe(index, writableAt(slots, slot), responseLength, true, -1)
     }
     ring.offer(head, responseLength)
     this.#inFlight.set(slot, call)
@@ -222,7 +226,7 @@ export class RequestQueue {
       this.#inFlight.delete(slot)
       slots.free.push(slot)
       this.#device.bus.session.settle()
-      const at = slots.writable + slot * slots.writableBytes
+      const at = writableAt(slots, slot)
       const incoming = this.#device.bus.session.mailbox.incoming as HostBytes
       call?.resolve(Uint8Array.from(incoming.subarray(at, at + ring.usedLength)))
     }
@@ -245,6 +249,20 @@ export class RequestQueue {
       )
     })
   }
+}
+
+/** A free slot with room for the response, the long one last; undefined when there is none. */
+function takeSlot({ free, longBytes, writableBytes }: Slots, responseLength: number): number | undefined {
+  if (longBytes === writableBytes) return free.shift()
+  const isLong = responseLength > writableBytes
+  const at = free.findIndex((slot) => (slot === LONG_SLOT) === isLong)
+  const found = at < 0 && !isLong ? 0 : at
+  return found < 0 ? undefined : free.splice(found, 1)[0]
+}
+
+/** Where in the window the response of `slot` lies. */
+function writableAt({ writable, longBytes, writableBytes }: Slots, slot: number): number {
+  return slot === LONG_SLOT ? writable : writable + longBytes + (slot - 1) * writableBytes
 }
 
 function descriptorsOf({ readableBytes, writableBytes }: { readableBytes: number; writableBytes: number }) {

@@ -29,6 +29,9 @@ import { takePlaces, type WindowPlaces } from "../bus/window-places.js"
 import { VirtioMsgError } from "../errors.js"
 import type { Transport } from "./transport.js"
 
+/** From so many on a queue's place in the window is chosen for speed. */
+const MANY_DESCRIPTORS = 64
+
 /** What a queue needs of the device that it belongs to. */
 interface QueueOwner {
   readonly devNum: number
@@ -80,7 +83,8 @@ export class Virtqueue {
         space: driverSpace,
         lengthBytes: descBytes(size),
         alignment: DESC_ALIGNMENT,
-        wishedAlignment: VERSION_BLOCK_SIZE, // the device then remembers chains of up to four neighbours (DeviceRing)
+        // the device then remembers chains of up to four neighbours (DeviceRing); in short queues that is not worth the gap
+        wishedAlignment: size < MANY_DESCRIPTORS ? DESC_ALIGNMENT : VERSION_BLOCK_SIZE,
       },
       { space: driverSpace, lengthBytes: availBytes(size), alignment: AVAIL_ALIGNMENT },
       { space: deviceSpace, lengthBytes: usedBytes(size), alignment: USED_ALIGNMENT },

@@ -13,6 +13,9 @@ export class BoardForwarder implements I2cForwarder {
   /** The board answered a request. */
   readonly onOutcome = new Emitter<[request: I2cRequest, outcome: I2cOutcome]>()
 
+  /** A request was refused before it reached the board, and failed at once. */
+  readonly onRefused = new Emitter<[error: VirtioMsgError]>()
+
   readonly #open: () => Promise<OpenedBus>
   #bus: OpenedBus | undefined
   #adapter: I2cAdapter | undefined
@@ -43,16 +46,38 @@ export class BoardForwarder implements I2cForwarder {
     return this.#bus
   }
 
-  /** As `I2cAdapter.submit`; every promise rejects with LINK_CLOSED while no board is there. */
+  /**
+   * As `I2cAdapter.submit`; every promise rejects with LINK_CLOSED while no board is there. A group that is too much
+   * for the board fails as if no chip had acknowledged: a guest knows no other answer.
+   */
   submit(requests: readonly I2cRequest[]): Promise<I2cOutcome>[] {
     if (!this.#adapter)
       return requests.map(() =>
         Promise.reject(new VirtioMsgError("LINK_CLOSED", "The board is not open yet.")),
       )
-    const outcomes = this.#adapter.submit(requests)
+    const outcomes = groupsOf(requests).flatMap((group) => this.#submitGroup(group))
     for (const [at, request] of requests.entries())
       outcomes[at]?.then((outcome) => this.onOutcome.emit(request, outcome)).catch(() => {})
     return outcomes
+  }
+
+  #submitGroup(group: readonly I2cRequest[]): Promise<I2cOutcome>[] {
+    try {
+      const outcomes = this.#adapter?.submit(group) ?? []
+      let isTold = false
+      return outcomes.map((outcome) =>
+        outcome.catch((error) => {
+          if (!isRefusal(error)) throw error
+          if (!isTold) this.onRefused.emit(error)
+          isTold = true
+          return { ok: false }
+        }),
+      )
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      this.onRefused.emit(error)
+      return group.map(() => Promise.resolve({ ok: false }))
+    }
   }
 
   async close(): Promise<void> {
@@ -65,4 +90,21 @@ export class BoardForwarder implements I2cForwarder {
     this.#isThere = isThere
     this.onBoard.emit(isThere)
   }
+}
+
+function isRefusal(error: unknown): error is VirtioMsgError {
+  return error instanceof VirtioMsgError && error.code === "INVALID_ARGUMENT"
+}
+
+/** Requests that belong together: each but a group's last has FAIL_NEXT. */
+function groupsOf(requests: readonly I2cRequest[]): I2cRequest[][] {
+  const groups: I2cRequest[][] = []
+  let group: I2cRequest[] = []
+  for (const request of requests) {
+    group.push(request)
+    if (request.failNext) continue
+    groups.push(group)
+    group = []
+  }
+  return group.length > 0 ? [...groups, group] : groups
 }

@@ -18,5 +18,8 @@ export const I2C_STATUS_ERROR = 1
 /** Descriptors of the request queue at most: 64 requests of 4. */
 export const I2C_QUEUE_SIZE = 256
 
-/** The most that a controller of real wires moves in either direction: both lie in the heap at once. */
-export const I2C_MAX_TRANSFER_BYTES = 2048
+/**
+ * The most that one message writes or reads, on wires and on simulated chips: a display's frame of 1 KiB behind its
+ * control byte. So much always fits the window, also with all devices open, and a chip's heap.
+ */
+export const I2C_MAX_TRANSFER_BYTES = 1032

@@ -13,6 +13,7 @@ import {
   I2C_FLAG_FAIL_NEXT,
   I2C_FLAG_M_RD,
   I2C_HEADER_SIZE,
+  I2C_MAX_TRANSFER_BYTES,
   I2C_QUEUE_SIZE,
   I2C_STATUS_ERROR,
   I2C_STATUS_OK,
@@ -22,8 +23,8 @@ import { type DeviceRing, RING_BROKEN, RING_EMPTY } from "../ring/device-ring.js
 import type { DeviceType } from "./device-type.js"
 import { I2C_BUS_HELD, I2C_DONE, I2C_READ_FAILED, type I2cController } from "./i2c-controller.js"
 
-/** The most that a request cut into unusual descriptors may have to read or to write, in bytes. */
-const MAX_CUT_BYTES = 1032
+/** The most that a request cut into unusual descriptors may have to read or to write: its header, too, or its status. */
+const MAX_CUT_BYTES = I2C_HEADER_SIZE + I2C_MAX_TRANSFER_BYTES
 
 /**
  * Descriptors between two pauses: 32 register reads of six, or one chain as long as the queue, which a hostile
