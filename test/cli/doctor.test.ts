@@ -1,6 +1,6 @@
 // `doctor`, `logs`, `boards` and `ports` as their users see them.
 
-import { symlink } from "node:fs/promises"
+import { mkdir, symlink, writeFile } from "node:fs/promises"
 import path from "node:path"
 import { describe, expect, it } from "vitest"
 import { BOOTSEL_USB, FakeRoot, PICO_USB } from "../support/fake-root.js"
@@ -22,6 +22,7 @@ describe.concurrent("doctor", () => {
       expect(findings.map(({ check }) => check)).toEqual([
         "Node.js",
         "Packages",
+        "Own Linux",
         "Port",
         "Runtime",
         "Firmware",
@@ -35,6 +36,23 @@ describe.concurrent("doctor", () => {
         /^200 pings: [\d.]+ ms in the middle, [\d.]+ ms at most; none lost, /,
       )
       expect(textOf("I2C bus")).toBe("5 simulated chips: 0x48, 0x50, 0x54, 0x56, 0x76")
+    }))
+
+  it("says whether this kernel has what attach needs", () =>
+    withFolder(async (folder) => {
+      // what is there counts, whatever modprobe knows
+      const vhci = path.join(folder, "sys/devices/platform/vhci_hcd.0")
+      await mkdir(vhci, { recursive: true })
+      await writeFile(path.join(vhci, "status"), "hub port sta spd dev      sockfd local_busid\n")
+      await mkdir(path.join(folder, "sys/bus/usb/drivers/i2c-tiny-usb"), { recursive: true })
+      const { stdout } = await virtioMsg("doctor", { VIRTIO_MSG_ROOT: folder })
+      expect(stdout).toContain(
+        "ok       Own Linux   vhci-hcd and i2c-tiny-usb: virtio-msg attach works here\n",
+      )
+      const bare = await virtioMsg("doctor", { VIRTIO_MSG_ROOT: path.join(folder, "sys") })
+      expect(bare.stdout).toContain(
+        "warning  Own Linux   this kernel has no vhci-hcd and no i2c-tiny-usb, which only virtio-msg attach needs\n",
+      )
     }))
 
   it("goes as far as it can, and says what to do next", () =>

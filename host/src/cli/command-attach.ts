@@ -41,6 +41,8 @@ const NODES: Readonly<Record<GadgetKind, RegExp>> = {
 /** Far above what a kernel needs, which is a tenth of a second. */
 const NODE_LIMIT_MS = 30_000
 const LEAVE_LIMIT_MS = 10_000
+const NOT_GONE =
+  "The kernel waits for a program that still has the adapter open; end it. Which one? sudo fuser -v /dev/i2c-*"
 /** The last line on stderr when all is attached. */
 const READY = "Ctrl-C ends it."
 
@@ -106,8 +108,7 @@ async function runAttach(
       attached.map((each) => each.port),
       LEAVE_LIMIT_MS,
     )
-    if (!isGone)
-      note("warning: The kernel has not let go of the adapter yet. What does it say? sudo dmesg | tail")
+    if (!isGone) note(`warning: ${NOT_GONE}`)
     board?.close()
     await forwarder.close()
     await endOffer()

@@ -31,7 +31,7 @@ export function define(command: Command): void {
         ))
       )
         throw new VirtioMsgError("TIMEOUT", "The kernel has not let go of the devices yet.", {
-          hint: "What does it say? sudo dmesg | tail",
+          hint: "It waits for a program that has the adapter open; end it. Which one? sudo fuser -v /dev/i2c-*",
         })
     })
 }

@@ -12,6 +12,7 @@ import { loadEspTool } from "../flash/esptool.js"
 import { namesOf } from "../node/find-boards.js"
 import { chooseBoard, makeFramePort } from "../node/open-link.js"
 import { listSerialPorts } from "../node/serial-ports.js"
+import { findAttachSupport } from "../node/usbip/kernel-drivers.js"
 import { type OpenedBus, openBus } from "../open-bus.js"
 import type { Trace } from "../trace/trace.js"
 import { detect } from "./i2c-detect.js"
@@ -40,6 +41,7 @@ type Report = (finding: Finding) => void
 export async function examine(port: string, report: Report): Promise<void> {
   report(checkNode())
   report(await checkPackages())
+  if (process.platform === "linux") report(await checkAttach())
   const found = await guard("Port", report, () => checkPort(port, report))
   if (found === undefined) return
   if (found !== "sim" && !(await guard("Runtime", report, () => checkRuntime(found, report)))) return
@@ -104,6 +106,20 @@ async function checkPackages(): Promise<Finding> {
     state: "warning",
     text: `not installed: what is needed for ${missing.join(", ")}`,
     next: `npm install ${packages.join(" ")}`,
+  }
+}
+
+/** Whether `attach` has what it needs of this kernel. Many do without it, so it is never a failure. */
+async function checkAttach(): Promise<Finding> {
+  const { hasVhci, adapter } = await findAttachSupport()
+  if (hasVhci && adapter)
+    return { check: "Own Linux", state: "ok", text: `vhci-hcd and ${adapter}: virtio-msg attach works here` }
+  const missing = [...(hasVhci ? [] : ["vhci-hcd"]), ...(adapter ? [] : ["i2c-tiny-usb"])].join(" and no ")
+  return {
+    check: "Own Linux",
+    state: "warning",
+    text: `this kernel has no ${missing}, which only virtio-msg attach needs`,
+    next: "Everything else works. For attach: docs/linux.md says which kernels have them.",
   }
 }
 

@@ -79,6 +79,14 @@ describe("i2c-tiny-usb", () => {
     ])
   })
 
+  it("takes the messages of I2C_RDWR, which Linux marks as safe for DMA", async () => {
+    const { client, submissions } = setUp(acknowledged)
+    await client.control({ type: SET, request: 5, value: 0x200, index: CHIP, data: [1] })
+    const read = await client.control({ type: GET, request: 6, value: 0x201, index: CHIP, data: 2 })
+    expect(read).toMatchObject({ status: 0, data: [0xa0, 0xa1] })
+    expect(submissions.map((requests) => requests.length)).toEqual([2])
+  })
+
   it("gives the kernel what a read in the middle of a transfer read", async () => {
     const { message, submissions } = setUp(acknowledged)
     await message(BEGIN, [1])

@@ -136,7 +136,7 @@ export class StockGuest {
           // without its ROM, which is a package of its own
           ...["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="],
           ...["-kernel", kernelPath, "-initrd", initrdPath],
-          ...["-append", "console=ttyS0 quiet panic=-1 norandmaps"],
+          ...["-append", "console=ttyS0 quiet panic=-1 norandmaps mitigations=off"],
         ],
       },
     })

@@ -8,6 +8,8 @@ import type { I2cForwarder } from "../vhost-user/i2c-device.js"
 
 /** As in Linux's struct i2c_msg. */
 export const I2C_M_RD = 0x0001
+/** i2c-dev sets it on every message of I2C_RDWR: a word about the kernel's buffers, and none about the bus. */
+const I2C_M_DMA_SAFE = 0x0200
 /** i2c-dev gives the kernel no more messages in one transfer. */
 const MAX_MESSAGES = 42
 /** Linux's USB adapters wait 2 s for a control transfer. */
@@ -38,8 +40,9 @@ export function messageOf(
   data: Uint8Array,
   length: number,
 ): AdapterMessage | undefined {
-  const isRead = flags === I2C_M_RD
-  if ((flags !== 0 && !isRead) || address > 0x7f || (!isRead && data.length !== length)) return undefined
+  const busFlags = flags & ~I2C_M_DMA_SAFE
+  const isRead = busFlags === I2C_M_RD
+  if ((busFlags !== 0 && !isRead) || address > 0x7f || (!isRead && data.length !== length)) return undefined
   return { address, isRead, data, length }
 }
 

@@ -78,13 +78,24 @@ export async function loadI2cDev(): Promise<boolean> {
   return isThere("/sys/class/i2c-dev")
 }
 
-/** Whether the kernel has the driver, loaded or not; loads nothing. */
-export async function hasDriver(driver: KernelDriver): Promise<boolean> {
-  return (await isLoaded(driver)) || (await isLoadable(driver.module))
+/** What `attach` would find here; loads nothing. */
+export interface AttachSupport {
+  /** Whether vhci-hcd is there, or can be loaded. */
+  readonly hasVhci: boolean
+  /** The adapter that it would be; undefined where there is no driver for one. */
+  readonly adapter: AdapterKind | undefined
 }
 
-/** Whether modprobe knows the module; loads nothing. */
-export async function isLoadable(module: string): Promise<boolean> {
+export async function findAttachSupport(): Promise<AttachSupport> {
+  const hasVhci = (await isVhciThere()) || (await isLoadable("vhci-hcd"))
+  for (const kind of Object.keys(ADAPTERS) as AdapterKind[]) {
+    const driver = ADAPTERS[kind]
+    if ((await isLoaded(driver)) || (await isLoadable(driver.module))) return { hasVhci, adapter: kind }
+  }
+  return { hasVhci, adapter: undefined }
+}
+
+async function isLoadable(module: string): Promise<boolean> {
   return (await modprobe(["--dry-run", module])) === undefined
 }
 
@@ -108,7 +119,9 @@ function modprobe(args: readonly string[]): Promise<string | undefined> {
   return new Promise((resolve) => {
     // sudo's and systemd's PATH has sbin, a user's may not
     const env = { ...process.env, LC_ALL: "C", PATH: `${process.env.PATH ?? ""}:/usr/sbin:/sbin` }
-    const child = spawn("modprobe", args, { stdio: ["ignore", "ignore", "pipe"], env })
+    const root = systemPath("/")
+    const where = root === "/" ? [] : ["--dirname", root]
+    const child = spawn("modprobe", [...where, ...args], { stdio: ["ignore", "ignore", "pipe"], env })
     let said = ""
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       said = (said + text).slice(0, 1000)

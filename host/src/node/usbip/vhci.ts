@@ -14,7 +14,6 @@ import { SPEED_FULL } from "./messages.js"
 const FOLDER = "/sys/devices/platform/vhci_hcd.0"
 const USB_DEVICES = "/sys/bus/usb/devices"
 const STATE_FREE = 4
-const STATE_USED = 6
 const POLL_MS = 20
 /** All gadgets of ours have it, and nobody else's has. */
 export const MANUFACTURER = "virtio-msg"
@@ -22,8 +21,6 @@ export const MANUFACTURER = "virtio-msg"
 export interface VhciPort {
   readonly number: number
   readonly isFree: boolean
-  /** In use by a device that has an address. */
-  readonly isUsed: boolean
   /** The device's place, as `3-1`; undefined while it has none. */
   readonly busId: string | undefined
 }
@@ -50,7 +47,6 @@ export function readPorts(text: string): VhciPort[] {
     return {
       number: Number(number),
       isFree: Number(state) === STATE_FREE,
-      isUsed: Number(state) === STATE_USED,
       busId: busId === undefined || busId === "0-0" ? undefined : busId,
     }
   })
@@ -100,7 +96,8 @@ export async function attribute(busId: string, name: string): Promise<string | u
 
 /**
  * Waits until the kernel's driver has made something of the device on a port, and resolves with its name: what matches
- * `pattern` below the device's first interface, such as `i2c-7`. Rejects with TIMEOUT.
+ * `pattern` below the device's first interface, or an I2C adapter named after the device's place: `i2c-7`. Rejects with
+ * TIMEOUT.
  */
 export async function awaitNode(
   port: number,
@@ -112,7 +109,10 @@ export async function awaitNode(
   for (;;) {
     const busId = (await vhciPorts()).find(({ number }) => number === port)?.busId
     const folder = systemPath(join(USB_DEVICES, `${busId}:1.0`))
-    const found = busId === undefined ? undefined : await findBelow(folder, pattern)
+    const found =
+      busId === undefined
+        ? undefined
+        : ((await findBelow(folder, pattern)) ?? (await findAdapter(busId, pattern)))
     if (found !== undefined) return found
     if (clock.now() >= endMs)
       throw new VirtioMsgError("TIMEOUT", `The kernel made nothing of the USB device on vhci port ${port}.`, {
@@ -146,6 +146,19 @@ async function findBelow(folder: string, pattern: RegExp): Promise<string | unde
     const inClass = await readdir(join(folder, name)).catch(() => [])
     const found = inClass.find((each) => pattern.test(each))
     if (found !== undefined) return found
+  }
+  return undefined
+}
+
+/** The driver of robotfuzz-osif gives its adapter no parent: only the name tells where it is. */
+async function findAdapter(busId: string, pattern: RegExp): Promise<string | undefined> {
+  const place = await Promise.all(["busnum", "devnum"].map((name) => attribute(busId, name)))
+  const [bus, device] = place.map((number) => number?.padStart(3, "0"))
+  const folder = systemPath("/sys/bus/i2c/devices")
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (!pattern.test(name)) continue
+    const text = await readFile(join(folder, name, "name"), "utf8").catch(() => "")
+    if (text.trim().endsWith(` at bus ${bus} device ${device}`)) return name
   }
   return undefined
 }
