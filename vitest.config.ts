@@ -9,6 +9,20 @@ const LINUX = "test/linux/**/*.test.ts"
 /** They start a browser, which wants a core for itself. */
 const BROWSER = "test/web/browser/**/*.test.ts"
 
+/**
+ * `npm run test:quick` leaves these to `npm test`: they start commands, packages and tools as processes, or wait for
+ * real time; what most changes break shows in the others.
+ */
+const SLOW = [
+  "test/{cli,wireshark}/**/*.test.ts",
+  "test/{examples,package}.test.ts",
+  "test/i2c-bus/*.test.ts",
+  "test/host/{bus-suite,flash/esp-rom}.test.ts",
+  "test/fuzz/fuzz.test.ts",
+  "test/conformance/{c-device,command,hotplug,plain-device,simulated-board}.test.ts",
+]
+const isQuick = process.env.npm_lifecycle_event === "test:quick"
+
 /** Tens of times what anything takes alone: a machine that also does other work must not fail a test. */
 const limits = { testTimeout: 240_000, hookTimeout: 480_000, expect: { poll: { timeout: 60_000 } } }
 
@@ -23,7 +37,7 @@ export default defineConfig({
           ...limits,
           name: "plain",
           include: ["test/**/*.test.ts"],
-          exclude: [LINUX, BROWSER],
+          exclude: [LINUX, BROWSER, ...(isQuick ? SLOW : [])],
           sequence: { groupOrder: 0 },
         },
       },

@@ -96,6 +96,7 @@ const USES: Readonly<Record<string, readonly Use[]>> = {
       },
     },
   ],
+  sensor: ["sensor bme280@0x76"],
   rng: ["rng --bytes 1000 --hex"],
   console: [
     "console stats",
