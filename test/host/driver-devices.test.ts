@@ -267,6 +267,23 @@ describe("a console", () => {
   })
 })
 
+describe("every driver", () => {
+  it("takes VIRTIO_F_ACCESS_PLATFORM, which every device offers: addresses are the bus's", async () => {
+    const clock = new VirtualClock(1000)
+    const machine = new VirtualMachine({ program: readFirmware("simulated"), clock })
+    const board = new OpenedBus(
+      await clock.run(Bus.open(new JacdacLink(new VmPort(machine), clock), { clock })),
+    )
+    for (const driver of [board.i2c(), board.gpio(), board.rng(), board.console()]) {
+      const { device } = await clock.run<Driver>(driver)
+      expect((device.offered[1] ?? 0) & p.FEATURE_ACCESS_PLATFORM_BLOCK1).not.toBe(0)
+      expect((device.selected[1] ?? 0) & p.FEATURE_ACCESS_PLATFORM_BLOCK1).not.toBe(0)
+    }
+    await board.close()
+    machine.stop()
+  })
+})
+
 describe("no driver", () => {
   it("negotiates VIRTIO_F_RING_RESET, since none resets a queue alone", async () => {
     const clock = new VirtualClock(1000)

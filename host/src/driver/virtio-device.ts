@@ -2,6 +2,7 @@
 // (virtio-msg "Driver Operation", D19 to D59; virtio 1.4 3.1.1).
 
 import {
+  FEATURE_ACCESS_PLATFORM_BLOCK1,
   FEATURE_NOTIF_CONFIG_DATA_BLOCK1,
   FEATURE_VERSION_1_BLOCK1,
 } from "../../../shared-protocol/src/device-types/feature-bits.js"
@@ -27,6 +28,8 @@ import { Virtqueue } from "./virtqueue.js"
 /** How long a device may take to finish a reset, and how often to ask it (D11, D43). */
 const RESET_TIMEOUT_MS = 2000
 const RESET_POLL_MS = 10
+/** Taken of every device that offers it: our addresses are the bus's, never physical ones. */
+const WANTED_OF_ALL_BLOCK1 = FEATURE_VERSION_1_BLOCK1 | FEATURE_ACCESS_PLATFORM_BLOCK1
 /** More feature blocks than any device has; a device that claims more is not believed. */
 const MAX_FEATURE_BLOCKS = 64
 /** Reading a configuration that changes all the time is given up after so many tries (D-S1). */
@@ -277,7 +280,7 @@ export class VirtioDevice {
       throw this.transport.nonsense(`it claims ${info.numFeatureBlocks} blocks of feature bits`)
     this.offered = await this.transport.getDeviceFeatures(info.numFeatureBlocks)
     this.selected = this.offered.map((bits, block) => {
-      const wanted = (needs.wanted[block] ?? 0) | (block === 1 ? FEATURE_VERSION_1_BLOCK1 : 0)
+      const wanted = (needs.wanted[block] ?? 0) | (block === 1 ? WANTED_OF_ALL_BLOCK1 : 0)
       const banned = block === 1 ? FEATURE_NOTIF_CONFIG_DATA_BLOCK1 : 0
       return (bits & wanted & ~banned) >>> 0
     })

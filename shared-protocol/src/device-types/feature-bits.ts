@@ -6,6 +6,8 @@ export const FEATURE_INDIRECT_DESC = 1 << 28
 export const FEATURE_EVENT_IDX = 1 << 29
 /** VIRTIO_F_VERSION_1, bit 32. */
 export const FEATURE_VERSION_1_BLOCK1 = 1 << 0
+/** VIRTIO_F_ACCESS_PLATFORM, bit 33: addresses are the bus's, and not physical ones. */
+export const FEATURE_ACCESS_PLATFORM_BLOCK1 = 1 << 1
 /** VIRTIO_F_RING_PACKED, bit 34. */
 export const FEATURE_RING_PACKED_BLOCK1 = 1 << 2
 /** VIRTIO_F_IN_ORDER, bit 35. */

@@ -11,6 +11,7 @@ import {
   VIRTIO_ID_CONSOLE,
 } from "../device-types/console.js"
 import {
+  FEATURE_ACCESS_PLATFORM_BLOCK1,
   FEATURE_INDIRECT_DESC,
   FEATURE_RING_RESET_BLOCK1,
   FEATURE_VERSION_1_BLOCK1,
@@ -37,7 +38,7 @@ export class ConsoleDevice implements DeviceType {
   readonly deviceId = VIRTIO_ID_CONSOLE
   readonly features: readonly number[] = [
     CONSOLE_FEATURE_SIZE | FEATURE_INDIRECT_DESC,
-    FEATURE_VERSION_1_BLOCK1 | FEATURE_RING_RESET_BLOCK1,
+    FEATURE_VERSION_1_BLOCK1 | FEATURE_ACCESS_PLATFORM_BLOCK1 | FEATURE_RING_RESET_BLOCK1,
   ]
   readonly requiredFeatures: readonly number[] = [0, FEATURE_VERSION_1_BLOCK1]
   readonly queueMaxSizes: readonly number[] = [CONSOLE_QUEUE_SIZE, CONSOLE_QUEUE_SIZE]

@@ -3,6 +3,7 @@
 
 import { type Allocator, type ByteBuf, type OwnedBytes, putU16, putU32 } from "../bytes.js"
 import {
+  FEATURE_ACCESS_PLATFORM_BLOCK1,
   FEATURE_INDIRECT_DESC,
   FEATURE_RING_RESET_BLOCK1,
   FEATURE_VERSION_1_BLOCK1,
@@ -60,7 +61,7 @@ export class GpioDevice implements DeviceType {
   readonly deviceId = VIRTIO_ID_GPIO
   readonly features: readonly number[] = [
     GPIO_FEATURE_IRQ | FEATURE_INDIRECT_DESC,
-    FEATURE_VERSION_1_BLOCK1 | FEATURE_RING_RESET_BLOCK1,
+    FEATURE_VERSION_1_BLOCK1 | FEATURE_ACCESS_PLATFORM_BLOCK1 | FEATURE_RING_RESET_BLOCK1,
   ]
   readonly requiredFeatures: readonly number[] = [0, FEATURE_VERSION_1_BLOCK1]
   readonly queueMaxSizes: readonly number[] = [GPIO_REQUEST_QUEUE_SIZE, GPIO_EVENT_QUEUE_SIZE]

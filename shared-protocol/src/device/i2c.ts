@@ -3,6 +3,7 @@
 
 import type { Allocator, ByteBuf } from "../bytes.js"
 import {
+  FEATURE_ACCESS_PLATFORM_BLOCK1,
   FEATURE_IN_ORDER_BLOCK1,
   FEATURE_INDIRECT_DESC,
   FEATURE_RING_RESET_BLOCK1,
@@ -59,7 +60,10 @@ export class I2cDevice implements DeviceType {
   readonly deviceId = VIRTIO_ID_I2C
   readonly features: readonly number[] = [
     I2C_FEATURE_ZERO_LENGTH_REQUEST | FEATURE_INDIRECT_DESC,
-    FEATURE_VERSION_1_BLOCK1 | FEATURE_IN_ORDER_BLOCK1 | FEATURE_RING_RESET_BLOCK1,
+    FEATURE_VERSION_1_BLOCK1 |
+      FEATURE_ACCESS_PLATFORM_BLOCK1 |
+      FEATURE_IN_ORDER_BLOCK1 |
+      FEATURE_RING_RESET_BLOCK1,
   ]
   readonly requiredFeatures: readonly number[] = [I2C_FEATURE_ZERO_LENGTH_REQUEST, FEATURE_VERSION_1_BLOCK1]
   readonly queueMaxSizes: readonly number[] = [I2C_QUEUE_SIZE]

@@ -2,6 +2,7 @@
 
 import type { ByteBuf, OwnedBytes } from "../bytes.js"
 import {
+  FEATURE_ACCESS_PLATFORM_BLOCK1,
   FEATURE_IN_ORDER_BLOCK1,
   FEATURE_INDIRECT_DESC,
   FEATURE_RING_RESET_BLOCK1,
@@ -22,7 +23,10 @@ export class RngDevice implements DeviceType {
   readonly deviceId = VIRTIO_ID_RNG
   readonly features: readonly number[] = [
     FEATURE_INDIRECT_DESC,
-    FEATURE_VERSION_1_BLOCK1 | FEATURE_IN_ORDER_BLOCK1 | FEATURE_RING_RESET_BLOCK1,
+    FEATURE_VERSION_1_BLOCK1 |
+      FEATURE_ACCESS_PLATFORM_BLOCK1 |
+      FEATURE_IN_ORDER_BLOCK1 |
+      FEATURE_RING_RESET_BLOCK1,
   ]
   readonly requiredFeatures: readonly number[] = [0, FEATURE_VERSION_1_BLOCK1]
   readonly queueMaxSizes: readonly number[] = [RNG_QUEUE_SIZE]
