@@ -31,6 +31,8 @@ export function buildFirmware(source, output) {
   // a sibling of firmware/, so that its imports of ../shared-protocol mean what they mean there
   const workshop = mkdtempSync(path.join(root, ".firmware-"))
   try {
+    // the compiler brings @devicescript/core along, into here; on a fresh clone it is not there yet
+    mkdirSync(path.join(root, "firmware/node_modules"), { recursive: true })
     for (const folder of ["src", "test-src", "services", "node_modules"])
       symlinkSync(path.join(root, "firmware", folder), path.join(workshop, folder), "junction")
     for (const file of ["devsconfig.json", "package.json"])

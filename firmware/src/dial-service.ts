@@ -82,10 +82,10 @@ export async function runDialService(endpoint: DeviceEndpoint): Promise<void> {
     } else isOpen = false
     wake()
   }
-  endpoint.onWake = () => {
+  endpoint.bus.onWake = () => {
     if (isOpen) wake() // not the fiber that waits for the connection
   }
-  endpoint.onFault = (thrown) => {
+  endpoint.bus.onFault = (thrown) => {
     console.log("error: caught in the device: ", thrown)
   }
   watchSilence.start()
@@ -94,7 +94,7 @@ export async function runDialService(endpoint: DeviceEndpoint): Promise<void> {
   while (true) {
     if (!isOpen) await dial()
     else {
-      await endpoint.work()
+      await endpoint.bus.work()
       const packet = endpoint.nextPacket()
       if (packet === undefined) await idle()
       else await send(packet as unknown as Buffer)

@@ -2,7 +2,7 @@
 
 import * as ds from "@devicescript/core"
 import type { Allocator, OwnedBytes } from "../../shared-protocol/src/bytes.js"
-import { DeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
+import { type DeviceEndpoint, makeDeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
 import type { DeviceType } from "../../shared-protocol/src/device/device-type.js"
 import type { GpioLines } from "../../shared-protocol/src/device/gpio-lines.js"
 import type { I2cController } from "../../shared-protocol/src/device/i2c-controller.js"
@@ -111,7 +111,7 @@ export function makeEndpoint(parts: FirmwareParts): DeviceEndpoint {
     if (parts.complaints !== undefined)
       for (let i = 0; i < parts.complaints.length; i++) shell.log(parts.complaints[i])
   }
-  const endpoint = new DeviceEndpoint({
+  const endpoint = makeDeviceEndpoint({
     alloc: allocate,
     types,
     driverAreaSize: DRIVER_AREA_SIZE,

@@ -52,15 +52,15 @@ export async function runMailboxService(endpoint: DeviceEndpoint): Promise<void>
     wake()
   }
 
-  endpoint.onWake = wake
+  endpoint.bus.onWake = wake
   // the runtime prints an Error's stack with it; once, since a host could make it happen again and again
-  endpoint.onFault = (thrown) => {
+  endpoint.bus.onFault = (thrown) => {
     console.log("error: caught in the device: ", thrown)
   }
   watchQuiet.start()
 
   while (true) {
-    await endpoint.work()
+    await endpoint.bus.work()
     const nowMs = ds.millis()
     creditMs += nowMs - creditAsOfMs
     creditAsOfMs = nowMs

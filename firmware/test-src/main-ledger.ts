@@ -1,7 +1,7 @@
 // The firmware with a ledger in place of chips, and no other device, for soaks over the bytecode (test/soak).
 
 import * as ds from "@devicescript/core"
-import { DeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
+import { makeDeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
 import { I2cDevice } from "../../shared-protocol/src/device/i2c.js"
 import { Ledger } from "../../test/faults/ledger.js"
 import { allocate } from "../src/endpoint.js"
@@ -16,7 +16,7 @@ async function pause(): Promise<void> {
   await ds.sleep(1)
 }
 
-const endpoint = new DeviceEndpoint({
+const endpoint = makeDeviceEndpoint({
   alloc: allocate,
   types: [new I2cDevice(new Ledger(CAPACITY, allocate, pause), allocate(0), pause)],
   driverAreaSize: AREA_SIZE,

@@ -3,7 +3,7 @@
 
 import * as ds from "@devicescript/core"
 import type { ByteBuf, OwnedBytes } from "../../shared-protocol/src/bytes.js"
-import { DeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
+import { makeDeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
 import { I2cDevice } from "../../shared-protocol/src/device/i2c.js"
 import type { I2cController } from "../../shared-protocol/src/device/i2c-controller.js"
 import { PING } from "../../shared-protocol/src/messages/ids.js"
@@ -49,7 +49,7 @@ const chips = new SimulatedBus(
   demoChips(() => ds.millis(), allocate),
   allocate,
 )
-const endpoint = new DeviceEndpoint({
+const endpoint = makeDeviceEndpoint({
   alloc: allocate,
   types: [new I2cDevice(new ThrowingBus(chips), allocate(0), pause)],
   driverAreaSize: AREA_SIZE,

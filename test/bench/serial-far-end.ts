@@ -7,7 +7,7 @@ import { allocateBytes } from "../../host/src/bytes.js"
 import { systemClock } from "../../host/src/clock.js"
 import { BoardStream } from "../../host/src/link/board-stream.js"
 import { openPty } from "../../host/src/node/pty.js"
-import { DeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
+import { makeDeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
 import { I2cDevice } from "../../shared-protocol/src/device/i2c.js"
 import { NativeBoard } from "../faults/native-board.js"
 
@@ -31,7 +31,7 @@ const virtioMsg: Serve = (write) => {
     allocateBytes,
   )
   const makeEndpoint = () =>
-    new DeviceEndpoint({
+    makeDeviceEndpoint({
       alloc: allocateBytes,
       types: [new I2cDevice(chips, allocateBytes(0), () => Promise.resolve(), allocateBytes)],
       driverAreaSize: AREA_SIZE,

@@ -38,9 +38,9 @@ async function statuses(plug: (link: MemoryLink, clock: VirtualClock) => Promise
 /** In and out, twice, with time to look between. */
 async function plugTwice(link: MemoryLink, clock: VirtualClock): Promise<void> {
   for (let round = 0; round < 2; round++) {
-    const devNum = link.endpoint.plug(newType())
+    const devNum = link.endpoint.bus.plug(newType())
     await delay(clock, 300)
-    link.endpoint.unplug(devNum)
+    link.endpoint.bus.unplug(devNum)
     await delay(clock, 300)
   }
 }
@@ -69,7 +69,7 @@ describe("devices that come and go", () => {
     const early = async (link: MemoryLink, clock: VirtualClock) => {
       link.post(Uint8Array.of(2, 0x40, 0, 0, 0, 0, 12, 0, 1, 0, 1, 0))
       await delay(clock, 3000)
-      link.endpoint.plug(newType())
+      link.endpoint.bus.plug(newType())
       await delay(clock, 300)
     }
     expect((await statuses(early)).failed).toEqual(["B52"])
@@ -77,11 +77,11 @@ describe("devices that come and go", () => {
 
   it("B53: are noticed when they are said to be gone and still answer", async () => {
     const undead = async (link: MemoryLink, clock: VirtualClock) => {
-      const devNum = link.endpoint.plug(newType())
+      const devNum = link.endpoint.bus.plug(newType())
       await delay(clock, 300)
       link.post(Uint8Array.of(2, 0x40, 0, 0, 0, 0, 12, 0, devNum, 0, 2, 0))
       await delay(clock, 3000)
-      link.endpoint.unplug(devNum)
+      link.endpoint.bus.unplug(devNum)
       await delay(clock, 300)
     }
     expect((await statuses(undead)).failed).toEqual(["B51", "B53"])
@@ -89,12 +89,12 @@ describe("devices that come and go", () => {
 
   it("B34: are noticed when they go without a word", async () => {
     const silent = async (link: MemoryLink, clock: VirtualClock) => {
-      const devNum = link.endpoint.plug(newType())
+      const devNum = link.endpoint.bus.plug(newType())
       await delay(clock, 300)
       const { mailbox } = link.endpoint
       const post = mailbox.post.bind(mailbox)
       mailbox.post = () => {}
-      link.endpoint.unplug(devNum)
+      link.endpoint.bus.unplug(devNum)
       mailbox.post = post
     }
     expect((await statuses(silent)).failed).toEqual(["B34"])
@@ -103,10 +103,10 @@ describe("devices that come and go", () => {
   it("B-S3: are noticed when a number is used again at once", async () => {
     const reusing = async (link: MemoryLink, clock: VirtualClock) => {
       for (let round = 0; round < 2; round++) {
-        const devNum = link.endpoint.plug(newType())
+        const devNum = link.endpoint.bus.plug(newType())
         await delay(clock, 300)
-        link.endpoint.unplug(devNum)
-        Object.assign(link.endpoint, { nextDeviceNumber: devNum })
+        link.endpoint.bus.unplug(devNum)
+        Object.assign(link.endpoint.bus, { nextDeviceNumber: devNum })
         await delay(clock, 300)
       }
     }

@@ -97,7 +97,7 @@ export class NativeBoard implements FrameBoard {
     this.#isPumping = true
     const endpoint = this.endpoint
     for (;;) {
-      await endpoint.work()
+      await endpoint.bus.work()
       const packet = endpoint.nextPacket()
       if (!packet || endpoint !== this.endpoint) break
       const report = encodeReport(SERVER_ID, SERVICE_INDEX, PACKET_COMMAND, packet as unknown as Uint8Array)

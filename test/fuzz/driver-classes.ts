@@ -57,7 +57,8 @@ export class DeviceWatch {
   }
 
   look(): void {
-    const { devices, mailbox, discardedCount } = this.#endpoint
+    const { mailbox } = this.#endpoint
+    const { devices, discardedCount } = this.#endpoint.bus
     const rings = devices.flatMap(({ queues }) => queues.rings)
     for (const [at, { brokenReason }] of rings.entries()) {
       if (brokenReason !== "" && brokenReason !== this.#reasons[at])

@@ -77,10 +77,10 @@ export class HostileLink implements Link {
   async #pump(): Promise<void> {
     if (this.#isPumping) return
     this.#isPumping = true
-    await this.#endpoint.work()
+    await this.#endpoint.bus.work()
     for (let packet = this.#endpoint.nextPacket(); packet; packet = this.#endpoint.nextPacket()) {
       this.#deliver(Uint8Array.from(packet as unknown as Uint8Array))
-      await this.#endpoint.work()
+      await this.#endpoint.bus.work()
     }
     this.#isPumping = false
   }
@@ -120,7 +120,7 @@ export class HostileLink implements Link {
         applyHabit(packet, tampering.name, tampering.value)
         return [packet]
       case "ring": {
-        const ring = this.#endpoint.devices[0]?.queues.rings[0]
+        const ring = this.#endpoint.bus.devices[0]?.queues.rings[0]
         if (!ring?.enabled) return [packet]
         return [
           Uint8Array.of(...head, ...ringLie(tampering.lie, ring.used, ring.size, tampering.value), ...rest),
@@ -137,7 +137,7 @@ export class HostileLink implements Link {
 function makeEndpoint(): p.DeviceEndpoint {
   const chips = demoChips(() => 0, allocateBytes)
   return withoutNet(
-    new p.DeviceEndpoint({
+    p.makeDeviceEndpoint({
       alloc: allocateBytes,
       types: [
         new p.I2cDevice(

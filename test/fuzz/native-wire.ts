@@ -18,7 +18,7 @@ export class NativeWire implements DeviceWire {
     const output = new ConsoleTestProgram()
     output.say(3000)
     output.room = 500
-    this.#endpoint = new p.DeviceEndpoint({
+    this.#endpoint = p.makeDeviceEndpoint({
       alloc,
       types: [
         new p.I2cDevice(new SimulatedBus(chips, alloc), alloc(0), () => Promise.resolve(), alloc),
@@ -30,7 +30,7 @@ export class NativeWire implements DeviceWire {
       deviceAreaSize: AREA_SIZE,
       identity: { board: "hostile", firmwareVersion: [0, 1, 0, 0], hasSimulatedChips: true },
     })
-    this.#endpoint.onFault = (thrown) => {
+    this.#endpoint.bus.onFault = (thrown) => {
       this.failure = `something threw, and was caught by the last net: ${thrown}`
     }
     this.#watch = new DeviceWatch(this.#endpoint)
@@ -42,11 +42,11 @@ export class NativeWire implements DeviceWire {
 
   async settle(): Promise<void> {
     const { mailbox } = this.#endpoint
-    await this.#endpoint.work()
+    await this.#endpoint.bus.work()
     this.#watch.look()
     for (let packet = this.#endpoint.nextPacket(); packet; packet = this.#endpoint.nextPacket()) {
       this.onPacket(Uint8Array.from({ length: packet.length }, (_, at) => packet?.[at] as number))
-      await this.#endpoint.work()
+      await this.#endpoint.bus.work()
     }
     if (mailbox.outgoing.dirtyEnd > p.DEVICE_RUN_LIMIT) throw new Error("the list of changes has no end")
     if (mailbox.unacknowledgedOut() > p.HOST_CREDIT)

@@ -93,7 +93,7 @@ describe("initialisation", () => {
     const { i2c, link, clock } = await open({ tamper })
     await clock.run(i2c.start()).catch(() => {})
     expect((i2c.device.selected[1] ?? 0) & 0x80).toBe(0)
-    expect(link.endpoint.discardedCount).toBe(0)
+    expect(link.endpoint.bus.discardedCount).toBe(0)
   })
 
   it("D27 gives up when FEATURES_OK does not stay", async () => {

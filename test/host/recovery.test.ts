@@ -7,7 +7,7 @@ import { VirtualClock } from "../../host/src/clock.js"
 import type { VirtioMsgError } from "../../host/src/errors.js"
 import { readFirmware } from "../../host/src/vm/firmware-image.js"
 import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
-import { DeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
+import { makeDeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
 import { I2cDevice } from "../../shared-protocol/src/device/i2c.js"
 import type { I2cController } from "../../shared-protocol/src/device/i2c-controller.js"
 import { NO_FAULTS } from "../faults/faults.js"
@@ -169,7 +169,7 @@ describe("an I2C bus that is stuck", () => {
       transfer: () => (isStuck ? new Promise<number>(() => {}) : Promise.resolve(0)),
     }
     const makeEndpoint = () =>
-      new DeviceEndpoint({
+      makeDeviceEndpoint({
         alloc: allocateBytes,
         types: [new I2cDevice(controller, allocateBytes(0), () => Promise.resolve())],
         driverAreaSize: 8192,

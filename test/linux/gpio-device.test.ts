@@ -85,13 +85,13 @@ describe("a request", () => {
 
   it("of a hostile guest is refused here: too short, too long, without room for its answer", async () => {
     const { raw, link } = await setUp()
-    const before = link.endpoint.devices[0]?.queues.rings[REQUESTS]?.pending()
+    const before = link.endpoint.bus.devices[0]?.queues.rings[REQUESTS]?.pending()
     expect(await raw(REQUESTS, [], 2)).toEqual([1, 0])
     expect(await raw(REQUESTS, [4, 0, 0, 0, 0, 0, 0], 2)).toEqual([1, 0])
     expect(await raw(REQUESTS, [4, 0, 0, 0, 0, 0, 0, 0, 0], 2)).toEqual([1, 0])
     expect(await raw(REQUESTS, [4, 0, 0, 0, 0, 0, 0, 0], 1)).toEqual([1])
     expect(await raw(REQUESTS, [4, 0, 0, 0, 0, 0, 0, 0], 0)).toEqual([])
-    expect(link.endpoint.devices[0]?.queues.rings[REQUESTS]?.pending()).toBe(before)
+    expect(link.endpoint.bus.devices[0]?.queues.rings[REQUESTS]?.pending()).toBe(before)
   })
 
   it("fails when the board does not answer, and nothing is left over", async () => {

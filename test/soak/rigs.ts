@@ -4,7 +4,7 @@
 import { allocateBytes } from "../../host/src/bytes.js"
 import { VirtualClock } from "../../host/src/clock.js"
 import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
-import { DeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
+import { type DeviceEndpoint, makeDeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
 import { I2cDevice } from "../../shared-protocol/src/device/i2c.js"
 import { Ledger } from "../faults/ledger.js"
 import { NativeBoard } from "../faults/native-board.js"
@@ -54,7 +54,7 @@ export async function vmRig(seed: number, program: Uint8Array): Promise<SoakRig>
 
 function makeEndpoint(ledger: Ledger): DeviceEndpoint {
   return withoutNet(
-    new DeviceEndpoint({
+    makeDeviceEndpoint({
       alloc: allocateBytes,
       types: [new I2cDevice(ledger, allocateBytes(0), () => Promise.resolve())],
       driverAreaSize: AREA_SIZE,

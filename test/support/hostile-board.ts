@@ -6,7 +6,7 @@ import { demoChips, SimulatedBus } from "../../firmware/src/chips/simulated-bus.
 import { allocateBytes } from "../../host/src/bytes.js"
 import { systemClock } from "../../host/src/clock.js"
 import { BoardStream } from "../../host/src/link/board-stream.js"
-import { DeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
+import { type DeviceEndpoint, makeDeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
 import { GpioDevice } from "../../shared-protocol/src/device/gpio.js"
 import { I2cDevice } from "../../shared-protocol/src/device/i2c.js"
 import { NativeBoard } from "../faults/native-board.js"
@@ -65,7 +65,7 @@ function makeEndpoint(): DeviceEndpoint {
     demoChips(() => 0, allocateBytes),
     allocateBytes,
   )
-  return new DeviceEndpoint({
+  return makeDeviceEndpoint({
     alloc: allocateBytes,
     types: [
       new I2cDevice(chips, allocateBytes(0), () => Promise.resolve(), allocateBytes),

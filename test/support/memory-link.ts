@@ -4,7 +4,7 @@ import { demoChips, SimulatedBus } from "../../firmware/src/chips/simulated-bus.
 import { allocateBytes } from "../../host/src/bytes.js"
 import type { Clock } from "../../host/src/clock.js"
 import type { Link, LinkEvents } from "../../host/src/link/link.js"
-import { DeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
+import { type DeviceEndpoint, makeDeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
 import type { DeviceType } from "../../shared-protocol/src/device/device-type.js"
 import { I2cDevice } from "../../shared-protocol/src/device/i2c.js"
 import { withoutNet } from "./no-net.js"
@@ -78,7 +78,7 @@ export class MemoryLink implements Link {
 
   #boot(): DeviceEndpoint {
     const endpoint = makeEndpoint(this.#clock, this.#options)
-    endpoint.onWake = () => void this.#pump()
+    endpoint.bus.onWake = () => void this.#pump()
     return endpoint
   }
 
@@ -87,13 +87,13 @@ export class MemoryLink implements Link {
     if (this.#isPumping) return
     this.#isPumping = true
     const endpoint = this.#endpoint
-    await endpoint.work()
+    await endpoint.bus.work()
     for (let packet = endpoint.nextPacket(); packet; ) {
       const bytes = Uint8Array.from(packet as unknown as Uint8Array)
       this.#clock.schedule(LATENCY_MS, () => {
         if (endpoint === this.#endpoint) this.#events?.onPacket(bytes)
       })
-      await endpoint.work()
+      await endpoint.bus.work()
       packet = endpoint.nextPacket()
     }
     this.#isPumping = false
@@ -106,7 +106,7 @@ function makeEndpoint(clock: Clock, options: MemoryLinkOptions): DeviceEndpoint 
     demoChips(() => clock.now(), allocateBytes),
     allocateBytes,
   )
-  const endpoint = new DeviceEndpoint({
+  const endpoint = makeDeviceEndpoint({
     alloc: allocateBytes,
     types: types ?? [new I2cDevice(bus, allocateBytes(0), () => Promise.resolve(), allocateBytes)],
     driverAreaSize: 8192,

@@ -1,7 +1,7 @@
 // Packets that a device end must take without an answer, an error or a panic (V19, V30, B19, B21).
 
 import type { Allocator, ByteBuf, OwnedBytes } from "../../shared-protocol/src/bytes.js"
-import { DeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
+import { makeDeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
 import { I2cDevice } from "../../shared-protocol/src/device/i2c.js"
 import { I2C_WRITE_FAILED, type I2cController } from "../../shared-protocol/src/device/i2c-controller.js"
 import { PACKET_CONNECT, PACKET_DATA } from "../../shared-protocol/src/mailbox/packet.js"
@@ -102,7 +102,7 @@ export const SILENT_VECTORS: readonly SilentVector[] = [
 
 /** Runs one: "" or what is wrong. */
 export function runSilentVector(vector: SilentVector, alloc: Allocator): string {
-  const endpoint = new DeviceEndpoint({
+  const endpoint = makeDeviceEndpoint({
     alloc,
     types: [new I2cDevice(new EmptyBus(), alloc(0), noPause)],
     driverAreaSize: 0x400,
@@ -118,7 +118,7 @@ export function runSilentVector(vector: SilentVector, alloc: Allocator): string 
   if (answer !== undefined) return `answered ${toText(answer, 0, answer.length)}`
   const counts =
     same("malformed", endpoint.mailbox.malformedCount, vector.malformed) +
-    same("discarded", endpoint.discardedCount, vector.discarded)
+    same("discarded", endpoint.bus.discardedCount, vector.discarded)
   endpoint.receive(packetOf(PACKET_DATA, 2, parseHex([PING_RECORD], alloc), alloc))
   return endpoint.nextPacket() === undefined ? `${counts} no answer to a PING behind` : counts
 }

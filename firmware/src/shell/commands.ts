@@ -92,7 +92,7 @@ export class CommonCommands implements CommandSet {
 }
 
 async function showDevices(world: ShellWorld, out: CommandOutput): Promise<void> {
-  const devices = world.endpoint().devices
+  const devices = world.endpoint().bus.devices
   for (let i = 0; i < devices.length; i++) {
     const device = devices[i]
     const state = device.isLive() ? "in use" : "idle"
@@ -108,7 +108,7 @@ async function plug(world: ShellWorld, out: CommandOutput, words: readonly strin
     await out.print("plug what? i2c, gpio or rng, if this firmware has it")
     return
   }
-  const devNum = world.endpoint().plug(type)
+  const devNum = world.endpoint().bus.plug(type)
   await out.print(`device ${devNum} (${words[1]}) plugged in`)
 }
 
@@ -118,12 +118,12 @@ async function unplug(world: ShellWorld, out: CommandOutput, words: readonly str
     await out.print("that is the console that you are reading")
     return
   }
-  if (!world.endpoint().unplug(devNum)) await out.print("no such device; try devices")
+  if (!world.endpoint().bus.unplug(devNum)) await out.print("no such device; try devices")
   else await out.print(`device ${devNum} unplugged`)
 }
 
 async function failDevice(world: ShellWorld, out: CommandOutput, words: readonly string[]): Promise<void> {
-  if (!world.endpoint().needsReset(parseNumber(words[1])))
+  if (!world.endpoint().bus.needsReset(parseNumber(words[1])))
     await out.print("no such device in use; try devices")
 }
 
@@ -158,7 +158,7 @@ async function showStats(world: ShellWorld, out: CommandOutput): Promise<void> {
     `packets    ${mailbox.resentCount} sent again, ${mailbox.gapCount} missed, ${mailbox.duplicateCount} doubled`,
   )
   await out.print(
-    `messages   ${endpoint.discardedCount} discarded, ${mailbox.malformedCount} packets malformed`,
+    `messages   ${endpoint.bus.discardedCount} discarded, ${mailbox.malformedCount} packets malformed`,
   )
   const gpio = world.devices.gpio
   if (gpio !== undefined)

@@ -4,10 +4,12 @@
 // The device code knows addresses as `area << 48 | offset`; here an address is an offset in the file, and both areas
 // are all of it: SET_VQUEUE, GET_VQUEUE and the chains that are available are translated on their way.
 
-import { getU16, getU32 } from "../../../shared-protocol/src/bytes.js"
-import { DeviceEndpoint } from "../../../shared-protocol/src/device/device-endpoint.js"
+import { type ByteBuf, getU16, getU32 } from "../../../shared-protocol/src/bytes.js"
+import { DeviceBus } from "../../../shared-protocol/src/device/device-bus.js"
+import type { DeviceChannel } from "../../../shared-protocol/src/device/device-channel.js"
 import type { DeviceType } from "../../../shared-protocol/src/device/device-type.js"
-import { PACKET_CONNECT, PACKET_DATA } from "../../../shared-protocol/src/mailbox/packet.js"
+import type { MessageHandler } from "../../../shared-protocol/src/mailbox/mailbox.js"
+import { OutgoingArea } from "../../../shared-protocol/src/mailbox/outgoing-area.js"
 import { EVENT_AVAIL_SIZE, encodeEventAvail } from "../../../shared-protocol/src/messages/events.js"
 import { HEADER_SIZE, TYPE_BUS } from "../../../shared-protocol/src/messages/header.js"
 import { EVENT_USED, GET_VQUEUE, SET_VQUEUE } from "../../../shared-protocol/src/messages/ids.js"
@@ -34,6 +36,8 @@ const AREA_AT = 6
 /** No area: what is not in the window must not look as if it were. */
 const NO_AREA = 0xff
 
+const IDENTITY = { board: "plain profile", firmwareVersion: [0, 0, 0, 0], hasSimulatedChips: true }
+
 /** What both sides see; bytes outside read as 0, and writing there does nothing. */
 export interface PlainWindow {
   read(offset: number, lengthBytes: number): Uint8Array
@@ -53,12 +57,19 @@ export interface PlainDeviceOptions {
   readonly isPolling?: boolean
 }
 
-export class PlainDevice {
-  readonly endpoint: DeviceEndpoint
+export class PlainDevice implements DeviceChannel {
+  readonly bus: DeviceBus
+  readonly incoming: HostBytes
+  /** Every chain is walked anew: nobody says what the driver wrote. */
+  readonly incomingVersions = undefined
+  readonly outgoing: OutgoingArea
+  onMessage: MessageHandler = () => {}
+  epoch = 0
+  /** Each message leaves at once: none waits for another. */
+  readonly nextOut = 0
   readonly #options: PlainDeviceOptions
   readonly #window: PlainWindow
   readonly #send: (frame: Uint8Array) => void
-  #epoch = 0
   #isWorking = false
   #isMoreToDo = false
 
@@ -67,29 +78,17 @@ export class PlainDevice {
     this.#options = options
     this.#window = window
     this.#send = send
-    const { types, deviceNumbers, windowBytes, maxMessageSize, isStrict } = options
-    this.endpoint = new DeviceEndpoint({
-      alloc: allocateBytes,
-      types,
-      ...(deviceNumbers === undefined ? {} : { deviceNumbers }),
-      driverAreaSize: windowBytes,
-      deviceAreaSize: windowBytes,
-      identity: { board: "plain profile", firmwareVersion: [0, 0, 0, 0], hasSimulatedChips: true },
-      maxMessageSize,
-      isStrict: isStrict === true,
-    })
-    this.endpoint.onWake = () => void this.#work()
-    // messages do not go into packets here: each leaves at once, behind what it announces
-    this.endpoint.mailbox.post = (message) => this.#post(message as unknown as Uint8Array)
+    this.incoming = allocateBytes(options.windowBytes)
+    this.outgoing = new OutgoingArea(allocateBytes(options.windowBytes))
+    this.bus = new DeviceBus({ ...options, alloc: allocateBytes, identity: IDENTITY }, this)
+    this.bus.onWake = () => void this.#work()
   }
 
   /** A driver connected: every device is reset. */
   connect(): void {
-    this.#epoch = (this.#epoch % 0xfffe) + 1
-    const { mailbox } = this.endpoint
-    this.endpoint.receive(bytesOf([PACKET_CONNECT | PACKET_DATA, this.#epoch & 0xff, this.#epoch >> 8, 0, 0]))
-    mailbox.outgoing.dirtyEnd = mailbox.outgoing.dirtyFirst
-    mailbox.outgoing.indexCount = 0
+    this.epoch = (this.epoch % 0xfffe) + 1
+    this.bus.reset()
+    this.outgoing.clear()
   }
 
   /** A frame from the driver. Never throws on its bytes. */
@@ -98,23 +97,38 @@ export class PlainDevice {
     const isSetting = frame.length >= VQUEUE_FRAME_BYTES && ((frame[0] as number) & 3) === 0
     const request = bytesOf(frame)
     if (isSetting && frame[1] === SET_VQUEUE) for (const { at, area } of ADDRESSES) putArea(request, at, area)
-    this.endpoint.mailbox.onMessage(request, 0, request.length)
+    this.onMessage(request, 0, request.length)
     void this.#work()
   }
 
   /** Looks for buffers that were made available without a notification. */
   poll(): void {
     this.#readWindow()
-    for (const device of this.endpoint.devices) {
+    for (const device of this.bus.devices) {
       if (!device.isLive()) continue
       for (const [index, ring] of device.queues.rings.entries()) {
         if (!ring.enabled || ring.pending() === 0) continue
         const event = allocateBytes(EVENT_AVAIL_SIZE)
         encodeEventAvail(event, device.devNum, { vqIndex: index, nextOffset: 0 })
-        this.endpoint.mailbox.onMessage(event, 0, event.length)
+        this.onMessage(event, 0, event.length)
       }
     }
     void this.#work()
+  }
+
+  hasPending(): boolean {
+    return false
+  }
+
+  /** A message of the device's, behind what it announces. */
+  post(message: ByteBuf): void {
+    this.#writeChanges()
+    const frame = bytesOf(message)
+    const isBus = ((frame[0] as number) & TYPE_BUS) !== 0
+    if (!isBus && frame[1] === EVENT_USED && this.#options.isPolling) return
+    if (!isBus && frame[1] === GET_VQUEUE)
+      for (const { at, area } of ADDRESSES) if (frame[at + AREA_AT] === area) frame[at + AREA_AT] = 0
+    this.#send(frame)
   }
 
   /** Serves what was announced; one run of it at a time, like the firmware's fiber. */
@@ -124,25 +138,15 @@ export class PlainDevice {
     this.#isWorking = true
     while (this.#isMoreToDo) {
       this.#isMoreToDo = false
-      await this.endpoint.work()
+      await this.bus.work()
       this.#writeChanges()
     }
     this.#isWorking = false
   }
 
-  #post(message: Uint8Array): void {
-    this.#writeChanges()
-    const frame = Uint8Array.from(message)
-    const isBus = ((frame[0] as number) & TYPE_BUS) !== 0
-    if (!isBus && frame[1] === EVENT_USED && this.#options.isPolling) return
-    if (!isBus && frame[1] === GET_VQUEUE)
-      for (const { at, area } of ADDRESSES) if (frame[at + AREA_AT] === area) frame[at + AREA_AT] = 0
-    this.#send(frame)
-  }
-
   /** What the device wrote goes into the file: a ring's index behind everything else. */
   #writeChanges(): void {
-    const { outgoing } = this.endpoint.mailbox
+    const { outgoing } = this
     const bytes = outgoing.bytes as HostBytes
     const write = (offset: number, length: number) =>
       this.#window.write(offset, bytes.slice(offset, offset + length))
@@ -157,16 +161,12 @@ export class PlainDevice {
   /** Both mirrors become what the file is, with the available chains translated. */
   #readWindow(): void {
     this.#writeChanges()
-    const { mailbox, devices } = this.endpoint
     const bytes = this.#window.read(0, this.#options.windowBytes)
-    const mirror = mailbox.incoming as HostBytes
+    const mirror = this.incoming
     mirror.set(bytes)
-    ;(mailbox.outgoing.bytes as HostBytes).set(bytes)
-    // every chain is walked anew: nobody says what the driver wrote
-    const versions = mailbox.incomingVersions
-    if (versions) for (let n = 0; n < versions.length; n++) versions[n] = ((versions[n] as number) + 1) | 0
+    ;(this.outgoing.bytes as HostBytes).set(bytes)
     const translated = new Set<number>()
-    for (const device of devices)
+    for (const device of this.bus.devices)
       for (const ring of device.queues.rings) if (ring.enabled) translateAvailable(mirror, ring, translated)
   }
 }

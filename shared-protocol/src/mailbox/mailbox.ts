@@ -99,7 +99,8 @@ export class Mailbox {
   private readonly waitingBytes: number
   /** Where a packet is put together before its size is known. */
   private readonly scratch: OwnedBytes
-  private nextOut = 0
+  /** The number of the next packet that is new. */
+  nextOut = 0
   private nextIn = 0
   private connectFlag = 0
   /** Sent, not acknowledged, oldest first. */

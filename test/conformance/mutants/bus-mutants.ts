@@ -70,7 +70,7 @@ export const BUS_MUTANTS: Readonly<Record<string, Fault>> = {
         if (!isEvent(message as unknown as Uint8Array, ids.EVENT_USED)) return
         clock.schedule(60, () => {
           post(message)
-          endpoint.onWake()
+          endpoint.bus.onWake()
         })
       }
     },

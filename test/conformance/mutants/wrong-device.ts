@@ -86,7 +86,7 @@ function makeDevice(fault: Fault): { link: MemoryLink; clock: VirtualClock } {
     request = frame
     for (const each of several(fault.in ? fault.in(frame) : frame)) take(each, 0, each.length)
   }
-  const device = endpoint.devices[0] as TransportDevice
+  const device = endpoint.bus.devices[0] as TransportDevice
   fault.patch?.({ endpoint, device, type, ring: device.queues.rings[0] as DeviceRing, clock, link })
   return { link, clock }
 }

@@ -112,5 +112,5 @@ it("V7 V10: a console's size is in its configuration, and a change is told with 
   await clock.advance(100)
   expect(told).toBe(1)
   expect([...(await clock.run(raw.device.readConfig(0, 12)))]).toEqual([44, 1, 40, 0, 0, 0, 0, 0, 0, 0, 0, 0])
-  expect(raw.link.endpoint.devices[0]?.generation).toBe(1)
+  expect(raw.link.endpoint.bus.devices[0]?.generation).toBe(1)
 })

@@ -258,6 +258,6 @@ describe("GPIO's interrupts", () => {
     expect(gpio.isWatching()).toBe(false)
     gpio.sample()
     await clock.advance(100)
-    expect(raw.link.endpoint.devices[0]?.status).toBe(0)
+    expect(raw.link.endpoint.bus.devices[0]?.status).toBe(0)
   })
 })

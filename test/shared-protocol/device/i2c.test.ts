@@ -174,7 +174,7 @@ describe("a reset while a transfer is under way", () => {
     device.host.post(Uint8Array.of(0, 0x41, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0))
     const exchange = device.exchange()
     await Promise.resolve()
-    device.endpoint.devices[0]?.reset()
+    device.endpoint.bus.devices[0]?.reset()
     const before = Uint8Array.from(device.endpoint.mailbox.outgoing.bytes as unknown as Uint8Array)
     finish(p.I2C_DONE)
     await exchange

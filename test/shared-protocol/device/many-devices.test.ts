@@ -25,10 +25,10 @@ describe("devices that come and go", () => {
     const { clock, board, endpoint } = await open([newRng()])
     const events: p.DeviceEvent[] = []
     board.onDevice((event) => events.push(event))
-    expect(endpoint.plug(newRng())).toBe(1)
-    expect(endpoint.unplug(1)).toBe(true)
-    expect(endpoint.unplug(1)).toBe(false)
-    expect(endpoint.plug(newRng())).toBe(2)
+    expect(endpoint.bus.plug(newRng())).toBe(1)
+    expect(endpoint.bus.unplug(1)).toBe(true)
+    expect(endpoint.bus.unplug(1)).toBe(false)
+    expect(endpoint.bus.plug(newRng())).toBe(2)
     await clock.advance(100)
     expect(events).toEqual([
       { deviceNumber: 1, busState: p.DEVICE_ADDED },
@@ -43,12 +43,12 @@ describe("devices that come and go", () => {
     const clock = new VirtualClock(1000)
     const link = new MemoryLink(clock, { types: [newRng(), newRng()] })
     const { endpoint } = link
-    endpoint.unplug(0)
+    endpoint.bus.unplug(0)
     for (let devNum = 2; devNum < 0x10000; devNum++) {
-      endpoint.plug(newRng())
-      endpoint.unplug(devNum)
+      endpoint.bus.plug(newRng())
+      endpoint.bus.unplug(devNum)
     }
-    expect([endpoint.plug(newRng()), endpoint.plug(newRng())]).toEqual([0, 2])
+    expect([endpoint.bus.plug(newRng()), endpoint.bus.plug(newRng())]).toEqual([0, 2])
     const bus = await clock.run(Bus.open(link, { clock }))
     expect(await clock.run(bus.devices())).toEqual([0, 1, 2])
   })
@@ -67,7 +67,7 @@ describe("devices that come and go", () => {
     read.catch(() => {})
     await clock.advance(100)
     const free = board.bus.driverSpace.longestFree
-    endpoint.unplug(1)
+    endpoint.bus.unplug(1)
     await expect(clock.run(write)).rejects.toMatchObject({ code: "DEVICE_REMOVED", maybeExecuted: true })
     await expect(clock.run(read)).rejects.toMatchObject({ code: "DEVICE_REMOVED" })
     await expect(clock.run(console.write(Uint8Array.of(4)))).rejects.toMatchObject({ code: "DEVICE_REMOVED" })
@@ -82,7 +82,7 @@ describe("devices that come and go", () => {
     const before = clock.now()
     const asked = device?.transport.getDeviceStatus() ?? Promise.resolve(0)
     asked.catch(() => {})
-    endpoint.unplug(0)
+    endpoint.bus.unplug(0)
     void link
     await expect(clock.run(asked)).rejects.toMatchObject({ code: "DEVICE_REMOVED" })
     expect(clock.now() - before).toBeLessThan(100)
@@ -91,7 +91,7 @@ describe("devices that come and go", () => {
   it("are found anew when nobody was connected to hear of them", async () => {
     const clock = new VirtualClock(1000)
     const link = new MemoryLink(clock, { types: [] })
-    link.endpoint.plug(newRng())
+    link.endpoint.bus.plug(newRng())
     const board = new OpenedBus(await clock.run(Bus.open(link, { clock })))
     expect((await clock.run(board.devices())).map(({ info }) => info?.deviceId)).toEqual([p.VIRTIO_ID_RNG])
   })

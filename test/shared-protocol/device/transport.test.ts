@@ -190,7 +190,7 @@ describe("a message that makes no sense", () => {
   ])("V19 V30 gets no answer when it %s, and is counted", async (_, bytes) => {
     device.host.post(Uint8Array.from(bytes))
     await device.exchange()
-    expect(device.endpoint.discardedCount).toBe(1)
+    expect(device.endpoint.bus.discardedCount).toBe(1)
     expect(device.events).toEqual([])
     // silence is not death
     const answer = await device.ask((frame) => p.encodePingRequest(frame, 5))

@@ -41,7 +41,7 @@ export class DeviceHarness {
     const pause = async () => {
       this.pauseCount++
     }
-    this.endpoint = new p.DeviceEndpoint({
+    this.endpoint = p.makeDeviceEndpoint({
       alloc: allocateBytes,
       types: [new p.I2cDevice(this.controller, allocateBytes(0), pause)],
       driverAreaSize: AREA,
@@ -78,7 +78,7 @@ export class DeviceHarness {
         this.endpoint.receive(packet)
         quiet = false
       }
-      await this.endpoint.work()
+      await this.endpoint.bus.work()
       for (let packet = this.endpoint.nextPacket(); packet; packet = this.endpoint.nextPacket()) {
         this.host.receive(packet)
         quiet = false
