@@ -673,7 +673,7 @@ local function records_in(device, queue, area, offset, length, records)
 end
 
 -- ---------------------------------------------------------------------------------------------------------------
--- Requests (virtio 1.4 5.21 I2C, 5.22 GPIO, 5.4 entropy, 5.3 console)
+-- Requests (virtio 1.4 5.16 I2C, 5.18 GPIO, 5.4 entropy, 5.3 console)
 
 local function any_request(readable, writable, used)
   local r = new_reader(readable)

@@ -187,3 +187,16 @@ describe.concurrent("exit code 3: no board", () => {
       )
     }))
 })
+
+describe.concurrent("an error, for who reads results as JSON", () => {
+  it.each([
+    ["--port /dev/ttyACM99 info --json", 3, "NOT_FOUND", /^There is no serial port/, /^Plug the board in/],
+    ["--port foo gpio info --json", 2, "INVALID_ARGUMENT", /^"foo" is no port/, /^A port is/],
+  ] as const)("%s", async (line, code, name, message, hint) => {
+    const outcome = await virtioMsg(line)
+    expect(outcome).toMatchObject({ code, stdout: "" })
+    expect(JSON.parse(outcome.stderr)).toEqual({
+      error: { code: name, message: expect.stringMatching(message), hint: expect.stringMatching(hint) },
+    })
+  })
+})

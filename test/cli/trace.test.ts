@@ -141,6 +141,9 @@ describe("tracing a process that runs", () => {
         await stdoutOf(`${i2c} get 0x54 14`)
         const [name = ""] = (await stdoutOf("trace --list")).split("\n")
         expect(name).toMatch(/^sim-\d+$/)
+        expect(JSON.parse(await stdoutOf("trace --list --json"))).toEqual([
+          { name, path: expect.stringContaining(folder) },
+        ])
         const tracer = spawnCommand(["trace", "--no-spans", name])
         const output = text(tracer.stdout)
         await once(tracer.stderr, "data") // it says that it is there
@@ -152,6 +155,7 @@ describe("tracing a process that runs", () => {
         expect(shown.slice(-4)).toEqual(LAST_LINES)
         await simulator.stop()
         expect(await virtioMsg("trace --list")).toMatchObject({ code: 0, stdout: "" })
+        expect(await virtioMsg("trace --list --json")).toEqual({ code: 0, stdout: "[]\n", stderr: "" })
       } finally {
         delete process.env.XDG_RUNTIME_DIR
       }

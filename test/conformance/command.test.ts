@@ -30,6 +30,15 @@ describe.concurrent("virtio-msg conform", () => {
     expect(Number(rows) - (xml.match(/<skipped/g) ?? []).length).toBe(Number(passed))
   })
 
+  it("says of a chip that is not there that it does not answer, not that the device is wrong", async ({
+    expect,
+  }) => {
+    const { code, stdout } = await virtioMsg("--port sim conform --chip 0x20 --row I5,I7,I8 -v")
+    const why = "No chip answers at 0x20, which --chip names; chips answer at 0x48, 0x50, 0x54, 0x56, 0x76."
+    expect(stdout.split(why)).toHaveLength(4)
+    expect({ code, isWrong: stdout.includes("Does not conform") }).toEqual({ code: 0, isWrong: false })
+  })
+
   it("shows one row, also when it passes", async ({ expect }) => {
     const text = await stdoutOf("--port sim conform --row v57 -v")
     expect(text).toMatch(/^V57 +pass +A reserved field/m)

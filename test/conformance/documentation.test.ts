@@ -45,7 +45,7 @@ const GROUPS: readonly [letter: string, title: string][] = [
   ["V", "Device"],
   ["D", "Driver"],
   ["R", "Split virtqueues (virtio 1.4 2.7)"],
-  ["I", "virtio-i2c (virtio 1.4 5.21)"],
+  ["I", "virtio-i2c (virtio 1.4 5.16)"],
   ["P", "virtio-gpio devices"],
   ["E", "virtio entropy devices"],
   ["C", "virtio-console devices"],

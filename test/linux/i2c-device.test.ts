@@ -1,5 +1,5 @@
 // The virtio-i2c device that a guest sees: what it forwards, what it refuses, how requests fail together, and
-// that every one of them is completed, whatever the other side does (virtio 1.4 5.21).
+// that every one of them is completed, whatever the other side does (virtio 1.4 5.16).
 
 import { describe, expect, it } from "vitest"
 import { VirtualClock } from "../../host/src/clock.js"

@@ -51,7 +51,7 @@ export function define(command: Command, run: RunCommand): void {
         "serve, linux and sim can be traced while they run: without an argument, the one that runs.",
     )
     .action(async (what: string[], options: TraceOptions, command: Command) => {
-      if (options.list) return list()
+      if (options.list) return list(options.json === true)
       const show = makeShow(options)
       const { traced } = command.optsWithGlobals<{ traced?: string[] }>()
       if (traced) process.exitCode = await traceCommand([...what, ...traced], options, show, command, run)
@@ -65,8 +65,12 @@ function collect(list: string, before: string[] = []): string[] {
   return [...before, ...list.split(",")]
 }
 
-async function list(): Promise<void> {
+async function list(isJson: boolean): Promise<void> {
   const offered = await offeredTraces()
+  if (isJson) {
+    print(JSON.stringify(offered.map(({ name, path }) => ({ name, path }))))
+    return
+  }
   for (const { name } of offered) print(name)
   if (offered.length === 0) note("Nothing runs that can be traced. serve, linux and sim can, while they run.")
 }

@@ -42,8 +42,13 @@ export function note(line: string): void {
   notes.write(visibleLines(line))
 }
 
-/** Writes an error and what to do about it. */
-export function printError(error: VirtioMsgError): void {
+/** Writes an error and what to do about it; as a line of JSON for who reads the results as JSON. */
+export function printError(error: VirtioMsgError, isJson = false): void {
+  if (isJson) {
+    const { code, message, hint = null } = error
+    note(JSON.stringify({ error: { code, message, hint } }))
+    return
+  }
   note(`error: ${error.message}`)
   if (error.hint) note(`hint: ${error.hint}`)
 }

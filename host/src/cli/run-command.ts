@@ -61,8 +61,8 @@ function hintAtHelp(command: Command, typed: string): void {
 /** Runs the command that the words name, as a shell would; prints its errors and returns its exit code. Never throws. */
 export async function runCommand(words: readonly string[]): Promise<number> {
   const endings: (() => void)[] = []
+  const { own, traced } = splitTraced(words)
   try {
-    const { own, traced } = splitTraced(words)
     const program = makeProgram(endings)
     program.setOptionValue("traced", traced)
     await program.parseAsync(own, { from: "user" })
@@ -70,7 +70,7 @@ export async function runCommand(words: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE
     if (error instanceof VirtioMsgError) {
-      printError(error)
+      printError(error, own.includes("--json"))
       return exitCodeOf(error.code)
     }
     process.stderr.write(`error: a defect of virtio-msg: ${error instanceof Error ? error.stack : error}\n`)

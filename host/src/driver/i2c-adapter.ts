@@ -1,4 +1,4 @@
-// An I2C adapter whose bus is the microcontroller's: the driver of the virtio-i2c device (virtio 1.4 5.21).
+// An I2C adapter whose bus is the microcontroller's: the driver of the virtio-i2c device (virtio 1.4 5.16).
 
 import { FEATURE_IN_ORDER_BLOCK1 } from "../../../shared-protocol/src/device-types/feature-bits.js"
 import {

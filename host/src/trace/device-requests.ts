@@ -1,4 +1,4 @@
-// What a chain of descriptors asks of its device, and what came back, by device type (virtio 1.4 5.21 I2C, 5.22
+// What a chain of descriptors asks of its device, and what came back, by device type (virtio 1.4 5.16 I2C, 5.18
 // GPIO, 5.4 entropy, 5.3 console).
 
 import { deviceKindOf, type PerDeviceKind } from "../../../shared-protocol/src/device-types/catalogue.js"

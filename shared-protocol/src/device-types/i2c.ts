@@ -1,4 +1,4 @@
-// The words of virtio-i2c (virtio 1.4 5.21): feature bits, request format, limits.
+// The words of virtio-i2c (virtio 1.4 5.16): feature bits, request format, limits.
 //
 //   a request is one chain: header (8 bytes, readable), the bytes to write (readable) or to read (writable)
 //   unless there are none, status (1 byte, writable)

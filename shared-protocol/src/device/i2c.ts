@@ -1,4 +1,4 @@
-// The virtio-i2c device (virtio 1.4 5.21, device id 34): runs requests on an I2C controller.
+// The virtio-i2c device (virtio 1.4 5.16, device id 34): runs requests on an I2C controller.
 // The format of a request is in device-types/i2c.ts.
 
 import type { Allocator, ByteBuf } from "../bytes.js"

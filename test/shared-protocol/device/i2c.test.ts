@@ -1,4 +1,4 @@
-// The virtio-i2c device (virtio 1.4 5.21): groups, statuses, addresses, and requests that are none.
+// The virtio-i2c device (virtio 1.4 5.16): groups, statuses, addresses, and requests that are none.
 
 import { beforeEach, describe, expect, it } from "vitest"
 import * as p from "../../../shared-protocol/src/index.js"

@@ -1,4 +1,4 @@
-// Rows of the driver about virtio-i2c requests: I20 to I28 (virtio 1.4 5.21).
+// Rows of the driver about virtio-i2c requests: I20 to I28 (virtio 1.4 5.16).
 
 import {
   I2C_FLAG_FAIL_NEXT,
@@ -24,7 +24,7 @@ async function requests(runs: DriverRuns) {
 }
 
 function i2c(id: string, requirement: string, driver: Check): Row {
-  return driverMust(id, "5.21 I2C Adapter Device", requirement, driver)
+  return driverMust(id, "5.16 I2C Adapter Device", requirement, driver)
 }
 
 export const I2C_DRIVER_ROWS: readonly Row[] = [

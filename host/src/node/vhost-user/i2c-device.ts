@@ -1,4 +1,4 @@
-// The virtio-i2c device (virtio 1.4 5.21, device id 34) that a guest sees: checks its requests, forwards the
+// The virtio-i2c device (virtio 1.4 5.16, device id 34) that a guest sees: checks its requests, forwards the
 // good ones to another bus, and completes every one of them in bounded time, because Linux waits without bound.
 //
 //   a request:  header (8 bytes, device-readable), the bytes to write (readable) or room for the bytes to read

@@ -1,5 +1,5 @@
 // Scenarios in which requests are not completed, or notified, or do not succeed, as a driver expects
-// (virtio 1.4 2.7.7 to 2.7.10, 5.21 I2C Adapter Device).
+// (virtio 1.4 2.7.7 to 2.7.10, 5.16 I2C Adapter Device).
 
 import { getU16, getU32 } from "../../../../../shared-protocol/src/bytes.js"
 import { HEADER_SIZE } from "../../../../../shared-protocol/src/messages/header.js"
