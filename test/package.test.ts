@@ -26,6 +26,8 @@ describe("the packed package", () => {
         "README.md",
         "package.json",
         "docs/bus.md",
+        "host/bin/virtio-msg.js",
+        "host/bin/virtio-msg-extcap.js",
         "host/wireshark/virtio-msg.lua",
         "dist/firmware/hardware-dial.devs",
         "dist/firmware/hardware.devs",
@@ -43,7 +45,7 @@ describe("the packed package", () => {
     // the virtual machine comes with @devicescript/cli: the dashboard takes it from there
     expect(files.filter((file) => file.startsWith("dist/web/vm"))).toEqual([])
     const expected =
-      /^(LICENSE|README\.md|package\.json|host\/wireshark\/virtio-msg\.lua|docs\/.+\.(md|svg)|docs\/examples\/.+\.c|dist\/.+)$/
+      /^(LICENSE|README\.md|package\.json|host\/bin\/[\w-]+\.js|host\/wireshark\/virtio-msg\.lua|docs\/.+\.(md|svg)|docs\/examples\/.+\.c|dist\/.+)$/
     expect(files.filter((file) => !expected.test(file))).toEqual([])
     const unwanted = /(^|\/)(test|tests|node_modules|coverage)\/|\.test\.|(?<!\.d)\.ts$/
     expect(files.filter((file) => unwanted.test(file))).toEqual([])
