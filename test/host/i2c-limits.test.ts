@@ -116,8 +116,8 @@ describe("with all devices of a board open, in any order,", () => {
     async (...order) => {
       const { clock, bus, i2c, panics, end } = await open(order)
       const fits = () => {
-        expect(bus.bus.driverSpace.longestFree).toBeGreaterThanOrEqual(I2C_MAX_TRANSFER_BYTES)
-        expect(bus.bus.deviceSpace.longestFree).toBeGreaterThanOrEqual(I2C_MAX_TRANSFER_BYTES)
+        expect(bus.bus.window.driverSpace.longestFree).toBeGreaterThanOrEqual(I2C_MAX_TRANSFER_BYTES)
+        expect(bus.bus.window.deviceSpace.longestFree).toBeGreaterThanOrEqual(I2C_MAX_TRANSFER_BYTES)
       }
       fits()
       for (const driver of [i2c, await clock.run(bus.gpio()), await clock.run(bus.console())]) {

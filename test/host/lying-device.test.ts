@@ -104,7 +104,7 @@ describe("a device that lies in HELLO", () => {
     "about its window (%i bytes) gets one clear error a call, takes nothing, and is served when the bus is opened again",
     async (bytes) => {
       const { clock, state, link, bus } = await openLying(16, bytes * 0x1_0001)
-      const free = [bus.bus.driverSpace.longestFree, bus.bus.deviceSpace.longestFree]
+      const free = [bus.bus.window.driverSpace.longestFree, bus.bus.window.deviceSpace.longestFree]
       state.isLying = false
       for (let times = 0; times < 20; times++)
         await expect(clock.run(bus.i2c())).rejects.toMatchObject({
@@ -116,7 +116,7 @@ describe("a device that lies in HELLO", () => {
         })
       const [device] = await clock.run(bus.devices())
       await clock.run((device as VirtioDevice).reset()) // until then the queue that was laid last may be the device's
-      expect([bus.bus.driverSpace.longestFree, bus.bus.deviceSpace.longestFree]).toEqual(free)
+      expect([bus.bus.window.driverSpace.longestFree, bus.bus.window.deviceSpace.longestFree]).toEqual(free)
       expect(await clock.run(bus.bus.ping())).toBeGreaterThan(0) // the bus itself is well
       await bus.close()
       const again = new OpenedBus(await clock.run(Bus.open(link, { clock })))

@@ -1,7 +1,6 @@
 // A virtqueue in a test's own hands: chains of any form, which no driver would make.
 
 import { Bus } from "../../host/src/bus/bus.js"
-import type { HostBytes } from "../../host/src/bytes.js"
 import type { VirtualClock } from "../../host/src/clock.js"
 import { type DriverNeeds, VirtioDevice } from "../../host/src/driver/virtio-device.js"
 import type { DeviceType } from "../../shared-protocol/src/device/device-type.js"
@@ -48,11 +47,11 @@ export class RawDevice {
     let head = this.#nextHead[queueIndex] as number
     if (head + parts.length > queue.ring.size) head = 0 // those have come back long ago
     this.#nextHead[queueIndex] = head + parts.length
-    const { outgoing } = this.bus.session.mailbox
+    const { outgoing } = this.bus.window
     const writable: { at: number; length: number }[] = []
     parts.forEach((part, index) => {
       const length = typeof part === "number" ? part : part.length
-      const space = typeof part === "number" ? this.bus.deviceSpace : this.bus.driverSpace
+      const space = typeof part === "number" ? this.bus.window.deviceSpace : this.bus.window.driverSpace
       const at = space.allocate(Math.max(length, 1)) as number
       if (typeof part === "number") writable.push({ at, length })
       else for (const [i, byte] of part.entries()) outgoing.put8(at + i, byte)
@@ -79,7 +78,7 @@ export class RawDevice {
   /** What came back meanwhile. */
   takeUsed(queueIndex: number): { head: number; bytes: number[] }[] {
     const queue = this.device.queues[queueIndex]
-    const incoming = this.bus.session.mailbox.incoming as HostBytes
+    const { incoming } = this.bus.window
     const back: { head: number; bytes: number[] }[] = []
     for (let head = queue?.ring.take() ?? -1; queue && head >= 0; head = queue.ring.take()) {
       const all = (this.#writable.get(`${queueIndex}/${head}`) ?? []).flatMap(({ at, length }) => [

@@ -17,7 +17,7 @@ import {
 } from "../../../shared-protocol/src/messages/header.js"
 import type { HelloResponse } from "../../../shared-protocol/src/messages/hello.js"
 import { EVENT_DEVICE } from "../../../shared-protocol/src/messages/ids.js"
-import { allocateBytes } from "../bytes.js"
+import { allocateBytes, type HostBytes } from "../bytes.js"
 import { type Clock, systemClock, type Timer } from "../clock.js"
 import { Emitter } from "../emitter.js"
 import { VirtioMsgError } from "../errors.js"
@@ -25,9 +25,9 @@ import type { Link } from "../link/link.js"
 import { Trace } from "../trace/trace.js"
 import { discover } from "./discovery.js"
 import { PendingRequests } from "./pending-requests.js"
-import { RangeAllocator } from "./range-allocator.js"
 import { RequestGate } from "./request-gate.js"
 import { Session } from "./session.js"
+import { Window } from "./window.js"
 
 /** Every request is answered or given up within this time (B16, B18, D11). */
 export const REQUEST_TIMEOUT_MS = 1000
@@ -66,9 +66,8 @@ export class Bus {
   readonly link: Link
   readonly session: Session
   readonly trace: Trace
-  /** Places in the two areas of the window; new with every epoch. */
-  driverSpace = new RangeAllocator(0, 0)
-  deviceSpace = new RangeAllocator(0, 0)
+  /** What is shared with the device; new with every epoch. */
+  window = Window.empty()
   /** Counts epochs. */
   generation = 0
   /** Messages that no one waits for, or that are malformed: discarded (D10). */
@@ -210,9 +209,8 @@ export class Bus {
     this.#hello = hello
     this.#isUp = true
     this.generation++
-    // no ring at offset 0 of an area: Linux refuses a ring whose address looks like none
-    this.driverSpace = new RangeAllocator(16, hello.driverAreaSize - 16)
-    this.deviceSpace = new RangeAllocator(16, hello.deviceAreaSize - 16)
+    const { outgoing, incoming } = this.session.mailbox
+    this.window = new Window(outgoing, incoming as HostBytes, this.link.windowBases)
     this.trace.onState.emit("up", `${hello.board} on ${this.link.name}, epoch 0x${hello.epoch.toString(16)}`)
   }
 

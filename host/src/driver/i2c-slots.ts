@@ -12,11 +12,9 @@ import {
   I2C_FLAG_M_RD,
   I2C_HEADER_SIZE,
 } from "../../../shared-protocol/src/device-types/i2c.js"
-import type { Mailbox } from "../../../shared-protocol/src/mailbox/mailbox.js"
 import type { Bus } from "../bus/bus.js"
-import type { RangeAllocator } from "../bus/range-allocator.js"
+import type { Window } from "../bus/window.js"
 import { takePlaces, type WindowPlaces } from "../bus/window-places.js"
-import type { HostBytes } from "../bytes.js"
 import { VirtioMsgError } from "../errors.js"
 import { LapArena } from "./lap-arena.js"
 import type { Virtqueue } from "./virtqueue.js"
@@ -51,10 +49,8 @@ export class I2cSlots {
   /** How many requests can be with the device at once. */
   readonly count: number
 
-  readonly #mailbox: Mailbox
   /** Of the epoch in which the slots were made: a later one has other places. */
-  readonly #driverSpace: RangeAllocator
-  readonly #deviceSpace: RangeAllocator
+  readonly #window: Window
   readonly #queue: Virtqueue
   readonly #places: WindowPlaces
   readonly #headers: number
@@ -69,14 +65,12 @@ export class I2cSlots {
   #span = 0
 
   constructor(bus: Bus, queue: Virtqueue) {
-    this.#mailbox = bus.session.mailbox
-    this.#driverSpace = bus.driverSpace
-    this.#deviceSpace = bus.deviceSpace
+    this.#window = bus.window
     this.#queue = queue
     this.count = queue.ring.size / DESCRIPTORS_PER_SLOT
     const wanted = [
-      { space: bus.driverSpace, lengthBytes: driverBytes(this.count) },
-      { space: bus.deviceSpace, lengthBytes: deviceBytes(this.count) },
+      { space: bus.window.driverSpace, lengthBytes: driverBytes(this.count) },
+      { space: bus.window.deviceSpace, lengthBytes: deviceBytes(this.count) },
     ]
     const places = this.count < 1 ? undefined : takePlaces(wanted)
     if (!places)
@@ -96,7 +90,7 @@ export class I2cSlots {
 
   /** The longest buffers, in bytes, that have room when nothing else is under way. */
   get longestBuffers(): { readonly toWrite: number; readonly toRead: number } {
-    return { toWrite: this.#driverSpace.longestFree, toRead: this.#deviceSpace.longestFree }
+    return { toWrite: this.#window.driverSpace.longestFree, toRead: this.#window.deviceSpace.longestFree }
   }
 
   /** Takes slots for these requests, all of them together; undefined when they have no room now. */
@@ -125,7 +119,7 @@ export class I2cSlots {
   offer(request: I2cRequest, { slot, offset }: Reservation): void {
     const write = request.write?.length ? request.write : undefined
     const readLength = readLengthOf(request)
-    const { outgoing } = this.#mailbox
+    const { outgoing } = this.#window
     const ring = this.#queue.ring
     const head = DESCRIPTORS_PER_SLOT * slot
     const header = this.#headers + I2C_HEADER_SIZE * slot
@@ -152,13 +146,13 @@ export class I2cSlots {
 
   /** The status byte that the device wrote. */
   status(slot: number): number {
-    return this.#mailbox.incoming[this.#statuses + STATUS_SIZE * slot] as number
+    return this.#window.incoming[this.#statuses + STATUS_SIZE * slot] as number
   }
 
   /** The bytes that the device read, copied out of the window. */
   data(slot: number, length: number): Uint8Array {
     const offset = this.#reserved[slot]?.offset ?? 0
-    return Uint8Array.from((this.#mailbox.incoming as HostBytes).subarray(offset, offset + length))
+    return Uint8Array.from(this.#window.incoming.subarray(offset, offset + length))
   }
 
   /** Frees a slot whose chain came back. It is used again after those that were taken before it. */
@@ -191,7 +185,7 @@ export class I2cSlots {
     const short = isWritable ? read : write
     if (isShort && short !== undefined) return { slot, offset: short, allocated: 0, isWritable }
     const length = writeLength + readLength // one of them is 0
-    const offset = (isWritable ? this.#deviceSpace : this.#driverSpace).allocate(length)
+    const offset = (isWritable ? this.#window.deviceSpace : this.#window.driverSpace).allocate(length)
     return offset === undefined ? undefined : { slot, offset, allocated: length, isWritable }
   }
 
@@ -199,7 +193,7 @@ export class I2cSlots {
     const reservation = this.#reserved[slot]
     this.#reserved[slot] = undefined
     if (!reservation || reservation.allocated === 0) return
-    const space = reservation.isWritable ? this.#deviceSpace : this.#driverSpace
+    const space = reservation.isWritable ? this.#window.deviceSpace : this.#window.driverSpace
     space.release(reservation.offset, reservation.allocated)
   }
 }

@@ -4,7 +4,6 @@
 
 import { NOTHING_USED, USED_BROKEN } from "../../../shared-protocol/src/ring/driver-ring.js"
 import { takePlaces, type WindowPlaces } from "../bus/window-places.js"
-import type { HostBytes } from "../bytes.js"
 import type { Timer } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
 import { checkInteger } from "./arguments.js"
@@ -97,7 +96,7 @@ export class RequestQueue {
         { hint: "The next call initialises it again." },
       )
     const { readableBytes, writableBytes, slotCount } = this.#options
-    const { driverSpace, deviceSpace } = this.#device.bus
+    const { driverSpace, deviceSpace } = this.#device.bus.window
     const count = Math.min(slotCount, Math.floor(queue.ring.size / descriptorsOf(this.#options)))
     const places = takePlaces([
       { space: driverSpace, lengthBytes: count * readableBytes },
@@ -191,7 +190,7 @@ export class RequestQueue {
     const { request, responseLength } = call
     const head = slot * descriptorsOf(this.#options)
     if (request.length > 0) {
-      const { outgoing } = this.#device.bus.session.mailbox
+      const { outgoing } = this.#device.bus.window
       const at = slots.readable + slot * readableBytes
       for (const [i, byte] of request.entries()) outgoing.put8(at + i, byte)
       ring.describe(head, at, request.length, false, responseLength > 0 ? head + 1 : -1)
@@ -227,7 +226,7 @@ export class RequestQueue {
       slots.free.push(slot)
       this.#device.bus.session.settle()
       const at = writableAt(slots, slot)
-      const incoming = this.#device.bus.session.mailbox.incoming as HostBytes
+      const { incoming } = this.#device.bus.window
       call?.resolve(Uint8Array.from(incoming.subarray(at, at + ring.usedLength)))
     }
     this.#watch()

@@ -14,7 +14,6 @@ import {
 } from "../../../shared-protocol/src/messages/vqueue.js"
 import { DriverRing } from "../../../shared-protocol/src/ring/driver-ring.js"
 import {
-  AREA_BASES,
   AVAIL_ALIGNMENT,
   availBytes,
   type BaseAddress,
@@ -70,7 +69,8 @@ export class Virtqueue {
   static async lay(device: QueueOwner, index: number, wantedSize: number): Promise<Virtqueue> {
     const offered = await device.transport.getVqueue(index) // D46
     if (offered.maxSize === 0) throw failure(device, index, "does not exist")
-    const { driverSpace, deviceSpace, session } = device.bus
+    const { window } = device.bus
+    const { driverSpace, deviceSpace } = window
     // a quarter of the window stays free for the buffers
     const fits = (entries: number) =>
       descBytes(entries) + availBytes(entries) <= (driverSpace.longestFree * 3) / 4 &&
@@ -97,8 +97,8 @@ export class Virtqueue {
       hasEventIdx: (low & FEATURE_EVENT_IDX) !== 0,
       hasInOrder: (high & FEATURE_IN_ORDER_BLOCK1) !== 0,
     }
-    const place = { size, desc, avail, used, bases: device.bus.link.windowBases ?? AREA_BASES }
-    const ring = new DriverRing(place, session.mailbox.outgoing, session.mailbox.incoming, features)
+    const place = { size, desc, avail, used, bases: window.bases }
+    const ring = new DriverRing(place, window.outgoing, window.incoming, features)
     return new Virtqueue(device, index, ring, offered, places)
   }
 
@@ -106,7 +106,7 @@ export class Virtqueue {
   async enable(): Promise<void> {
     const { index, ring } = this
     const { transport, bus } = this.#device
-    const bases = bus.link.windowBases ?? AREA_BASES
+    const { bases } = bus.window
     const [descOffset, availOffset, usedOffset] = this.#places.offsets as [number, number, number]
     const desc = address(bases.driver, descOffset)
     const driver = address(bases.driver, availOffset)

@@ -66,13 +66,13 @@ describe("devices that come and go", () => {
     const read = console[Symbol.asyncIterator]().next()
     read.catch(() => {})
     await clock.advance(100)
-    const free = board.bus.driverSpace.longestFree
+    const free = board.bus.window.driverSpace.longestFree
     endpoint.bus.unplug(1)
     await expect(clock.run(write)).rejects.toMatchObject({ code: "DEVICE_REMOVED", maybeExecuted: true })
     await expect(clock.run(read)).rejects.toMatchObject({ code: "DEVICE_REMOVED" })
     await expect(clock.run(console.write(Uint8Array.of(4)))).rejects.toMatchObject({ code: "DEVICE_REMOVED" })
     await expect(clock.run(board.console())).rejects.toMatchObject({ code: "NOT_FOUND" })
-    expect(board.bus.driverSpace.longestFree).toBeGreaterThan(free) // its place in the window is free again
+    expect(board.bus.window.driverSpace.longestFree).toBeGreaterThan(free) // its place in the window is free again
     expect((await clock.run((await clock.run(board.rng())).read(5))).length).toBe(5)
   })
 
