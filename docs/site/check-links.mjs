@@ -32,9 +32,7 @@ function placesIn(html) {
 
 function whyBroken(file, link, known, places) {
   if (/^[a-z][a-z0-9+.-]*:/i.test(link))
-    return link.startsWith("https:") || link.startsWith("mailto:")
-      ? ""
-      : "leads out of the site, and not by https"
+    return /^(https|mailto|data):/i.test(link) ? "" : "leads out of the site, and not by https"
   const [target = "", place = ""] = link.split("#")
   if (target.startsWith("/")) return "works only at the root of a server"
   const reached =
