@@ -19,7 +19,7 @@ export const TRAFFIC_LIMITS: Readonly<Record<string, TrafficLimit>> = {
 }
 
 /** The chip's part of a single call within the burst, in milliseconds by the model. */
-export const CHIP_PART_LIMIT_MS = 10.3
+export const CHIP_PART_LIMIT_MS = 7.9
 
 /** For each register read, by how many are in a kick, whatever else the board has. */
 export const CHIP_LIMITS: Readonly<
@@ -28,9 +28,9 @@ export const CHIP_LIMITS: Readonly<
     { operations: number; calls: number; allocations: number; properties: number; names: number; ms: number }
   >
 > = {
-  1: { operations: 2450, calls: 64.2, allocations: 48, properties: 290, names: 900, ms: 12 },
-  8: { operations: 1020, calls: 18.7, allocations: 13.1, properties: 105, names: 285, ms: 4.6 },
-  32: { operations: 855, calls: 13.8, allocations: 9.4, properties: 85, names: 215, ms: 3.7 },
+  1: { operations: 2400, calls: 64.2, allocations: 48, properties: 265, names: 310, ms: 9 },
+  8: { operations: 930, calls: 18, allocations: 12.5, properties: 84, names: 64, ms: 3.2 },
+  32: { operations: 745, calls: 13, allocations: 8.5, properties: 64, names: 37, ms: 2.6 },
 }
 
 /** Bytes of bytecode. */

@@ -19,6 +19,8 @@ export class SimulatedBus implements I2cController {
   /** The bytes of the last read, from index 0; replaced by a longer one when a read needs it. */
   data: OwnedBytes
   private chips: readonly Chip[]
+  /** By address, one more than the index in `chips` of the chip there, or 0: a search would be much of a scan's cost. */
+  private readonly places: OwnedBytes
   /** Taken off the bus, and kept to be put back. */
   private removed: readonly Chip[] = []
   private readonly allocate: Allocator
@@ -28,6 +30,13 @@ export class SimulatedBus implements I2cController {
     this.chips = chips
     this.allocate = allocate
     this.data = allocate(256)
+    this.places = allocate(128)
+    this.findPlaces()
+  }
+
+  private findPlaces(): void {
+    this.places.fillAt(0, this.places.length, 0)
+    for (let i = this.chips.length - 1; i >= 0; i--) this.places[this.chips[i].address] = i + 1
   }
 
   /** The part at an address, or "" when none is there. */
@@ -44,6 +53,7 @@ export class SimulatedBus implements I2cController {
     this.removed = this.removed.filter((chip) => chip.address !== address)
     for (let i = 0; i < gone.length; i++) this.removed = [gone[i], ...this.removed]
     this.chips = this.chips.filter((chip) => chip.address !== address)
+    this.findPlaces()
     return true
   }
 
@@ -53,6 +63,7 @@ export class SimulatedBus implements I2cController {
     if (back.length === 0) return false
     this.removed = this.removed.filter((chip) => chip.address !== address)
     this.chips = [...this.chips, ...back]
+    this.findPlaces()
     return true
   }
 
@@ -68,11 +79,10 @@ export class SimulatedBus implements I2cController {
     writeLength: number,
     readLength: number,
   ): Promise<number> {
-    const chips = this.chips
-    let index = 0
-    while (index < chips.length && chips[index].address !== address) index++
-    if (index === chips.length || writeLength > I2C_MAX_TRANSFER_BYTES) return I2C_WRITE_FAILED
-    const chip = chips[index]
+    const place = this.places[address]
+    if (place === 0) return I2C_WRITE_FAILED
+    if (writeLength > I2C_MAX_TRANSFER_BYTES) return I2C_WRITE_FAILED
+    const chip = this.chips[place - 1]
     if (writeLength > 0) {
       if (!chip.write(write, writeOffset, writeLength)) return I2C_WRITE_FAILED
     } else if (readLength === 0) {

@@ -60,6 +60,11 @@ export class DeviceBus {
   constructor(options: DeviceBusOptions, channel: DeviceChannel) {
     this.options = options
     this.channel = channel
+    // fields of their own: the chip would look for these methods among the names of all fields first (docs/performance.md)
+    const own = this
+    own.work = own.work
+    own.serve = own.serve
+    own.ring = own.ring
     for (let i = 0; i < options.types.length; i++)
       this.addDevice(options.deviceNumbers === undefined ? i : options.deviceNumbers[i], options.types[i])
     const self = this // DeviceScript has no `this` in arrow functions
