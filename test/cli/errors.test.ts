@@ -1,8 +1,10 @@
 // What the command says, and returns, when something is wrong: an error, a hint, never a stack trace.
 
+import { spawnSync } from "node:child_process"
+import { closeSync, openSync } from "node:fs"
 import path from "node:path"
 import { describe, expect, it } from "vitest"
-import { virtioMsg, withFolder } from "./command.js"
+import { MAIN, virtioMsg, withFolder } from "./command.js"
 
 const SEE_GET = "hint: See virtio-msg i2c get --help\n"
 const NUMBERS =
@@ -198,5 +200,20 @@ describe.concurrent("an error, for who reads results as JSON", () => {
     expect(JSON.parse(outcome.stderr)).toEqual({
       error: { code: name, message: expect.stringMatching(message), hint: expect.stringMatching(hint) },
     })
+  })
+})
+
+describe("a disk that is full", () => {
+  it.skipIf(process.platform !== "linux")("is told in a sentence, with exit code 1", () => {
+    const full = openSync("/dev/full", "w")
+    const { status, stderr } = spawnSync(process.execPath, [MAIN, "boards"], {
+      stdio: ["ignore", full, "pipe"],
+      encoding: "utf8",
+    })
+    closeSync(full)
+    expect(stderr).toMatch(
+      /^error: Cannot write to standard output: .*ENOSPC.*\.\nhint: Is the disk full\?\n$/,
+    )
+    expect(status).toBe(1)
   })
 })

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The command `virtio-msg`.
 
-import { EXIT_OK } from "./exit-codes.js"
+import { EXIT_FAILED, EXIT_OK } from "./exit-codes.js"
 import { runCommand } from "./run-command.js"
 import { wasStopped } from "./until-stopped.js"
 
@@ -11,7 +11,8 @@ const LAST_WORDS_MS = 500
 // `virtio-msg i2c dump 0x50 | head` closes our output early: that is no error
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(EXIT_OK)
-  throw error
+  process.stderr.write(`error: Cannot write to standard output: ${error.message}.\nhint: Is the disk full?\n`)
+  process.exit(EXIT_FAILED)
 })
 process.exitCode = await runCommand(process.argv.slice(2))
 // nobody who stopped us waits for a reader that does not read
