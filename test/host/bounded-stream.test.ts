@@ -69,6 +69,22 @@ describe("a stream to a peer that does not read", () => {
     expect(peer.destroyed).toBe(true)
   })
 
+  it("ends alone when what it sent shows a defect of ours", () => {
+    const peer = new Unread()
+    const thrown: unknown[] = []
+    new BoundedStream(peer, {
+      name: "It",
+      onData: () => {
+        throw new Error("a defect")
+      },
+      onThrow: (error) => thrown.push(error),
+    })
+    peer.push(Uint8Array.of(1))
+    peer.read()
+    expect(peer.destroyed).toBe(true)
+    expect(thrown).toEqual([new Error("a defect")])
+  })
+
   it("stays, and loses what is too much, where nobody may be at the other end", () => {
     const peer = new Unread()
     const bounded = new BoundedStream(peer, { name: "It", onData() {}, isLossy: true })

@@ -88,6 +88,7 @@ export class UsbipServer {
       )
       this.#server.listen(address, resolve)
     })
+    this.#server.on("error", () => {}) // one connection that could not be taken
     const bound = this.#server.address() as net.AddressInfo
     return `tcp://${host.includes(":") ? `[${host}]` : host}:${bound.port}`
   }
@@ -136,6 +137,7 @@ export class UsbipServer {
         this.onImport.emit(device, true)
         urbs.push(intake.take(intake.length))
       },
+      onThrow: (error) => refuse(String(error)),
       onOverflow: (error) => this.onRefused.emit(error.message),
     })
     socket.on("error", () => {}) // "close" follows
