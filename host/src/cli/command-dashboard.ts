@@ -69,7 +69,7 @@ async function serve(
 ): Promise<void> {
   const feed = new LiveFeed()
   const stopped = untilStopped() // before anybody learns the address, and so could stop us
-  const server = await startServer(options, feed)
+  const server = await startServer(options, feed, words !== undefined)
   const endWatching = watchOffered(feed)
   try {
     print(server.url) // scripts read this line
@@ -83,14 +83,19 @@ async function serve(
   }
 }
 
-async function startServer(options: DashboardOptions, feed: LiveFeed): Promise<DashboardServer> {
+async function startServer(
+  options: DashboardOptions,
+  feed: LiveFeed,
+  hasCommand: boolean,
+): Promise<DashboardServer> {
   const { listen, expose: isExposed = false } = options
-  if (listen !== undefined) return DashboardServer.start({ ...parseListen(listen), isExposed, feed })
+  if (listen !== undefined)
+    return DashboardServer.start({ ...parseListen(listen), isExposed, feed, hasCommand })
   try {
-    return await DashboardServer.start({ host: DEFAULT_HOST, port: DEFAULT_PORT, feed })
+    return await DashboardServer.start({ host: DEFAULT_HOST, port: DEFAULT_PORT, feed, hasCommand })
   } catch (error) {
     if (!(error instanceof VirtioMsgError) || error.code !== "CONNECT_FAILED") throw error
-    return DashboardServer.start({ host: DEFAULT_HOST, port: 0, feed })
+    return DashboardServer.start({ host: DEFAULT_HOST, port: 0, feed, hasCommand })
   }
 }
 

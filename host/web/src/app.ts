@@ -43,8 +43,9 @@ export class App {
   readonly #traffic = new TrafficView(this.model)
   readonly #tour = new Tour(this)
   bench: Bench | undefined
-  /** Whether the I2C device can be used; where the page only looks on, whether there is a bus to see. */
   #isReady = false
+  /** What `say` said last. */
+  #said = ""
   /** How often it was chosen what to connect to. */
   #choices = 0
 
@@ -63,10 +64,10 @@ export class App {
       requestAnimationFrame(drawForever)
     }
     requestAnimationFrame(drawForever)
-    // only the command's own server offers the live view
-    const offersLive = document.querySelector('meta[name="virtio-msg-live"]') !== null
-    byId("source-live").hidden = !offersLive
-    this.connect(offersLive ? "live" : "simulated")
+    // only the command's own server offers the live view; without a command to show there may be nothing to see
+    const offer = document.querySelector<HTMLMetaElement>('meta[name="virtio-msg-live"]')
+    byId("source-live").hidden = offer === null
+    this.connect(offer?.content === "command" ? "live" : "simulated")
   }
 
   /** The I2C adapter of what the page is connected to. Rejects with NOT_FOUND, or as `OpenedBus.i2c`. */
@@ -102,7 +103,8 @@ export class App {
     this.#take(bench)
     const connecting = bench.connect()
     connecting.then(
-      (bus) => this.#use(bench, bus),
+      // whoever steps through it from the beginning decides what the driver asks
+      (bus) => this.#use(bench, bus, { detects: !isPaused }),
       (error) => isNewest() && this.#fail(error),
     )
     await Promise.race([bench.cable.opened, connecting])
@@ -114,6 +116,11 @@ export class App {
 
   /** Shows in what state the connection is. */
   say(text: string, tone: Tone): void {
+    this.#said = text
+    this.#showStatus(text, tone)
+  }
+
+  #showStatus(text: string, tone: Tone): void {
     const status = byId("status")
     setText(status, text)
     status.title = text
@@ -128,8 +135,13 @@ export class App {
     }
     try {
       return await serial.requestPort()
-    } catch {
-      return undefined // nobody chose one
+    } catch (error) {
+      const { name, message } = error as DOMException
+      // what the page was connected to, it still is
+      const tone = byId("status").dataset.tone as Tone
+      if (name === "NotFoundError") this.#showStatus(`No serial port was chosen. ${this.#said}`, tone)
+      else this.#showStatus(`The browser offers no serial port: ${message}`, "bad")
+      return undefined
     }
   }
 
@@ -139,7 +151,7 @@ export class App {
     const bench = new SerialBench(port, this.model)
     this.#take(bench)
     this.say("Looking for the firmware on the serial port", "wait")
-    await this.#use(bench, await bench.connect())
+    await this.#use(bench, await bench.connect(), { detects: true })
   }
 
   async #connectLive(): Promise<void> {
@@ -164,33 +176,40 @@ export class App {
 
   #take(bench: Bench): void {
     this.bench = bench
-    this.#isReady = bench.kind === "live"
     for (const button of document.querySelectorAll<HTMLButtonElement>(".sources button"))
       button.setAttribute("aria-pressed", String(button.id === `source-${bench.kind}`))
     this.model.clear()
     this.weather.clear()
     this.i2c.clear()
     this.i2c.isSimulated = bench.kind === "simulated"
-    this.i2c.setEnabled(bench.kind !== "live")
-    this.#gpio.clear(bench.kind !== "live")
+    this.#gpio.clear()
+    this.#setReady(false)
     this.time.connected()
     this.trouble.connected()
     setText(byId("a7-what"), bench.kind === "live" ? "somebody's driver" : "the driver, in this page")
     setText(byId("m4-what"), "the device")
   }
 
-  /** The bus is connected: keeps it so, and measures the weather. */
-  async #use(bench: Bench, opened: OpenedBus): Promise<void> {
+  /** Whether the I2C device can be used: what needs the board is there to be used only then. */
+  #setReady(isReady: boolean): void {
+    this.#isReady = isReady
+    this.i2c.setEnabled(isReady)
+    this.#gpio.setEnabled(isReady)
+  }
+
+  /** The bus is connected: keeps it so, looks who is on its I2C bus, and measures the weather. */
+  async #use(bench: Bench, opened: OpenedBus, { detects }: { detects: boolean }): Promise<void> {
     const { bus } = opened
     bus.onLost.on((error) => {
       if (this.bench !== bench) return
-      this.#isReady = false
+      this.#setReady(false)
       this.say(error.message, "bad")
       this.trouble.lost(error.message)
-      this.#gpio.clear(true)
+      this.#gpio.clear()
       this.#recover(bench, opened)
     })
     await this.#reach(bench, opened)
+    if (detects && this.bench === bench) await this.i2c.detect()
     this.#sampleForever(bench)
   }
 
@@ -205,7 +224,7 @@ export class App {
       try {
         await opened.i2c()
         if (this.bench !== bench) return
-        this.#isReady = true
+        this.#setReady(true)
         if (this.model.hello) this.#greet(this.model.hello)
         return
       } catch (error) {
@@ -236,6 +255,11 @@ export class App {
   #fail(error: unknown): void {
     const isOurs = error instanceof VirtioMsgError
     this.say(isOurs ? [error.message, error.hint].filter(Boolean).join(" ") : String(error), "bad")
+    if (this.bench && !this.bench.bus) {
+      // nobody answered: there is nothing to pause, and nothing to trouble
+      this.trouble.disable("There is no board to trouble.")
+      this.time.setEnabled(false)
+    }
     if (!isOurs) throw error
   }
 

@@ -112,9 +112,10 @@ describe.skipIf(skip)(`the page's appearance${skip && `, skipped: ${skip}`}`, ()
       expect(await page.locator("#follow").isVisible()).toBe(false)
       await page.keyboard.press("Home")
       await page.locator("#follow").waitFor()
-      // what the bus answered is in sight on a desk, and on a wall everything
-      if (columns > 1) expect(await isInSight(page, "register-result")).toBe(true)
-      if (columns === 4) expect(await isInSight(page, "recovery")).toBe(true)
+      // what the bus answered is in sight on a desk, and what makes trouble; on a wall everything
+      if (columns > 1)
+        for (const id of ["register-result", "trouble"]) expect(await isInSight(page, id), id).toBe(true)
+      if (columns === 4) expect(await isInSight(page, "traffic")).toBe(true)
       expect(await violations(page)).toEqual([])
       expect(errors).toEqual([])
       await close()

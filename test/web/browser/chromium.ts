@@ -66,10 +66,11 @@ export async function open(
   return { page, errors, close: () => context.close() }
 }
 
-/** Waits until the page is connected to a board and its I2C device is live. */
+/** Waits until the page is connected to a board, its I2C device is live, and its chips are found. */
 export async function connected(page: Page): Promise<void> {
   await page.locator('#status[data-tone="good"]').waitFor()
   await page.locator("#queue-list .queue").first().waitFor()
+  await page.locator("#detect-grid button").first().waitFor()
 }
 
 /** Waits until everything that has happened so far is drawn, and then for so many frames more. */

@@ -85,6 +85,9 @@ describe.skipIf(skip)(`the live view${skip && `, skipped: ${skip}`}`, () => {
       const board = await start(Simulator.start(`unix:${folder}/board.sock`))
       const dashboard = await start(startUntilLine(["dashboard", "--listen", "127.0.0.1:0"]))
       const { page, close } = await open(browser, dashboard.line)
+      // without a command to show, there may be nothing to see
+      expect(await page.locator("#source-simulated").getAttribute("aria-pressed")).toBe("true")
+      await page.click("#source-live")
       const read = (register: number) => stdoutOf(`--port ${board.port} i2c get 0x54 ${register}`)
       await expect.poll(() => page.locator("#status").innerText()).toMatch(/sim-\d+/)
       await read(3)

@@ -69,6 +69,59 @@ describe.skipIf(skip)(`the page with a board on Web Serial${skip && `, skipped: 
     }
   })
 
+  it("says that no port was chosen when somebody closes the chooser, and stays connected to what it was", async () => {
+    const { page, errors, close } = await open(browser, server.url, {}, async (made) => {
+      await made.addInitScript(`Object.defineProperty(navigator, "serial", { value: {
+        requestPort: async () => { throw new DOMException("No port selected by the user.", "NotFoundError") } } })`)
+    })
+    await connected(page)
+    const status = () => page.locator("#status").innerText()
+    const before = await status()
+    for (let times = 0; times < 2; times++) {
+      await page.click("#source-serial")
+      await expect.poll(status).toBe(`No serial port was chosen. ${before}`)
+    }
+    expect(await page.locator("#source-simulated").getAttribute("aria-pressed")).toBe("true")
+    expect(await page.locator("#read").isEnabled()).toBe(true)
+    expect(errors).toEqual([])
+    await close()
+  })
+
+  it("says of a silent board what to do, whole, and offers nothing that needs the board", async () => {
+    const { page, errors, close } = await open(browser, server.url, {}, async (made) => {
+      await made.addInitScript(`Object.defineProperty(navigator, "serial", { value: { requestPort: async () => ({
+        readable: new ReadableStream(), writable: new WritableStream(), open: async () => {}, close: async () => {} }) } })`)
+    })
+    await connected(page)
+    await page.click("#source-serial")
+    await page.locator('#status[data-tone="bad"]').waitFor()
+    const cut = await page
+      .locator("#status")
+      .evaluate((line) => [line.scrollWidth - line.clientWidth, line.scrollHeight - line.clientHeight])
+    expect(Math.max(...cut)).toBeLessThanOrEqual(0)
+    for (const id of [
+      "detect",
+      "read",
+      "write",
+      "led",
+      "button",
+      "pause",
+      "step",
+      "reset",
+      "cut",
+      "drop",
+      "damage",
+    ])
+      expect(await page.locator(`#${id}`).isDisabled(), id).toBe(true)
+    // and another board is not kept from anything by that
+    await page.click("#source-simulated")
+    await connected(page)
+    for (const id of ["detect", "led", "pause", "cut", "drop"])
+      expect(await page.locator(`#${id}`).isEnabled(), id).toBe(true)
+    expect(errors).toEqual([])
+    await close()
+  })
+
   it("says so in a browser without Web Serial", async () => {
     const { page, close } = await open(browser, server.url, {}, async (made) => {
       await made.addInitScript(

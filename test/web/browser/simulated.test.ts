@@ -80,7 +80,9 @@ describe.skipIf(skip)(`the page with a simulated board${skip && `, skipped: ${sk
       })()`,
     )
 
-  it("finds five chips, reads a register, writes it and reads it back", async () => {
+  it("finds five chips as soon as it is connected, reads a register, writes it and reads it back", async () => {
+    await expect.poll(() => result().innerText()).toBe("5 chips: 0x48 0x50 0x54 0x56 0x76")
+    expect(await page.locator("#detect-key").innerText()).toBe("·· not asked yet, -- no chip there")
     await page.click("#detect")
     await expect.poll(() => result().innerText()).toBe("5 chips: 0x48 0x50 0x54 0x56 0x76")
     await expect
@@ -137,12 +139,22 @@ describe.skipIf(skip)(`the page with a simulated board${skip && `, skipped: ${sk
     await page.click("#read")
     await expect.poll(counted).toEqual([out + 1, back])
     expect(await newest().innerText()).toContain("EVENT_AVAIL")
+    await newest().click()
+    const time = page.locator("#inspector-body td.short")
+    expect(await time.allInnerTexts()).toEqual(["in flight", "in flight"])
     await drawn(page, 20)
     expect(await counted()).toEqual([out + 1, back])
     expect(await result().innerText()).toBe("…")
     await page.click("#step")
     await expect.poll(counted).toEqual([out + 1, back + 1])
     await still(page)
+    // the kick is still chosen: what it announced has come back
+    expect(await time.allInnerTexts()).toEqual([
+      expect.stringMatching(/^\d+\.\d ms$/),
+      expect.stringMatching(/^\d+\.\d ms$/),
+    ])
+    await page.locator("#ladder").press("Escape")
+    await drawn(page)
     expect(await newest().innerText()).toContain("EVENT_USED")
     await drawn(page, 20)
     // that packet came out of the M4's budget, and time stands still: nothing grows back

@@ -19,6 +19,8 @@ export interface DashboardServerOptions {
   readonly files?: ReadonlyMap<string, Uint8Array>
   /** Whether other computers may reach it; false when absent. */
   readonly isExposed?: boolean
+  /** Whether a command is shown: the page begins with the live view then; false when absent. */
+  readonly hasCommand?: boolean
 }
 
 const CONTENT_TYPES: Record<string, string> = {
@@ -27,8 +29,6 @@ const CONTENT_TYPES: Record<string, string> = {
   ".css": "text/css; charset=utf-8",
   ".png": "image/png",
 }
-/** Tells the page that this server has a live view. */
-const LIVE_MARK = '<meta name="virtio-msg-live" content="yes" />'
 const LIVE_PATH = "live"
 /** A comment so often keeps proxies and browsers from closing a quiet connection. */
 const KEEP_ALIVE_MS = 15_000
@@ -61,13 +61,14 @@ export class DashboardServer {
     feed,
     files: given,
     isExposed,
+    hasCommand = false,
   }: DashboardServerOptions): Promise<DashboardServer> {
     if (!isExposed && !isLoopback(host))
       throw new VirtioMsgError("INVALID_ARGUMENT", `${host}:${port} can be reached from other computers.`, {
         hint: "Whoever reaches it sees what the bus carries: use 127.0.0.1, or say --expose if that is what you want.",
       })
     const files = new Map(given ?? (await readPageFiles()))
-    markLive(files)
+    markLive(files, hasCommand)
     const streams = new Set<ServerResponse>()
     const answer = (request: IncomingMessage, response: ServerResponse) => {
       if (!isOurs(request)) refuse(response, 403, "This server only answers by the name of this computer.\n")
@@ -201,7 +202,9 @@ function refuse(response: ServerResponse, status: number, text: string): void {
   response.end(text)
 }
 
-function markLive(files: Map<string, Uint8Array>): void {
+/** Tells the page that this server has a live view, and whether to begin with it. */
+function markLive(files: Map<string, Uint8Array>, hasCommand: boolean): void {
+  const mark = `<meta name="virtio-msg-live" content="${hasCommand ? "command" : "yes"}" />`
   const page = new TextDecoder().decode(files.get("index.html"))
-  files.set("index.html", new TextEncoder().encode(page.replace("</head>", `${LIVE_MARK}</head>`)))
+  files.set("index.html", new TextEncoder().encode(page.replace("</head>", `${mark}</head>`)))
 }

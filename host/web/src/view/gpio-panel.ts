@@ -26,14 +26,15 @@ export class GpioPanel {
   }
 
   /** The page is connected to something else, or the board has started again: nothing is known of its lines. */
-  clear(isDriving: boolean): void {
+  clear(): void {
     this.#watch = undefined
     this.#pressCount = 0
-    for (const control of [this.#led, this.#button]) {
-      control.disabled = !isDriving
-      control.setAttribute("aria-pressed", "false")
-    }
+    for (const control of [this.#led, this.#button]) control.setAttribute("aria-pressed", "false")
     setText(this.#note, "Lines of the virtio-gpio device: the LED is an output, the button interrupts.")
+  }
+
+  setEnabled(isOn: boolean): void {
+    for (const control of [this.#led, this.#button]) control.disabled = !isOn
   }
 
   async #switchLed(chip: GpioChip): Promise<void> {

@@ -12,6 +12,8 @@ import { specWords } from "./spec-words.js"
 
 /** Values of more letters are broken into lines. */
 const LONG_VALUE = 24
+/** In place of a time. */
+const IN_FLIGHT = "in flight"
 
 const HEADER_FIELDS: readonly [name: string, at: number, length: number][] = [
   ["flags", 0, 1],
@@ -27,11 +29,14 @@ export class Inspector {
   readonly #tools = byId("inspector-tools")
   readonly #partner = byId<HTMLButtonElement>("inspect-partner")
   readonly #hint = this.#body.firstElementChild as Element
+  /** The chosen row, with a cell for the time of each of its requests. */
+  #waiting: { readonly row: MessageRow; readonly times: readonly HTMLElement[] } | undefined
 
   constructor(model: WireModel, ladder: LadderView) {
     this.#model = model
     this.#body.tabIndex = 0 // it scrolls
     ladder.onChoose = (row) => this.#show(row)
+    model.onRow.on(() => this.#fillTimes())
     this.#partner.addEventListener("click", () => {
       const row = ladder.chosen
       if (row?.kind === "message" && row.answers) ladder.choose(row.answers.index)
@@ -41,6 +46,7 @@ export class Inspector {
   }
 
   #show(row: Row | undefined): void {
+    this.#waiting = undefined
     this.#tools.hidden = !(row?.kind === "message" && row.answers)
     this.#body.scrollTop = 0
     if (!row) {
@@ -60,8 +66,7 @@ export class Inspector {
       setText(this.#title, `${row.message.name}, ${row.message.kind}`)
       setText(this.#partner, row.message.kind === "response" ? "Its request" : "Its kick")
       parts.push(...saysOf(row), ...remarkList([...packet.remarks, ...row.remarks]))
-      if (row.requests.length > 0)
-        parts.push(element("h3", {}, "What it announces"), requestTable(row.requests))
+      if (row.requests.length > 0) parts.push(element("h3", {}, "What it announces"), this.#requestTable(row))
       parts.push(element("h3", {}, "Fields of the message"), fieldTable(row.message.fields, row.offset))
     } else if (row.kind === "memory") {
       setText(this.#title, "Memory")
@@ -77,6 +82,34 @@ export class Inspector {
       parts.push(element("h3", {}, "What it wrote into the window"), this.#spanTable(spans))
     parts.push(element("h3", {}, `The packet's ${packet.bytes.length} bytes`), byteGrid(packet, row))
     this.#body.replaceChildren(...parts)
+  }
+
+  #requestTable(row: MessageRow): HTMLElement {
+    const times = row.requests.map((request) =>
+      element("td", { class: "short" }, timeOf(request, this.#model.usedFrom(row, request))),
+    )
+    this.#waiting = { row, times }
+    return table(
+      ["head", "request", "time"],
+      row.requests.map(({ head, text }, at) =>
+        element(
+          "tr",
+          {},
+          element("th", { scope: "row" }, `chain ${head}`),
+          element("td", { class: "long" }, text),
+          times[at] as HTMLElement,
+        ),
+      ),
+    )
+  }
+
+  /** Another row came: it may answer what the chosen one announces. */
+  #fillTimes(): void {
+    if (!this.#waiting) return
+    const { row, times } = this.#waiting
+    for (const [at, request] of row.requests.entries())
+      if (times[at]?.textContent === IN_FLIGHT)
+        setText(times[at], timeOf(request, this.#model.usedFrom(row, request)))
   }
 
   #spanTable(spans: readonly SpanEvent[]): HTMLElement {
@@ -152,17 +185,11 @@ function formatValue(value: number | string): string {
   return value < 10 ? String(value) : `${value} = 0x${value.toString(16)}`
 }
 
-function requestTable(requests: readonly RequestEvent[]): HTMLElement {
-  const rows = requests.map(({ head, text, roundTripMs }) =>
-    element(
-      "tr",
-      {},
-      element("th", { scope: "row" }, `chain ${head}`),
-      element("td", { class: "long" }, text),
-      element("td", { class: "short" }, roundTripMs === undefined ? "" : `${roundTripMs.toFixed(1)} ms`),
-    ),
-  )
-  return table(["head", "request", "time"], rows)
+/** How long a chain took from when it was made available; `answer` is what came back of one that was. */
+function timeOf(request: RequestEvent, answer: RequestEvent | undefined): string {
+  const { phase, roundTripMs } = request.phase === "available" ? (answer ?? request) : request
+  if (roundTripMs !== undefined) return `${roundTripMs.toFixed(1)} ms`
+  return phase === "available" ? IN_FLIGHT : "its kick was not seen"
 }
 
 function remarkList(remarks: readonly Remark[]): HTMLElement[] {

@@ -12,6 +12,7 @@ export class TimeControls {
   readonly #bench: () => Bench | undefined
   readonly #pause = byId<HTMLButtonElement>("pause")
   readonly #speed = byId<HTMLSelectElement>("speed")
+  readonly #step = byId<HTMLButtonElement>("step")
   readonly #wire = byId("wire")
   /** How often time was stopped or let go. */
   #changes = 0
@@ -20,7 +21,7 @@ export class TimeControls {
     this.#model = model
     this.#bench = bench
     this.#pause.addEventListener("click", () => (this.isPaused ? this.goOn() : this.pause()))
-    byId("step").addEventListener("click", () => this.step())
+    this.#step.addEventListener("click", () => this.step())
     this.#speed.addEventListener("change", () => this.connected())
   }
 
@@ -34,7 +35,12 @@ export class TimeControls {
     const bench = this.#bench()
     byId("speed-field").hidden = bench !== undefined && bench.pace === undefined
     if (bench?.pace) bench.pace.speed = Number(this.#speed.value)
+    this.setEnabled(true)
     this.#show()
+  }
+
+  setEnabled(isOn: boolean): void {
+    for (const control of [this.#pause, this.#step, this.#speed]) control.disabled = !isOn
   }
 
   pause(): void {

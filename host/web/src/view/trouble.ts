@@ -43,6 +43,12 @@ export class TroubleView {
     setText(this.#recovery, text)
   }
 
+  /** There is nothing to trouble, for the reason that `text` says. */
+  disable(text: string): void {
+    for (const input of [this.#reset, this.#cut, this.#drop, this.#damage]) input.disabled = true
+    setText(this.#recovery, text)
+  }
+
   /** The bus was lost: the page waits for it. */
   lost(message: string): void {
     this.#lostAtMs = this.#bench()?.now()

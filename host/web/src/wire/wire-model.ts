@@ -90,6 +90,19 @@ export class WireModel {
     return this.#rows[index - this.#dropped]
   }
 
+  /** The chain that `row` made available, as it came back; undefined while it is in flight. */
+  usedFrom(row: Row, { devNum, queueIndex, head }: RequestEvent): RequestEvent | undefined {
+    for (let index = row.index + 1; index < this.endIndex; index++) {
+      const later = this.row(index)
+      if (later?.kind !== "message" && later?.kind !== "memory") continue
+      const chain = later.requests.find(
+        (one) => one.devNum === devNum && one.queueIndex === queueIndex && one.head === head,
+      )
+      if (chain) return chain.phase === "used" ? chain : undefined
+    }
+    return undefined
+  }
+
   /** Takes a packet as it was put on the wire. Never throws on its bytes. */
   packet(direction: Direction, bytes: Uint8Array, fate: Fate, atMs: number): void {
     const contents = readPacket(bytes)
