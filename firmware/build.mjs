@@ -30,10 +30,9 @@ export function buildFirmware(source, output) {
   if (isFresh(output, [source])) return
   // a sibling of firmware/, so that its imports of ../shared-protocol mean what they mean there
   const workshop = mkdtempSync(path.join(root, ".firmware-"))
-  // not there in a fresh clone, and the compiler makes no folder where a link points to nothing
-  mkdirSync(path.join(root, "firmware/node_modules"), { recursive: true })
   try {
-    // the compiler brings @devicescript/core along, into here; on a fresh clone it is not there yet
+    // the compiler brings @devicescript/core along, into here, but makes no folder where a link points to nothing; on a
+    // fresh clone it is not there yet
     mkdirSync(path.join(root, "firmware/node_modules"), { recursive: true })
     for (const folder of ["src", "test-src", "services", "node_modules"])
       symlinkSync(path.join(root, "firmware", folder), path.join(workshop, folder), "junction")

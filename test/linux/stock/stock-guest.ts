@@ -118,36 +118,44 @@ function imageIn(cacheFolder: string, name: string): GuestImage {
 /** QEMU's user network: this machine's loopback, as the guest reaches it. */
 export const THIS_MACHINE = "10.0.2.2"
 
+function stockMachine(image: GuestImage): LinuxGuest {
+  return new LinuxGuest({
+    image,
+    machine: {
+      program: "qemu-system-x86_64",
+      arguments: ({ kernelPath, initrdPath, consolePath }) => [
+        ...["-nodefaults", "-no-reboot", "-machine", "q35", "-m", `${MEMORY_MIB}`, "-smp", "2"],
+        ...["-display", "none", "-monitor", "none"],
+        ...["-chardev", `socket,id=console,path=${consolePath}`, "-serial", "chardev:console"],
+        ...["-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"],
+        // without its ROM, which is a package of its own
+        ...["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="],
+        ...["-kernel", kernelPath, "-initrd", initrdPath],
+        ...["-append", "console=ttyS0 quiet panic=-1 norandmaps mitigations=off"],
+      ],
+    },
+  })
+}
+
 export class StockGuest {
-  readonly kernelRelease: string
   readonly #guest: LinuxGuest
 
-  private constructor(image: GuestImage) {
-    this.kernelRelease = image.kernelRelease
-    this.#guest = new LinuxGuest({
-      image,
-      machine: {
-        program: "qemu-system-x86_64",
-        arguments: ({ kernelPath, initrdPath, consolePath }) => [
-          ...["-nodefaults", "-no-reboot", "-machine", "q35", "-m", `${MEMORY_MIB}`, "-smp", "2"],
-          ...["-display", "none", "-monitor", "none"],
-          ...["-chardev", `socket,id=console,path=${consolePath}`, "-serial", "chardev:console"],
-          ...["-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"],
-          // without its ROM, which is a package of its own
-          ...["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="],
-          ...["-kernel", kernelPath, "-initrd", initrdPath],
-          ...["-append", "console=ttyS0 quiet panic=-1 norandmaps mitigations=off"],
-        ],
-      },
-    })
+  private constructor(guest: LinuxGuest) {
+    this.#guest = guest
   }
 
-  static async boot(): Promise<StockGuest> {
-    const guest = new StockGuest(await prepare())
-    await guest.#guest.boot()
-    const { code, output } = await guest.#guest.sh(SET_UP)
-    if (code !== 0) throw new Error(`the guest cannot be set up: ${output}`)
-    return guest
+  /** Boots `machine`, the stock one when absent; one that cannot be set up is switched off before this rejects. */
+  static async boot(machine?: LinuxGuest): Promise<StockGuest> {
+    const guest = machine ?? stockMachine(await prepare())
+    try {
+      await guest.boot()
+      const { code, output } = await guest.sh(SET_UP)
+      if (code !== 0) throw new Error(`the guest cannot be set up: ${output}`)
+      return new StockGuest(guest)
+    } catch (error) {
+      await guest.shutdown()
+      throw error
+    }
   }
 
   /** Runs a command of this machine's bash in the guest, as root. */
