@@ -52,11 +52,11 @@ describe("trace -- COMMAND", () => {
   })
 
   it("leaves options behind -- to the command", async () => {
-    expect(splitTraced(["-p", "trace", "trace", "--json", "--", "info", "--json"])).toEqual({
+    expect(splitTraced(["-p", "trace", "trace", "--json", "--", "info", "--json"], [])).toEqual({
       own: ["-p", "trace", "trace", "--json"],
       traced: ["info", "--json"],
     })
-    expect(splitTraced(["i2c", "get", "--", "0x54"])).toEqual({
+    expect(splitTraced(["i2c", "get", "--", "0x54"], [])).toEqual({
       own: ["i2c", "get", "--", "0x54"],
       traced: undefined,
     })
@@ -206,7 +206,7 @@ describe("a wrong use of trace", () => {
     ["trace -m GET_NOTHING -- info", 2, /"GET_NOTHING" is no message\.\nhint: Messages are GET_DEVICE_INFO/],
     ["trace --", 2, /No command stands behind --/],
     ["trace -- trace x", 2, /A trace cannot be traced/],
-    ["trace i2c get", 2, /hint: To trace a command: virtio-msg trace -- i2c get/],
+    ["trace a.pcapng b.pcapng", 2, /hint: To trace a command: virtio-msg trace -- a.pcapng b.pcapng/],
     ["trace /nowhere.pcapng", 2, /Cannot read \/nowhere\.pcapng: ENOENT/],
     ["trace package.json", 2, /This is no pcapng capture/],
   ])("%s returns %i and says why", async (line, code, message) => {

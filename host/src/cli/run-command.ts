@@ -61,7 +61,10 @@ function hintAtHelp(command: Command, typed: string): void {
 /** Runs the command that the words name, as a shell would; prints its errors and returns its exit code. Never throws. */
 export async function runCommand(words: readonly string[]): Promise<number> {
   const endings: (() => void)[] = []
-  const { own, traced } = splitTraced(words)
+  const { own, traced } = splitTraced(
+    words,
+    COMMANDS.map(({ name }) => name),
+  )
   try {
     const program = makeProgram(endings)
     program.setOptionValue("traced", traced)
