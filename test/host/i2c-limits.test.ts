@@ -10,6 +10,7 @@ import { transferLimitOf } from "../../host/src/driver/i2c-limits.js"
 import { VirtioMsgError } from "../../host/src/errors.js"
 import { JacdacLink } from "../../host/src/link/jacdac-link.js"
 import { BoardForwarder } from "../../host/src/node/board-forwarder.js"
+import { I2cTransactions } from "../../host/src/node/usbip/i2c-transactions.js"
 import { OpenedBus } from "../../host/src/opened-bus.js"
 import { readFirmware } from "../../host/src/vm/firmware-image.js"
 import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
@@ -193,6 +194,27 @@ describe("with all devices of a board open, in any order,", () => {
       expect.stringContaining("An I2C message of 2000 bytes is too long."),
       expect.stringContaining("A transfer that writes 0 bytes and reads 2064 does not fit the window"),
     ])
+    await forwarder.close()
+    end()
+  })
+
+  it("a transfer of a computer's own kernel that is too long is refused, and not taken for a chip that is absent", async () => {
+    const { clock, bus, end } = await open(NAMES)
+    const forwarder = new BoardForwarder(async () => bus)
+    await clock.run(forwarder.start())
+    const transactions = new I2cTransactions(forwarder, clock)
+    const read = (length: number) =>
+      clock.run(transactions.run([{ address: 0x54, isRead: true, data: new Uint8Array(0), length }]))
+    expect(await read(2000)).toMatchObject({
+      kind: "refused",
+      reason: expect.stringContaining("An I2C message of 2000 bytes is too long."),
+    })
+    const message = { address: 0x54, isRead: true, data: new Uint8Array(0), length: 1032 }
+    expect(await clock.run(transactions.run([message, message]))).toMatchObject({
+      kind: "refused",
+      reason: expect.stringContaining("does not fit the window"),
+    })
+    expect(await read(1032)).toMatchObject({ kind: "done" })
     await forwarder.close()
     end()
   })

@@ -5,7 +5,7 @@ import type { I2cAdapter, I2cOutcome, I2cRequest } from "../driver/i2c-adapter.j
 import { Emitter } from "../emitter.js"
 import { VirtioMsgError } from "../errors.js"
 import type { OpenedBus } from "../opened-bus.js"
-import type { I2cForwarder } from "./vhost-user/i2c-device.js"
+import type { ForwardedOutcome, I2cForwarder } from "./vhost-user/i2c-device.js"
 
 export class BoardForwarder implements I2cForwarder {
   /** The board went away or came back. */
@@ -48,9 +48,9 @@ export class BoardForwarder implements I2cForwarder {
 
   /**
    * As `I2cAdapter.submit`; every promise rejects with LINK_CLOSED while no board is there. A group that is too much
-   * for the board fails as if no chip had acknowledged: a guest knows no other answer.
+   * for the board fails with its reason, as if no chip had acknowledged: a guest knows no other answer.
    */
-  submit(requests: readonly I2cRequest[]): Promise<I2cOutcome>[] {
+  submit(requests: readonly I2cRequest[]): Promise<ForwardedOutcome>[] {
     if (!this.#adapter)
       return requests.map(() =>
         Promise.reject(new VirtioMsgError("LINK_CLOSED", "The board is not open yet.")),
@@ -61,7 +61,7 @@ export class BoardForwarder implements I2cForwarder {
     return outcomes
   }
 
-  #submitGroup(group: readonly I2cRequest[]): Promise<I2cOutcome>[] {
+  #submitGroup(group: readonly I2cRequest[]): Promise<ForwardedOutcome>[] {
     try {
       const outcomes = this.#adapter?.submit(group) ?? []
       let isTold = false
@@ -70,13 +70,13 @@ export class BoardForwarder implements I2cForwarder {
           if (!isRefusal(error)) throw error
           if (!isTold) this.onRefused.emit(error)
           isTold = true
-          return { ok: false }
+          return { ok: false, refused: error }
         }),
       )
     } catch (error) {
       if (!isRefusal(error)) throw error
       this.onRefused.emit(error)
-      return group.map(() => Promise.resolve({ ok: false }))
+      return group.map(() => Promise.resolve({ ok: false, refused: error }))
     }
   }
 

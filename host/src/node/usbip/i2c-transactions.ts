@@ -2,9 +2,9 @@
 // and has an end to it before the kernel's own time-out of 2 s.
 
 import { type Clock, systemClock } from "../../clock.js"
-import type { I2cOutcome, I2cRequest } from "../../driver/i2c-adapter.js"
+import type { I2cRequest } from "../../driver/i2c-adapter.js"
 import { VirtioMsgError } from "../../errors.js"
-import type { I2cForwarder } from "../vhost-user/i2c-device.js"
+import type { ForwardedOutcome, I2cForwarder } from "../vhost-user/i2c-device.js"
 
 /** As in Linux's struct i2c_msg. */
 export const I2C_M_RD = 0x0001
@@ -60,7 +60,7 @@ export class I2cTransactions {
     if (messages.length > MAX_MESSAGES)
       return { kind: "refused", reason: `a transfer has at most ${MAX_MESSAGES} messages` }
     const requests = messages.map((message, at) => requestOf(message, at < messages.length - 1))
-    let outcomes: Promise<I2cOutcome>[]
+    let outcomes: Promise<ForwardedOutcome>[]
     try {
       outcomes = this.#forwarder.submit(requests)
     } catch (error) {
@@ -92,7 +92,12 @@ function requestOf({ address, isRead, data, length }: AdapterMessage, failNext: 
   return isRead ? { address, readLength: length, failNext } : { address, write: data, failNext }
 }
 
-function resultOf(messages: readonly AdapterMessage[], outcomes: readonly I2cOutcome[]): TransactionEnd {
+function resultOf(
+  messages: readonly AdapterMessage[],
+  outcomes: readonly ForwardedOutcome[],
+): TransactionEnd {
+  const refused = outcomes.find((outcome) => outcome.refused)?.refused
+  if (refused) return { kind: "refused", reason: refused.message }
   if (outcomes.length !== messages.length || !outcomes.every(({ ok }) => ok)) return { kind: "failed" }
   const last = messages.at(-1)
   const data = outcomes.at(-1)?.data ?? new Uint8Array(0)

@@ -15,7 +15,13 @@ import {
 } from "../../../../shared-protocol/src/device-types/i2c.js"
 import { type Clock, systemClock, type Timer } from "../../clock.js"
 import type { I2cOutcome, I2cRequest } from "../../driver/i2c-adapter.js"
+import type { VirtioMsgError } from "../../errors.js"
 import type { Chain, VhostUserDevice } from "./device.js"
+
+export interface ForwardedOutcome extends I2cOutcome {
+  /** Why the request was refused before it reached the board; it can never be carried out. */
+  readonly refused?: VirtioMsgError
+}
 
 /** Where requests go. */
 export interface I2cForwarder {
@@ -23,7 +29,7 @@ export interface I2cForwarder {
    * Takes requests, in order, and returns a promise for each, in order. A promise resolves also when the chip
    * did not acknowledge; it rejects when there is no telling.
    */
-  submit(requests: readonly I2cRequest[]): Promise<I2cOutcome>[]
+  submit(requests: readonly I2cRequest[]): Promise<ForwardedOutcome>[]
 }
 
 export interface VirtioI2cOptions {
