@@ -1,5 +1,6 @@
 // `demo` and `info`: what a person, and a program, learn of the bus.
 
+import { readFile } from "node:fs/promises"
 import { describe, expect, it } from "vitest"
 import { stdoutOf, virtioMsg } from "./command.js"
 
@@ -35,6 +36,13 @@ const STEPS = [
 ]
 
 describe.concurrent("demo", () => {
+  it("prints what the README shows of it", async () => {
+    const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8")
+    const shown = /^The demo shows .*\n\n```\n([^`]+)```/m.exec(readme)?.[1]
+    expect(shown).toContain("packet")
+    expect(await stdoutOf("--port sim demo")).toContain(shown)
+  })
+
   it("shows the whole flow, without escape codes in a pipe, also in CI", async () => {
     const { code, stdout, stderr } = await virtioMsg("--port sim demo", { CI: "1" })
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
