@@ -7,9 +7,75 @@ import { text } from "node:stream/consumers"
 import { afterEach, describe, expect, it } from "vitest"
 import { DashboardServer } from "../../host/src/node/dashboard/dashboard-server.js"
 import { type LiveEvent, LiveFeed } from "../../host/src/node/dashboard/live-feed.js"
+import { PACKET_SNAPSHOT } from "../../host/src/trace/packet-fields.js"
+import { PACKET_DATA } from "../../shared-protocol/src/mailbox/packet.js"
 import { virtioMsg } from "../cli/command.js"
 
 const feed = new LiveFeed()
+/** Packets: with records; without any; and with what was before somebody came to look on. */
+const DEED = Uint8Array.of(PACKET_DATA, 1, 0, 0, 0)
+const HEARTBEAT = Uint8Array.of(0, 1, 0, 0, 0)
+const SNAPSHOT = Uint8Array.of(PACKET_DATA | PACKET_SNAPSHOT, 1, 0, 0, 0)
+
+describe("the live feed", () => {
+  let nowMs = 0
+  const feed = () => new LiveFeed(() => nowMs)
+  const shown = (next: () => LiveEvent | undefined) => {
+    const titles: string[] = []
+    for (let event = next(); event; event = next()) if (event.type === "session") titles.push(event.title)
+    return titles
+  }
+
+  it("never begins on a process that does nothing, and follows whoever begins to do something", () => {
+    const made = feed()
+    const next = made.reader()
+    const first = made.begin("first")
+    const second = made.begin("second")
+    // heartbeats, and what was before somebody came to look on, are nothing that it does
+    second.packet(0, "out", HEARTBEAT)
+    second.packet(0, "out", SNAPSHOT)
+    expect(shown(next)).toEqual([])
+    first.packet(0, "out", DEED)
+    expect(shown(next)).toEqual(["first"])
+    second.packet(1, "out", DEED)
+    expect(shown(next)).toEqual(["second"])
+    // both go on: that is no reason to jump to and fro
+    for (nowMs = 0; nowMs < 20_000; nowMs += 500)
+      for (const one of [first, second]) one.packet(nowMs, "in", DEED)
+    expect(shown(next)).toEqual([])
+    second.end()
+    first.packet(nowMs, "in", DEED)
+    expect(shown(next)).toEqual(["first"])
+    nowMs += 10_000
+    const third = made.begin("third")
+    expect(shown(next)).toEqual([])
+    third.packet(0, "out", DEED)
+    expect(shown(next)).toEqual(["third"])
+  })
+
+  it("shows a chosen process whatever the others do, and a page that asks for one that is not there nothing", () => {
+    const made = feed()
+    const quiet = made.begin("quiet")
+    quiet.packet(0, "out", SNAPSHOT)
+    const next = made.reader(1)
+    made.begin("loud").packet(0, "out", DEED)
+    expect(shown(next)).toEqual(["quiet"])
+    expect(shown(made.reader(77))).toEqual([])
+  })
+
+  it("lets go of processes that ended long ago", () => {
+    const made = feed()
+    for (let i = 0; i < 30; i++) {
+      const session = made.begin(`command ${i}`)
+      session.packet(0, "out", DEED)
+      session.end()
+    }
+    const [first] = [made.reader()()]
+    const count = first?.type === "processes" ? first.processes.length : 0
+    expect(count).toBeGreaterThanOrEqual(8)
+    expect(count).toBeLessThan(12)
+  })
+})
 
 describe("the dashboard's server", () => {
   let server: DashboardServer | undefined
@@ -77,7 +143,7 @@ describe("the dashboard's server", () => {
     expect(await ask(url, "POST")).toMatchObject({ status: 405 })
   })
 
-  it("tells a page that comes late of the newest session, from its beginning", async () => {
+  it("tells a page that comes late of the session that has begun to do something, from its beginning", async () => {
     const url = await start()
     feed.begin("an older one").packet(1, "out", Uint8Array.of(1))
     const session = feed.begin("i2c detect")
@@ -93,6 +159,13 @@ describe("the dashboard's server", () => {
     const events = seen
       .split("\n")
       .flatMap((line) => (line.startsWith("data: ") ? [JSON.parse(line.slice(6))] : []))
+    expect(events.shift()).toMatchObject({
+      type: "processes",
+      processes: [
+        { title: "an older one", state: "active" },
+        { title: "i2c detect", state: "ended" },
+      ],
+    })
     expect(events).toEqual([
       { type: "session", session: 2, title: "i2c detect" },
       { type: "packet", session: 2, atMs: 0, direction: "out", hex: "12ab" },
@@ -175,11 +248,11 @@ describe("the dashboard's server", () => {
       const last = seen.at(-1)
       return last?.type === "packet" && last.atMs === packets - 1
     })
-    const [first, missed] = events
+    const [first, missed] = events.filter(({ type }) => type !== "processes")
     expect(first).toMatchObject({ type: "session", title: "long" })
     const count = missed?.type === "missed" ? missed.count : 0
     expect(count).toBeGreaterThan(packets / 2)
-    expect(count + events.length - 2).toBe(packets)
+    expect(count + events.filter(({ type }) => type === "packet").length).toBe(packets)
   })
 
   it("keeps no more for pages that do not read than Node's buffer of each", async () => {
@@ -195,7 +268,7 @@ describe("the dashboard's server", () => {
     const streams = () => server?.waitingBytes ?? []
     await expect.poll(() => streams().length).toBe(pages.length)
     for (let at = 0; at < 60_000; at++) {
-      session.packet(at, "in", new Uint8Array(236))
+      session.packet(at, "in", new Uint8Array(236).fill(PACKET_DATA))
       if (at % 1000 === 0) await new Promise((resolve) => setImmediate(resolve))
     }
     expect(Math.max(...streams())).toBeLessThan(256 * 1024)

@@ -15,6 +15,7 @@ import { GpioPanel } from "./view/gpio-panel.js"
 import { I2cPanel } from "./view/i2c-panel.js"
 import { Inspector } from "./view/inspector.js"
 import { LadderView } from "./view/ladder.js"
+import { ProcessChooser } from "./view/process-chooser.js"
 import { QueueDials } from "./view/queues.js"
 import { watchTheme } from "./view/theme.js"
 import { TimeControls } from "./view/time-controls.js"
@@ -38,6 +39,9 @@ export class App {
   readonly weather = new WeatherView(() => this.adapter())
   readonly i2c = new I2cPanel(() => this.adapter())
   readonly #gpio = new GpioPanel(() => this.bench?.bus)
+  readonly #processes = new ProcessChooser(
+    (session) => this.bench instanceof LiveBench && this.bench.connect(session),
+  )
   readonly #map = new WindowMap(this.model)
   readonly #dials = new QueueDials(this.model)
   readonly #traffic = new TrafficView(this.model)
@@ -58,6 +62,16 @@ export class App {
       this.weather.recolour()
     })
     document.addEventListener("keydown", (event) => this.#takeKey(event))
+    this.model.onRow.on((row) => {
+      if (this.bench?.kind !== "live") return
+      this.i2c.lookOn(row)
+      this.weather.lookOn(row)
+    })
+    this.model.onClear.on(() => {
+      this.i2c.clear()
+      this.weather.clear()
+      if (this.bench?.kind === "live") byId("sensor").hidden = true
+    })
     this.model.onHello.on((hello) => this.#greet(hello))
     const drawForever = () => {
       this.#draw()
@@ -160,6 +174,7 @@ export class App {
     const bench = new LiveBench(this.model)
     this.#take(bench)
     bench.onState = (text, isConnected) => this.say(text, isConnected ? "good" : "bad")
+    bench.onProcesses = (processes) => this.#processes.show(processes)
     this.say("Connecting to the dashboard's server", "wait")
     bench.connect()
   }
@@ -179,11 +194,13 @@ export class App {
     for (const button of document.querySelectorAll<HTMLButtonElement>(".sources button"))
       button.setAttribute("aria-pressed", String(button.id === `source-${bench.kind}`))
     this.model.clear()
-    this.weather.clear()
-    this.i2c.clear()
     this.i2c.isSimulated = bench.kind === "simulated"
     this.#gpio.clear()
     this.#setReady(false)
+    this.#processes.clear(bench.kind === "live")
+    // who only looks on has no use for what acts on a board
+    for (const part of document.querySelectorAll<HTMLElement>("[data-drives]"))
+      part.hidden = bench.kind === "live"
     this.time.connected()
     this.trouble.connected()
     setText(byId("a7-what"), bench.kind === "live" ? "somebody's driver" : "the driver, in this page")
@@ -248,7 +265,8 @@ export class App {
     const version = hello.firmwareVersion.slice(0, 3).join(".")
     setText(byId("m4-what"), hello.board)
     const what = `${this.bench?.title}: firmware ${version}, epoch 0x${epoch.toString(16).padStart(4, "0")}`
-    if (this.#isReady) this.say(`Connected to ${what}`, "good")
+    if (this.bench?.kind === "live") this.say(`Watching ${what}`, "good")
+    else if (this.#isReady) this.say(`Connected to ${what}`, "good")
     else this.say(`Setting up the devices of ${what}`, "wait")
   }
 

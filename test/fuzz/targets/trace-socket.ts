@@ -47,7 +47,8 @@ export const traceSocket: FuzzTarget<TraceSocketCase> = {
     const ended = new Promise<void>((resolve) => {
       const next = feed.reader()
       feed.onMore.on(() => {
-        for (let event = next(); event; event = next()) if (event.type === "end") resolve()
+        for (let event = next(); event; event = next())
+          if (event.type === "processes" && event.processes.some(({ state }) => state === "ended")) resolve()
       })
     })
     const endWatching = watchOffered(feed, folder)

@@ -80,6 +80,22 @@ describe.skipIf(skip)(`the live view${skip && `, skipped: ${skip}`}`, () => {
     expect((await dashboard.stop()).code).toBe(0)
   })
 
+  it("draws the weather that others read, and the chips that answer them", async () => {
+    const words = ["dashboard", "--listen", "127.0.0.1:0", "--", "sensor", "bme280"]
+    const dashboard = await start(startUntilLine(["--port", "sim", ...words]))
+    const { page, errors, close } = await open(browser, dashboard.line)
+    await expect.poll(() => page.locator("#temperature").innerText()).toMatch(/^2\d\.\d\d °C$/)
+    expect(await page.locator("#sensor-note").innerText()).toBe("A BME280 at 0x76, as others read it.")
+    expect(await page.locator("#sampling").isVisible()).toBe(false)
+    await page.getByRole("button", { name: "Chip 76" }).waitFor()
+    // and a board of the page's own has nothing of it
+    await page.click("#source-simulated")
+    await expect.poll(() => page.locator("#trouble").isVisible()).toBe(true)
+    expect(await page.locator("#process").isVisible()).toBe(false)
+    expect(errors).toEqual([])
+    await close()
+  })
+
   it("joins a running simulated board in the middle, pauses the view, and steps through what was kept", async () => {
     await withFolder(async (folder) => {
       const board = await start(Simulator.start(`unix:${folder}/board.sock`))
@@ -89,9 +105,15 @@ describe.skipIf(skip)(`the live view${skip && `, skipped: ${skip}`}`, () => {
       expect(await page.locator("#source-simulated").getAttribute("aria-pressed")).toBe("true")
       await page.click("#source-live")
       const read = (register: number) => stdoutOf(`--port ${board.port} i2c get 0x54 ${register}`)
-      await expect.poll(() => page.locator("#status").innerText()).toMatch(/sim-\d+/)
+      // a board at which nothing passes is no beginning
+      await expect.poll(() => page.locator("#status").innerText()).toMatch(/^Waiting: .* at sim-\d+$/)
+      await expect.poll(() => page.locator("#process").innerText()).toMatch(/active\s+sim-\d+ \(idle\)$/)
+      for (const id of ["trouble", "gpio", "registers", "detect", "sensor"])
+        expect(await page.locator(`#${id}`).isVisible(), id).toBe(false)
       await read(3)
       await transferred(page, "03").waitFor()
+      expect(await page.locator("#status").innerText()).toMatch(/^Watching sim-\d+: firmware/)
+      await expect.poll(() => page.locator("#detect-grid button").allTextContents()).toEqual(["Chip 54"])
       await pause(page)
       const seen = await page.locator("#out-packets").innerText()
       await read(5)

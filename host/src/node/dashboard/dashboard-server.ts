@@ -178,7 +178,8 @@ function streamFeed(
     response.end()
     return
   }
-  const next = feed.reader()
+  const chosen = /[?&]session=(\d{1,9})(?:&|$)/.exec(request.url ?? "")?.[1]
+  const next = feed.reader(chosen === undefined ? undefined : Number(chosen))
   const send = () => {
     while (!response.writableNeedDrain) {
       const event = next()

@@ -1,11 +1,25 @@
 // What the page is told of buses elsewhere: sessions and their packets, kept from the beginning so that a page which
 // is opened later sees the same (docs/dashboard.md "The live view").
 
+import { systemClock } from "../../clock.js"
 import { Emitter } from "../../emitter.js"
 import type { Direction } from "../../link/link.js"
+import { PACKET_SNAPSHOT } from "../../trace/packet-fields.js"
+import { readPacket } from "../../trace/packet-records.js"
+
+/** One of the processes that can be looked at. */
+export interface LiveProcess {
+  readonly session: number
+  readonly title: string
+  /** `idle`: it did nothing since it is watched. */
+  readonly state: "idle" | "active" | "ended"
+}
 
 /** One event, as the page gets it in JSON. */
 export type LiveEvent =
+  /** All that there are, each time one comes, does its first deed, or ends. */
+  | { readonly type: "processes"; readonly processes: readonly LiveProcess[] }
+  /** What follows is of this one, from its beginning; of what came before, nothing follows. */
   | { readonly type: "session"; readonly session: number; readonly title: string }
   | {
       readonly type: "packet"
@@ -27,65 +41,152 @@ export interface LiveSession {
   end(): void
 }
 
-/** As many events of a session are kept for pages that come later, or are slow. */
+/** As many events of all sessions are kept for pages that come later, or are slow. */
 const MOST_KEPT = 50_000
+/** As many processes that have ended can still be chosen. */
+const MOST_ENDED = 8
+/** Who has done nothing for so long is idle: whoever does something then is shown instead. */
+const IDLE_MS = 5000
+
+interface KeptSession {
+  readonly number: number
+  readonly title: string
+  /** What followed its beginning, but for the first `goneCount`. */
+  readonly kept: LiveEvent[]
+  goneCount: number
+  /** On the feed's clock; undefined before its first deed. */
+  activeAtMs: number | undefined
+  hasEnded: boolean
+}
 
 export class LiveFeed {
   /** There is more to read. */
   readonly onMore = new Emitter<[]>()
-  /** Counts sessions; the newest is the one to see. */
-  #session = 0
-  #title = ""
-  /** What followed its beginning, but for the first `#goneCount`. */
-  #kept: LiveEvent[] = []
-  #goneCount = 0
+  readonly #nowMs: () => number
+  /** By their numbers, which count up. */
+  readonly #sessions = new Map<number, KeptSession>()
+  #count = 0
+  #keptCount = 0
+  /** The session that a page sees which has chosen none. */
+  #followed: KeptSession | undefined
+  /** Goes up with each change of what `processes` says. */
+  #edition = 0
 
-  /** A process begins to be watched. What came before is not kept any more. */
+  /** `nowMs` tells who is idle. */
+  constructor(nowMs: () => number = () => systemClock.now()) {
+    this.#nowMs = nowMs
+  }
+
+  /** A process begins to be watched. */
   begin(title: string): LiveSession {
-    const session = ++this.#session
-    this.#title = title
-    this.#kept = []
-    this.#goneCount = 0
+    const made: KeptSession = {
+      number: ++this.#count,
+      title,
+      kept: [],
+      goneCount: 0,
+      activeAtMs: undefined,
+      hasEnded: false,
+    }
+    this.#sessions.set(made.number, made)
+    this.#edition++
     this.onMore.emit()
+    const session = made.number
     let startMs: number | undefined
     return {
       packet: (timeMs, direction, bytes) => {
         startMs ??= timeMs
+        if (isDeed(bytes)) this.#acts(made)
         const hex = Buffer.from(bytes).toString("hex")
-        this.#publish({ type: "packet", session, atMs: timeMs - startMs, direction, hex })
+        this.#publish(made, { type: "packet", session, atMs: timeMs - startMs, direction, hex })
       },
-      end: () => this.#publish({ type: "end", session }),
+      end: () => {
+        if (made.hasEnded) return
+        made.hasEnded = true
+        this.#edition++
+        this.#publish(made, { type: "end", session })
+        this.#forgetEnded()
+      },
     }
   }
 
   /**
-   * Returns a function that returns the next event for a page that comes now: the newest session from its beginning.
-   * Undefined: there is none yet. Whoever reads slowly holds nothing; what went meanwhile is told as missed.
+   * Returns a function that returns the next event for a page that comes now: a session from its beginning, which is
+   * the chosen one, or else the one that does something. Undefined: there is none yet. Whoever reads slowly holds
+   * nothing; what went meanwhile is told as missed.
    */
-  reader(): () => LiveEvent | undefined {
-    let session = 0
+  reader(chosen?: number): () => LiveEvent | undefined {
+    let session: KeptSession | undefined
     let taken = 0
+    let edition = 0
     return () => {
-      if (session !== this.#session) {
-        session = this.#session
+      if (edition !== this.#edition) {
+        edition = this.#edition
+        return { type: "processes", processes: this.#processes() }
+      }
+      const wanted = chosen === undefined ? this.#followed : (this.#sessions.get(chosen) ?? session)
+      if (!wanted) return undefined
+      if (session !== wanted) {
+        session = wanted
         taken = 0
-        return { type: "session", session, title: this.#title }
+        return { type: "session", session: session.number, title: session.title }
       }
-      const count = this.#goneCount - taken
+      const count = session.goneCount - taken
       if (count > 0) {
-        taken = this.#goneCount
-        return { type: "missed", session, count }
+        taken = session.goneCount
+        return { type: "missed", session: session.number, count }
       }
-      const event = this.#kept[taken - this.#goneCount]
+      const event = session.kept[taken - session.goneCount]
       if (event) taken++
       return event
     }
   }
 
-  #publish(event: LiveEvent): void {
-    if (event.session !== this.#session) return // an older one, which no page shows any more
-    this.#kept.push(event)
-    if (this.#kept.length > MOST_KEPT) this.#goneCount += this.#kept.splice(0, MOST_KEPT >> 4).length
+  #processes(): LiveProcess[] {
+    return [...this.#sessions.values()].map(({ number, title, activeAtMs, hasEnded }) => ({
+      session: number,
+      title,
+      state: hasEnded ? "ended" : activeAtMs === undefined ? "idle" : "active",
+    }))
+  }
+
+  /** The session does something: shown is who was idle until now, unless another is busy all the time. */
+  #acts(session: KeptSession): void {
+    const nowMs = this.#nowMs()
+    const isIdle = ({ activeAtMs, hasEnded }: KeptSession) =>
+      hasEnded || activeAtMs === undefined || nowMs - activeAtMs >= IDLE_MS
+    if (isIdle(session) || !this.#followed || isIdle(this.#followed)) this.#followed = session
+    if (session.activeAtMs === undefined) this.#edition++
+    session.activeAtMs = nowMs
+  }
+
+  #publish(session: KeptSession, event: LiveEvent): void {
+    if (this.#sessions.get(session.number) !== session) return // forgotten
+    session.kept.push(event)
+    if (++this.#keptCount > MOST_KEPT) {
+      const all = [...this.#sessions.values()]
+      const longest = all.reduce((most, one) => (one.kept.length > most.kept.length ? one : most))
+      this.#dropFrom(longest, MOST_KEPT >> 4)
+    }
     this.onMore.emit()
   }
+
+  #dropFrom(session: KeptSession, most: number): void {
+    const { length } = session.kept.splice(0, most)
+    session.goneCount += length
+    this.#keptCount -= length
+  }
+
+  #forgetEnded(): void {
+    const ended = [...this.#sessions.values()].filter((one) => one.hasEnded && one !== this.#followed)
+    for (const session of ended.slice(0, Math.max(0, ended.length - MOST_ENDED))) {
+      this.#sessions.delete(session.number)
+      this.#dropFrom(session, session.kept.length)
+    }
+  }
+}
+
+/** Whether a packet shows that its sender does something: not what was before, and no heartbeat. */
+function isDeed(bytes: Uint8Array): boolean {
+  const contents = readPacket(bytes)
+  return !contents || (contents.hasData && ((bytes[0] as number) & PACKET_SNAPSHOT) === 0)
 }

@@ -1,7 +1,7 @@
 // Somebody else's bus: the packets that a virtio-msg command publishes through `virtio-msg dashboard`, which sends
 // them on as server-sent events (docs/dashboard.md "The live view").
 
-import type { LiveEvent } from "../../../src/node/dashboard/live-feed.js"
+import type { LiveEvent, LiveProcess } from "../../../src/node/dashboard/live-feed.js"
 import type { WireModel } from "../wire/wire-model.js"
 import type { Bench } from "./bench.js"
 import { PacketGate } from "./packet-gate.js"
@@ -11,7 +11,7 @@ export const LIVE_PATH = "live"
 
 export class LiveBench implements Bench {
   readonly kind = "live"
-  /** The newest session's. */
+  /** The process's that is seen. */
   title = "what virtio-msg commands and Linux guests do"
   readonly bus = undefined
   readonly cable = undefined
@@ -21,9 +21,12 @@ export class LiveBench implements Bench {
   /** Called with what goes on, for people. */
   onState: (text: string, isConnected: boolean) => void = () => {}
 
+  /** Called with all processes that can be chosen, each time that is another list. */
+  onProcesses: (processes: readonly LiveProcess[]) => void = () => {}
+
   readonly #model: WireModel
   #events: EventSource | undefined
-  /** The newest session: that is the one to see. */
+  /** The one to see; 0 before there is any. */
   #session = 0
   #nowMs = 0
 
@@ -36,10 +39,16 @@ export class LiveBench implements Bench {
     return this.#nowMs
   }
 
-  /** Begins to listen; the browser connects again by itself when the server comes back. */
-  connect(): void {
-    this.#events = new EventSource(new URL(LIVE_PATH, document.baseURI))
-    this.#events.onopen = () => this.onState("Waiting for a command with --dashboard", true)
+  /**
+   * Begins to listen to a process, or to whichever does something; the browser connects again by itself when the
+   * server comes back.
+   */
+  connect(session?: number): void {
+    this.#events?.close()
+    this.#forget(0)
+    const chosen = session === undefined ? "" : `?session=${session}`
+    this.#events = new EventSource(new URL(`${LIVE_PATH}${chosen}`, document.baseURI))
+    this.#events.onopen = () => this.onState("Waiting for a process that does something", true)
     this.#events.onerror = () => this.onState("The dashboard's server is gone; trying again", false)
     this.#events.onmessage = (message) => this.#take(JSON.parse(message.data))
   }
@@ -48,13 +57,23 @@ export class LiveBench implements Bench {
     this.#events?.close()
   }
 
+  /** Another process is seen, or the same from its beginning. */
+  #forget(session: number): void {
+    this.#session = session
+    this.#nowMs = 0
+    this.gate.clear()
+    this.#model.clear()
+  }
+
   #take(event: LiveEvent): void {
-    if (event.type === "session") {
-      if (event.session <= this.#session) return // sent again after the connection broke
-      this.#session = event.session
+    if (event.type === "processes") {
+      this.onProcesses(event.processes)
+      const idle = event.processes.filter(({ state }) => state === "idle").map(({ title }) => title)
+      if (this.#session === 0 && idle.length > 0)
+        this.onState(`Waiting: nothing passes yet at ${idle.join(", ")}`, true)
+    } else if (event.type === "session") {
+      this.#forget(event.session)
       this.title = event.title
-      this.gate.clear()
-      this.#model.clear()
       this.#model.remark(event.title, "plain", 0)
       this.onState(event.title, true)
     } else if (event.session !== this.#session) return

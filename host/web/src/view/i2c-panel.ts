@@ -4,6 +4,7 @@ import { detect } from "../../../src/cli/i2c-detect.js"
 import { formatByte, parseAddress, parseNumber } from "../../../src/cli/i2c-numbers.js"
 import type { I2cAdapter } from "../../../src/driver/i2c-adapter.js"
 import { VirtioMsgError } from "../../../src/errors.js"
+import type { Row } from "../wire/row.js"
 import { byId, element, setText } from "./dom.js"
 
 const FIRST = 0x08
@@ -48,6 +49,18 @@ export class I2cPanel {
   clear(): void {
     for (const cell of this.#cells.values()) cell.replaceChildren("··")
     this.#show("–")
+  }
+
+  /** Fills the grid from what passes on somebody else's bus: who answers there, and who does not. */
+  lookOn(row: Row): void {
+    if (row.kind !== "message" && row.kind !== "memory") return
+    for (const { phase, fields, ok } of row.requests) {
+      const address = fields.find(({ name }) => name === "i2c_addr")?.value
+      if (phase !== "used" || typeof address !== "number") continue
+      const cell = this.#cells.get(address >> 1)
+      if (ok) cell?.replaceChildren(this.#chipButton(address >> 1))
+      else if (cell?.childElementCount === 0) cell.replaceChildren("--") // a chip may refuse a byte, too
+    }
   }
 
   setEnabled(isOn: boolean): void {

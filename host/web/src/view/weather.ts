@@ -2,9 +2,11 @@
 
 import uPlot from "uplot" // draws time series on a canvas, 50 kB, no dependencies
 import "uplot/dist/uPlot.min.css"
-import { BME280_ADDRESS, Bme280 } from "../../../src/chips/bme280.js"
+import { BME280_ADDRESS, Bme280, type Weather } from "../../../src/chips/bme280.js"
 import type { I2cAdapter } from "../../../src/driver/i2c-adapter.js"
 import { VirtioMsgError } from "../../../src/errors.js"
+import { PassingWeather } from "../wire/passing-weather.js"
+import type { Row } from "../wire/row.js"
 import { byId, setText } from "./dom.js"
 
 /** Points that are kept: four minutes at two a second. */
@@ -14,6 +16,7 @@ const LEAST_SECONDS = 30
 /** Between two measurements, on the bench's clock. */
 export const SAMPLE_MS = 500
 const MEASURED = "A BME280 at 0x76, read through virtio-i2c twice a second."
+const PASSED = "A BME280 at 0x76, as others read it."
 const NOT_MEASURED = "A BME280 at 0x76. It is not read at present."
 
 interface Curve {
@@ -39,6 +42,8 @@ export class WeatherView {
   /** Seconds, then the three quantities. */
   #data: [number[], number[], number[], number[]] = [[], [], [], []]
   #sensor: { readonly adapter: I2cAdapter; readonly chip: Bme280 } | undefined
+  /** What others read. */
+  #passing = new PassingWeather()
   #isMeasuring = false
 
   constructor(adapter: () => Promise<I2cAdapter>) {
@@ -65,6 +70,7 @@ export class WeatherView {
   clear(): void {
     this.#data = [[], [], [], []]
     this.#sensor = undefined
+    this.#passing = new PassingWeather()
     this.#isMeasuring = false
     for (const { name } of CURVES) byId<HTMLOutputElement>(name).value = "–"
     this.#show()
@@ -77,8 +83,8 @@ export class WeatherView {
     try {
       const adapter = await this.#adapter()
       if (this.#sensor?.adapter !== adapter) this.#sensor = { adapter, chip: await Bme280.open(adapter) }
-      const { temperatureC, pressurePa, humidityPercent } = await this.#sensor.chip.read()
-      this.#add(nowMs() / 1000, [temperatureC, pressurePa / 100, humidityPercent])
+      const weather = await this.#sensor.chip.read()
+      this.#add(nowMs() / 1000, weather)
       this.#isMeasuring = false
       this.#sayWhetherMeasured()
     } catch (error) {
@@ -91,6 +97,18 @@ export class WeatherView {
         isMissing ? `No BME280 at 0x${BME280_ADDRESS.toString(16)} on this bus.` : error.message,
       )
       this.#note.title = this.#note.textContent // where the two lines are too few
+    }
+  }
+
+  /** On somebody else's bus: fills the curves from what is read there, and is hidden before. */
+  lookOn(row: Row): void {
+    if (row.kind !== "message" && row.kind !== "memory") return
+    for (const request of row.requests) {
+      const weather = this.#passing.take(request)
+      if (!weather) continue
+      byId("sensor").hidden = false
+      setText(this.#note, PASSED)
+      this.#add(row.atMs / 1000, weather)
     }
   }
 
@@ -121,7 +139,8 @@ export class WeatherView {
     this.#note.removeAttribute("title")
   }
 
-  #add(atS: number, values: readonly [number, number, number]): void {
+  #add(atS: number, { temperatureC, pressurePa, humidityPercent }: Weather): void {
+    const values = [temperatureC, pressurePa / 100, humidityPercent]
     const numbers = [atS, ...values]
     for (const [column, value] of numbers.entries()) {
       const points = this.#data[column] as number[]
