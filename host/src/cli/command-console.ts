@@ -5,9 +5,10 @@ import { once } from "node:events"
 import { createInterface } from "node:readline"
 import type { Command } from "commander"
 import type { ConsolePort } from "../driver/console-port.js"
-import { ConsoleShell } from "../driver/console-shell.js"
+import { ConsoleShell, isUnknownCommand } from "../driver/console-shell.js"
 import { VirtioMsgError } from "../errors.js"
 import { helpExamples, note, withBus } from "./context.js"
+import { EXIT_FAILED } from "./exit-codes.js"
 import { untilRead } from "./live-lines.js"
 import { untilStopped } from "./until-stopped.js"
 
@@ -39,7 +40,9 @@ async function runLines(
   const shell = new ConsoleShell(port)
   process.stderr.write(await shell.log())
   for await (const line of lines()) {
-    process.stdout.write(await shell.run(line))
+    const output = await shell.run(line)
+    process.stdout.write(output)
+    if (isUnknownCommand(output)) process.exitCode = EXIT_FAILED
     await untilRead(process.stdout)
   }
 }

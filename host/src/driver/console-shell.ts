@@ -6,6 +6,11 @@ import type { ConsolePort } from "./console-port.js"
 /** What the firmware prints when a command has ended. */
 export const SHELL_PROMPT = "m4> "
 
+/** Whether `output`, the log's lines among it, says that the firmware has no such command. */
+export function isUnknownCommand(output: string): boolean {
+  return /^\S+: no such command; try help\r?$/m.test(output)
+}
+
 export class ConsoleShell {
   readonly #port: ConsolePort
   #output: AsyncIterator<Uint8Array> | undefined
