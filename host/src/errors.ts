@@ -28,6 +28,8 @@ export type ErrorCode =
   | "QUEUE_FULL"
   /** Host and device speak different versions. */
   | "VERSION_MISMATCH"
+  /** The operating system refused a file, a folder, a socket or a process. */
+  | "SYSTEM_FAILED"
   /** A library or tool that this call needs is not installed. */
   | "MISSING_DEPENDENCY"
 

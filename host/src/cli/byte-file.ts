@@ -11,6 +11,8 @@ export class ByteFile {
   readonly #file: number
   /** False once whoever reads a pipe has gone, or the disk is full. */
   isOpen = true
+  /** Whether bytes were lost for another reason than that a reader left. */
+  hasFailed = false
 
   /** Opens `path` anew; "-" is stdout. Throws INVALID_ARGUMENT. */
   constructor(path: string) {
@@ -33,8 +35,12 @@ export class ByteFile {
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException
         if (code === "EAGAIN") continue
-        if (code !== "EPIPE")
-          process.stderr.write(`error: The trace in ${this.#path} ends here: ${reasonOf(error)}.\n`)
+        if (code !== "EPIPE") {
+          this.hasFailed = true
+          process.stderr.write(
+            `error: The trace in ${this.#path} ends here: ${reasonOf(error)}.\nhint: Is the disk full?\n`,
+          )
+        }
         this.close()
       }
     }

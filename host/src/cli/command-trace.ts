@@ -11,7 +11,9 @@ import type { CapturedPacket } from "../trace/pcapng-writer.js"
 import type { TraceEvent } from "../trace/trace-event.js"
 import { TraceObserver } from "../trace/trace-observer.js"
 import { visibleLines } from "../visible-text.js"
+import type { ByteFile } from "./byte-file.js"
 import { helpExamples, note, print, type RunCommand, sendResultsTo, typedPort } from "./context.js"
+import { EXIT_FAILED, EXIT_OK } from "./exit-codes.js"
 import { LiveLines, readAtPaceOf } from "./live-lines.js"
 import { EPOCH_OFFSET_MS, processTrace } from "./process-trace.js"
 import { traceToFile } from "./trace-file.js"
@@ -110,14 +112,18 @@ async function traceCommand(
       hint: "Name another command behind --.",
     })
   sendResultsTo(process.stderr)
-  const end =
-    options.write === undefined
-      ? processTrace.watch((event) => show({ ...event, timeMs: event.timeMs + EPOCH_OFFSET_MS }))
-      : traceToFile(options.write, application())
-  try {
-    return await run([...typedPort(command), ...words])
-  } finally {
+  const end = options.write === undefined ? watchTrace(show) : traceToFile(options.write, application())
+  const code = await run([...typedPort(command), ...words])
+  const isWhole = end()
+  return code === EXIT_OK && !isWhole ? EXIT_FAILED : code
+}
+
+/** As `traceToFile`, on the screen: nothing of that is lost. */
+function watchTrace(show: Show): () => boolean {
+  const end = processTrace.watch((event) => show({ ...event, timeMs: event.timeMs + EPOCH_OFFSET_MS }))
+  return () => {
     end()
+    return true
   }
 }
 
@@ -169,10 +175,11 @@ async function readCapture(stream: Readable, name: string, options: TraceOptions
   } finally {
     copy?.close()
   }
+  if (copy?.hasFailed) process.exitCode = EXIT_FAILED
   if (!copy) reader.end()
 }
 
-async function openCopy(path: string): Promise<{ write(chunk: Uint8Array): void; close(): void }> {
+async function openCopy(path: string): Promise<ByteFile> {
   const { ByteFile } = await import("./byte-file.js")
   return new ByteFile(path)
 }

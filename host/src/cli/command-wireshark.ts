@@ -1,10 +1,11 @@
 // `virtio-msg wireshark`: puts our dissector and our extcap program where Wireshark finds them, and takes them away.
 
-import { copyFile, mkdir, rm, writeFile } from "node:fs/promises"
+import { copyFile, rm, writeFile } from "node:fs/promises"
 import path from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Command } from "commander"
 import { VirtioMsgError } from "../errors.js"
+import { makeFolder } from "../node/make-folder.js"
 import { wiresharkFolders } from "../node/wireshark-folders.js"
 import { helpExamples, note, print } from "./context.js"
 
@@ -43,11 +44,11 @@ function quoted(word: string): string {
 
 async function install(file: string, write: (file: string) => Promise<void>): Promise<void> {
   try {
-    await mkdir(path.dirname(file), { recursive: true })
+    makeFolder(path.dirname(file))
     await write(file)
   } catch (error) {
-    throw new VirtioMsgError("INVALID_ARGUMENT", `Cannot write ${file}: ${(error as Error).message}.`, {
-      hint: "Is the folder yours?",
+    throw new VirtioMsgError("SYSTEM_FAILED", `Cannot write ${file}: ${(error as Error).message}.`, {
+      hint: "Is the folder there, and yours? Wireshark looks in your home folder, HOME.",
       cause: error,
     })
   }

@@ -7,10 +7,11 @@ import { COMMANDS } from "./commands.js"
 import { printError } from "./context.js"
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE, exitCodeOf } from "./exit-codes.js"
 import { splitTraced } from "./split-traced.js"
+import { systemError } from "./system-error.js"
 import { application, packageVersion } from "./version.js"
 
-/** `endings` receives what is to be done when the command has ended. */
-function makeProgram(endings: (() => void)[]): Command {
+/** `endings` receives what is to be done when the command has ended; each says whether all went well. */
+function makeProgram(endings: (() => boolean)[]): Command {
   const program = new Command("virtio-msg")
   program
     .description("Drives the virtio devices of a microcontroller over virtio-msg.")
@@ -60,7 +61,13 @@ function hintAtHelp(command: Command, typed: string): void {
 
 /** Runs the command that the words name, as a shell would; prints its errors and returns its exit code. Never throws. */
 export async function runCommand(words: readonly string[]): Promise<number> {
-  const endings: (() => void)[] = []
+  const endings: (() => boolean)[] = []
+  const code = await run(words, endings)
+  const allWell = endings.map((end) => end()).every((isWell) => isWell)
+  return code === EXIT_OK && !allWell ? EXIT_FAILED : code
+}
+
+async function run(words: readonly string[], endings: (() => boolean)[]): Promise<number> {
   const { own, traced } = splitTraced(
     words,
     COMMANDS.map(({ name }) => name),
@@ -72,14 +79,13 @@ export async function runCommand(words: readonly string[]): Promise<number> {
     return Number(process.exitCode ?? EXIT_OK) // `linux --run` returns its command's
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE
-    if (error instanceof VirtioMsgError) {
-      printError(error, own.includes("--json"))
-      return exitCodeOf(error.code)
+    const told = error instanceof VirtioMsgError ? error : systemError(error)
+    if (told) {
+      printError(told, own.includes("--json"))
+      return exitCodeOf(told.code)
     }
     process.stderr.write(`error: a defect of virtio-msg: ${error instanceof Error ? error.stack : error}\n`)
     process.stderr.write("hint: Please report it, with the command that you typed.\n")
     return EXIT_FAILED
-  } finally {
-    for (const end of endings) end()
   }
 }

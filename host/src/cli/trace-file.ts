@@ -4,8 +4,11 @@ import { capture } from "../trace/capture.js"
 import { ByteFile } from "./byte-file.js"
 import { EPOCH_OFFSET_MS, processTrace } from "./process-trace.js"
 
-/** Begins to write the process's trace to `path`; "-" is stdout. Returns what ends it. Throws INVALID_ARGUMENT. */
-export function traceToFile(path: string, application: string): () => void {
+/**
+ * Begins to write the process's trace to `path`; "-" is stdout. Returns what ends it, and says whether all was written.
+ * Throws INVALID_ARGUMENT.
+ */
+export function traceToFile(path: string, application: string): () => boolean {
   const file = new ByteFile(path)
   const end = capture(processTrace, {
     application,
@@ -15,5 +18,6 @@ export function traceToFile(path: string, application: string): () => void {
   return () => {
     end()
     file.close()
+    return !file.hasFailed
   }
 }

@@ -4,7 +4,8 @@
 
 import { parseArgs } from "node:util"
 import { printError } from "../cli/context.js"
-import { EXIT_FAILED, EXIT_OK, EXIT_USAGE, exitCodeOf } from "../cli/exit-codes.js"
+import { EXIT_OK, exitCodeOf } from "../cli/exit-codes.js"
+import { systemError } from "../cli/system-error.js"
 import { packageVersion } from "../cli/version.js"
 import { VirtioMsgError } from "../errors.js"
 import { LINKTYPE_USER0 } from "../trace/pcapng-writer.js"
@@ -112,9 +113,10 @@ async function main(): Promise<number> {
   try {
     return await run(parse())
   } catch (error) {
-    if (!(error instanceof VirtioMsgError)) throw error
-    printError(error)
-    return error.code === "INVALID_ARGUMENT" ? EXIT_USAGE : (exitCodeOf(error.code) ?? EXIT_FAILED)
+    const told = error instanceof VirtioMsgError ? error : systemError(error)
+    if (!told) throw error
+    printError(told)
+    return exitCodeOf(told.code)
   }
 }
 

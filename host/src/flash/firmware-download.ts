@@ -1,11 +1,12 @@
 // Microsoft's firmware for a board: downloaded once, resumed where it broke off, kept in the cache with its SHA-256.
 
 import { createHash } from "node:crypto"
-import { appendFile, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
+import { appendFile, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
 import { homedir } from "node:os"
 import path from "node:path"
 import type { FirmwareRelease } from "../../../boards/src/index.js"
 import { VirtioMsgError } from "../errors.js"
+import { makeCacheFolder } from "../node/make-folder.js"
 
 /** No byte for so long: the network is gone. */
 const SILENCE_MS = 20_000
@@ -57,7 +58,7 @@ export async function downloadFirmware(
     if (contents && hash(contents) === known.sha256 && (release.sha256 ?? known.sha256) === known.sha256)
       return { file, contents, sha256: known.sha256, trust: trustIn(release), fromCache: true }
   }
-  await mkdir(folder, { recursive: true })
+  makeCacheFolder(folder)
   if (options.refresh) await rm(`${file}.part`, { force: true })
   await fetchToPart(release.url, `${file}.part`, options)
   const contents = await readFile(`${file}.part`)

@@ -1,6 +1,6 @@
 // The flash memory of a simulated board, as a file.
 
-import { readFileSync, writeFileSync } from "node:fs"
+import { readFileSync, statSync, writeFileSync } from "node:fs"
 import { VirtioMsgError } from "../errors.js"
 import type { FlashMemory } from "../vm/machine.js"
 
@@ -23,6 +23,7 @@ export class FlashFile implements FlashMemory {
 
   load(): Uint8Array | undefined {
     try {
+      if (!statSync(this.#file).isFile()) throw new Error("it is not a regular file") // a device may never end
       const contents = readFileSync(this.#file)
       return contents.length > 0 ? contents : undefined
     } catch (error) {

@@ -1,7 +1,7 @@
 // Where a running process can be traced by another: a Unix socket in the user's runtime folder, which sends a pcapng
 // capture to whoever connects, beginning with what a late observer has to know.
 
-import { chmodSync, lstatSync, mkdirSync, readdirSync } from "node:fs"
+import { chmodSync, lstatSync, readdirSync } from "node:fs"
 import net from "node:net"
 import os from "node:os"
 import path from "node:path"
@@ -9,6 +9,7 @@ import { VirtioMsgError } from "../errors.js"
 import { capture } from "../trace/capture.js"
 import type { Trace } from "../trace/trace.js"
 import { TraceObserver } from "../trace/trace-observer.js"
+import { makeFolder } from "./make-folder.js"
 import { ownersOnly, removeStaleSocket } from "./private-socket.js"
 
 /** A reader that falls so far behind is let go: it must not fill our memory. So are those of more readers than so many. */
@@ -123,7 +124,7 @@ export async function connectTrace(socketPath: string): Promise<net.Socket> {
 
 function prepareFolder(folder: string): string {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder, 0o700)
     if (!isPrivate(folder)) throw new Error("it belongs to others, or they may enter it")
     return folder
   } catch (error) {

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url"
 import { VirtioMsgError } from "../../errors.js"
 import { RUNTIME_EXPORT, RUNTIME_PARAMETERS } from "../../vm/runtime.js"
 import { readRuntimeCode } from "../../vm/runtime-loader.js"
+import { makeFolder } from "../make-folder.js"
 
 /** Where the page looks for the virtual machine. */
 const RUNTIME_FILE = "vm/devicescript-vm.js"
@@ -34,7 +35,7 @@ export async function exportPage(folder: string): Promise<number> {
   })
   for (const [name, content] of await readPageFiles()) {
     const file = path.join(folder, ...name.split("/"))
-    await mkdir(path.dirname(file), { recursive: true })
+    makeFolder(path.dirname(file))
     await writeFile(file, content)
     bytes += content.length
   }

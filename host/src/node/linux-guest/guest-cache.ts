@@ -1,8 +1,9 @@
 // Where prepared guests are kept. Nothing half-done is ever found there: a folder gets its name at the end.
 
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises"
+import { mkdtemp, readdir, rename, rm, stat } from "node:fs/promises"
 import { homedir } from "node:os"
 import { join } from "node:path"
+import { makeCacheFolder } from "../make-folder.js"
 
 /** Where prepared guests are kept when nothing else is said. */
 export function defaultGuestCache(): string {
@@ -20,7 +21,7 @@ export async function findNewest(cacheFolder: string, suffix: string): Promise<s
 
 /** Runs `make` with a new folder, which is removed behind it. */
 export async function inWorkFolder<T>(cacheFolder: string, make: (work: string) => Promise<T>): Promise<T> {
-  await mkdir(cacheFolder, { recursive: true })
+  makeCacheFolder(cacheFolder)
   await removeAbandoned(cacheFolder)
   const work = await mkdtemp(join(cacheFolder, `.partial-${process.pid}-`))
   try {
