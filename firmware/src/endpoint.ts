@@ -35,6 +35,8 @@ export interface FirmwareParts {
   readonly controller: I2cController
   /** None: no GPIO device. */
   readonly lines?: GpioLines
+  /** Makes devices that only this build has, by name, when one is plugged in. */
+  readonly makeOther?: (name: string) => DeviceType | undefined
   /** Commands of the shell, besides the common ones. */
   readonly commands?: CommandSet
   /** The part at an I2C address, or "". */
@@ -66,6 +68,7 @@ export function makeEndpoint(parts: FirmwareParts): DeviceEndpoint {
     controller: parts.controller,
     lines: parts.lines,
     entropy: new ConditionedEntropy(),
+    makeOther: parts.makeOther,
     alloc: allocate,
     noBytes,
     pause: letOthersRun,

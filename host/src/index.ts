@@ -21,6 +21,7 @@ export {
   type I2cRequest,
 } from "./driver/i2c-adapter.js"
 export { Rng } from "./driver/rng.js"
+export { Rtc, type RtcClock } from "./driver/rtc.js"
 export { type DriverNeeds, VirtioDevice } from "./driver/virtio-device.js"
 export { type ErrorCode, type ErrorDetails, VirtioMsgError } from "./errors.js"
 export { JacdacLink } from "./link/jacdac-link.js"

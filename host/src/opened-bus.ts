@@ -15,6 +15,7 @@ import type { Driver } from "./driver/driver.js"
 import { GpioChip } from "./driver/gpio-chip.js"
 import { I2cAdapter, type I2cAdapterOptions } from "./driver/i2c-adapter.js"
 import { Rng } from "./driver/rng.js"
+import { Rtc } from "./driver/rtc.js"
 import { VirtioDevice } from "./driver/virtio-device.js"
 import { VirtioMsgError } from "./errors.js"
 
@@ -24,11 +25,13 @@ const DRIVERS: PerDeviceKind<(device: VirtioDevice) => Driver> = {
   gpio: (device) => new GpioChip(device),
   rng: (device) => new Rng(device),
   console: (device) => new ConsolePort(device),
+  rtc: (device) => new Rtc(device),
 }
 
 /** What to do without a device of a type, where that is not only to look what the board has. */
 const HINTS: { readonly [kind in DeviceKind]?: string } = {
   gpio: "A board's lines are named when it is deployed to, beside its other options: deploy --gpio LED=15,BUTTON=14:up",
+  rtc: "Plug one in, where the firmware has one: virtio-msg rtc --plug",
 }
 
 /** A connected bus. */
@@ -99,6 +102,11 @@ export class OpenedBus {
   /** The console, as `i2c`. */
   console(devNum?: number): Promise<ConsolePort> {
     return this.#use("console", devNum)
+  }
+
+  /** The clocks, as `i2c`. */
+  rtc(devNum?: number): Promise<Rtc> {
+    return this.#use("rtc", devNum)
   }
 
   /** The shell that our firmware has on its console. */

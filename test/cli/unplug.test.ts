@@ -98,6 +98,7 @@ const USES: Readonly<Record<string, readonly Use[]>> = {
   ],
   sensor: ["sensor bme280@0x76"],
   rng: ["rng --bytes 1000 --hex"],
+  rtc: ["rtc --plug"],
   console: [
     "console stats",
     {

@@ -18,9 +18,11 @@ import { simulatedTypes } from "../../host/src/node/plain-board.js"
 import { readFirmware } from "../../host/src/vm/firmware-image.js"
 import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
 import { VmPort } from "../../host/src/vm/vm-port.js"
+import { VIRTIO_ID_RTC } from "../../shared-protocol/src/device-types/rtc.js"
 import { plainDevicePeer } from "../support/plain-device-peer.js"
 import { inProcessDriver } from "./in-process-driver.js"
 import { resultsOf } from "./mutants/wrong-device.js"
+import { plugClock } from "./plugged-clock.js"
 
 const FILE = fileURLToPath(new URL("../../docs/conformance.md", import.meta.url))
 const isUpdating = process.env.UPDATE_CONFORMANCE === "1"
@@ -49,6 +51,7 @@ const GROUPS: readonly [letter: string, title: string][] = [
   ["P", "virtio-gpio devices"],
   ["E", "virtio entropy devices"],
   ["C", "virtio-console devices"],
+  ["T", "virtio-rtc devices"],
 ]
 
 type Results = ReadonlyMap<string, RowResult>
@@ -64,7 +67,11 @@ beforeAll(async () => {
   const clock = new VirtualClock(1000)
   const machine = new VirtualMachine({ program: readFirmware("simulated"), clock })
   const port = await clock.run(MailboxPort.open(new JacdacLink(new VmPort(machine), clock), { clock }))
-  board = byId((await clock.run(checkDevice(port, { rows: TABLE }), LIMIT_MS)).results)
+  const { results } = await clock.run(checkDevice(port, { rows: TABLE }), LIMIT_MS)
+  const devNum = await clock.run(plugClock(port), LIMIT_MS)
+  const clockRows = TABLE.filter(({ deviceId }) => deviceId === VIRTIO_ID_RTC)
+  const ofClock = await clock.run(checkDevice(port, { rows: clockRows, devNum }), LIMIT_MS)
+  board = byId([...results, ...ofClock.results])
   await port.close()
   natively = [
     byId(await resultsOf({})),
@@ -109,7 +116,7 @@ function document(): string {
     "",
     "Generated from the table in `host/src/conformance` by `npm run docs:conformance`; a test fails when it is stale.",
     "The requirements are those of virtio-msg, transport revision 1 (the text of mid-2026), of split virtqueues and of",
-    "our four device types, in our own words. The ids are ours. Rows with an S are recommendations, those with an M permissions.",
+    "our five device types, in our own words. The ids are ours. Rows with an S are recommendations, those with an M permissions.",
     "",
     '- **device**: how our firmware fares, as bytecode in the DeviceScript VM. "pass, natively": the firmware has nothing',
     "  to check the row on; the same device code passes it in a test that has. Nothing was tried on silicon yet.",

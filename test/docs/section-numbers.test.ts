@@ -9,14 +9,14 @@ const ROOT = path.join(import.meta.dirname, "../..")
 
 /** Chapter 5 of virtio 1.4 from 5.1 on, as content.tex has it. */
 const ORDER =
-  "net blk console entropy balloon scsi gpu input crypto vsock fs rpmb iommu sound mem i2c scmi gpio pmem".split(
+  "net blk console entropy balloon scsi gpu input crypto vsock fs rpmb iommu sound mem i2c scmi gpio pmem can spi media rtc".split(
     " ",
   )
 const sectionOf = (type: string) => `5.${ORDER.indexOf(type === "rng" ? "entropy" : type) + 1}`
 
 /** A type in front of its section, "virtio-i2c device (virtio 1.4 5.16", and behind it, "5.16 I2C Adapter Device". */
-const BEFORE = /\b(?:virtio-)?(i2c|gpio|rng|entropy|console)\b[^.()]*\(virtio 1\.4 (5\.\d+)/gi
-const BEHIND = /\b(5\.\d+)(?:\.\d+)* (i2c|gpio|rng|entropy|console)\b/gi
+const BEFORE = /\b(?:virtio-)?(i2c|gpio|rng|entropy|console|rtc)\b[^.()]*\(virtio 1\.4 (5\.\d+)/gi
+const BEHIND = /\b(5\.\d+)(?:\.\d+)* (i2c|gpio|rng|entropy|console|rtc)\b/gi
 /** The section alone: it has to be one of ours. */
 const ALONE = /\bvirtio 1\.4 (5\.\d+)/g
 
@@ -37,8 +37,14 @@ function ourFiles(): string[] {
 }
 
 it("every file gives a device type the section that it has in virtio 1.4's own order", () => {
-  expect(["console", "rng", "i2c", "gpio"].map(sectionOf)).toEqual(["5.3", "5.4", "5.16", "5.18"])
-  const ours = new Set(["console", "entropy", "i2c", "gpio"].map(sectionOf))
+  expect(["console", "rng", "i2c", "gpio", "rtc"].map(sectionOf)).toEqual([
+    "5.3",
+    "5.4",
+    "5.16",
+    "5.18",
+    "5.23",
+  ])
+  const ours = new Set(["console", "entropy", "i2c", "gpio", "rtc"].map(sectionOf))
   const wrong: string[] = []
   let named = 0
   const check = (file: string, type: string, section: string) => {

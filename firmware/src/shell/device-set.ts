@@ -12,6 +12,7 @@ import { VIRTIO_ID_CONSOLE } from "../../../shared-protocol/src/device-types/con
 import { VIRTIO_ID_GPIO } from "../../../shared-protocol/src/device-types/gpio.js"
 import { VIRTIO_ID_I2C } from "../../../shared-protocol/src/device-types/i2c.js"
 import { VIRTIO_ID_RNG } from "../../../shared-protocol/src/device-types/rng.js"
+import { VIRTIO_ID_RTC } from "../../../shared-protocol/src/device-types/rtc.js"
 import type { Shell } from "./shell.js"
 
 const COLS = 80
@@ -22,6 +23,8 @@ export interface DeviceParts {
   readonly controller: I2cController
   readonly lines: GpioLines | undefined
   readonly entropy: EntropySource
+  /** Makes devices that only this build has, by name. */
+  readonly makeOther: ((name: string) => DeviceType | undefined) | undefined
   readonly alloc: Allocator
   readonly noBytes: ByteBuf
   /** Lets others run. */
@@ -41,7 +44,7 @@ export class DeviceSet {
     this.parts = parts
   }
 
-  /** A new device: i2c, gpio or rng; undefined for one that this firmware has not got. */
+  /** A new device: i2c, gpio, rng, or another of this build; undefined for one that this firmware has not got. */
   make(name: string): DeviceType | undefined {
     const parts = this.parts
     if (name === "i2c") return new I2cDevice(parts.controller, parts.noBytes, parts.pause, parts.alloc)
@@ -53,7 +56,7 @@ export class DeviceSet {
       this.rng = new RngDevice(parts.entropy, parts.noBytes)
       return this.rng
     }
-    return undefined
+    return parts.makeOther === undefined ? undefined : parts.makeOther(name)
   }
 
   /** The console device for this shell, which will have number `devNum`. */
@@ -72,6 +75,7 @@ export class DeviceSet {
     if (deviceId === VIRTIO_ID_GPIO) return "gpio"
     if (deviceId === VIRTIO_ID_RNG) return "rng"
     if (deviceId === VIRTIO_ID_CONSOLE) return "console"
+    if (deviceId === VIRTIO_ID_RTC) return "rtc"
     return `${deviceId}`
   }
 }

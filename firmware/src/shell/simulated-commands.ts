@@ -1,22 +1,30 @@
-// The shell's commands for what exists only in simulation: chips and lines that a person can change.
+// The shell's commands for what exists only in simulation: chips, lines and a clock that a person can change.
 
+import type { RtcDevice } from "../../../shared-protocol/src/device/rtc.js"
 import type { SimulatedBus } from "../chips/simulated-bus.js"
 import type { SimulatedLines } from "../gpio/simulated-lines.js"
 import type { CommandOutput, CommandSet } from "./shell.js"
 import { hex2, parseNumber } from "./words.js"
 
+const DAY_MS = 86400000
+/** The last whole day that 64 bits of nanoseconds hold. */
+const LAST_DAY = 213502
 const PRESS_MS = 200
 const MAX_PATTERN_BITS = 32
 const MIN_STEP_MS = 10
 
+const UTC_HELP = "utc DAYS MS               set the clock of plug rtc"
 const HELP = [
   "chip add|remove ADDRESS   plug a simulated I2C chip, or unplug it",
   "press [MS]                press the button, for 200 ms",
   "pattern LINE BITS MS      have an input show 0 and 1, each so long",
+  UTC_HELP,
 ]
 
 export class SimulatedCommands implements CommandSet {
   readonly help = HELP
+  /** The last that was plugged in. */
+  rtc: RtcDevice | undefined
   private readonly bus: SimulatedBus
   private readonly lines: SimulatedLines
 
@@ -35,6 +43,9 @@ export class SimulatedCommands implements CommandSet {
         return true
       case "pattern":
         await setPattern(this.lines, out, words)
+        return true
+      case "utc":
+        await setUtc(this.rtc, out, words)
         return true
       default:
         return false
@@ -72,4 +83,19 @@ async function setPattern(
   else if (!isBinary || stepMs < MIN_STEP_MS)
     await out.print("pattern LINE BITS MS: up to 32 of 0 and 1, and 10 ms or more")
   else lines.setPattern(line, bits, stepMs)
+}
+
+/** DAYS since the beginning of 1970, MS of the day: `parseNumber` takes 9 digits. */
+async function setUtc(
+  rtc: RtcDevice | undefined,
+  out: CommandOutput,
+  words: readonly string[],
+): Promise<void> {
+  const days = parseNumber(words[1])
+  const ms = parseNumber(words[2])
+  if (rtc === undefined || days < 0 || days > LAST_DAY || ms < 0 || ms >= DAY_MS) await out.print(UTC_HELP)
+  else {
+    rtc.setUtc(days * DAY_MS + ms)
+    await out.print("clock set")
+  }
 }

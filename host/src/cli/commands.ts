@@ -51,6 +51,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   ),
   entry("sensor", "Read the sensors on the I2C bus.", () => import("./command-sensor.js")),
   entry("rng", "Write the microcontroller's random bytes to stdout.", () => import("./command-rng.js")),
+  entry("rtc", "Show what the microcontroller's clocks show, or set them.", () => import("./command-rtc.js")),
   entry("console", "Talk to the microcontroller's log and shell.", () => import("./command-console.js")),
   entry("sim", "Run the simulated board for other processes to use.", () => import("./command-sim.js")),
   entry(

@@ -10,7 +10,7 @@ export type Side = "general" | "bus" | "device" | "driver"
 export type Level = "MUST" | "SHOULD" | "MAY"
 
 export interface RowText {
-  /** G, B, V and D: the transport; R: split virtqueues; I, P, E, C: virtio-i2c, -gpio, -rng, -console. */
+  /** G, B, V and D: the transport; R: split virtqueues; I, P, E, C, T: virtio-i2c, -gpio, -rng, -console, -rtc. */
   readonly id: string
   readonly side: Side
   readonly level: Level

@@ -33,9 +33,10 @@ import { RING_DEVICE_DESCRIPTOR_ROWS } from "./rows/ring-device-descriptors.js"
 import { RING_DEVICE_NOTIFICATION_ROWS } from "./rows/ring-device-notifications.js"
 import { RING_DEVICE_QUEUE_ROWS } from "./rows/ring-device-queues.js"
 import { RING_DRIVER_ROWS } from "./rows/ring-driver.js"
+import { RTC_DEVICE_ROWS } from "./rows/rtc-device.js"
 import { STREAM_DEVICE_ROWS } from "./rows/stream-devices.js"
 
-/** All rows: G, B, V, D, R, I, P, E, C, each by number, recommendations (B-S1) and permissions (B-M1) behind. */
+/** All rows: G, B, V, D, R, I, P, E, C, T, each by number, recommendations (B-S1) and permissions (B-M1) behind. */
 export const TABLE: readonly Row[] = [
   ...BUS_DELIVERY_ROWS,
   ...BUS_DISCOVERY_ROWS,
@@ -69,6 +70,7 @@ export const TABLE: readonly Row[] = [
   ...RING_DEVICE_NOTIFICATION_ROWS,
   ...RING_DEVICE_QUEUE_ROWS,
   ...RING_DRIVER_ROWS,
+  ...RTC_DEVICE_ROWS,
   ...STREAM_DEVICE_ROWS,
 ].sort(byId)
 
@@ -81,7 +83,7 @@ function keyOf(id: string): string {
   const match = /^([A-Z])(?:-([SM]))?(\d+)$/.exec(id)
   if (!match) throw new Error(`${id} is no row's id`)
   const [, letter = "", kind = "", number = ""] = match
-  return `${"GBVDRIPEC".indexOf(letter)}${kind ? 1 : 0}${kind}${number.padStart(4, "0")}`
+  return `${"GBVDRIPECT".indexOf(letter)}${kind ? 1 : 0}${kind}${number.padStart(4, "0")}`
 }
 
 /** Whether a row has anything to check against a device, or against a driver. */

@@ -8,6 +8,7 @@ import {
   I2C_STATUS_ERROR,
   I2C_STATUS_OK,
 } from "../../../shared-protocol/src/device-types/i2c.js"
+import { RTC_CFG, RTC_HEADER_SIZE, RTC_RESPONSE_SIZE } from "../../../shared-protocol/src/device-types/rtc.js"
 import { words } from "./frames.js"
 import type { BufferPlan } from "./suite-queue.js"
 
@@ -57,8 +58,23 @@ const gpio: Workload = {
     usedBytes !== 2 ? `used length ${usedBytes} for a response of 2 bytes` : "",
 }
 
+/** How many clocks are there? */
+const rtc: Workload = {
+  isRepeatable: true,
+  queueIndex: 0,
+  features: 0,
+  request: () => [
+    { data: Uint8Array.from({ length: RTC_HEADER_SIZE }, (_, at) => (RTC_CFG >> (8 * at)) & 0xff) },
+    { roomBytes: RTC_RESPONSE_SIZE },
+  ],
+  judge: (_written, usedBytes) =>
+    usedBytes !== RTC_RESPONSE_SIZE
+      ? `used length ${usedBytes} for a response of ${RTC_RESPONSE_SIZE} bytes`
+      : "",
+}
+
 /** A console has none: whoever is at its other end decides what comes back, and when. */
-const WORKLOADS: PerDeviceKind<Workload | undefined> = { i2c, gpio, rng: entropy, console: undefined }
+const WORKLOADS: PerDeviceKind<Workload | undefined> = { i2c, gpio, rng: entropy, console: undefined, rtc }
 
 /** What to do with a device of this type; undefined for a type that the suite has no request for. */
 export function workloadOf(deviceId: number): Workload | undefined {

@@ -8,13 +8,13 @@ import {
   whyNoGpioLines,
   whyNoI2cPins,
 } from "../../../boards/src/index.js"
-import { DEVICE_KINDS } from "../../../shared-protocol/src/device-types/catalogue.js"
+import { DEVICE_KINDS, DEVICE_TYPES } from "../../../shared-protocol/src/device-types/catalogue.js"
 import { GPIO_MAX_LINES } from "../../../shared-protocol/src/device-types/gpio.js"
 import type { DeviceConfig } from "../deploy/device-config.js"
 import { VirtioMsgError } from "../errors.js"
 
 /** The virtio devices that a board can have. */
-export const DEVICE_NAMES: readonly string[] = DEVICE_KINDS
+export const DEVICE_NAMES: readonly string[] = DEVICE_KINDS.filter((kind) => DEVICE_TYPES[kind].isFromStart)
 export const I2C_SPEEDS_KHZ = { slowest: 10, usual: 100, fastest: 1000 }
 
 /** What may be asked for. */

@@ -30,6 +30,15 @@ import {
   I2C_STATUS_ERROR,
   I2C_STATUS_OK,
 } from "../../../shared-protocol/src/device-types/i2c.js"
+import {
+  RTC_CFG,
+  RTC_CLOCK_CAP,
+  RTC_HEADER_SIZE,
+  RTC_READ,
+  RTC_REQUEST_SIZE,
+  RTC_RESPONSE_SIZE,
+  RTC_STATUS_OK,
+} from "../../../shared-protocol/src/device-types/rtc.js"
 import { visibleText } from "../visible-text.js"
 import { type Field, FieldReader } from "./field.js"
 
@@ -81,6 +90,7 @@ const DESCRIBERS: PerDeviceKind<(chain: ChainBytes) => RequestDescription> = {
   gpio: (chain) => (chain.queueIndex === GPIO_EVENT_QUEUE ? gpioInterrupt(chain) : gpio(chain)),
   rng: entropy,
   console: consoleData,
+  rtc,
 }
 
 /** Describes a chain of a device of type `deviceId`. Never throws. */
@@ -209,6 +219,37 @@ function consoleData({ readable, writable, usedLength }: ChainBytes): RequestDes
     text: `console input ${shownText(writable.subarray(0, usedLength))}`,
     fields: input.fields,
     ok: true,
+  }
+}
+
+const RTC_TYPES = new Map([
+  [RTC_READ, "READ"],
+  [RTC_CFG, "CFG"],
+  [RTC_CLOCK_CAP, "CLOCK_CAP"],
+])
+
+/** Request {type le16, reserved, clock le16, reserved}; response {status u8, reserved, eight bytes by type}. */
+function rtc(chain: ChainBytes): RequestDescription {
+  const { readable, writable } = chain
+  if (readable.length < RTC_HEADER_SIZE || writable.length < RTC_RESPONSE_SIZE) return any(chain)
+  const request = new FieldReader(readable)
+  const type = request.u16("rtc_type", (value) => RTC_TYPES.get(value) ?? "unknown")
+  request.data("rtc_reserved", RTC_HEADER_SIZE - 2)
+  const clock = readable.length < RTC_REQUEST_SIZE ? undefined : request.u16("rtc_clock")
+  const text = `rtc ${RTC_TYPES.get(type) ?? `request ${type}`}${clock === undefined ? "" : ` of clock ${clock}`}`
+  if (chain.usedLength === undefined) return { text, fields: request.fields }
+  const answer = new FieldReader(writable)
+  const ok =
+    answer.u8("rtc_status", (value) => (value === RTC_STATUS_OK ? "OK" : "refused")) === RTC_STATUS_OK
+  answer.data("rtc_reserved", RTC_HEADER_SIZE - 1)
+  answer.data("rtc_answer")
+  const value = new DataView(writable.buffer, writable.byteOffset, writable.length)
+  const got =
+    type === RTC_READ ? value.getBigUint64(RTC_HEADER_SIZE, true) : value.getUint16(RTC_HEADER_SIZE, true)
+  return {
+    text: `${text}${ok ? ` = ${got}` : ": refused"}`,
+    fields: [...request.fields, ...moved(answer.fields, readable.length)],
+    ok,
   }
 }
 

@@ -6,9 +6,10 @@ import { VIRTIO_ID_CONSOLE } from "./console.js"
 import { VIRTIO_ID_GPIO } from "./gpio.js"
 import { VIRTIO_ID_I2C } from "./i2c.js"
 import { VIRTIO_ID_RNG } from "./rng.js"
+import { VIRTIO_ID_RTC } from "./rtc.js"
 
 /** A device type, as settings, commands and the firmware's shell call it. */
-export type DeviceKind = "i2c" | "gpio" | "rng" | "console"
+export type DeviceKind = "i2c" | "gpio" | "rng" | "console" | "rtc"
 
 /** Something for each device type. */
 export type PerDeviceKind<T> = { readonly [kind in DeviceKind]: T }
@@ -24,6 +25,8 @@ export interface DeviceTypeEntry {
   readonly features: readonly (readonly [bit: number, name: string])[]
   /** `serve` and `linux` can give it to a guest beside the I2C adapter. */
   readonly isForGuests: boolean
+  /** The firmware has it from the start; others are plugged in, since each takes a part of a small heap. */
+  readonly isFromStart: boolean
 }
 
 export const DEVICE_TYPES: PerDeviceKind<DeviceTypeEntry> = {
@@ -33,6 +36,7 @@ export const DEVICE_TYPES: PerDeviceKind<DeviceTypeEntry> = {
     noun: "I2C adapter",
     features: [[0, "VIRTIO_I2C_F_ZERO_LENGTH_REQUEST"]],
     isForGuests: false,
+    isFromStart: true,
   },
   gpio: {
     id: VIRTIO_ID_GPIO,
@@ -40,6 +44,7 @@ export const DEVICE_TYPES: PerDeviceKind<DeviceTypeEntry> = {
     noun: "GPIO chip",
     features: [[0, "VIRTIO_GPIO_F_IRQ"]],
     isForGuests: true,
+    isFromStart: true,
   },
   rng: {
     id: VIRTIO_ID_RNG,
@@ -47,6 +52,7 @@ export const DEVICE_TYPES: PerDeviceKind<DeviceTypeEntry> = {
     noun: "source of random bytes",
     features: [],
     isForGuests: true,
+    isFromStart: true,
   },
   console: {
     id: VIRTIO_ID_CONSOLE,
@@ -57,6 +63,16 @@ export const DEVICE_TYPES: PerDeviceKind<DeviceTypeEntry> = {
       [1, "VIRTIO_CONSOLE_F_MULTIPORT"],
     ],
     isForGuests: true,
+    isFromStart: true,
+  },
+  // Linux has a driver from 6.16 on; QEMU has no vhost-user front end for it
+  rtc: {
+    id: VIRTIO_ID_RTC,
+    name: "virtio-rtc",
+    noun: "clock",
+    features: [[0, "VIRTIO_RTC_F_ALARM"]],
+    isForGuests: false,
+    isFromStart: false,
   },
 }
 

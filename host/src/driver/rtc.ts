@@ -1,0 +1,114 @@
+// The microcontroller's clocks: the driver of the virtio-rtc device (virtio 1.4 5.23).
+
+import { getU16, getU32, putU16 } from "../../../shared-protocol/src/bytes.js"
+import { FEATURE_IN_ORDER_BLOCK1 } from "../../../shared-protocol/src/device-types/feature-bits.js"
+import {
+  RTC_CFG,
+  RTC_CLOCK_CAP,
+  RTC_CLOCK_MONOTONIC,
+  RTC_CLOCK_TAI,
+  RTC_CLOCK_UTC,
+  RTC_CLOCK_UTC_MAYBE_SMEARED,
+  RTC_CLOCK_UTC_SMEARED,
+  RTC_HEADER_SIZE,
+  RTC_QUEUE_SIZE,
+  RTC_READ,
+  RTC_REQUEST_SIZE,
+  RTC_RESPONSE_SIZE,
+  RTC_STATUS_NO_CLOCK,
+  RTC_STATUS_OK,
+} from "../../../shared-protocol/src/device-types/rtc.js"
+import { VirtioMsgError } from "../errors.js"
+import { Driver } from "./driver.js"
+import { RequestQueue } from "./request-queue.js"
+import type { DriverNeeds, VirtioDevice } from "./virtio-device.js"
+
+const TIMEOUT_MS = 1500
+
+const CLOCK_TYPES = new Map([
+  [RTC_CLOCK_UTC, "UTC"],
+  [RTC_CLOCK_TAI, "TAI"],
+  [RTC_CLOCK_MONOTONIC, "monotonic"],
+  [RTC_CLOCK_UTC_SMEARED, "UTC, smeared"],
+  [RTC_CLOCK_UTC_MAYBE_SMEARED, "UTC, perhaps smeared"],
+])
+
+/** A clock of the device. */
+export interface RtcClock {
+  readonly id: number
+  /** `UTC`, `TAI`, `monotonic`, `UTC, smeared`, `UTC, perhaps smeared`, or `type N`. */
+  readonly type: string
+}
+
+export class Rtc extends Driver {
+  protected override readonly needs: DriverNeeds = {
+    wanted: [0, FEATURE_IN_ORDER_BLOCK1],
+    required: [],
+    queueSizes: [RTC_QUEUE_SIZE],
+  }
+  readonly #requests: RequestQueue
+
+  constructor(device: VirtioDevice) {
+    super(device)
+    this.#requests = new RequestQueue(device, {
+      index: 0,
+      name: "clock",
+      readableBytes: RTC_REQUEST_SIZE,
+      writableBytes: RTC_RESPONSE_SIZE,
+      slotCount: RTC_QUEUE_SIZE / 2,
+      timeoutMs: TIMEOUT_MS,
+    })
+  }
+
+  /** The clocks that the device has now. Our firmware has UTC as soon as it was set. Rejects when the device fails. */
+  async clocks(): Promise<RtcClock[]> {
+    const count = getU16(await this.#ask(RTC_CFG), RTC_HEADER_SIZE)
+    const ids = Array.from({ length: count }, (_, id) => id)
+    const answers: Uint8Array[] = []
+    for (const id of ids) answers.push(await this.#ask(RTC_CLOCK_CAP, id))
+    return answers.map((answer, id) => {
+      const type = answer[RTC_HEADER_SIZE] as number
+      return { id, type: CLOCK_TYPES.get(type) ?? `type ${type}` }
+    })
+  }
+
+  /**
+   * What clock `id` shows, in nanoseconds: since 1970 for UTC, since some moment for a monotonic clock. It was read
+   * before this resolves by up to a round trip. Rejects with INVALID_ARGUMENT when there is no such clock.
+   */
+  async read(id: number): Promise<bigint> {
+    if (!Number.isInteger(id) || id < 0 || id > 0xffff)
+      throw new VirtioMsgError("INVALID_ARGUMENT", `${id} is no number of a clock: 0 to 65535.`)
+    const answer = await this.#ask(RTC_READ, id)
+    return BigInt(getU32(answer, RTC_HEADER_SIZE)) | (BigInt(getU32(answer, RTC_HEADER_SIZE + 4)) << 32n)
+  }
+
+  override close(): void {
+    this.#requests.close(new VirtioMsgError("LINK_CLOSED", "The clock was closed.", { maybeExecuted: true }))
+    super.close()
+  }
+
+  protected override onReady(): void {
+    this.#requests.open()
+  }
+
+  async #ask(type: number, clock?: number): Promise<Uint8Array> {
+    await this.start()
+    const request = new Uint8Array(clock === undefined ? RTC_HEADER_SIZE : RTC_REQUEST_SIZE)
+    putU16(request, 0, type)
+    if (clock !== undefined) putU16(request, RTC_HEADER_SIZE, clock)
+    const answer = await this.#requests.submit(request, RTC_RESPONSE_SIZE)
+    const [status] = answer
+    if (status === RTC_STATUS_NO_CLOCK)
+      throw new VirtioMsgError("INVALID_ARGUMENT", `Device ${this.device.devNum} has no clock ${clock}.`, {
+        hint: "See its clocks: virtio-msg rtc",
+      })
+    if (status !== RTC_STATUS_OK || answer.length < RTC_RESPONSE_SIZE)
+      throw new VirtioMsgError(
+        "DEVICE_FAILED",
+        `The clock answered with status ${status} and ${answer.length} bytes of ${RTC_RESPONSE_SIZE}.`,
+        { hint: "Try again; if it stays so, check the device: virtio-msg conform" },
+      )
+    return answer
+  }
+}
