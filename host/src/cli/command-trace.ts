@@ -7,7 +7,6 @@ import type { Command } from "commander"
 import { VirtioMsgError } from "../errors.js"
 import { connectTrace, offeredTraces } from "../node/trace-socket.js"
 import { PcapngReader } from "../trace/pcapng-reader.js"
-import type { CapturedPacket } from "../trace/pcapng-writer.js"
 import type { TraceEvent } from "../trace/trace-event.js"
 import { TraceObserver } from "../trace/trace-observer.js"
 import { visibleLines } from "../visible-text.js"
@@ -158,7 +157,7 @@ function onlyOne(offered: readonly { name: string; path: string }[]): { name: st
 async function readCapture(stream: Readable, name: string, options: TraceOptions, show: Show): Promise<void> {
   const observer = new TraceObserver()
   const reader = new PcapngReader(
-    ({ timeMs, direction, bytes }: CapturedPacket) => show(observer.observe(timeMs, direction, bytes)),
+    (packet) => show(observer.observe(packet.timeMs, packet.direction, packet.bytes, packet)),
     show,
   )
   const copy = options.write === undefined ? undefined : await openCopy(options.write)

@@ -2,8 +2,9 @@
 
 import { VirtioMsgError } from "../errors.js"
 import type { Direction } from "../link/link.js"
+import { DirectionFinder } from "./direction-finder.js"
 import { type CapturedPacket, LINKTYPE_USER0 } from "./pcapng-writer.js"
-import type { LinkState, StateEvent } from "./trace-event.js"
+import type { LinkState, PacketFlaws, StateEvent } from "./trace-event.js"
 
 const BLOCK_SECTION = 0x0a0d0d0a
 const BLOCK_INTERFACE = 1
@@ -14,11 +15,13 @@ const OPTION_COMMENT = 1
 const OPTION_IF_NAME = 2
 const OPTION_PACKET_FLAGS = 2
 const OPTION_TIME_RESOLUTION = 9
+const OPTION_TIME_OFFSET = 14
 /** Beside comments. */
 const KNOWN_OPTIONS: ReadonlySet<number> = new Set([
   OPTION_IF_NAME,
   OPTION_PACKET_FLAGS,
   OPTION_TIME_RESOLUTION,
+  OPTION_TIME_OFFSET,
 ])
 const PCAP_MAGICS = [0xa1b2c3d4, 0xd4c3b2a1, 0xa1b23c4d, 0x4d3cb2a1]
 /** No block of ours comes near; a larger one is no block. */
@@ -31,16 +34,22 @@ const MOST_COMMENTS = 256
 /** What is kept for pieces of blocks after a large one. */
 const USUAL_BUFFER_BYTES = 65_536
 const FLAG_DIRECTION = 3
+const FLAG_INBOUND = 1
 const FLAG_OUTBOUND = 2
 
 interface Interface {
   readonly linkType: number
   readonly name: string
   readonly ticksPerMs: number
+  /** What its time stamps lack of those since 1970, in milliseconds. */
+  readonly offsetMs: number
 }
 
+/** A packet as a capture has it. Without a direction in the capture it has the one that is found, else "out". */
+export interface ReadPacket extends CapturedPacket, PacketFlaws {}
+
 export class PcapngReader {
-  readonly #onPacket: (packet: CapturedPacket) => void
+  readonly #directions: DirectionFinder<Omit<ReadPacket, "direction">>
   readonly #onState: (event: StateEvent) => void
   /** What came of blocks that are not whole: the first `#filled` bytes of it. */
   #buffer = new Uint8Array(USUAL_BUFFER_BYTES)
@@ -55,8 +64,13 @@ export class PcapngReader {
    * `onPacket` is called with every packet of link type USER0; those of other link types are skipped. `onState` is
    * called with what became of the link, where the capture is ours.
    */
-  constructor(onPacket: (packet: CapturedPacket) => void, onState: (event: StateEvent) => void = () => {}) {
-    this.#onPacket = onPacket
+  constructor(onPacket: (packet: ReadPacket) => void, onState: (event: StateEvent) => void = () => {}) {
+    this.#directions = new DirectionFinder((packet, direction) =>
+      onPacket({
+        ...packet,
+        ...(direction ? { direction } : { direction: "out", isDirectionUnknown: true }),
+      }),
+    )
     this.#onState = onState
   }
 
@@ -94,6 +108,7 @@ export class PcapngReader {
 
   /** The capture ends. Throws INVALID_ARGUMENT when it holds nothing, or stops in the middle of a block. */
   end(): void {
+    this.#directions.end()
     if (!this.#hasSection) throw notPcapng("it is empty, or too short", undefined)
     if (this.#filled > 0)
       throw new VirtioMsgError(
@@ -138,11 +153,16 @@ export class PcapngReader {
     const name = options.find(([code]) => code === OPTION_IF_NAME)?.[1]
     const resolution = options.find(([code]) => code === OPTION_TIME_RESOLUTION)?.[1][0] ?? 6
     // the uppermost bit says whether the rest is an exponent of 2 or of 10
+    const offset = options.find(([code, value]) => code === OPTION_TIME_OFFSET && value.length === 8)?.[1]
+    const seconds = offset
+      ? new DataView(offset.buffer, offset.byteOffset, 8).getBigInt64(0, this.#isLittleEndian)
+      : 0n
     const ticksPerSecond = resolution & 0x80 ? 2 ** (resolution & 0x7f) : 10 ** resolution
     this.#interfaces.push({
       linkType: view.getUint16(8, this.#isLittleEndian),
       name: name ? new TextDecoder().decode(name) : "",
       ticksPerMs: ticksPerSecond / 1000,
+      offsetMs: Number(seconds) * 1000,
     })
   }
 
@@ -152,12 +172,13 @@ export class PcapngReader {
     const length = view.getUint32(20, little)
     if (!source || source.linkType !== LINKTYPE_USER0 || 28 + length > view.byteLength - 4) return
     const options = this.#options(view, 28 + ((length + 3) & ~3))
-    this.#onPacket({
-      timeMs: this.#timeMs(view, source),
-      direction: this.#directionOf(source, options),
-      bytes: new Uint8Array(view.buffer, view.byteOffset + 28, length).slice(),
-      comments: commentsIn(options),
-    })
+    const bytes = new Uint8Array(view.buffer, view.byteOffset + 28, length).slice()
+    const cutBytes = view.getUint32(24, little) - length
+    const packet = { timeMs: this.#timeMs(view, source), bytes, comments: commentsIn(options) }
+    this.#directions.push(
+      cutBytes > 0 ? { ...packet, cutBytes } : packet,
+      this.#statedDirection(source, options),
+    )
   }
 
   #takeStatistics(view: DataView): void {
@@ -171,18 +192,19 @@ export class PcapngReader {
   }
 
   /** The time stamp of a packet's block, or of one of statistics: both have it in the same place. */
-  #timeMs(view: DataView, { ticksPerMs }: Interface): number {
+  #timeMs(view: DataView, { ticksPerMs, offsetMs }: Interface): number {
     const little = this.#isLittleEndian
-    return (view.getUint32(12, little) * 0x100000000 + view.getUint32(16, little)) / ticksPerMs
+    return (view.getUint32(12, little) * 0x100000000 + view.getUint32(16, little)) / ticksPerMs + offsetMs
   }
 
-  /** The interface is the sender; a capture that was made otherwise has at least the direction. */
-  #directionOf(source: Interface, options: readonly [number, Uint8Array][]): Direction {
+  /** The interface is the sender; a capture that was made otherwise may have the direction. */
+  #statedDirection(source: Interface, options: readonly [number, Uint8Array][]): Direction | undefined {
     if (source.name === "A7") return "out"
     if (source.name === "M4") return "in"
     const flags = options.find(([code]) => code === OPTION_PACKET_FLAGS)?.[1]
     const lowest = flags?.[this.#isLittleEndian ? 0 : 3] ?? 0
-    return (lowest & FLAG_DIRECTION) === FLAG_OUTBOUND ? "out" : "in"
+    const flag = lowest & FLAG_DIRECTION
+    return flag === FLAG_OUTBOUND ? "out" : flag === FLAG_INBOUND ? "in" : undefined
   }
 
   /** The options that anybody asks for: the first of each code, and so many comments. */

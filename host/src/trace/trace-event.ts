@@ -14,6 +14,14 @@ export interface Remark {
   readonly row?: string
 }
 
+/** What a capture does not have of a packet. */
+export interface PacketFlaws {
+  /** Nothing says who sent it. */
+  readonly isDirectionUnknown?: boolean
+  /** So many bytes of its end were not kept. */
+  readonly cutBytes?: number
+}
+
 /** A virtio-msg message in a packet. */
 export interface MessageEvent {
   readonly kind: "message"

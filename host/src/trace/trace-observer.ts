@@ -9,7 +9,7 @@ import { breachesIn } from "./message-breaches.js"
 import { PACKET_SNAPSHOT, packetFields } from "./packet-fields.js"
 import { type PacketContents, type PacketRecord, readPacket } from "./packet-records.js"
 import { RequestWatch } from "./request-watch.js"
-import type { MessageEvent, PacketContent, PacketEvent, Remark } from "./trace-event.js"
+import type { MessageEvent, PacketContent, PacketEvent, PacketFlaws, Remark } from "./trace-event.js"
 import { areaWrittenBy, WindowView } from "./window-view.js"
 
 /** Below this distance a sequence lies behind the expected one, else before it. */
@@ -33,20 +33,35 @@ export class TraceObserver {
     return this.#epoch
   }
 
-  /** Describes the next packet. Never throws, whatever the bytes are. */
-  observe(timeMs: number, direction: Direction, bytes: Uint8Array): PacketEvent {
+  /** Describes the next packet. Never throws, whatever the bytes are. What the capture lacks, it blames on nobody. */
+  observe(timeMs: number, direction: Direction, bytes: Uint8Array, flaws: PacketFlaws = {}): PacketEvent {
     const parts = readPacket(bytes)
     const remarks: Remark[] = []
     const number = ++this.#count
-    const isIgnored = !parts || !this.#accept(parts, direction, bytes, remarks)
-    if (!parts)
+    const isUnknown = flaws.isDirectionUnknown === true
+    const isIgnored = !parts || isUnknown || !this.#accept(parts, direction, bytes, remarks)
+    if (isUnknown)
+      remarks.push({
+        severity: "note",
+        text: "the capture does not say who sent this packet: it is left out",
+      })
+    if (flaws.cutBytes !== undefined)
+      remarks.push({ severity: "note", text: `the capture lacks its last ${flaws.cutBytes} bytes` })
+    else if (!parts)
       remarks.push({ severity: "warning", text: `${bytes.length} bytes are too short for a packet's header` })
     else if (parts.malformedAt !== undefined)
       remarks.push({ severity: "warning", text: `malformed from byte ${parts.malformedAt} on` })
-    const packet = { number, timeMs, direction, isIgnored, remarks, bytes }
+    // what was not seen accuses nobody of what follows
+    if (flaws.cutBytes !== undefined || (isUnknown && parts?.hasData)) this.#isComplete = false
+    const packet = { number, timeMs, direction, isIgnored, isUnknown, remarks, bytes }
     return {
       kind: "packet",
-      ...packet,
+      number,
+      timeMs,
+      direction,
+      isIgnored,
+      remarks,
+      bytes,
       fields: packetFields(bytes),
       hasData: parts?.hasData ?? false,
       contents: this.#contents(parts?.records ?? [], packet),
@@ -135,7 +150,7 @@ export class TraceObserver {
     const devNum = frame.length >= 4 ? (frame[2] as number) | ((frame[3] as number) << 8) : -1
     const deviceId = this.conversation.devices.get(devNum)?.deviceId ?? -1
     const message = describeMessage(frame, deviceId)
-    const remarks = breachesIn(packet.direction, message)
+    const remarks = packet.isUnknown ? [] : breachesIn(packet.direction, message)
     if (packet.isIgnored) return { kind: "message", frame, offset, message, deviceId, remarks }
     const followed = this.conversation.follow(message, frame, packet, this.#isComplete)
     return {
@@ -193,5 +208,7 @@ interface Seen {
   readonly direction: Direction
   readonly bytes: Uint8Array
   readonly isIgnored: boolean
+  /** Whether `direction` is but a guess. */
+  readonly isUnknown: boolean
   readonly remarks: Remark[]
 }

@@ -2,7 +2,7 @@
 
 import { describe, expect, it, vi } from "vitest"
 import { capture } from "../../../host/src/trace/capture.js"
-import { PcapngReader } from "../../../host/src/trace/pcapng-reader.js"
+import { PcapngReader, type ReadPacket } from "../../../host/src/trace/pcapng-reader.js"
 import {
   type CapturedPacket,
   encodeCapturedPacket,
@@ -29,8 +29,8 @@ function captureOf(packets: readonly CapturedPacket[]): Uint8Array {
   return Buffer.concat([encodeCaptureHeader("virtio-msg test"), ...packets.map(encodeCapturedPacket)])
 }
 
-function read(bytes: Uint8Array, pieces: readonly number[] = [bytes.length]): CapturedPacket[] {
-  const packets: CapturedPacket[] = []
+function read(bytes: Uint8Array, pieces: readonly number[] = [bytes.length]): ReadPacket[] {
+  const packets: ReadPacket[] = []
   const reader = new PcapngReader((packet) => packets.push(packet))
   let at = 0
   for (const length of pieces) {
@@ -283,5 +283,115 @@ describe("a hostile capture", () => {
     one.writeUInt32LE(20, 16)
     const many = Buffer.concat([section, ...Array.from({ length: 5000 }, () => one)])
     expect(() => read(many)).toThrow("This is no pcapng capture: it has more than 4096 interfaces.")
+  })
+})
+
+describe("a capture that another tool made", () => {
+  interface Lacks {
+    /** Bytes kept of each packet. */
+    readonly snapLength?: number
+    /** if_tsoffset, in seconds. */
+    readonly offset?: bigint
+  }
+
+  /** One interface without a name, packets without flags: what editcap makes of an older pcap file. */
+  function plainCapture(packets: readonly CapturedPacket[], { snapLength = 65_535, offset }: Lacks = {}) {
+    const block = (type: number, body: Buffer) => {
+      const frame = Buffer.alloc(8)
+      frame.writeUInt32LE(type, 0)
+      frame.writeUInt32LE(12 + body.length, 4)
+      return Buffer.concat([frame, body, frame.subarray(4)])
+    }
+    const option = Buffer.from("0e0008000000000000000000", "hex")
+    if (offset !== undefined) option.writeBigInt64LE(offset, 4)
+    return Buffer.concat([
+      block(0x0a0d0d0a, Buffer.from("4d3c2b1a01000000ffffffffffffffff", "hex")),
+      block(
+        1,
+        Buffer.concat([Buffer.from("9300000000000000", "hex"), ...(offset === undefined ? [] : [option])]),
+      ),
+      ...packets.map(({ timeMs, bytes }) => {
+        const kept = bytes.subarray(0, snapLength)
+        const body = Buffer.alloc(20 + ((kept.length + 3) & ~3))
+        const time = BigInt(Math.round(timeMs * 1000))
+        body.writeUInt32LE(Number(time >> 32n), 4)
+        body.writeUInt32LE(Number(time & 0xffffffffn), 8)
+        body.writeUInt32LE(kept.length, 12)
+        body.writeUInt32LE(bytes.length, 16)
+        body.set(kept, 20)
+        return block(6, body)
+      }),
+    ])
+  }
+
+  /** The packets of a session from its first on, and after them a device that starts again. */
+  async function sessionPackets(): Promise<CapturedPacket[]> {
+    const { clock, bus, i2c, link, events } = await openTraced()
+    await clock.run(i2c.readBlock(CHIP, 14, 1))
+    await clock.run(Promise.all([1, 2, 3].map((register) => i2c.readBlock(CHIP, register, 2))))
+    await clock.run(bus.ping())
+    link.restart()
+    await clock.run(i2c.readBlock(CHIP, 14, 1).catch(() => undefined))
+    await clock.run(i2c.readBlock(CHIP, 14, 1))
+    return packetsIn(events).map(({ timeMs, direction, bytes }) => ({
+      timeMs,
+      direction,
+      bytes,
+      comments: [],
+    }))
+  }
+
+  function observed(capture: Uint8Array) {
+    const observer = new TraceObserver()
+    return read(capture).map((packet) =>
+      observer.observe(packet.timeMs, packet.direction, packet.bytes, packet),
+    )
+  }
+
+  it("without directions has those that its packets tell, and accuses nobody", async () => {
+    const packets = await sessionPackets()
+    const events = observed(plainCapture(packets))
+    expect(remarksIn(events).filter((remark) => /^(breach|warning)/.test(remark))).toEqual(
+      remarksIn(observed(captureOf(packets))).filter((remark) => /^(breach|warning)/.test(remark)),
+    )
+    expect(remarksIn(events).filter((remark) => remark.startsWith("breach"))).toEqual([])
+    for (const [at, event] of events.entries())
+      if (event.hasData)
+        expect({ at, direction: event.direction }).toEqual({ at, direction: packets[at]?.direction })
+    // what was asked of the chips is seen as well
+    expect(requestsIn(events)).toEqual(requestsIn(observed(captureOf(packets))))
+  })
+
+  it("says of a packet that tells nothing that its sender is not known", () => {
+    const alone = Uint8Array.of(1, 7, 0, 9, 9, 0x80, 0x20, 2, 0xa1, 0xa2) // a span, out of the middle of an epoch
+    const [event] = observed(plainCapture([{ timeMs: 0, direction: "in", bytes: alone, comments: [] }]))
+    expect(event).toMatchObject({ isIgnored: true })
+    expect(event?.remarks).toEqual([
+      { severity: "note", text: "the capture does not say who sent this packet: it is left out" },
+    ])
+  })
+
+  it("says of a packet which the capture cut that it lacks bytes, not that it is malformed", async () => {
+    const packets = await sessionPackets()
+    const events = observed(plainCapture(packets, { snapLength: 20 }))
+    expect(remarksIn(events).filter((remark) => /malformed|too short|breach/.test(remark))).toEqual([])
+    const long = packets.findIndex(({ bytes }) => bytes.length > 20)
+    expect(events[long]?.remarks).toContainEqual({
+      severity: "note",
+      text: `the capture lacks its last ${(packets[long]?.bytes.length ?? 0) - 20} bytes`,
+    })
+  })
+
+  it("counts its times from if_tsoffset on", () => {
+    const packet: CapturedPacket = {
+      timeMs: 250,
+      direction: "in",
+      bytes: Uint8Array.of(8, 1, 0, 0, 0),
+      comments: [],
+    }
+    expect(read(plainCapture([packet], { offset: 1_764_081_234n }))).toEqual([
+      { ...packet, timeMs: 1_764_081_234_250 },
+    ])
+    expect(read(plainCapture([packet], { offset: -1n }))[0]?.timeMs).toBe(-750)
   })
 })
