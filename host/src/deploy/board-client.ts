@@ -277,6 +277,10 @@ export class BoardClient {
   }
 
   #closed(reason: Error | undefined): void {
+    if (reason instanceof VirtioMsgError && reason.code === "CONNECT_FAILED") {
+      this.#end(reason) // it never was ours
+      return
+    }
     this.#end(
       new VirtioMsgError("LINK_CLOSED", `${this.name} is gone.`, {
         hint: "Plug the board in again.",

@@ -108,12 +108,7 @@ export class JacdacLink implements Link {
       onClose: (reason) => {
         const isOpening = this.#service === undefined
         this.#service = undefined
-        onClosed(
-          new VirtioMsgError("CONNECT_FAILED", `${this.name} closed while it was being opened.`, {
-            hint: "Is the cable in, and does no other program use the port?",
-            cause: reason,
-          }),
-        )
+        onClosed(this.#closedEarly(reason))
         if (!isOpening) events.onClose(reason)
       },
       onLog: (line) => events.onLog?.(line),
@@ -156,11 +151,25 @@ export class JacdacLink implements Link {
     })
   }
 
+  #closedEarly(reason: CloseReason): VirtioMsgError {
+    if (reason instanceof VirtioMsgError && reason.code === "CONNECT_FAILED") return reason
+    return new VirtioMsgError("CONNECT_FAILED", `${this.name} closed while it was being opened.`, {
+      hint: this.isSimulated
+        ? "Has the simulated board's process ended? Start it again, and try again."
+        : "Is the cable in, and does no other program use the port?",
+      cause: reason,
+    })
+  }
+
   #noBoard(): VirtioMsgError {
     return new VirtioMsgError(
       "NOT_FOUND",
       `No virtio-msg firmware answered on ${this.name} within ${DISCOVERY_MS / 1000} s.`,
-      { hint: "Is it a board with DeviceScript and our firmware? Unplug it, plug it in, try again." },
+      {
+        hint: this.isSimulated
+          ? "Is it a simulated board that listens there, and does its process run?"
+          : "Is it a board with DeviceScript and our firmware? Unplug it, plug it in, try again.",
+      },
     )
   }
 

@@ -1,6 +1,7 @@
 // Jacdac frames over a byte stream: a serial port, a pseudo-terminal, a socket. The stream itself is injected.
 
 import type { Clock } from "../clock.js"
+import { VirtioMsgError } from "../errors.js"
 import type { FramePort, FramePortEvents } from "./jacdac-link.js"
 import { encodeEnablePackets, encodeSerialFrame, SerialDecoder } from "./jacdac-serial.js"
 import type { CloseReason } from "./link.js"
@@ -24,6 +25,9 @@ export interface ByteStream {
   write(bytes: Uint8Array): void
   close(): Promise<void>
 }
+
+/** What a board behind a socket says to a second host, as log text, before it closes the connection. */
+export const BOARD_IN_USE_LINE = "virtio-msg: another program uses this board"
 
 /** Frames shorter than this need no pause behind them. */
 const SHORT_FRAME_SIZE = 128
@@ -53,9 +57,13 @@ export class StreamPort implements FramePort {
   }
 
   async open(events: FramePortEvents): Promise<void> {
+    let isInUse = false
     const decoder = new SerialDecoder({
       onFrame: (frame) => events.onFrame(frame),
-      onLog: (line) => events.onLog(line),
+      onLog: (line) => {
+        isInUse = line === BOARD_IN_USE_LINE
+        if (!isInUse) events.onLog(line)
+      },
       onGap: () => {
         this.gapCount++
       },
@@ -64,7 +72,7 @@ export class StreamPort implements FramePort {
       onData: (chunk) => decoder.push(chunk),
       onClose: (reason) => {
         this.#isOpen = false
-        events.onClose(reason)
+        events.onClose(isInUse ? inUse(this.name, reason) : reason)
       },
     })
     this.#isOpen = true
@@ -97,4 +105,11 @@ export class StreamPort implements FramePort {
       }
     })
   }
+}
+
+function inUse(name: string, cause: CloseReason): VirtioMsgError {
+  return new VirtioMsgError("CONNECT_FAILED", `Another program uses the board on ${name}.`, {
+    hint: "A board has one host at a time: end that program first.",
+    cause,
+  })
 }

@@ -9,6 +9,7 @@ import { JacdacTap } from "../link/jacdac-tap.js"
 import type { Trace } from "../trace/trace.js"
 import type { VirtualMachine } from "../vm/virtual-machine.js"
 import { BoundedStream } from "./bounded-stream.js"
+import { OneHost } from "./one-host.js"
 import { isLoopback, ownersOnly, removeStaleSocket } from "./private-socket.js"
 import { openPty } from "./pty.js"
 import { parseSocketAddress } from "./socket-stream.js"
@@ -63,16 +64,11 @@ async function serveSocket(
   tap: JacdacTap,
   onNotice: ((sentence: string) => void) | undefined,
 ): Promise<BoardServer> {
-  let current: net.Socket | undefined
-  const server = net.createServer((socket) => {
-    // like a serial port: whoever opens it last has it
-    current?.destroy()
-    current = socket
-    socket.setNoDelay(true)
-    socket.on("error", () => {})
-    const detach = attach(machine, socket, tap, onNotice)
-    socket.on("close", detach)
-  })
+  const holder = new OneHost(
+    (socket) => attach(machine, socket, tap, onNotice),
+    () => onNotice?.("A second host was refused: the board has one already."),
+  )
+  const server = net.createServer((socket) => holder.take(socket))
   const path = "path" in address ? address.path : undefined
   if (path !== undefined) await removeStaleSocket(path)
   await new Promise<void>((resolve, reject) => {
@@ -95,7 +91,7 @@ async function serveSocket(
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
-        current?.destroy()
+        holder.close()
       }),
   }
 }
