@@ -47,6 +47,17 @@ describe.concurrent("exit code 1: the operation failed", () => {
   ])("%s", (...failure) => expectFailure([`--port sim ${failure[0]}`, failure[1]], 1))
 })
 
+describe("exit code 1: nothing can listen there", () => {
+  it("a folder to listen in that is missing", () =>
+    withFolder(async (folder) => {
+      const { code, stdout, stderr } = await virtioMsg(`sim --listen unix:${folder}/none/board.sock`)
+      expect({ code, stdout }).toEqual({ code: 1, stdout: "" })
+      expect(stderr).toMatch(
+        /^error: Cannot listen on unix:.*\nhint: Is the address in use, or the folder missing\?\n$/,
+      )
+    }))
+})
+
 describe("exit code 2: a folder that cannot be", () => {
   it("is told for the exported page", () =>
     expectFailure(
@@ -179,15 +190,6 @@ describe.concurrent("exit code 3: no board", () => {
         "hint: Is a board listening there? Start one: virtio-msg sim --listen tcp://127.0.0.1:1\n",
     ],
   ])("%s", (...failure) => expectFailure(failure, 3))
-
-  it("a folder to listen in that is missing", () =>
-    withFolder(async (folder) => {
-      const { code, stdout, stderr } = await virtioMsg(`sim --listen unix:${folder}/none/board.sock`)
-      expect({ code, stdout }).toEqual({ code: 3, stdout: "" })
-      expect(stderr).toMatch(
-        /^error: Cannot listen on unix:.*\nhint: Is the address in use, or the folder missing\?\n$/,
-      )
-    }))
 })
 
 describe.concurrent("an error, for who reads results as JSON", () => {

@@ -66,7 +66,7 @@ describe.concurrent("sim", () => {
       await access(socket) // left behind
       const simulator = await Simulator.start(`unix:${socket}`)
       const second = await virtioMsg(`sim --listen unix:${socket}`)
-      expect(second.code).toBe(3)
+      expect(second.code).toBe(1)
       expect(second.stderr).toContain(`error: Cannot listen on unix:${socket}: `)
       expect(second.stderr).toContain("hint: ")
       expect(await stdoutOf(`--port ${simulator.port} i2c get 0x54 14`)).toBe("0x66\n")

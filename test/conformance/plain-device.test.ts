@@ -122,7 +122,7 @@ describe("virtio-msg sim on the plain profile", { timeout: 120_000 }, () => {
       stderr: expect.stringContaining("--blank is for a board that runs bytecode."),
     })
     const nowhere = await virtioMsg("sim --listen plain:unix:/no/such/folder/socket")
-    expect(nowhere).toMatchObject({ code: 3, stdout: "" })
+    expect(nowhere).toMatchObject({ code: 1, stdout: "" })
     expect(nowhere.stderr).toMatch(/^error: Cannot listen on plain:unix:\/no\/such\/folder\/socket: /)
   })
 })

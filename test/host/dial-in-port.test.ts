@@ -196,7 +196,7 @@ describe.concurrent("a port that waits for a board", () => {
 
   it("says when another program has it", async () => {
     const { port } = await startWaiting()
-    expect(await codeOf(openBus({ port: `tcp-listen://127.0.0.1:${port}` }))).toBe("CONNECT_FAILED")
+    expect(await codeOf(openBus({ port: `tcp-listen://127.0.0.1:${port}` }))).toBe("SYSTEM_FAILED")
   })
 
   it("is this computer's alone, unless that is said", async () => {

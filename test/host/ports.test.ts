@@ -139,20 +139,20 @@ describe("serveBoard", () => {
   it("does not take a socket away from who listens on it", async () => {
     const port = `unix:${path.join(folder, "board")}`
     const first = await serveBoard(machine, port)
-    await expect(serveBoard(machine, port)).rejects.toMatchObject({ code: "CONNECT_FAILED" })
+    await expect(serveBoard(machine, port)).rejects.toMatchObject({ code: "SYSTEM_FAILED" })
     await first.close()
   })
 
   it("never removes a file that is no socket", async () => {
     const file = path.join(folder, "precious")
     await writeFile(file, "keep me")
-    await expect(serveBoard(machine, `unix:${file}`)).rejects.toMatchObject({ code: "CONNECT_FAILED" })
+    await expect(serveBoard(machine, `unix:${file}`)).rejects.toMatchObject({ code: "SYSTEM_FAILED" })
     expect(await readFile(file, "utf8")).toBe("keep me")
   })
 
   it("says when the folder is missing", async () => {
     await expect(serveBoard(machine, `unix:${folder}/no/board`)).rejects.toMatchObject({
-      code: "CONNECT_FAILED",
+      code: "SYSTEM_FAILED",
       hint: expect.stringContaining("folder"),
     })
   })

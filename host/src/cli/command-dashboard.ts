@@ -94,7 +94,7 @@ async function startServer(
   try {
     return await DashboardServer.start({ host: DEFAULT_HOST, port: DEFAULT_PORT, feed, hasCommand })
   } catch (error) {
-    if (!(error instanceof VirtioMsgError) || error.code !== "CONNECT_FAILED") throw error
+    if (!(error instanceof VirtioMsgError) || error.code !== "SYSTEM_FAILED") throw error
     return DashboardServer.start({ host: DEFAULT_HOST, port: 0, feed, hasCommand })
   }
 }

@@ -24,7 +24,7 @@ export interface BoardServer {
  * Makes `machine`, which is running, reachable: `unix:PATH` (a socket that only its owner may use),
  * `tcp://HOST:PORT` (port 0 for any free one), or `pty` (a new pseudo-terminal).
  * `trace` is told of every packet. A host that others can reach is refused unless `isExposed`: whoever reaches the port
- * has the board. `onNotice` is told of a host that was disconnected. Rejects with INVALID_ARGUMENT, CONNECT_FAILED or MISSING_DEPENDENCY.
+ * has the board. `onNotice` is told of a host that was disconnected. Rejects with INVALID_ARGUMENT, SYSTEM_FAILED or MISSING_DEPENDENCY.
  */
 export async function serveBoard(
   machine: VirtualMachine,
@@ -74,7 +74,7 @@ async function serveSocket(
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) =>
       reject(
-        new VirtioMsgError("CONNECT_FAILED", `Cannot listen on ${listen}: ${error.message}`, {
+        new VirtioMsgError("SYSTEM_FAILED", `Cannot listen on ${listen}: ${error.message}`, {
           hint: "Is the address in use, or the folder missing?",
           cause: error,
         }),

@@ -85,7 +85,7 @@ export class DialInLink implements Link {
   }
 
   /**
-   * Listens until a board has dialled in and greeted. Rejects with CONNECT_FAILED when it cannot listen, and with
+   * Listens until a board has dialled in and greeted. Rejects with SYSTEM_FAILED when it cannot listen, and with
    * NOT_FOUND when no board came: within 60 s, or 10 s when one was there before.
    */
   async open(events: LinkEvents): Promise<void> {
@@ -130,7 +130,7 @@ export class DialInLink implements Link {
     await new Promise<void>((resolve, reject) => {
       server.once("error", (cause) =>
         reject(
-          new VirtioMsgError("CONNECT_FAILED", `Cannot listen on ${this.name}: ${cause.message}`, {
+          new VirtioMsgError("SYSTEM_FAILED", `Cannot listen on ${this.name}: ${cause.message}`, {
             hint: "Does another program wait there, or is the address not one of this computer's?",
             cause,
           }),

@@ -38,7 +38,7 @@ export function simulatedTypes(clock: Clock) {
   ]
 }
 
-/** Serves them at `listen`, `plain:unix:PATH`. Rejects with INVALID_ARGUMENT or CONNECT_FAILED. */
+/** Serves them at `listen`, `plain:unix:PATH`. Rejects with INVALID_ARGUMENT or SYSTEM_FAILED. */
 export async function servePlainBoard(
   listen: string,
   onNotice: (sentence: string) => void = () => {},

@@ -37,7 +37,7 @@ export class PlainServer {
     this.#server = server
   }
 
-  /** Listens at `where`, or in a new folder that only its owner may enter. Rejects with CONNECT_FAILED. */
+  /** Listens at `where`, or in a new folder that only its owner may enter. Rejects with SYSTEM_FAILED. */
   static async listen(
     parameters: Omit<PlainGreeting, "file" | "windowBytes">,
     windowBytes: number,
@@ -52,14 +52,10 @@ export class PlainServer {
     await new Promise<void>((resolve, reject) => {
       server.once("error", (cause) =>
         reject(
-          new VirtioMsgError(
-            "CONNECT_FAILED",
-            `Cannot listen on plain:unix:${socketPath}: ${cause.message}`,
-            {
-              hint: "Is the address in use, or the folder missing?",
-              cause,
-            },
-          ),
+          new VirtioMsgError("SYSTEM_FAILED", `Cannot listen on plain:unix:${socketPath}: ${cause.message}`, {
+            hint: "Is the address in use, or the folder missing?",
+            cause,
+          }),
         ),
       )
       ownersOnly(() => server.listen(socketPath, resolve))

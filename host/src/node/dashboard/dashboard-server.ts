@@ -53,7 +53,7 @@ export class DashboardServer {
 
   /**
    * Begins to serve. Rejects with INVALID_ARGUMENT for a host that others can reach unless it is exposed, with
-   * CONNECT_FAILED when the port is taken, and as `readPageFiles`.
+   * SYSTEM_FAILED when the port is taken, and as `readPageFiles`.
    */
   static async start({
     host,
@@ -90,7 +90,7 @@ export class DashboardServer {
     await new Promise<void>((resolve, reject) => {
       server.once("error", (cause) =>
         reject(
-          new VirtioMsgError("CONNECT_FAILED", `${host}:${port} cannot be listened on: ${cause.message}.`, {
+          new VirtioMsgError("SYSTEM_FAILED", `${host}:${port} cannot be listened on: ${cause.message}.`, {
             hint: "Another dashboard may run there. Choose another port: virtio-msg dashboard --listen 127.0.0.1:0",
             cause,
           }),

@@ -63,7 +63,7 @@ export class UsbipServer {
 
   /**
    * Listens on `tcp://HOST:PORT`, port 0 for any free one, and resolves with the address. One that others can reach
-   * wants `,expose` behind it. Rejects with INVALID_ARGUMENT or CONNECT_FAILED.
+   * wants `,expose` behind it. Rejects with INVALID_ARGUMENT or SYSTEM_FAILED.
    */
   async listen(where: string): Promise<string> {
     const text = where.replace(/,expose$/, "")
@@ -80,7 +80,7 @@ export class UsbipServer {
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", (cause) =>
         reject(
-          new VirtioMsgError("CONNECT_FAILED", `Cannot listen on ${where}: ${cause.message}`, {
+          new VirtioMsgError("SYSTEM_FAILED", `Cannot listen on ${where}: ${cause.message}`, {
             hint: "Does usbipd or another virtio-msg have the port? See: ss -ltnp",
             cause,
           }),

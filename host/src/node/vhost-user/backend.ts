@@ -57,7 +57,7 @@ export class VhostUserBackend {
   /**
    * Starts serving; front ends may come and go from then on, `onConnection` tells.
    * Rejects with MISSING_DEPENDENCY, with INVALID_ARGUMENT for a path that is too long or no socket, and with
-   * CONNECT_FAILED when it cannot listen.
+   * SYSTEM_FAILED when it cannot listen.
    */
   async start(): Promise<void> {
     const length = Buffer.byteLength(this.#options.socketPath)
@@ -109,7 +109,7 @@ export class VhostUserBackend {
       chmodSync(socketPath, 0o600)
       this.#listener = { socket, watch: undefined }
     } catch (cause) {
-      throw new VirtioMsgError("CONNECT_FAILED", `Cannot listen on ${socketPath}: ${String(cause)}.`, {
+      throw new VirtioMsgError("SYSTEM_FAILED", `Cannot listen on ${socketPath}: ${String(cause)}.`, {
         cause,
       })
     }
