@@ -3,7 +3,8 @@
 import { spawnSync } from "node:child_process"
 import { closeSync, openSync } from "node:fs"
 import path from "node:path"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
+import { runCommand } from "../../host/src/cli/run-command.js"
 import { MAIN, virtioMsg, withFolder } from "./command.js"
 
 const SEE_GET = "hint: See virtio-msg i2c get --help\n"
@@ -15,6 +16,14 @@ const MESSAGE = "hint: A message is r or w, a length, and @ADDRESS: w1@0x50 0x00
 const BLOCK_READ =
   "error: The adapter does not have SMBus block read capability.\n" +
   "hint: The virtio-i2c device needs the length beforehand: mode i reads an I2C block.\n"
+
+// what runs in this process meets a mistake; the compiled command does not
+vi.mock("../../host/src/cli/version.js", () => ({
+  application: () => "test",
+  packageVersion: () => {
+    throw new Error("made by a test")
+  },
+}))
 
 type Case = readonly [line: string, stderr: string]
 
@@ -195,6 +204,17 @@ describe.concurrent("exit code 3: no board", () => {
 describe.concurrent("an error, for who reads results as JSON", () => {
   it.each([
     ["--port /dev/ttyACM99 info --json", 3, "NOT_FOUND", /^There is no serial port/, /^Plug the board in/],
+    [
+      "info --json --nonsense",
+      2,
+      "INVALID_ARGUMENT",
+      /^unknown option '--nonsense'$/,
+      /^See .* info --help$/,
+    ],
+    ["ports --json one", 2, "INVALID_ARGUMENT", /^too many arguments/, /^See virtio-msg ports --help$/],
+    ["nonsense --json", 2, "INVALID_ARGUMENT", /^unknown command 'nonsense'$/, /^See virtio-msg --help$/],
+    ["inf --json", 2, "INVALID_ARGUMENT", /^unknown command 'inf'$/, /^Did you mean info\? See/],
+    ["gpio --json", 2, "INVALID_ARGUMENT", /^unknown option '--json'$/, /^See .* gpio --help$/],
     ["--port foo gpio info --json", 2, "INVALID_ARGUMENT", /^"foo" is no port/, /^A port is/],
   ] as const)("%s", async (line, code, name, message, hint) => {
     const outcome = await virtioMsg(line)
@@ -202,6 +222,29 @@ describe.concurrent("an error, for who reads results as JSON", () => {
     expect(JSON.parse(outcome.stderr)).toEqual({
       error: { code: name, message: expect.stringMatching(message), hint: expect.stringMatching(hint) },
     })
+  })
+})
+
+describe("a defect of virtio-msg", () => {
+  it.each([
+    ["boards", (text: string) => text.startsWith("error: a defect of virtio-msg: Error: made by a test\n")],
+    [
+      "boards --json",
+      (text: string) => {
+        const { code, message, hint } = JSON.parse(text).error
+        expect(message).toMatch(/^a defect of virtio-msg: Error: made by a test\n/)
+        return code === "DEFECT" && hint.startsWith("Please report it")
+      },
+    ],
+  ])("is said as the results are: %s", async (line, isRight) => {
+    let stderr = ""
+    const write = vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+      stderr += text
+      return true
+    })
+    const code = await runCommand(line.split(" "))
+    write.mockRestore()
+    expect({ code, isRight: isRight(stderr) }).toEqual({ code: 1, isRight: true })
   })
 })
 

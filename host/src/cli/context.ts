@@ -3,7 +3,6 @@
 import type { Writable } from "node:stream"
 import type { Command } from "commander"
 import pc from "picocolors" // escape codes by name
-import type { VirtioMsgError } from "../errors.js"
 import { defaultPort, PORT_VARIABLE } from "../node/port-forms.js"
 import type { OpenedBus } from "../open-bus.js"
 import { visibleLines } from "../visible-text.js"
@@ -42,8 +41,16 @@ export function note(line: string): void {
   notes.write(visibleLines(line))
 }
 
+/** What printError needs of an error; a VirtioMsgError has it. */
+export interface PrintedError {
+  /** An ErrorCode, or DEFECT or OUTPUT_FAILED, which no call of the library ends with. */
+  readonly code: string
+  readonly message: string
+  readonly hint?: string | undefined
+}
+
 /** Writes an error and what to do about it; as a line of JSON for who reads the results as JSON. */
-export function printError(error: VirtioMsgError, isJson = false): void {
+export function printError(error: PrintedError, isJson = false): void {
   if (isJson) {
     const { code, message, hint = null } = error
     note(JSON.stringify({ error: { code, message, hint } }))

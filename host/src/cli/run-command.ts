@@ -4,14 +4,17 @@ import { Command, CommanderError } from "commander" // subcommands, help and sug
 import { VirtioMsgError } from "../errors.js"
 import { PORT_FORMS, PORT_VARIABLE } from "../node/port-forms.js"
 import { COMMANDS } from "./commands.js"
-import { printError } from "./context.js"
+import { type PrintedError, printError } from "./context.js"
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE, exitCodeOf } from "./exit-codes.js"
 import { splitTraced } from "./split-traced.js"
 import { systemError } from "./system-error.js"
 import { application, packageVersion } from "./version.js"
 
-/** `endings` receives what is to be done when the command has ended; each says whether all went well. */
-function makeProgram(endings: (() => boolean)[]): Command {
+/**
+ * `endings` receives what is to be done when the command has ended; each says whether all went well. `writeErr` receives
+ * what is wrong with the command line.
+ */
+function makeProgram(endings: (() => boolean)[], writeErr: (text: string) => void): Command {
   const program = new Command("virtio-msg")
   program
     .description("Drives the virtio devices of a microcontroller over virtio-msg.")
@@ -21,6 +24,7 @@ function makeProgram(endings: (() => boolean)[]): Command {
     .showSuggestionAfterError()
     .exitOverride()
     .configureOutput({
+      writeErr,
       // commander's suggestion stands in parentheses
       outputError: (text, write) => write(text.replace(/^\((Did you mean .+)\)$/m, "hint: $1")),
     })
@@ -47,7 +51,9 @@ function makeProgram(endings: (() => boolean)[]): Command {
     .description("display help for command")
     .action(async (names: string[]) => {
       const isKnown = names.length === 0 || COMMANDS.some(({ name }) => name === names[0])
-      await makeProgram(endings).parseAsync(isKnown ? [...names, "--help"] : names, { from: "user" })
+      await makeProgram(endings, writeErr).parseAsync(isKnown ? [...names, "--help"] : names, {
+        from: "user",
+      })
     })
   program.showHelpAfterError("hint: See virtio-msg --help")
   return program
@@ -67,25 +73,50 @@ export async function runCommand(words: readonly string[]): Promise<number> {
   return code === EXIT_OK && !allWell ? EXIT_FAILED : code
 }
 
+/** What commander says of a wrong command line, as an error like ours. */
+function usageError(text: string): PrintedError {
+  const lines = text.trim().split("\n")
+  const hints = lines.filter((line) => line.startsWith("hint: ")).map((line) => line.slice("hint: ".length))
+  const message = lines.filter((line) => !line.startsWith("hint: ")).join(" ")
+  return {
+    code: "INVALID_ARGUMENT",
+    message: message.replace(/^error: /, ""),
+    hint: hints.join(" ") || undefined,
+  }
+}
+
 async function run(words: readonly string[], endings: (() => boolean)[]): Promise<number> {
   const { own, traced } = splitTraced(
     words,
     COMMANDS.map(({ name }) => name),
   )
+  const isJson = own.includes("--json")
+  let usage = ""
+  const writeErr = (text: string) => {
+    if (isJson) usage += text
+    else process.stderr.write(text)
+  }
   try {
-    const program = makeProgram(endings)
+    const program = makeProgram(endings, writeErr)
     program.setOptionValue("traced", traced)
     await program.parseAsync(own, { from: "user" })
     return Number(process.exitCode ?? EXIT_OK) // `linux --run` returns its command's
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT_OK
+      if (isJson) printError(usageError(usage), true)
+      return EXIT_USAGE
+    }
     const told = error instanceof VirtioMsgError ? error : systemError(error)
     if (told) {
-      printError(told, own.includes("--json"))
+      printError(told, isJson)
       return exitCodeOf(told.code)
     }
-    process.stderr.write(`error: a defect of virtio-msg: ${error instanceof Error ? error.stack : error}\n`)
-    process.stderr.write("hint: Please report it, with the command that you typed.\n")
+    const message = `a defect of virtio-msg: ${error instanceof Error ? error.stack : error}`
+    printError(
+      { code: "DEFECT", message, hint: "Please report it, with the command that you typed." },
+      isJson,
+    )
     return EXIT_FAILED
   }
 }
