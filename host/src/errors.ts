@@ -73,3 +73,7 @@ export class VirtioMsgError extends Error {
     })
   }
 }
+
+/** What to do about a device that does not follow the specification: it may be anybody's. */
+export const NOT_AS_SPECIFIED =
+  "It does not follow the specification. If the firmware is ours, reinstall it; if not, virtio-msg conform tells its makers which rule."

@@ -226,6 +226,7 @@ describe("GET_DEVICES", () => {
     const { bus, clock } = await open({ tamper })
     const error = await clock.run(failureOf(bus.devices()))
     expect(error.code).toBe("PROTOCOL")
+    expect(error.hint).toMatch(/If the firmware is ours, reinstall it; if not, virtio-msg conform/)
     if (kind < 2) expect(error.message).toContain(message)
   })
 

@@ -7,7 +7,7 @@ import {
   GET_DEVICES_REQUEST_SIZE,
 } from "../../../shared-protocol/src/messages/bus.js"
 import { allocateBytes } from "../bytes.js"
-import { VirtioMsgError } from "../errors.js"
+import { NOT_AS_SPECIFIED, VirtioMsgError } from "../errors.js"
 
 /** How many numbers are asked for at once: as many as fit a response of 52 bytes. */
 const COUNT = 304
@@ -38,5 +38,5 @@ export async function discover(request: (frame: Uint8Array) => Promise<Uint8Arra
 }
 
 function discoveryError(what: string): VirtioMsgError {
-  return new VirtioMsgError("PROTOCOL", `GET_DEVICES: ${what}.`, { hint: "Reinstall the firmware." })
+  return new VirtioMsgError("PROTOCOL", `GET_DEVICES: ${what}.`, { hint: NOT_AS_SPECIFIED })
 }

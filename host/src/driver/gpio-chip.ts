@@ -22,7 +22,7 @@ import {
   GPIO_SET_VALUE,
   GPIO_STATUS_OK,
 } from "../../../shared-protocol/src/device-types/gpio.js"
-import { VirtioMsgError } from "../errors.js"
+import { NOT_AS_SPECIFIED, VirtioMsgError } from "../errors.js"
 import { visibleText } from "../visible-text.js"
 import { checkChoice, checkInteger, copyBytes } from "./arguments.js"
 import { Driver } from "./driver.js"
@@ -220,7 +220,7 @@ export class GpioChip extends Driver {
 
   #nonsense(what: string): VirtioMsgError {
     return new VirtioMsgError("PROTOCOL", `The GPIO device says ${what}.`, {
-      hint: "Reinstall the firmware.",
+      hint: NOT_AS_SPECIFIED,
     })
   }
 }

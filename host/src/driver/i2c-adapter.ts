@@ -9,7 +9,7 @@ import {
 import { STATUS_DEVICE_NEEDS_RESET } from "../../../shared-protocol/src/messages/status.js"
 import { NOTHING_USED, USED_BROKEN } from "../../../shared-protocol/src/ring/driver-ring.js"
 import type { Timer } from "../clock.js"
-import { VirtioMsgError } from "../errors.js"
+import { NOT_AS_SPECIFIED, VirtioMsgError } from "../errors.js"
 import { checkInteger, copyBytes } from "./arguments.js"
 import { Driver } from "./driver.js"
 import { type TransferLimit, transferLimitOf } from "./i2c-limits.js"
@@ -348,7 +348,7 @@ export class I2cAdapter extends Driver {
           new VirtioMsgError(
             "PROTOCOL",
             `Device ${device.devNum} says that it wrote ${ring.usedLength} bytes of a request of ${readLength + 1}.`,
-            { hint: "Its firmware does not follow the specification; reinstall it.", maybeExecuted: true },
+            { hint: NOT_AS_SPECIFIED, maybeExecuted: true },
           ),
         )
       else call?.resolve(ok && readLength > 0 ? { ok, data: slots.data(slot, readLength) } : { ok })

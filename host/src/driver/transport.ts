@@ -45,7 +45,7 @@ import {
   type VqueueState,
 } from "../../../shared-protocol/src/messages/vqueue.js"
 import type { Bus } from "../bus/bus.js"
-import { VirtioMsgError } from "../errors.js"
+import { NOT_AS_SPECIFIED, VirtioMsgError } from "../errors.js"
 
 /** Every method rejects with PROTOCOL for an answer that makes no sense, else as `Bus.request`. */
 export class Transport {
@@ -165,7 +165,7 @@ export class Transport {
   /** The error for a device that does not follow the specification. */
   nonsense(what: string): VirtioMsgError {
     return new VirtioMsgError("PROTOCOL", `Device ${this.devNum}: ${what}.`, {
-      hint: "Its firmware does not follow the specification; reinstall it.",
+      hint: NOT_AS_SPECIFIED,
       maybeExecuted: true,
     })
   }

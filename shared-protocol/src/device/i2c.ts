@@ -210,11 +210,12 @@ export class I2cDevice implements DeviceType {
         const isWriteDone = pairHead >= 0 && result === I2C_READ_FAILED
         const status = isWriteDone ? I2C_STATUS_OK : I2C_STATUS_ERROR
         if (bytes[statusAt] !== status) into.put8(statusAt, status)
-        ring.push(head, 1)
+        // the status is behind the room for what is read: the length that is used reaches to it
+        ring.push(head, pairHead < 0 ? 1 + readLength : 1)
         let groupFlags = flags
         if (pairHead >= 0) {
           if (bytes[pairStatusAt] !== I2C_STATUS_ERROR) into.put8(pairStatusAt, I2C_STATUS_ERROR)
-          ring.push(pairHead, 1)
+          ring.push(pairHead, 1 + readLength)
           groupFlags = pairFlags
           next = -1
         }
@@ -283,7 +284,7 @@ export class I2cDevice implements DeviceType {
     const last = ring.count - 1
     const statusAt = ring.offsetAt(last) + ring.lengthAt(last) - 1
     into.put8(statusAt, result === I2C_DONE ? I2C_STATUS_OK : I2C_STATUS_ERROR)
-    ring.push(head, result === I2C_DONE ? writable : 1)
+    ring.push(head, writable)
     this.isGroupFailed = result !== I2C_DONE && (flags & I2C_FLAG_FAIL_NEXT) !== 0
     return result === I2C_BUS_HELD ? "the I2C bus is held" : ""
   }

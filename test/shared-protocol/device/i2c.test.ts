@@ -105,6 +105,24 @@ describe("a virtio-i2c request", () => {
     expect(await run({ write: [1], failNext: true }, { read: 1 })).toEqual([1, 1])
   })
 
+  it("that fails has the length up to its status used, which lies behind the room for what is read", async () => {
+    device.controller.result = () => p.I2C_WRITE_FAILED
+    const used: number[][] = []
+    for (const requests of [
+      [{ read: 3 }],
+      [{ write: [1], failNext: true }, { read: 2 }],
+      [{ write: [1], failNext: true }, { write: [2], failNext: true }, { read: 5 }],
+      [{ read: 3, headerSize: 7 }],
+    ]) {
+      for (const [at, request] of requests.entries()) offer(at, request)
+      await device.kick(ring)
+      const lengths: number[] = []
+      while (ring.take() >= 0) lengths.push(ring.usedLength)
+      used.push(lengths)
+    }
+    expect(used).toEqual([[4], [1, 3], [1, 1, 6], [4]])
+  })
+
   it.each<[string, Request]>([
     ["a 10-bit address", { rawAddress: 0x00f0, write: [1] }],
     ["a 10-bit address with more bits", { rawAddress: 0x55f6, write: [1] }],
