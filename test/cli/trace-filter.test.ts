@@ -54,6 +54,22 @@ describe("the filter of a trace", () => {
     expect(filtered(events, {})).toEqual(events)
   })
 
+  it("leaves what lies between two times, both as they are printed, and counts from the first event of all", async () => {
+    const events = await session()
+    const [first] = events
+    const seconds = (event: TraceEvent) => ((event.timeMs - (first?.timeMs ?? 0)) / 1000).toFixed(4)
+    const [from, to] = [events[5], events[9]].map((event) => seconds(event as TraceEvent)) as [string, string]
+    expect(Number(from)).toBeGreaterThan(0)
+    const between = events.filter((event) => seconds(event) >= from && seconds(event) <= to)
+    expect(between.length).toBeLessThan(events.length)
+    expect(filtered(events, { from, to })).toEqual(between)
+    expect(filtered(events, { to })).toEqual(events.filter((event) => seconds(event) <= to))
+    expect(filtered(events, { from: "9999" })).toEqual([])
+    for (const wrong of ["", "x", "-1", "Infinity"])
+      expect(() => makeTraceFilter({ spans: true, from: wrong })).toThrow(/^--from .* is no time/)
+    expect(() => makeTraceFilter({ spans: true, from: "2", to: "1" })).toThrow("--from 2 is after --to 1.")
+  })
+
   it("leaves of a device its messages, its requests and the spans of its queues; and of the bus its messages", async () => {
     const events = await session()
     const all = contentsIn(events)

@@ -101,6 +101,24 @@ describe("--trace FILE", () => {
     })
   })
 
+  it("is shown from one time to another, each line with the time that it has in the whole", async () => {
+    await withFolder(async (folder) => {
+      const file = path.join(folder, "demo.pcapng")
+      await stdoutOf(`--port sim --trace ${file} i2c get 0x54 14`)
+      const lines = (await stdoutOf(`trace ${file}`)).split("\n").filter((line) => line !== "")
+      const timeOf = (line: string) => line.trimStart().split(" ")[0] as string
+      const [from, to] = [timeOf(lines[8] as string), timeOf(lines.at(-4) as string)]
+      const part = (await stdoutOf(`trace --from ${from} --to ${to} ${file}`))
+        .split("\n")
+        .filter((line) => line !== "")
+      expect(part).toEqual(lines.filter((line) => timeOf(line) >= from && timeOf(line) <= to))
+      expect(part.length).toBeLessThan(lines.length)
+      expect((await virtioMsg(`trace --from 1 -w ${folder}/x.pcapng ${file}`)).stderr).toContain(
+        "error: A capture is written whole",
+      )
+    })
+  })
+
   it("may stand behind the command, too", async () => {
     await withFolder(async (folder) => {
       const file = path.join(folder, "demo.pcapng")

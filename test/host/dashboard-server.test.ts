@@ -118,6 +118,19 @@ describe("the dashboard's server", () => {
     })
   })
 
+  it("says what is no capture to replay, before it serves anything", async () => {
+    for (const [words, text] of [
+      ["--replay /nowhere/x.pcapng", "Cannot read /nowhere/x.pcapng"],
+      [`--replay ${import.meta.filename}`, "capture"],
+      ["--replay x.pcapng -- i2c detect", "A capture and a command are two things to show"],
+    ] as const) {
+      const { code, stdout, stderr } = await virtioMsg(`dashboard --listen 127.0.0.1:0 ${words}`)
+      expect({ code, stdout }).toEqual({ code: 2, stdout: "" })
+      expect(stderr).toMatch(/^error: .*\nhint: /)
+      expect(stderr).toContain(text)
+    }
+  })
+
   it("exposed on every address, prints one that a browser can open, and answers there", async () => {
     const url = await start("0.0.0.0", true)
     expect(url).not.toContain("0.0.0.0")

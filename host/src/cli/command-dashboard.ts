@@ -2,9 +2,10 @@
 
 import type { Command } from "commander"
 import { VirtioMsgError } from "../errors.js"
-import { DashboardServer } from "../node/dashboard/dashboard-server.js"
+import { DashboardServer, type DashboardServerOptions } from "../node/dashboard/dashboard-server.js"
 import { LiveFeed } from "../node/dashboard/live-feed.js"
 import { exportPage } from "../node/dashboard/page-files.js"
+import { replayCapture } from "../node/dashboard/replay-capture.js"
 import { watchOffered } from "../node/dashboard/watch-offered.js"
 import { helpExamples, note, print, type RunCommand, typedPort } from "./context.js"
 import { processTrace } from "./process-trace.js"
@@ -17,6 +18,7 @@ interface DashboardOptions {
   readonly listen?: string
   readonly export?: string
   readonly expose?: true
+  readonly replay?: string
 }
 
 export function define(command: Command, run: RunCommand): void {
@@ -27,6 +29,7 @@ export function define(command: Command, run: RunCommand): void {
       "HOST:PORT; 127.0.0.1:8741 when absent, or any free port if that is taken",
     )
     .option("--expose", "allow an address that other computers can reach: they see what the bus carries, too")
+    .option("--replay <file>", "step through a capture, as if it were live")
     .option("--export <folder>", "write the page's files for any web server to host, and end")
     .addHelpText(
       "after",
@@ -34,6 +37,8 @@ export function define(command: Command, run: RunCommand): void {
         "virtio-msg dashboard",
         "virtio-msg dashboard --export /tmp/page",
         "virtio-msg --port sim dashboard -- i2c detect",
+        "virtio-msg --port sim --trace /tmp/read.pcapng i2c get 0x54 14",
+        "virtio-msg dashboard --replay /tmp/read.pcapng",
       )}\nThe page runs a simulated board by itself, or drives a real one by Web Serial.\n` +
         "Live, it shows the command behind --, and every serve, linux and sim that runs on this computer.",
     )
@@ -68,9 +73,18 @@ async function serve(
   run: RunCommand,
 ): Promise<void> {
   const feed = new LiveFeed()
+  if (options.replay !== undefined) {
+    if (words)
+      throw new VirtioMsgError("INVALID_ARGUMENT", "A capture and a command are two things to show.", {
+        hint: `One at a time: virtio-msg dashboard --replay ${options.replay}`,
+      })
+    await replayCapture(options.replay, feed)
+  }
   const stopped = untilStopped() // before anybody learns the address, and so could stop us
-  const server = await startServer(options, feed, words !== undefined)
-  const endWatching = watchOffered(feed)
+  const shows = words ? "command" : options.replay === undefined ? undefined : "replay"
+  const server = await startServer(options, feed, shows)
+  // beside a capture, what else goes on would only be in the way
+  const endWatching = options.replay === undefined ? watchOffered(feed) : () => {}
   try {
     print(server.url) // scripts read this line
     note(`Open ${server.url} in a browser; end with Ctrl-C.`)
@@ -86,16 +100,15 @@ async function serve(
 async function startServer(
   options: DashboardOptions,
   feed: LiveFeed,
-  hasCommand: boolean,
+  shows: DashboardServerOptions["shows"],
 ): Promise<DashboardServer> {
   const { listen, expose: isExposed = false } = options
-  if (listen !== undefined)
-    return DashboardServer.start({ ...parseListen(listen), isExposed, feed, hasCommand })
+  if (listen !== undefined) return DashboardServer.start({ ...parseListen(listen), isExposed, feed, shows })
   try {
-    return await DashboardServer.start({ host: DEFAULT_HOST, port: DEFAULT_PORT, feed, hasCommand })
+    return await DashboardServer.start({ host: DEFAULT_HOST, port: DEFAULT_PORT, feed, shows })
   } catch (error) {
     if (!(error instanceof VirtioMsgError) || error.code !== "SYSTEM_FAILED") throw error
-    return DashboardServer.start({ host: DEFAULT_HOST, port: 0, feed, hasCommand })
+    return DashboardServer.start({ host: DEFAULT_HOST, port: 0, feed, shows })
   }
 }
 

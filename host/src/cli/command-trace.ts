@@ -37,6 +37,8 @@ export function define(command: Command, run: RunCommand): void {
     .argument("[what...]", "a capture, or a process that runs (see --list)")
     .option("-d, --device <list>", 'only these devices, such as 0,bus; "bus" is the bus itself', collect)
     .option("-m, --message <list>", "only these messages, such as GET_VQUEUE,SET_VQUEUE", collect)
+    .option("--from <seconds>", "only from then on, as the first column counts")
+    .option("--to <seconds>", "only until then")
     .option("--no-spans", "without the changes of the shared window")
     .option("--packets", "also each packet with its header and acknowledgement")
     .option("--json", "one JSON object a line")
@@ -48,6 +50,7 @@ export function define(command: Command, run: RunCommand): void {
         "virtio-msg --port sim trace -- i2c get 0x54 14",
         "virtio-msg --port sim --trace /tmp/read.pcapng i2c get 0x54 14",
         "virtio-msg trace --no-spans /tmp/read.pcapng",
+        "virtio-msg trace --from 0.01 --to 0.5 /tmp/read.pcapng",
       )}\nOf a command, the trace is what stdout gets; the command's own results go to stderr.\n` +
         "serve, linux and sim can be traced while they run: without an argument, the one that runs.",
     )
@@ -77,9 +80,18 @@ async function list(isJson: boolean): Promise<void> {
 }
 
 function makeShow(options: TraceOptions): Show {
+  if (options.write !== undefined && (options.from ?? options.to) !== undefined)
+    throw new VirtioMsgError(
+      "INVALID_ARGUMENT",
+      "A capture is written whole: --from and --to are for what is shown.",
+      {
+        hint: "Write it without them, then: virtio-msg trace --from 1.5 FILE",
+      },
+    )
   const filter = makeTraceFilter(options)
   const lines = new TraceLines()
   return (event) => {
+    lines.begin(event.timeMs)
     const wanted = filter(event)
     if (!wanted) return
     if (options.packets && wanted.kind === "packet")

@@ -1,4 +1,4 @@
-// Which part of a trace is asked for: devices, messages, with or without spans and acknowledgements.
+// Which part of a trace is asked for: devices, messages, a time, with or without spans and acknowledgements.
 
 import { VirtioMsgError } from "../errors.js"
 import { MESSAGE_NAMES } from "../trace/describe-message.js"
@@ -9,6 +9,9 @@ export interface TraceFilterOptions {
   readonly message?: readonly string[]
   /** commander's name for --no-spans. */
   readonly spans: boolean
+  /** Seconds since the trace's first event. */
+  readonly from?: string
+  readonly to?: string
 }
 
 export type TraceFilter = (event: TraceEvent) => TraceEvent | undefined
@@ -17,6 +20,13 @@ export type TraceFilter = (event: TraceEvent) => TraceEvent | undefined
 export function makeTraceFilter(options: TraceFilterOptions): TraceFilter {
   const devices = options.device?.map(parseDevice)
   const messages = options.message?.map(parseMessage)
+  const fromMs = parseSeconds("from", options.from, 0)
+  const toMs = parseSeconds("to", options.to, Number.POSITIVE_INFINITY)
+  if (fromMs > toMs)
+    throw new VirtioMsgError("INVALID_ARGUMENT", `--from ${options.from} is after --to ${options.to}.`, {
+      hint: "Both are seconds, as the trace's first column has them: --from 1.5 --to 2",
+    })
+  let startMs: number | undefined
   const isFiltered = devices !== undefined || messages !== undefined
   const isWanted = (content: PacketContent): boolean => {
     if (content.kind === "span") {
@@ -28,11 +38,24 @@ export function makeTraceFilter(options: TraceFilterOptions): TraceFilter {
     return (!devices || devices.includes(devNum ?? "bus")) && (!messages || messages.includes(name))
   }
   return (event) => {
+    startMs ??= event.timeMs
+    const atMs = Math.round((event.timeMs - startMs) * 10) / 10 // as it is printed: what stands there can be typed
+    if (atMs < fromMs || atMs > toMs) return undefined
     if (event.kind === "state") return isFiltered ? undefined : event
     const contents = event.contents.filter(isWanted)
     if (isFiltered && contents.length === 0) return undefined
     return { ...event, contents }
   }
+}
+
+/** Seconds in milliseconds. */
+function parseSeconds(name: string, text: string | undefined, absent: number): number {
+  if (text === undefined) return absent
+  const seconds = Number(text)
+  if (text.trim() !== "" && Number.isFinite(seconds) && seconds >= 0) return Math.round(seconds * 10_000) / 10
+  throw new VirtioMsgError("INVALID_ARGUMENT", `--${name} ${text} is no time.`, {
+    hint: `Seconds, as the trace's first column has them: --${name} 1.5`,
+  })
 }
 
 function parseDevice(text: string): number | "bus" {

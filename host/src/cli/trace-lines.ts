@@ -9,14 +9,19 @@ const NAME_WIDTH = 20
 export class TraceLines {
   #firstMs: number | undefined
 
+  /** Times count from the first event that it is told, shown or not. */
+  begin(timeMs: number): void {
+    this.#firstMs ??= timeMs
+  }
+
   /** The line of a packet's header. */
   packetLine(event: PacketEvent): string {
     return `${this.#time(event)}  ${arrow(event)}  ${packetText(event)}`
   }
 
   #time(event: TraceEvent): string {
-    this.#firstMs ??= event.timeMs
-    return ((event.timeMs - this.#firstMs) / 1000).toFixed(4).padStart(9)
+    this.begin(event.timeMs)
+    return ((event.timeMs - (this.#firstMs ?? 0)) / 1000).toFixed(4).padStart(9)
   }
 
   /** The lines of one event; none for packets that only acknowledge. */

@@ -81,7 +81,8 @@ export class App {
     // only the command's own server offers the live view; without a command to show there may be nothing to see
     const offer = document.querySelector<HTMLMetaElement>('meta[name="virtio-msg-live"]')
     byId("source-live").hidden = offer === null
-    this.connect(offer?.content === "command" ? "live" : "simulated")
+    const isShown = offer?.content === "command" || offer?.content === "replay"
+    this.connect(isShown ? "live" : "simulated", { isPaused: offer?.content === "replay" })
   }
 
   /** The I2C adapter of what the page is connected to. Rejects with NOT_FOUND, or as `OpenedBus.i2c`. */
@@ -92,14 +93,14 @@ export class App {
   }
 
   /** Connects to something else. */
-  async connect(kind: SourceKind): Promise<void> {
+  async connect(kind: SourceKind, { isPaused = false } = {}): Promise<void> {
     let port: SerialPortLike | undefined
     if (kind === "serial") {
       port = await this.#choosePort()
       if (!port) return
     }
     try {
-      if (kind === "live") await this.#connectLive()
+      if (kind === "live") await this.#connectLive(isPaused)
       else if (port) await this.#connectSerial(port)
       else await this.connectSimulated()
     } catch (error) {
@@ -168,12 +169,14 @@ export class App {
     await this.#use(bench, await bench.connect(), { detects: true })
   }
 
-  async #connectLive(): Promise<void> {
+  /** Paused, what passes is kept to be stepped through. */
+  async #connectLive(isPaused: boolean): Promise<void> {
     const isNewest = await this.#disconnect()
     if (!isNewest()) return
     const bench = new LiveBench(this.model)
     this.#take(bench)
     bench.onState = (text, isConnected) => this.say(text, isConnected ? "good" : "bad")
+    if (isPaused) this.time.pause()
     bench.onProcesses = (processes) => this.#processes.show(processes)
     this.say("Connecting to the dashboard's server", "wait")
     bench.connect()

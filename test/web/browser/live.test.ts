@@ -96,6 +96,34 @@ describe.skipIf(skip)(`the live view${skip && `, skipped: ${skip}`}`, () => {
     await close()
   })
 
+  it("steps through a capture with all its views, as if it were live", async () => {
+    await withFolder(async (folder) => {
+      const file = path.join(folder, "read.pcapng")
+      await stdoutOf(`--port sim --trace ${file} i2c get 0x54 14`)
+      const dashboard = await start(
+        startUntilLine(["dashboard", "--listen", "127.0.0.1:0", "--replay", file]),
+      )
+      const { page, errors, close } = await open(browser, dashboard.line)
+      await expect.poll(() => page.locator("#status").innerText()).toBe("the capture read.pcapng")
+      expect(await page.locator("#source-live").getAttribute("aria-pressed")).toBe("true")
+      const names = page.locator(".rung .name")
+      const counted = async () => Number(await page.locator("#out-packets").innerText())
+      expect(await names.count()).toBe(0)
+      await page.click("#step")
+      await expect.poll(() => names.allInnerTexts()).toEqual(["HELLO"])
+      expect(await counted()).toBe(1)
+      await page.click("#step")
+      await expect.poll(() => names.allInnerTexts()).toEqual(["HELLO", "HELLO"])
+      expect(await page.locator("#queue-list .queue").count()).toBe(0)
+      await page.click("#pause")
+      await transferred(page, "0e").waitFor()
+      expect(await page.locator("#queue-list .queue").count()).toBe(1)
+      await page.getByRole("button", { name: "Chip 54" }).waitFor()
+      expect(errors).toEqual([])
+      await close()
+    })
+  })
+
   it("joins a running simulated board in the middle, pauses the view, and steps through what was kept", async () => {
     await withFolder(async (folder) => {
       const board = await start(Simulator.start(`unix:${folder}/board.sock`))

@@ -19,8 +19,8 @@ export interface DashboardServerOptions {
   readonly files?: ReadonlyMap<string, Uint8Array>
   /** Whether other computers may reach it; false when absent. */
   readonly isExposed?: boolean
-  /** Whether a command is shown: the page begins with the live view then; false when absent. */
-  readonly hasCommand?: boolean
+  /** What there is to see: the page begins with the live view then, and at a replay pauses. */
+  readonly shows?: "command" | "replay" | undefined
 }
 
 const CONTENT_TYPES: Record<string, string> = {
@@ -61,14 +61,14 @@ export class DashboardServer {
     feed,
     files: given,
     isExposed,
-    hasCommand = false,
+    shows,
   }: DashboardServerOptions): Promise<DashboardServer> {
     if (!isExposed && !isLoopback(host))
       throw new VirtioMsgError("INVALID_ARGUMENT", `${host}:${port} can be reached from other computers.`, {
         hint: "Whoever reaches it sees what the bus carries: use 127.0.0.1, or say --expose if that is what you want.",
       })
     const files = new Map(given ?? (await readPageFiles()))
-    markLive(files, hasCommand)
+    markLive(files, shows ?? "yes")
     const streams = new Set<ServerResponse>()
     const answer = (request: IncomingMessage, response: ServerResponse) => {
       if (!isOurs(request)) refuse(response, 403, "This server only answers by the name of this computer.\n")
@@ -203,9 +203,9 @@ function refuse(response: ServerResponse, status: number, text: string): void {
   response.end(text)
 }
 
-/** Tells the page that this server has a live view, and whether to begin with it. */
-function markLive(files: Map<string, Uint8Array>, hasCommand: boolean): void {
-  const mark = `<meta name="virtio-msg-live" content="${hasCommand ? "command" : "yes"}" />`
+/** Tells the page that this server has a live view, and what is in it. */
+function markLive(files: Map<string, Uint8Array>, content: string): void {
+  const mark = `<meta name="virtio-msg-live" content="${content}" />`
   const page = new TextDecoder().decode(files.get("index.html"))
   files.set("index.html", new TextEncoder().encode(page.replace("</head>", `${mark}</head>`)))
 }

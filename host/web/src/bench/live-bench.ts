@@ -81,9 +81,9 @@ export class LiveBench implements Bench {
       this.#nowMs = event.atMs
       this.gate.packet(event.direction, fromHex(event.hex), "delivered", event.atMs)
     } else if (event.type === "missed")
-      this.#model.remark(`${event.count} earlier packets are not shown`, "plain", this.#nowMs)
+      this.gate.remark(`${event.count} earlier packets are not shown`, this.#nowMs)
     else {
-      this.#model.remark("It has ended", "plain", this.#nowMs)
+      this.gate.remark("It has ended", this.#nowMs)
       this.onState("It has ended; waiting for the next", true)
     }
   }

@@ -7,9 +7,12 @@ import type { WireModel } from "../wire/wire-model.js"
 import type { Fate } from "./cable.js"
 
 /** More than these are not kept: the oldest are shown, paused or not. */
-const MOST_KEPT = 20_000
+const MOST_KEPT = 50_000
 
-type Kept = readonly [direction: Direction, bytes: Uint8Array, fate: Fate, atMs: number]
+interface Kept {
+  readonly show: () => void
+  readonly hasData: boolean
+}
 
 export class PacketGate {
   readonly #model: WireModel
@@ -29,12 +32,16 @@ export class PacketGate {
     return this.#isShut
   }
 
-  packet(...packet: Kept): void {
-    if (!this.#isShut) this.#model.packet(...packet)
-    else {
-      this.#kept.push(packet)
-      if (this.#kept.length > MOST_KEPT) this.#showNext()
-    }
+  packet(direction: Direction, bytes: Uint8Array, fate: Fate, atMs: number): void {
+    this.#take({
+      show: () => this.#model.packet(direction, bytes, fate, atMs),
+      hasData: readPacket(bytes)?.hasData ?? false,
+    })
+  }
+
+  /** Notes what happened beside the packets, in its place among them. */
+  remark(text: string, atMs: number): void {
+    this.#take({ show: () => this.#model.remark(text, "plain", atMs), hasData: false })
   }
 
   shut(): void {
@@ -49,7 +56,7 @@ export class PacketGate {
   /** Shows what was kept up to the next packet with anything in it. */
   step(): void {
     this.#isShut = true
-    for (let next = this.#showNext(); next; next = this.#showNext()) if (readPacket(next[1])?.hasData) return
+    for (let next = this.#showNext(); next; next = this.#showNext()) if (next.hasData) return
   }
 
   /** Forgets what was kept. */
@@ -59,7 +66,15 @@ export class PacketGate {
 
   #showNext(): Kept | undefined {
     const next = this.#kept.shift()
-    if (next) this.#model.packet(...next)
+    next?.show()
     return next
+  }
+
+  #take(kept: Kept): void {
+    if (!this.#isShut) kept.show()
+    else {
+      this.#kept.push(kept)
+      if (this.#kept.length > MOST_KEPT) this.#showNext()
+    }
   }
 }
