@@ -144,3 +144,7 @@ describe("docs/bus.md", () => {
     expect(PAGE).toContain(sentence)
   })
 })
+
+it("docs/own-chips.md has the code's figure for a message", () => {
+  expect(read("docs/own-chips.md")).toContain(`up to ${I2C_MAX_TRANSFER_BYTES} bytes.`)
+})
