@@ -14,7 +14,19 @@ export class HostBytes extends Uint8Array implements OwnedBytes {
   }
 }
 
-/** Makes `length` zero bytes. */
+/**
+ * Makes `length` zero bytes.
+ *
+ * @example
+ * ```ts
+ * import { allocateBytes } from "virtio-msg"
+ * import { putU16 } from "virtio-msg/protocol"
+ *
+ * const bytes = allocateBytes(2)
+ * putU16(bytes, 0, 0x1234)
+ * console.log(bytes[0] === 0x34) // true
+ * ```
+ */
 export function allocateBytes(length: number): HostBytes {
   return new HostBytes(length)
 }

@@ -67,6 +67,16 @@ interface VirtualTimer {
 /**
  * Virtual time: stands still until somebody advances it, then calls the timers in the order in which they are
  * due. Promise callbacks run between two timers, as they do in real time.
+ *
+ * @example
+ * ```ts
+ * import { VirtualClock } from "virtio-msg"
+ *
+ * const clock = new VirtualClock()
+ * clock.schedule(5000, () => console.log("five seconds later"))
+ * await clock.advance(5000) // at once
+ * console.log(clock.now()) // 5000
+ * ```
  */
 export class VirtualClock implements Clock {
   #nowMs: number

@@ -41,7 +41,25 @@ export interface ErrorDetails {
   readonly maybeExecuted?: boolean
 }
 
-/** Every error that this package raises on purpose. */
+/**
+ * Every error that this package raises on purpose.
+ *
+ * @example
+ * ```ts
+ * import { openBus, VirtioMsgError } from "virtio-msg"
+ *
+ * const bus = await openBus({ port: "sim" })
+ * const i2c = await bus.i2c()
+ * try {
+ *   await i2c.readByte(0x10, 0) // no chip is there
+ * } catch (error) {
+ *   if (!(error instanceof VirtioMsgError)) throw error
+ *   console.log(error.code) // NACK
+ *   console.log(error.message, error.hint)
+ * }
+ * await bus.close()
+ * ```
+ */
 export class VirtioMsgError extends Error {
   override readonly name = "VirtioMsgError"
   readonly code: ErrorCode

@@ -2,6 +2,7 @@
 
 // --- for those who build on the parts ---
 export { Bus, type BusOptions } from "./bus/bus.js"
+export { allocateBytes, type HostBytes } from "./bytes.js"
 // --- chips ---
 export { BME280_ADDRESS, Bme280, type Weather } from "./chips/bme280.js"
 export { type Clock, systemClock, type Timer, VirtualClock } from "./clock.js"

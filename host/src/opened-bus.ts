@@ -34,7 +34,19 @@ const HINTS: { readonly [kind in DeviceKind]?: string } = {
   rtc: "Plug one in, where the firmware has one: virtio-msg rtc --plug",
 }
 
-/** A connected bus. */
+/**
+ * A connected bus.
+ *
+ * @example
+ * ```ts
+ * import { openBus } from "virtio-msg"
+ *
+ * const bus = await openBus({ port: "sim" })
+ * for (const { devNum, info } of await bus.devices()) console.log(devNum, info?.deviceId)
+ * console.log(await bus.ping(), "ms")
+ * await bus.close()
+ * ```
+ */
 export class OpenedBus {
   /** The bus itself, for those who speak virtio-msg. */
   readonly bus: Bus

@@ -18,7 +18,16 @@ export interface OwnedBytes extends ByteBuf {
 /** Makes `length` bytes of value 0: `Buffer.alloc` in DeviceScript, `allocateBytes` of the host in Node. */
 export type Allocator = (length: number) => OwnedBytes
 
-/** The 16-bit number at `offset`. */
+/**
+ * The 16-bit number at `offset`.
+ *
+ * @example
+ * ```ts
+ * import { getU16 } from "virtio-msg/protocol"
+ *
+ * console.log(getU16(Uint8Array.of(0x34, 0x12), 0)) // 4660
+ * ```
+ */
 export function getU16(bytes: ByteBuf, offset: number): number {
   return bytes[offset] | (bytes[offset + 1] << 8)
 }

@@ -103,13 +103,13 @@ it("each folder's README names every folder in it that git has", () => {
 })
 
 describe("the recipe", () => {
-  it("of a device type has every file that knows the entropy device, or reads the catalogue", () => {
+  it("of a device type has every file that knows the clock, or reads the catalogue", () => {
     const files = importersOf(
       "shared-protocol/src/device-types/catalogue.ts",
-      "shared-protocol/src/device-types/rng.ts",
-      "shared-protocol/src/device/rng.ts",
-      "host/src/driver/rng.ts",
-      "host/src/node/vhost-user/rng-device.ts",
+      "shared-protocol/src/device-types/rtc.ts",
+      "shared-protocol/src/device/rtc.ts",
+      "host/src/driver/rtc.ts",
+      "host/src/cli/command-rtc.ts",
     )
     expect(files.length).toBeGreaterThan(10)
     expect(files.filter((file) => !recipe("A device type").includes(`\`${file}\``))).toEqual([])

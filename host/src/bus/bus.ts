@@ -51,6 +51,20 @@ export interface BusOptions {
   readonly reopen?: boolean
 }
 
+/**
+ * A connected bus: requests, events, devices. `openBus` wraps one and has the drivers, too.
+ *
+ * @example
+ * ```ts
+ * import { Bus, makeLink } from "virtio-msg"
+ *
+ * const bus = await Bus.open(await makeLink("sim"))
+ * console.log(bus.hello.revision) // 1
+ * const [first] = await bus.devices()
+ * console.log(first) // 0
+ * await bus.close()
+ * ```
+ */
 export class Bus {
   /** A transport event of a device. */
   readonly onEvent: Emitter<[devNum: number, msgId: number, frame: Uint8Array]> = new Emitter()

@@ -59,6 +59,20 @@ export interface Bme280Calibration {
   readonly h: readonly number[]
 }
 
+/**
+ * A BME280 on the I2C bus: temperature, pressure, humidity.
+ *
+ * @example
+ * ```ts
+ * import { Bme280, openBus } from "virtio-msg"
+ *
+ * const bus = await openBus({ port: "sim" })
+ * const sensor = await Bme280.open(await bus.i2c())
+ * const { temperatureC, pressurePa, humidityPercent } = await sensor.read()
+ * console.log(temperatureC.toFixed(1), Math.round(pressurePa), Math.round(humidityPercent))
+ * await bus.close()
+ * ```
+ */
 export class Bme280 {
   readonly #i2c: I2cAdapter
   readonly #address: number

@@ -29,6 +29,23 @@ export interface ConsoleSize {
   readonly rows: number
 }
 
+/**
+ * The driver of a console device (virtio 1.4 5.3): bytes in, bytes out. `OpenedBus.console` makes it.
+ *
+ * @example
+ * ```ts
+ * import { openBus } from "virtio-msg"
+ *
+ * const bus = await openBus({ port: "sim" })
+ * const port = await bus.console()
+ * await port.write(new TextEncoder().encode("help\r"))
+ * for await (const bytes of port) {
+ *   console.log(new TextDecoder().decode(bytes))
+ *   break
+ * }
+ * await bus.close()
+ * ```
+ */
 export class ConsolePort extends Driver implements AsyncIterable<Uint8Array> {
   /** The device says that its console has another size now. */
   readonly onResize = new Emitter<[size: ConsoleSize]>()

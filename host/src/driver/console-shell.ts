@@ -11,6 +11,19 @@ export function isUnknownCommand(output: string): boolean {
   return /^\S+: no such command; try help\r?$/m.test(output)
 }
 
+/**
+ * Commands for the firmware's shell, and their output. `OpenedBus.shell` makes it.
+ *
+ * @example
+ * ```ts
+ * import { openBus } from "virtio-msg"
+ *
+ * const bus = await openBus({ port: "sim" })
+ * const shell = await bus.shell()
+ * console.log(await shell.run("chips"))
+ * await bus.close()
+ * ```
+ */
 export class ConsoleShell {
   readonly #port: ConsolePort
   #output: AsyncIterator<Uint8Array> | undefined

@@ -7,6 +7,19 @@ import type { DriverNeeds, VirtioDevice } from "./virtio-device.js"
 /** A device that starts again while it is being initialised is initialised again, this often in all. */
 const INITIALISE_TRIES = 3
 
+/**
+ * What the drivers of all device types have in common.
+ *
+ * @example
+ * ```ts
+ * import { I2cAdapter, openBus } from "virtio-msg"
+ *
+ * const bus = await openBus({ port: "sim" })
+ * const driver = await bus.driverOf(0)
+ * console.log(driver instanceof I2cAdapter) // true
+ * await bus.close()
+ * ```
+ */
 export abstract class Driver {
   readonly device: VirtioDevice
   #starting: Promise<void> | undefined

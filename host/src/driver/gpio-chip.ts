@@ -46,6 +46,20 @@ const TIMEOUT_MS = 1500
 /** More names than this are no names. */
 const MAX_NAMES_SIZE = 1024
 
+/**
+ * The driver of a GPIO device (virtio 1.4 5.18). Lines have numbers, and most have names. `OpenedBus.gpio` makes it.
+ *
+ * @example
+ * ```ts
+ * import { openBus } from "virtio-msg"
+ *
+ * const bus = await openBus({ port: "sim" })
+ * const gpio = await bus.gpio()
+ * await gpio.output("OUT", 1) // on the simulated board, OUT is wired to IN
+ * console.log(await gpio.input("IN")) // 1
+ * await bus.close()
+ * ```
+ */
 export class GpioChip extends Driver {
   protected override readonly needs: DriverNeeds = {
     wanted: [GPIO_FEATURE_IRQ],

@@ -41,6 +41,24 @@ interface InterruptChip {
 
 const TYPES = { rising: GPIO_IRQ_EDGE_RISING, falling: GPIO_IRQ_EDGE_FALLING, both: GPIO_IRQ_EDGE_BOTH }
 
+/**
+ * The edges of some lines, one after another as they come. `GpioChip.watch` makes it.
+ *
+ * @example
+ * ```ts
+ * import { openBus } from "virtio-msg"
+ *
+ * const bus = await openBus({ port: "sim" })
+ * const gpio = await bus.gpio()
+ * const watch = await gpio.watch(["CLOCK"], { edges: "rising" })
+ * for await (const { name, edge } of watch) {
+ *   console.log(name, edge) // CLOCK rising
+ *   break
+ * }
+ * await watch.close()
+ * await bus.close()
+ * ```
+ */
 export class GpioWatch implements AsyncIterable<GpioEdge> {
   readonly #chip: InterruptChip
   readonly #offsets: readonly number[]

@@ -29,6 +29,18 @@ export interface I2cOutcome {
 /**
  * One message of a transfer, as Linux's struct i2c_msg without the address: bytes from 0 to 255 to write, or a number
  * of bytes to read. With both it is two, the read behind the write with a repeated start: a register read.
+ *
+ * @example
+ * ```ts
+ * import { type I2cMessage, openBus } from "virtio-msg"
+ *
+ * const readRegister: I2cMessage = { write: [14], read: 2 } // a write, a repeated start, a read
+ * const bus = await openBus({ port: "sim" })
+ * const i2c = await bus.i2c()
+ * const [data] = await i2c.transfer(0x54, [readRegister])
+ * console.log(data?.length) // 2
+ * await bus.close()
+ * ```
  */
 export type I2cMessage =
   | { readonly write: ArrayLike<number>; readonly read?: number | undefined }
@@ -64,6 +76,22 @@ interface Call {
   readonly reject: (error: VirtioMsgError) => void
 }
 
+/**
+ * The driver of an I2C adapter (virtio 1.4 5.16). `OpenedBus.i2c` makes it.
+ *
+ * @example
+ * ```ts
+ * import { openBus } from "virtio-msg"
+ *
+ * const bus = await openBus({ port: "sim" })
+ * const i2c = await bus.i2c()
+ * console.log(await i2c.readByte(0x54, 14)) // 102
+ * // calls that are made together travel together: one packet each way
+ * const pair = await Promise.all([i2c.readByte(0x54, 0), i2c.readByte(0x56, 0)])
+ * console.log(pair.length) // 2
+ * await bus.close()
+ * ```
+ */
 export class I2cAdapter extends Driver {
   protected override readonly needs = NEEDS
   #timeoutMs = DEFAULT_TIMEOUT_MS

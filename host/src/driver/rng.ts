@@ -11,6 +11,20 @@ import type { DriverNeeds, VirtioDevice } from "./virtio-device.js"
 
 const TIMEOUT_MS = 1500
 
+/**
+ * The driver of an entropy device (virtio 1.4 5.4). `OpenedBus.rng` makes it.
+ *
+ * @example
+ * ```ts
+ * import { openBus } from "virtio-msg"
+ *
+ * const bus = await openBus({ port: "sim" })
+ * const rng = await bus.rng()
+ * const bytes = await rng.read(16)
+ * console.log(bytes.length) // 16
+ * await bus.close()
+ * ```
+ */
 export class Rng extends Driver {
   protected override readonly needs: DriverNeeds = {
     wanted: [0, FEATURE_IN_ORDER_BLOCK1],

@@ -40,6 +40,20 @@ export interface RtcClock {
   readonly type: string
 }
 
+/**
+ * The driver of a clock (virtio 1.4 5.23). `OpenedBus.rtc` makes it.
+ *
+ * @example
+ * ```ts
+ * import { openBus } from "virtio-msg"
+ *
+ * const bus = await openBus({ port: "sim" })
+ * await (await bus.shell()).run("plug rtc") // the simulated board has none from the start
+ * const rtc = await bus.rtc()
+ * for (const { id, type } of await rtc.clocks()) console.log(type, await rtc.read(id))
+ * await bus.close()
+ * ```
+ */
 export class Rtc extends Driver {
   protected override readonly needs: DriverNeeds = {
     wanted: [0, FEATURE_IN_ORDER_BLOCK1],

@@ -45,6 +45,20 @@ export interface DriverNeeds {
   readonly queueSizes: readonly number[]
 }
 
+/**
+ * One device of the bus: its features, status, configuration and queues.
+ *
+ * @example
+ * ```ts
+ * import { openBus } from "virtio-msg"
+ *
+ * const bus = await openBus({ port: "sim" })
+ * const [device] = await bus.devices()
+ * console.log(device?.info?.deviceId) // 34
+ * console.log(device?.info?.maxVirtqueues) // 1
+ * await bus.close()
+ * ```
+ */
 export class VirtioDevice {
   /** The device's used ring has news (EVENT_USED), for this queue. */
   readonly onUsed = new Emitter<[queueIndex: number]>()

@@ -70,6 +70,20 @@ interface Service {
   readonly serviceIndex: number
 }
 
+/**
+ * A link to firmware whose packets travel as Jacdac frames: over a serial port, a socket, or into the VM.
+ *
+ * @example
+ * ```ts
+ * import { Bus, JacdacLink, readFirmware, VirtualMachine, VmPort } from "virtio-msg"
+ *
+ * const machine = new VirtualMachine({ program: readFirmware("simulated") })
+ * const link = new JacdacLink(new VmPort(machine))
+ * const bus = await Bus.open(link)
+ * console.log(bus.link.name) // sim
+ * await bus.close()
+ * ```
+ */
 export class JacdacLink implements Link {
   readonly name: string
   readonly isSimulated: boolean

@@ -31,10 +31,15 @@ export interface OpenBusOptions extends BusOptions {
  * when no board is there, INVALID_ARGUMENT when `port` is no port or several boards are connected.
  *
  * @example
+ * ```ts
+ * import { openBus } from "virtio-msg"
+ *
  * const bus = await openBus({ port: "sim" })
  * const i2c = await bus.i2c()
  * const [data] = await i2c.transfer(0x54, [{ write: [14] }, { read: 1 }])
+ * console.log(data?.[0]?.toString(16)) // 66
  * await bus.close()
+ * ```
  */
 export async function openBus(options: OpenBusOptions = {}): Promise<OpenedBus> {
   const { port = defaultPort(), onChoice, isBackground = false, ...busOptions } = options

@@ -29,6 +29,16 @@ export interface OpenLinkOptions {
 /**
  * Makes the link that `port` names, not yet open: `sim` for the simulated board in this process; `auto` for the
  * one board that is connected; or where a board is; `tcp-listen://[ADDRESS]:PORT` for a board that dials in; `plain:` in front of a socket for a device of the plain profile. Throws INVALID_ARGUMENT, NOT_FOUND.
+ *
+ * @example
+ * ```ts
+ * import { Bus, makeLink } from "virtio-msg"
+ *
+ * const link = await makeLink("sim")
+ * console.log(link.isSimulated) // true
+ * const bus = await Bus.open(link)
+ * await bus.close()
+ * ```
  */
 export async function makeLink(port: string, options: OpenLinkOptions = {}): Promise<Link> {
   const clock = options.clock ?? systemClock

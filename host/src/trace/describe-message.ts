@@ -37,6 +37,17 @@ const MALFORMED = "malformed: "
 /**
  * Describes a whole frame. Never throws; what is malformed says so. With the virtio device type (34 for I2C) of
  * the device concerned, its own feature bits get their names.
+ *
+ * @example
+ * ```ts
+ * import { describeMessage } from "virtio-msg"
+ * import { encodePingRequest, PING_SIZE } from "virtio-msg/protocol"
+ *
+ * const frame = new Uint8Array(PING_SIZE)
+ * encodePingRequest(frame, 7)
+ * const { name, kind } = describeMessage(frame)
+ * console.log(name, kind) // PING request
+ * ```
  */
 export function describeMessage(frame: Uint8Array, deviceId = -1): MessageDescription {
   const decoded = decodeHeader(frame)

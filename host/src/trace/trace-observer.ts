@@ -15,6 +15,18 @@ import { areaWrittenBy, WindowView } from "./window-view.js"
 /** Below this distance a sequence lies behind the expected one, else before it. */
 const HALF = 0x80
 
+/**
+ * Describes packets in the order in which they crossed a link: what is in them, and which rules they break.
+ *
+ * @example
+ * ```ts
+ * import { TraceObserver } from "virtio-msg"
+ *
+ * const observer = new TraceObserver()
+ * const event = observer.observe(0, "out", Uint8Array.of(0, 1, 0, 0, 0))
+ * console.log(event.number, event.hasData) // 1 false
+ * ```
+ */
 export class TraceObserver {
   /** The window as the packets so far made it. */
   readonly window = new WindowView()

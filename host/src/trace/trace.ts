@@ -6,6 +6,22 @@ import type { Direction } from "../link/link.js"
 import type { LinkState, TraceEvent } from "./trace-event.js"
 import { TraceObserver } from "./trace-observer.js"
 
+/**
+ * What crosses a link, for whoever wants to watch. Give it to `openBus` or `Bus.open`.
+ *
+ * @example
+ * ```ts
+ * import { openBus, Trace } from "virtio-msg"
+ *
+ * const trace = new Trace()
+ * trace.watch((event) => {
+ *   if (event.kind !== "packet") return
+ *   for (const part of event.contents) if (part.kind === "message") console.log(part.message.text)
+ * })
+ * const bus = await openBus({ port: "sim", trace })
+ * await bus.close()
+ * ```
+ */
 export class Trace {
   /** A virtio-msg message, when it is queued to be sent, or when it arrived. */
   readonly onMessage: Emitter<[direction: Direction, frame: Uint8Array]> = new Emitter()

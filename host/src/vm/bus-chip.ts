@@ -1,6 +1,19 @@
 // An I2C chip of one's own on the simulated board: the bus's five verbs, or registers (docs/own-chips.md).
 
-/** A chip by what happens on the bus. Every verb is optional; without one the chip does what is said there. */
+/**
+ * A chip by what happens on the bus. Every verb is optional; without one the chip does what is said there.
+ *
+ * @example
+ * ```ts
+ * import type { BusChip } from "virtio-msg"
+ *
+ * const always42: BusChip = {
+ *   read: () => 42,
+ *   write: () => false, // not acknowledged
+ * }
+ * export default always42
+ * ```
+ */
 export interface BusChip {
   /** A start, or a repeated start. */
   start?(): void
@@ -16,6 +29,20 @@ export interface BusChip {
 /**
  * A chip of byte registers behind a pointer: the first byte written is the register, the following ones are stored from there
  * on, reads show registers from there on; the pointer counts on and wraps.
+ *
+ * @example
+ * ```ts
+ * import type { RegisterChip } from "virtio-msg"
+ *
+ * const registers = new Uint8Array(16)
+ * const counter: RegisterChip = {
+ *   registers,
+ *   onRead(register) {
+ *     if (register === 0) registers[0] = (registers[0] ?? 0) + 1
+ *   },
+ * }
+ * export default counter
+ * ```
  */
 export interface RegisterChip {
   /** The values from register 0 on, 1 to 256 of them. Yours to change at any time. */

@@ -11,7 +11,17 @@ import { VirtioMsgError } from "../errors.js"
 export type FirmwareBuild = ChipBuild | `${ChipBuild}-dial` | "simulated-chips"
 export type ChipBuild = "simulated" | "hardware"
 
-/** Reads the DeviceScript bytecode of a build. Throws NOT_FOUND when it was not compiled. */
+/**
+ * Reads the DeviceScript bytecode of a build. Throws NOT_FOUND when it was not compiled.
+ *
+ * @example
+ * ```ts
+ * import { readFirmware } from "virtio-msg"
+ *
+ * const program = readFirmware("hardware")
+ * console.log(program.length, "bytes of bytecode")
+ * ```
+ */
 export function readFirmware(build: FirmwareBuild): Uint8Array {
   // from host/src/vm in the sources and from dist/host/src/vm when compiled, the image is in dist/firmware
   const candidates = ["../../../firmware", "../../../dist/firmware"].map((folder) =>

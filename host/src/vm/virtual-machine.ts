@@ -8,6 +8,19 @@ import { loadRuntime } from "./runtime-loader.js"
 export type VirtualMachineOptions = Omit<MachineOptions, "randomBytes" | "loadRuntime"> &
   Partial<Pick<MachineOptions, "randomBytes" | "loadRuntime">>
 
+/**
+ * A simulated board: the real DeviceScript VM with our firmware, or any other DeviceScript program.
+ *
+ * @example
+ * ```ts
+ * import { readFirmware, VirtualMachine } from "virtio-msg"
+ *
+ * const machine = new VirtualMachine({ program: readFirmware("simulated") })
+ * machine.onLog.on((line) => console.log(line))
+ * await machine.start()
+ * machine.stop()
+ * ```
+ */
 export class VirtualMachine extends Machine {
   constructor(options: VirtualMachineOptions) {
     super({ randomBytes, loadRuntime, ...options })

@@ -3,6 +3,20 @@
 import type { FramePort, FramePortEvents } from "../link/jacdac-link.js"
 import type { Machine } from "./machine.js"
 
+/**
+ * A simulated board in this process, for a `JacdacLink`. Opening it switches the board on.
+ *
+ * @example
+ * ```ts
+ * import { Bus, JacdacLink, readFirmware, VirtualMachine, VmPort } from "virtio-msg"
+ *
+ * const machine = new VirtualMachine({ program: readFirmware("simulated") })
+ * const link = new JacdacLink(new VmPort(machine, "mine"))
+ * const bus = await Bus.open(link)
+ * console.log(bus.link.name) // mine
+ * await bus.close()
+ * ```
+ */
 export class VmPort implements FramePort {
   readonly name: string
   readonly isSimulated = true

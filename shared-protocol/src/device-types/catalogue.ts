@@ -29,6 +29,17 @@ export interface DeviceTypeEntry {
   readonly isFromStart: boolean
 }
 
+/**
+ * The device types, by what they are called.
+ *
+ * @example
+ * ```ts
+ * import { DEVICE_TYPES } from "virtio-msg/protocol"
+ *
+ * console.log(DEVICE_TYPES.i2c.id) // 34
+ * console.log(DEVICE_TYPES.gpio.name) // virtio-gpio
+ * ```
+ */
 export const DEVICE_TYPES: PerDeviceKind<DeviceTypeEntry> = {
   i2c: {
     id: VIRTIO_ID_I2C,
@@ -79,7 +90,16 @@ export const DEVICE_TYPES: PerDeviceKind<DeviceTypeEntry> = {
 /** In the order in which the firmware numbers its devices. */
 export const DEVICE_KINDS = Object.keys(DEVICE_TYPES) as DeviceKind[]
 
-/** The kind of a virtio device id; undefined for a type that is not ours. */
+/**
+ * The kind of a virtio device id; undefined for a type that is not ours.
+ *
+ * @example
+ * ```ts
+ * import { deviceKindOf } from "virtio-msg/protocol"
+ *
+ * console.log(deviceKindOf(34)) // i2c
+ * ```
+ */
 export function deviceKindOf(deviceId: number): DeviceKind | undefined {
   return DEVICE_KINDS.find((kind) => DEVICE_TYPES[kind].id === deviceId)
 }

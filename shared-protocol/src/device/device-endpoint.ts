@@ -13,6 +13,26 @@ export interface DeviceEndpointOptions extends DeviceBusOptions {
   readonly deviceAreaSize: number
 }
 
+/**
+ * A device's whole side of the serial mailbox bus: devices, and the mailbox in front of them.
+ *
+ * @example
+ * ```ts
+ * import { allocateBytes } from "virtio-msg"
+ * import { makeDeviceEndpoint, RngDevice } from "virtio-msg/protocol"
+ *
+ * const rng = new RngDevice({ fill: (into, offset, length) => into.fillAt(offset, length, 4) }, allocateBytes(0))
+ * const endpoint = makeDeviceEndpoint({
+ *   alloc: allocateBytes,
+ *   types: [rng],
+ *   driverAreaSize: 8192,
+ *   deviceAreaSize: 8192,
+ *   identity: { board: "mine", firmwareVersion: [1, 0, 0, 0], hasSimulatedChips: false },
+ * })
+ * // for each packet that arrives: endpoint.receive(packet), await endpoint.bus.work(), then send what comes out of
+ * console.log(endpoint.nextPacket()) // undefined
+ * ```
+ */
 export function makeDeviceEndpoint(options: DeviceEndpointOptions): DeviceEndpoint {
   const mailbox = new Mailbox({
     alloc: options.alloc,

@@ -19,6 +19,18 @@ export interface EntropySource {
   fill(into: OwnedBytes, offset: number, length: number): void
 }
 
+/**
+ * The virtio entropy device: gives the driver what its source has.
+ *
+ * @example
+ * ```ts
+ * import { allocateBytes } from "virtio-msg"
+ * import { RngDevice } from "virtio-msg/protocol"
+ *
+ * const device = new RngDevice({ fill: (into, offset, length) => into.fillAt(offset, length, 4) }, allocateBytes(0))
+ * console.log(device.deviceId) // 4
+ * ```
+ */
 export class RngDevice implements DeviceType {
   readonly deviceId = VIRTIO_ID_RNG
   readonly features: readonly number[] = [

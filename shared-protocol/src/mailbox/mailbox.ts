@@ -69,6 +69,26 @@ const VERSION_BLOCK_SHIFT = 6
 
 function ignoreMessage(_packet: ByteBuf, _offset: number, _length: number): void {}
 
+/**
+ * One end of the link's mailbox: messages and changed bytes go into packets, each arrives once and in order.
+ *
+ * @example
+ * ```ts
+ * import { allocateBytes } from "virtio-msg"
+ * import { encodePingRequest, Mailbox, PING_SIZE } from "virtio-msg/protocol"
+ *
+ * const options = { alloc: allocateBytes, outgoingSize: 64, incomingSize: 64, credit: 6 }
+ * const [near, far] = [new Mailbox(options), new Mailbox(options)]
+ * for (const mailbox of [near, far]) mailbox.begin(1) // the same epoch
+ * far.onMessage = (_packet, _offset, length) => console.log("a message of", length) // a message of 12
+ *
+ * const frame = allocateBytes(PING_SIZE)
+ * encodePingRequest(frame, 7)
+ * near.post(frame)
+ * const packet = near.nextPacket()
+ * if (packet) far.receive(packet)
+ * ```
+ */
 export class Mailbox {
   /** 0: no epoch yet. */
   epoch = 0

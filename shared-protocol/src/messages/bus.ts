@@ -89,6 +89,17 @@ export function decodeGetDevicesResponse(frame: ByteBuf): Decoded<DeviceBitmap> 
   return decoded({ offset, nextOffset: getU16(frame, HEADER_SIZE + 2), count: rawCount, deviceNumbers })
 }
 
+/**
+ * Writes a PING request that carries `data`. Returns its size in bytes.
+ *
+ * @example
+ * ```ts
+ * import { encodePingRequest, PING_SIZE } from "virtio-msg/protocol"
+ *
+ * const frame = new Uint8Array(PING_SIZE)
+ * console.log(encodePingRequest(frame, 7)) // 12
+ * ```
+ */
 export function encodePingRequest(frame: ByteBuf, data: number): number {
   putHeader(frame, TYPE_BUS, PING, 0, PING_SIZE)
   putU32(frame, HEADER_SIZE, data)
@@ -107,6 +118,17 @@ export function encodePingResponse(frame: ByteBuf, data: number): number {
   return PING_SIZE
 }
 
+/**
+ * The number that a PING response carries, or why the frame is none.
+ *
+ * @example
+ * ```ts
+ * import { decodePingResponse } from "virtio-msg/protocol"
+ *
+ * const answer = decodePingResponse(Uint8Array.of(3, 3, 0, 0, 9, 0, 12, 0, 7, 0, 0, 0))
+ * console.log(answer.ok ? answer.value : answer.reason) // 7
+ * ```
+ */
 export function decodePingResponse(frame: ByteBuf): Decoded<number> {
   const reason = whyNot(frame, TYPE_BUS | TYPE_RESPONSE, PING, PING_SIZE - HEADER_SIZE)
   if (reason !== "") return refused(reason)

@@ -78,7 +78,17 @@ export function putToken(frame: ByteBuf, token: number): void {
   putU16(frame, 4, token)
 }
 
-/** Reads the header of the frame that starts at index 0 and may be followed by the bus's padding (V25). */
+/**
+ * Reads the header of the frame that starts at index 0 and may be followed by the bus's padding (V25).
+ *
+ * @example
+ * ```ts
+ * import { decodeHeader } from "virtio-msg/protocol"
+ *
+ * const header = decodeHeader(Uint8Array.of(2, 3, 0, 0, 9, 0, 12, 0, 7, 0, 0, 0))
+ * console.log(header.ok ? header.value.token : header.reason) // 9
+ * ```
+ */
 export function decodeHeader(frame: ByteBuf): Decoded<Header> {
   if (frame.length < HEADER_SIZE)
     return refused(`${frame.length} bytes are too short for a header of ${HEADER_SIZE}`)

@@ -37,6 +37,22 @@ export interface DriverRingPlace {
   readonly bases?: WindowBases
 }
 
+/**
+ * The driver's half of a split virtqueue (virtio 1.4 2.7).
+ *
+ * @example
+ * ```ts
+ * import { allocateBytes } from "virtio-msg"
+ * import { DriverRing, OutgoingArea } from "virtio-msg/protocol"
+ *
+ * const area = new OutgoingArea(allocateBytes(1024))
+ * const features = { hasIndirect: false, hasEventIdx: false, hasInOrder: false }
+ * const ring = new DriverRing({ size: 4, desc: 0, avail: 64, used: 0 }, area, allocateBytes(1024), features)
+ * ring.describe(0, 512, 8, true, -1) // a buffer of 8 bytes for the device to write
+ * ring.offer(0, 8)
+ * console.log(ring.publish()) // true
+ * ```
+ */
 export class DriverRing {
   readonly size: number
   readonly features: RingFeatures
