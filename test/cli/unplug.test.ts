@@ -117,6 +117,9 @@ const USES: Readonly<Record<string, readonly Use[]>> = {
     },
   ],
   linux: [{ why: "test/linux/unplug.test.ts does it with a guest" }],
+  attach: [{ why: "it wants root and vhci-hcd; test/linux/stock does it in a guest" }],
+  detach: [NO_BOARD],
+  usbip: [{ why: "test/linux/stock takes its board away and gives it back" }],
   trace: [
     "trace -- i2c detect",
     {
