@@ -44,6 +44,7 @@ describe("virtio-msg sensor", () => {
     ["sensor --interval 0", 2, "--interval is"],
     ["sensor --count 0", 2, "--count is"],
     ["sensor --csv --json", 2, "exclude each other"],
+    ["--port sim sensor bme280@0x50", 1, "is no BME280"],
     ["--port sim sensor aht20", 1, "No aht20 was found"],
     ["--port sim sensor lm75@0x20", 1, "No chip acknowledged at address 0x20"],
   ])("%s ends with %i and says why", async (line, code, words) => {

@@ -153,7 +153,7 @@ describe("tracing a process that runs", () => {
     await withFolder(async (folder) => {
       process.env.XDG_RUNTIME_DIR = folder // sockets of these tests only
       try {
-        expect(await virtioMsg("trace")).toMatchObject({ code: 3, stderr: /^error: Nothing runs/ })
+        expect(await virtioMsg("trace")).toMatchObject({ code: 1, stderr: /^error: Nothing runs/ })
         const simulator = await Simulator.start(`unix:${folder}/board.sock`)
         const i2c = `--port unix:${folder}/board.sock i2c`
         await stdoutOf(`${i2c} get 0x54 14`)

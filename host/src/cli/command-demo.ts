@@ -68,7 +68,7 @@ async function runLines(bus: OpenedBus, ladder: Ladder): Promise<void> {
   await ladder.line("i2c detect", async () => {
     const found = await detect(i2c, 0x08, 0x77, "auto")
     if (!found.has(CHIP))
-      throw new VirtioMsgError("NOT_FOUND", `The demo needs ST's RAM chip at ${formatByte(CHIP)}.`, {
+      throw new VirtioMsgError("DEVICE_FAILED", `The demo needs ST's RAM chip at ${formatByte(CHIP)}.`, {
         hint: "Only the simulated chips have it: --port sim",
       })
     return formatDetected(found, 0x08, 0x77)

@@ -151,6 +151,9 @@ async function readAll(
       readings.push({ sensor, values: await chip.read() })
     } catch (error) {
       opened.delete(sensor)
+      // another chip is there: the board is not missing
+      if (error instanceof VirtioMsgError && error.code === "NOT_FOUND")
+        throw new VirtioMsgError("DEVICE_FAILED", error.message, error.hint ? { hint: error.hint } : {})
       if (!isLasting || !(error instanceof VirtioMsgError) || error.code === "LINK_CLOSED") throw error
       note(`${sensorName(sensor)}: ${error.message}`)
       readings.push({ sensor })

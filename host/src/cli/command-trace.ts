@@ -154,7 +154,7 @@ async function traceElsewhere(what: string | undefined, options: TraceOptions, s
 function onlyOne(offered: readonly { name: string; path: string }[]): { name: string; path: string } {
   const [first, second] = offered
   if (!first)
-    throw new VirtioMsgError("NOT_FOUND", "Nothing runs that can be traced.", {
+    throw new VirtioMsgError("SYSTEM_FAILED", "Nothing runs that can be traced.", {
       hint: "serve, linux and sim can be traced while they run; others with: virtio-msg trace -- COMMAND",
     })
   if (second)

@@ -43,8 +43,8 @@ export function defaultFirmwareCache(): string {
 }
 
 /**
- * The firmware of a release, from the cache if it is there and undamaged. Rejects with CONNECT_FAILED (no network; what
- * came stays and is resumed), NOT_FOUND (no such file there), or VERSION_MISMATCH (another file than it must be).
+ * The firmware of a release, from the cache if it is there and undamaged. Rejects with SYSTEM_FAILED (no network;
+ * what came stays and is resumed; or no such file there), or VERSION_MISMATCH (another file than it must be).
  */
 export async function downloadFirmware(
   release: FirmwareRelease,
@@ -146,7 +146,7 @@ async function fetchToPart(url: string, part: string, options: DownloadOptions):
     if (error instanceof VirtioMsgError) throw error
     const cause =
       (error as Error).cause instanceof Error ? ((error as Error).cause as Error) : (error as Error)
-    throw new VirtioMsgError("CONNECT_FAILED", `Cannot download ${url}: ${cause.message}`, {
+    throw new VirtioMsgError("SYSTEM_FAILED", `Cannot download ${url}: ${cause.message}`, {
       hint:
         done > 0
           ? `Try again: it goes on after ${done} bytes.`
@@ -184,7 +184,7 @@ class Silence {
 }
 
 function notFound(url: string, response: Response): VirtioMsgError {
-  return new VirtioMsgError("NOT_FOUND", `${url} answers ${response.status} ${response.statusText}.`, {
+  return new VirtioMsgError("SYSTEM_FAILED", `${url} answers ${response.status} ${response.statusText}.`, {
     hint: "Get the file elsewhere and give it: --file FIRMWARE",
   })
 }

@@ -47,12 +47,12 @@ class PtyWriter {
 /** Linux's: a process that we start does not get it. Node has no name for it. */
 const O_CLOEXEC = 0o2000000
 
-/** Opens a pseudo-terminal in raw mode. Throws MISSING_DEPENDENCY or CONNECT_FAILED. */
+/** Opens a pseudo-terminal in raw mode. Throws MISSING_DEPENDENCY or SYSTEM_FAILED. */
 export async function openPty(): Promise<Pty> {
   const libc = await loadLibc()
   const master = libc.posixOpenpt(constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK | O_CLOEXEC)
   if (master < 0 || libc.grantpt(master) !== 0 || libc.unlockpt(master) !== 0)
-    throw new VirtioMsgError("CONNECT_FAILED", "The system gives no pseudo-terminal.", {
+    throw new VirtioMsgError("SYSTEM_FAILED", "The system gives no pseudo-terminal.", {
       hint: "Is /dev/pts mounted? A socket works without: --listen unix:PATH",
     })
   const termios = Buffer.alloc(TERMIOS_SIZE)

@@ -41,7 +41,7 @@ export function traceFolder(): string {
   return path.join(os.tmpdir(), `virtio-msg-${os.userInfo().uid}`)
 }
 
-/** Offers `trace` to others until it is closed. Rejects with CONNECT_FAILED where that cannot be. */
+/** Offers `trace` to others until it is closed. Rejects with SYSTEM_FAILED where that cannot be. */
 export async function offerTrace(trace: Trace, offer: TraceOffer): Promise<OfferedTrace> {
   const name = `${offer.name}-${process.pid}`
   const socketPath = path.join(prepareFolder(offer.folder ?? traceFolder()), `${name}.sock`)
@@ -105,14 +105,14 @@ export async function offeredTraces(folder = traceFolder()): Promise<{ name: str
   return found.sort((a, b) => a.name.localeCompare(b.name))
 }
 
-/** Connects to an offered trace. Rejects with CONNECT_FAILED. */
+/** Connects to an offered trace. Rejects with SYSTEM_FAILED. */
 export async function connectTrace(socketPath: string): Promise<net.Socket> {
   const socket = net.createConnection({ path: socketPath })
   await new Promise<void>((resolve, reject) => {
     socket.once("connect", resolve)
     socket.once("error", (error) =>
       reject(
-        new VirtioMsgError("CONNECT_FAILED", `Nothing can be traced at ${socketPath}: ${error.message}.`, {
+        new VirtioMsgError("SYSTEM_FAILED", `Nothing can be traced at ${socketPath}: ${error.message}.`, {
           hint: "See what can: virtio-msg trace --list",
           cause: error,
         }),
@@ -141,7 +141,7 @@ function isPrivate(folder: string): boolean {
 
 function cannotOffer(where: string, error: unknown): VirtioMsgError {
   const reason = error instanceof Error ? error.message : String(error)
-  return new VirtioMsgError("CONNECT_FAILED", `Cannot be traced by others: ${where}: ${reason}.`, {
+  return new VirtioMsgError("SYSTEM_FAILED", `Cannot be traced by others: ${where}: ${reason}.`, {
     hint: "Set XDG_RUNTIME_DIR to a folder of your own.",
     cause: error,
   })

@@ -12,7 +12,7 @@ export type FirmwareBuild = ChipBuild | `${ChipBuild}-dial` | "simulated-chips"
 export type ChipBuild = "simulated" | "hardware"
 
 /**
- * Reads the DeviceScript bytecode of a build. Throws NOT_FOUND when it was not compiled.
+ * Reads the DeviceScript bytecode of a build. Throws MISSING_DEPENDENCY when it was not compiled.
  *
  * @example
  * ```ts
@@ -34,7 +34,7 @@ export function readFirmware(build: FirmwareBuild): Uint8Array {
       // the next place
     }
   }
-  throw new VirtioMsgError("NOT_FOUND", `The compiled firmware ${build}.devs is missing.`, {
+  throw new VirtioMsgError("MISSING_DEPENDENCY", `The compiled firmware ${build}.devs is missing.`, {
     hint: "In a checkout, build it: npm run build",
   })
 }

@@ -75,7 +75,7 @@ describe("downloadFirmware", () => {
   it("goes on where it broke off", async () => {
     breakAfter = 70_000
     await expect(download()).rejects.toMatchObject({
-      code: "CONNECT_FAILED",
+      code: "SYSTEM_FAILED",
       hint: expect.stringMatching(/^Try again: it goes on after \d+ bytes\.$/),
     })
     breakAfter = Number.POSITIVE_INFINITY
@@ -127,12 +127,12 @@ describe("downloadFirmware", () => {
   it("says what to do without a network, and where there is no such file", async () => {
     const gone = downloadFirmware({ url: "http://127.0.0.1:1/f.uf2" }, { cacheFolder: folder })
     await expect(gone).rejects.toMatchObject({
-      code: "CONNECT_FAILED",
+      code: "SYSTEM_FAILED",
       hint: "Without a network, get the file elsewhere and give it: --file FIRMWARE",
     })
     const none = downloadFirmware({ url: url.replace("firmware.uf2", "none") }, { cacheFolder: folder })
     await expect(none).rejects.toMatchObject({
-      code: "NOT_FOUND",
+      code: "SYSTEM_FAILED",
       message: expect.stringContaining("answers 404"),
     })
   })

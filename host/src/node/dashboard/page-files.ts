@@ -13,7 +13,7 @@ import { makeFolder } from "../make-folder.js"
 const RUNTIME_FILE = "vm/devicescript-vm.js"
 const RUNTIME_HEAD = "// DeviceScript's virtual machine, Microsoft, MIT licence; its WebAssembly is inside"
 
-/** Reads every file of the page, by its path relative to it. Rejects with NOT_FOUND or MISSING_DEPENDENCY. */
+/** Reads every file of the page, by its path relative to it. Rejects with MISSING_DEPENDENCY. */
 export async function readPageFiles(): Promise<Map<string, Uint8Array>> {
   const folder = await findPage()
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
@@ -55,7 +55,7 @@ async function findPage(): Promise<string> {
     const isIt = await readFile(path.join(candidate, "index.html")).catch(() => undefined)
     if (isIt && (await readdir(candidate)).includes("assets")) return candidate
   }
-  throw new VirtioMsgError("NOT_FOUND", "The page was not built.", {
+  throw new VirtioMsgError("MISSING_DEPENDENCY", "The page was not built.", {
     hint: "In a checkout, build it: npm run build",
   })
 }

@@ -25,7 +25,7 @@ export class DebianArchive {
 
   /**
    * Fetches the package index into `folder`. `VIRTIO_MSG_DEBIAN_MIRROR` takes precedence over the mirror in
-   * apt's configuration. Rejects with MISSING_DEPENDENCY when there is none, with CONNECT_FAILED when it does
+   * apt's configuration. Rejects with MISSING_DEPENDENCY when there is none, with SYSTEM_FAILED when it does
    * not answer.
    */
   static async open(folder: string, { suite, architecture }: ArchiveOptions): Promise<DebianArchive> {
@@ -62,12 +62,12 @@ export class DebianArchive {
     return archive
   }
 
-  /** The field of a package's record, such as `Depends`. Rejects with NOT_FOUND. */
+  /** The field of a package's record, such as `Depends`. Rejects with SYSTEM_FAILED. */
   async field(packageName: string, field: string): Promise<string> {
     const record = await this.#apt("apt-cache", ["show", "--no-all-versions", packageName])
     const value = new RegExp(`^${field}: (.*)$`, "m").exec(record)?.[1]
     if (value === undefined)
-      throw new VirtioMsgError("NOT_FOUND", `Debian's package ${packageName} has no ${field}.`)
+      throw new VirtioMsgError("SYSTEM_FAILED", `Debian's package ${packageName} has no ${field}.`)
     return value
   }
 
@@ -80,7 +80,7 @@ export class DebianArchive {
       packageNames.map((qualified) => {
         const name = qualified.split(":")[0] ?? qualified
         const file = files.find((candidate) => candidate.startsWith(`${name}_`))
-        if (file === undefined) throw new VirtioMsgError("NOT_FOUND", `apt-get did not download ${name}.`)
+        if (file === undefined) throw new VirtioMsgError("SYSTEM_FAILED", `apt-get did not download ${name}.`)
         return [name, join(folder, file)]
       }),
     )
@@ -94,7 +94,7 @@ export class DebianArchive {
       })
     } catch (cause) {
       const output = cause instanceof CommandError ? cause.output : String(cause)
-      throw new VirtioMsgError("CONNECT_FAILED", `Debian's package archive cannot be used: ${output}`, {
+      throw new VirtioMsgError("SYSTEM_FAILED", `Debian's package archive cannot be used: ${output}`, {
         hint: "Check the network and that apt-get update works here.",
         cause,
       })

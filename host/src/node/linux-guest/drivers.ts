@@ -20,11 +20,14 @@ export interface KernelPackages {
   readonly source: string
 }
 
-/** Names the packages of the kernel whose image package is `image`. Throws NOT_FOUND for an unknown form. */
+/** Names the packages of the kernel whose image package is `image`. Throws SYSTEM_FAILED for an unknown form. */
 export function kernelPackages(image: string): KernelPackages {
   const [, abi, series] = /^linux-image-((\d+\.\d+)\S*)-armmp$/.exec(image) ?? []
   if (abi === undefined || series === undefined)
-    throw new VirtioMsgError("NOT_FOUND", `${image} is no kernel package such as linux-image-6.1.0-50-armmp.`)
+    throw new VirtioMsgError(
+      "SYSTEM_FAILED",
+      `${image} is no kernel package such as linux-image-6.1.0-50-armmp.`,
+    )
   return {
     release: `${abi}-armmp`,
     image,

@@ -13,7 +13,7 @@ export interface KernelModule {
 
 /**
  * Collects `wanted` modules and all that they depend on, in the order of loading. `files` are paths of modules;
- * a dependency that is not among them is built into the kernel if `isBuiltIn` says so. Throws NOT_FOUND.
+ * a dependency that is not among them is built into the kernel if `isBuiltIn` says so. Throws SYSTEM_FAILED.
  */
 export async function collectModules(
   wanted: readonly string[],
@@ -30,7 +30,7 @@ export async function collectModules(
     const path = pathByName.get(key)
     if (path === undefined)
       throw new VirtioMsgError(
-        "NOT_FOUND",
+        "SYSTEM_FAILED",
         `The kernel package has no module ${name}, needed by ${neededBy}.`,
       )
     const bytes = await readFile(path)

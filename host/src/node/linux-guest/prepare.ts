@@ -61,7 +61,7 @@ export async function findPreparedGuest(cacheFolder = defaultGuestCache()): Prom
 /**
  * Prepares the guest, or finds it prepared. Takes about half a minute and 400 MB of disk meanwhile, leaves 8 MB,
  * and needs no root. Nothing half-done is ever found in the cache: it gets its name at the end.
- * Rejects with MISSING_DEPENDENCY, whose hint says what to install, NOT_FOUND or CONNECT_FAILED.
+ * Rejects with MISSING_DEPENDENCY, whose hint says what to install, or SYSTEM_FAILED.
  */
 export async function prepareGuest(options: PrepareOptions = {}): Promise<GuestImage> {
   const cacheFolder = options.cacheFolder ?? defaultGuestCache()
