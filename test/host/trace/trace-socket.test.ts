@@ -65,7 +65,7 @@ describe("a folder of traces", () => {
     await mkdir(folder)
     await chmod(folder, 0o755)
     await writeFile(path.join(folder, "x.sock"), "")
-    await expect(offer(folder)).rejects.toMatchObject({ code: "CONNECT_FAILED" })
+    await expect(offer(folder)).rejects.toMatchObject({ code: "SYSTEM_FAILED" })
     expect(await offeredTraces(folder)).toEqual([])
     expect(socketsIn(folder)).toEqual([])
   })
@@ -82,7 +82,7 @@ describe("a folder of traces", () => {
       end()
       return isSeen === true ? next() : undefined
     }
-    expect(await sessions()).toMatchObject({ type: "session", title: offered.name })
+    expect(await sessions()).toMatchObject({ type: "processes", processes: [{ title: offered.name }] })
     await chmod(folder, 0o755)
     expect(await sessions()).toBeUndefined()
     await offered.close()
