@@ -89,7 +89,8 @@ describe.skipIf(skip)(`a guest on virtio-msg serve${skip ? ` (skipped: ${skip})`
       const dashboard = await startUntilLine(["dashboard", "--listen", "127.0.0.1:0"], "stdout", env)
       const { page, errors, close } = await chromium.open(browser, dashboard.line)
       try {
-        await page.locator("#status", { hasText: "serve-" }).waitFor()
+        await page.getByRole("button", { name: "Live" }).click()
+        await page.locator("#status", { hasText: "serve-" }).waitFor() // idle so far, and named all the same
         const rung = (name: string, says: string) =>
           page.locator(".rung", { hasText: name }).filter({ hasText: says }).last()
         await sh("i2cset -y 0 0x54 14 0x27")
