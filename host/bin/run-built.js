@@ -13,8 +13,9 @@ export async function runBuilt(path) {
     await import(program.href)
     return
   }
-  process.stderr.write(
-    "error: virtio-msg is not built yet in this checkout.\nhint: Build it: npm run build\n",
-  )
+  // the compiler comes with npm ci: without it the build alone would fail
+  const isInstalled = existsSync(new URL("../../node_modules/typescript", import.meta.url))
+  const command = isInstalled ? "npm run build" : "npm ci && npm run build"
+  process.stderr.write(`error: virtio-msg is not built yet in this checkout.\nhint: Build it: ${command}\n`)
   process.exitCode = EXIT_MISSING
 }
