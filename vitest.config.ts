@@ -2,11 +2,14 @@
 
 import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
+import { LongestFirst } from "./test/support/longest-first.js"
+import { togetherFiles } from "./test/support/own-process.js"
+import { SkippedReporter } from "./test/support/skipped-reporter.js"
 
-/** They boot guests, which want both cores. */
+/** They boot guests. */
 const LINUX = "test/linux/**/*.test.ts"
 
-/** They start a browser, which wants a core for itself. */
+/** They start a browser. */
 const BROWSER = "test/web/browser/**/*.test.ts"
 
 /**
@@ -14,13 +17,18 @@ const BROWSER = "test/web/browser/**/*.test.ts"
  * real time; what most changes break shows in the others.
  */
 const SLOW = [
-  "test/{cli,wireshark}/**/*.test.ts",
-  "test/{examples,package}.test.ts",
+  "test/{cli,soak,stranger,wireshark}/**/*.test.ts",
+  "test/{examples,package,scripts}.test.ts",
+  "test/docs/{blocks,docstring-examples}.test.ts",
   "test/i2c-bus/*.test.ts",
-  "test/host/{bus-suite,flash/esp-rom}.test.ts",
-  "test/fuzz/fuzz.test.ts",
-  "test/conformance/{c-device,command,hotplug,plain-device,simulated-board}.test.ts",
+  "test/firmware/{firmware,heap}.test.ts",
+  "test/fuzz/{fuzz,heap-under-attack}.test.ts",
+  "test/host/{bus-suite,crash-points,dashboard-server,i2c-limits,two-hosts,flash/esp-rom}.test.ts",
+  "test/conformance/{mutants/*,bridge/{process-model,wrong-models}}.test.ts",
+  "test/conformance/{c-device,command,hotplug,plain-device,process-subject,qemu-msg,simulated-board}.test.ts",
+  "test/web/typed-i2c.test.ts",
 ]
+const TOGETHER = togetherFiles()
 const isQuick = process.env.npm_lifecycle_event === "test:quick"
 
 /** Tens of times what anything takes alone: a machine that also does other work must not fail a test. */
@@ -28,17 +36,26 @@ const limits = { testTimeout: 240_000, hookTimeout: 480_000, expect: { poll: { t
 
 export default defineConfig({
   test: {
-    reporters: ["default"],
-    // vitest leaves one core free, which of two is half; what runs on a core of its own says so below
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    reporters: ["default", new SkippedReporter()],
+    // one more than there are cores: guests, boards and browsers are often waited for
+    maxWorkers: availableParallelism() + 1,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
           ...limits,
           name: "plain",
           include: ["test/**/*.test.ts"],
-          exclude: [LINUX, BROWSER, ...(isQuick ? SLOW : [])],
-          sequence: { groupOrder: 0 },
+          exclude: [LINUX, BROWSER, ...TOGETHER, ...(isQuick ? SLOW : [])],
+        },
+      },
+      {
+        test: {
+          ...limits,
+          name: "together",
+          include: TOGETHER,
+          exclude: isQuick ? SLOW : [],
+          isolate: false,
         },
       },
       {
@@ -49,8 +66,6 @@ export default defineConfig({
           hookTimeout: 600_000,
           name: "linux",
           include: [LINUX],
-          fileParallelism: false,
-          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -61,8 +76,6 @@ export default defineConfig({
           expect: { poll: { timeout: 60_000 } },
           name: "browser",
           include: [BROWSER],
-          fileParallelism: false,
-          sequence: { groupOrder: 2 },
         },
       },
     ],

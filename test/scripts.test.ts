@@ -1,10 +1,11 @@
-// The scripts of package.json: what they build first is nobody's output.
+// The scripts of package.json: what they build first is nobody's output, and is built once.
 
-import { spawnSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { execFile, spawnSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 import { describe, expect, it } from "vitest"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -16,6 +17,39 @@ const scripts: Record<string, string> = JSON.parse(
 function preparations(script: string): string[] {
   return script.split(" && ").slice(0, -1)
 }
+
+describe("a program that several processes need at once", () => {
+  it("is compiled by one of them, and by none when its sources are what they were", async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), "virtio-msg-scripts-"))
+    try {
+      const cache = path.join(folder, "cache")
+      mkdirSync(cache)
+      const build = (output: string) =>
+        promisify(execFile)(
+          process.execPath,
+          ["firmware/build.mjs", "test-src/main-cost.ts", path.join(folder, output), cache],
+          { cwd: root },
+        )
+      const builds = await Promise.all(["a.devs", "b.devs", "c.devs"].map(build))
+      builds.push(await build("d.devs"))
+      expect(builds.map(({ stderr }) => stderr).join("")).toBe("compiling firmware/test-src/main-cost.ts\n")
+      const [first, ...others] = ["a", "b", "c", "d"].map((name) =>
+        readFileSync(path.join(folder, `${name}.devs`)),
+      )
+      expect(first?.length).toBeGreaterThan(1000)
+      for (const other of others) expect(other).toEqual(first)
+      // a process that was killed while it compiled leaves its lock behind
+      const [compiled] = readdirSync(cache)
+      rmSync(path.join(cache, compiled as string))
+      const { pid } = spawnSync(process.execPath, ["--version"])
+      writeFileSync(path.join(cache, `${path.parse(compiled as string).name}.lock`), String(pid))
+      expect((await build("a.devs")).stderr).toContain("compiling")
+      expect(readdirSync(cache)).toEqual([compiled])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+})
 
 describe("what a script builds first", () => {
   it("says on stderr how large the firmware is, and nothing on stdout", () => {
@@ -43,7 +77,9 @@ describe("what a script builds first", () => {
       for (const step of preparations(script).filter((each) => each.startsWith("tsc ")))
         expect([name, step]).toEqual([name, expect.stringMatching(/ 1>&2$/)])
     }
-    for (const step of preparations(`${scripts.build} && nothing`).filter((each) => each.startsWith("node ")))
+    // what goes into a file does not go to stdout
+    const steps = preparations(`${scripts.build} && nothing`).filter((each) => !each.includes(" > "))
+    for (const step of steps.filter((each) => each.startsWith("node ")))
       expect(readFileSync(path.join(root, step.slice("node ".length)), "utf8")).not.toMatch(
         /console\.(log|info)|process\.stdout/,
       )

@@ -1,4 +1,5 @@
-// What we know of a board: data only. Where the DeviceScript command line tool lists the board, the tests compare.
+// What we know of a board: data only. A test compares it with the DeviceScript command line tool, where that lists
+// the board.
 
 import type { Chip } from "./chip.js"
 
@@ -21,7 +22,7 @@ export interface Board {
   readonly id: string
   readonly name: string
   readonly chip: Chip
-  /** The number by which its runtime says what it is (Jacdac's product identifier). */
+  /** The number by which its runtime identifies itself (Jacdac's product identifier). */
   readonly productId: number
   /** The USB ids under which its serial port appears while it runs. */
   readonly usb: readonly UsbId[]
@@ -47,8 +48,8 @@ export interface Board {
 export interface FirmwareRelease {
   readonly url: string
   /**
-   * Bytes and SHA-256 of the file. Not known for any board yet: nobody of this project has had the file and a
-   * network at hand. What is undefined is not checked against us, but against the first download (docs/boards.md).
+   * Bytes and SHA-256 of the file. Not known for any board yet. Where they are undefined, a file is compared with
+   * what was downloaded first instead (docs/boards.md).
    */
   readonly sizeBytes?: number
   readonly sha256?: string

@@ -10,7 +10,7 @@ export const pico: Board = {
   name: "Raspberry Pi Pico",
   chip: RP2040,
   productId: 0x3f6e1f0c,
-  // as in devicescript-pico's source, which borrows Espressif's vendor id; and as another list has it
+  // the first stands in devicescript-pico's source, which uses Espressif's vendor id; the second in another list
   usb: [
     { vendor: 0x303a, product: 0x000a },
     { vendor: 0x2e8a, product: 0x420a },

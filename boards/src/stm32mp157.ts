@@ -1,11 +1,11 @@
-// The STM32MP157: Linux's cores and a microcontroller in one chip. No firmware of ours runs there; a board and a
-// cable stand in for it, and this says what stands for what.
+// The STM32MP157: Linux's cores and a microcontroller in one chip. Our firmware does not run on it: a board and a
+// cable take its place. This table says which of our parts takes the place of which of its parts.
 
 export interface Counterpart {
   readonly id: string
   readonly name: string
   readonly chip: string
-  /** What it has, what we have in its place, and why. */
+  /** For each part: what the chip has, what we have instead, and why. */
   readonly parts: readonly { readonly there: string; readonly here: string }[]
 }
 

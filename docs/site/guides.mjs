@@ -4,6 +4,6 @@ export const GUIDES = {
   "Start here": ["devices", "own-chips", "i2c-bus", "dashboard", "trace", "wireshark"],
   "With a board": ["boards"],
   "In Linux": ["linux"],
-  "Your own implementation": ["conform-your-own", "conformance", "bus"],
+  "Your own implementation": ["conform-your-own", "conformance", "bus", "bridge", "notes-for-the-authors"],
   Reference: ["performance", "faults", "security"],
 }

@@ -7,7 +7,10 @@ import type { DeviceEndpoint } from "../../shared-protocol/src/device/device-end
 import { readSetting } from "./settings.js"
 import { parseNumber } from "./shell/words.js"
 
-/** The runtime's one socket. @devicescript/net would fail when the host speaks first, or when there is no room. */
+/**
+ * The runtime's own socket: it has one. @devicescript/net would fail when the host speaks first, or when there is no
+ * room.
+ */
 type DsSockets = typeof ds & {
   /** Begins to connect. Throws while there is no network. */
   _socketOpen(host: string, port: number): number
@@ -25,21 +28,21 @@ const FIRST_PAUSE_MS = 250
 const LAST_PAUSE_MS = 2000
 /** The runtime does not always say that a connection failed. */
 const CONNECT_MS = 15000
-/** Each side sends an empty record so often, and takes a peer for gone that is silent for so many of its own ticks. */
+/** Each side sends an empty record so often. A peer that is silent for so many of our ticks is taken for gone. */
 const TICK_MS = 2000
 const SILENT_TICKS = 5
-/** How soon a write is tried again for which the runtime had no room. */
+/** How soon a write is tried again when the runtime had no room for it. */
 const ROOM_MS = 5
 const NO_ROOM = -1
 /**
- * So much of what a host sends is taken at once: as many packets as it may have on their way. The runtime would stop a
- * program that works on without a wait.
+ * So many packets and bytes are taken at once: as many packets as a host may have on their way. The runtime would
+ * stop a program that works on without a wait.
  */
 const MOST_PACKETS = 6
 const MOST_BYTES = 1500
-/** A host that is so far ahead of us repeats itself without end, or means no good. */
+/** A host that has sent so much more than was taken is broken or hostile. */
 const MOST_WAITING = 3072
-/** A packet of the epoch that is never one: its answer is how a board greets. */
+/** A packet of the epoch that no session has. The endpoint's answer to it is the board's greeting. */
 const PROBE = hex`00ffff0000`
 
 /** Keeps `endpoint` connected to the host that the settings name; does not return. */
@@ -55,7 +58,7 @@ export async function runDialService(endpoint: DeviceEndpoint): Promise<void> {
   let isIdle = false
   let pauseMs = FIRST_PAUSE_MS
   let silentTicks = 0
-  /** What has come and was not taken: the beginning of a record, or more than is taken at once. */
+  /** Bytes that have come and were not taken yet: the beginning of a record, or more than is taken at once. */
   let rest = Buffer.alloc(0)
   /** A fiber is about to take what is left. */
   let isTaking = false
@@ -63,7 +66,7 @@ export async function runDialService(endpoint: DeviceEndpoint): Promise<void> {
   // events start fibers in their order; this one never waits, so that records stay in order
   sockets._socketOnEvent = (event, argument) => {
     if (event === "data") {
-      // without memory for the bytes there are none, and the stream makes no sense any more
+      // without memory for these bytes they are lost, and nobody knows any more where a record begins
       if (!isOpen || !argument || rest.length + argument.length > MOST_WAITING) hangUp()
       else {
         silentTicks = 0
@@ -101,7 +104,7 @@ export async function runDialService(endpoint: DeviceEndpoint): Promise<void> {
     }
   }
 
-  /** One attempt, and the pause behind it if it failed. */
+  /** One attempt to connect, after a pause. */
   async function dial(): Promise<void> {
     await ds.sleep(pauseMs)
     pauseMs *= 2
@@ -135,7 +138,7 @@ export async function runDialService(endpoint: DeviceEndpoint): Promise<void> {
     }
   }
 
-  /** Takes whole records; says whether there are more, which have to wait. */
+  /** Takes whole records. Returns whether there are more, which have to wait. */
   function takeSome(): boolean {
     const bytes = rest
     const end = bytes.length
@@ -175,7 +178,7 @@ export async function runDialService(endpoint: DeviceEndpoint): Promise<void> {
   function wake(): void {
     if (!isIdle) return
     isIdle = false
-    if (fiber.suspended) fiber.resume(1) // else its time is up, and it runs anyway; `resume` would throw
+    if (fiber.suspended) fiber.resume(1) // else its time is up, so it runs anyway, and `resume` would throw
   }
 
   async function watchSilence(): Promise<void> {

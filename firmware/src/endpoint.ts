@@ -3,13 +3,13 @@
 import * as ds from "@devicescript/core"
 import type { Allocator, OwnedBytes } from "../../shared-protocol/src/bytes.js"
 import { type DeviceEndpoint, makeDeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
-import type { DeviceType } from "../../shared-protocol/src/device/device-type.js"
+import type { DeviceModel } from "../../shared-protocol/src/device/device-model.js"
 import type { GpioLines } from "../../shared-protocol/src/device/gpio-lines.js"
 import type { I2cController } from "../../shared-protocol/src/device/i2c-controller.js"
 import { ConditionedEntropy } from "./entropy.js"
-import { isDeviceWanted } from "./settings.js"
+import { isDeviceWanted, readSetting } from "./settings.js"
 import { CommonCommands } from "./shell/commands.js"
-import { DeviceSet } from "./shell/device-set.js"
+import { DeviceSet, type OtherDeviceType, type PluggableType } from "./shell/device-set.js"
 import { type CommandSet, Shell } from "./shell/shell.js"
 
 /** Major, minor, patch, 0: as in package.json. */
@@ -20,13 +20,18 @@ const FIRMWARE_VERSION = [0, 1, 0, 0]
  */
 const DRIVER_AREA_SIZE = 8192
 const DEVICE_AREA_SIZE = 6400
+/** For a board with a small heap, which has the I2C device alone. The longest message fits. */
+const SMALL_DRIVER_AREA_SIZE = 6656
+const SMALL_DEVICE_AREA_SIZE = 4096
+/** The setting that asks for it: `small`. */
+const WINDOW = "virtio.window"
 /** Between two looks at the GPIO lines while an interrupt is enabled, and while none is. */
 const SAMPLE_MS = 10
 const IDLE_SAMPLE_MS = 50
 /** How soon a command looks again whether the console has room for its output. */
 const ROOM_MS = 10
 
-/** The runtime's Buffer is an OwnedBytes in all but its declared parameter types. */
+/** The runtime's Buffer is an OwnedBytes: only the declared types of its parameters differ. */
 export const allocate: Allocator = (length) => Buffer.alloc(length) as unknown as OwnedBytes
 
 export interface FirmwareParts {
@@ -36,7 +41,7 @@ export interface FirmwareParts {
   /** None: no GPIO device. */
   readonly lines?: GpioLines
   /** Makes devices that only this build has, by name, when one is plugged in. */
-  readonly makeOther?: (name: string) => DeviceType | undefined
+  readonly makeOther?: (kind: OtherDeviceType) => DeviceModel | undefined
   /** Commands of the shell, besides the common ones. */
   readonly commands?: CommandSet
   /** The part at an I2C address, or "". */
@@ -73,10 +78,11 @@ export function makeEndpoint(parts: FirmwareParts): DeviceEndpoint {
     noBytes,
     pause: letOthersRun,
   })
-  const types: DeviceType[] = []
-  for (const name of ["i2c", "gpio", "rng"]) {
-    const type = isDeviceWanted(name) ? devices.make(name) : undefined
-    if (type !== undefined) types.push(type)
+  const models: DeviceModel[] = []
+  const kinds: readonly PluggableType[] = ["i2c", "gpio", "rng"]
+  for (const kind of kinds) {
+    const model = isDeviceWanted(kind) ? devices.make(kind) : undefined
+    if (model !== undefined) models.push(model)
   }
   const title = `virtio-msg ${FIRMWARE_VERSION[0]}.${FIRMWARE_VERSION[1]}.${FIRMWARE_VERSION[2]} on ${parts.board}`
   // the shell's commands need the endpoint, which needs the console's device, which needs the shell
@@ -103,7 +109,7 @@ export function makeEndpoint(parts: FirmwareParts): DeviceEndpoint {
     const sets = parts.commands === undefined ? [common] : [common, parts.commands]
     const shell = new Shell(sets, allocate, waitForRoom)
     shells.push(shell)
-    types.push(devices.makeConsole(shell, types.length))
+    models.push(devices.makeConsole(shell, models.length))
     const runLine = async () => {
       await shell.runLine()
     }
@@ -114,11 +120,12 @@ export function makeEndpoint(parts: FirmwareParts): DeviceEndpoint {
     if (parts.complaints !== undefined)
       for (let i = 0; i < parts.complaints.length; i++) shell.log(parts.complaints[i])
   }
+  const isSmall = readSetting(WINDOW) === "small"
   const endpoint = makeDeviceEndpoint({
     alloc: allocate,
-    types,
-    driverAreaSize: DRIVER_AREA_SIZE,
-    deviceAreaSize: DEVICE_AREA_SIZE,
+    models,
+    driverAreaSize: isSmall ? SMALL_DRIVER_AREA_SIZE : DRIVER_AREA_SIZE,
+    deviceAreaSize: isSmall ? SMALL_DEVICE_AREA_SIZE : DEVICE_AREA_SIZE,
     identity: {
       board: parts.board,
       firmwareVersion: FIRMWARE_VERSION,

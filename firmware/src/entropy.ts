@@ -1,5 +1,5 @@
-// Random bytes of the chip, conditioned: what the runtime calls random is weak on an RP2040 (docs/devices.md), so
-// twice as much of it as is given away goes through SHA-256, together with all that went before.
+// Random bytes of the chip, conditioned. The runtime's random numbers are weak on an RP2040 (docs/devices.md). So
+// twice as many of its bytes as are given away go through SHA-256, together with everything that went through before.
 
 import * as ds from "@devicescript/core"
 import { digest, randomBuffer } from "@devicescript/crypto"
@@ -7,11 +7,11 @@ import type { OwnedBytes } from "../../shared-protocol/src/bytes.js"
 import type { EntropySource } from "../../shared-protocol/src/device/rng.js"
 
 const BLOCK_BYTES = 32
-/** Raw bytes for one block of output: a source with half a bit of entropy a bit fills it. */
+/** Raw bytes for one block of output. If each raw bit has half a bit of entropy, they fill a block. */
 const RAW_BYTES = 64
 
 export class ConditionedEntropy implements EntropySource {
-  /** What only we know: an output never shows it, and each block changes it. */
+  /** Known to nobody else: no output shows it, and each block changes it. */
   private pool = Buffer.alloc(BLOCK_BYTES)
   private readonly stamp = Buffer.alloc(8)
   private blockCount = 0

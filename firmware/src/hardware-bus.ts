@@ -3,30 +3,33 @@
 import * as ds from "@devicescript/core"
 import { I2CError, i2c } from "@devicescript/i2c"
 import type { ByteBuf } from "../../shared-protocol/src/bytes.js"
+import type { I2cController } from "../../shared-protocol/src/device/i2c-controller.js"
 import {
   I2C_BUS_HELD,
   I2C_DONE,
+  I2C_MAX_TRANSFER_BYTES,
   I2C_READ_FAILED,
   I2C_WRITE_FAILED,
-  type I2cController,
-} from "../../shared-protocol/src/device/i2c-controller.js"
-import { I2C_MAX_TRANSFER_BYTES } from "../../shared-protocol/src/device-types/i2c.js"
+} from "../../shared-protocol/src/device-types/i2c.js"
 
 /** The runtime's status for a read that failed; for a write it is -1. */
 const RUNTIME_READ_FAILED = -2
 
-/** A missing acknowledgement is there at once; what fails this much later than its bytes need has timed out. */
+/** A missing acknowledgement is noticed at once. What fails so much later than its bytes need has timed out. */
 const TIMEOUT_MS = 8
 /** Bytes of 9 bits that pass in a millisecond at 100 kHz, the slowest usual speed. */
 const BYTES_PER_MS = 11
-/** One transaction may time out because its chip is slow; so many in a row, because the bus is held. */
+/** One transaction may time out because its chip is slow. When so many in a row do, the bus is held. */
 const HELD_AFTER = 5
 
-/** What the runtime calls success is passed on: a Pico's also does when a chip refused a data byte (docs/bus.md). */
+/**
+ * Passes on what the runtime calls success. On a Pico, that is also a transaction in which a chip refused a data byte
+ * (docs/bus.md).
+ */
 export class HardwareBus implements I2cController {
   private readonly noData: ByteBuf = Buffer.alloc(0)
   data: ByteBuf = this.noData
-  /** The clock as the last transaction saw it. The runtime sets it once for all that runs without a wait. */
+  /** The clock at the last transaction. The runtime only sets its clock when the program waits. */
   private seenMs = -1
   /** Transactions that timed out, in a row. */
   private timedOut = 0
@@ -48,7 +51,7 @@ export class HardwareBus implements I2cController {
     const bytes = Buffer.alloc(writeLength)
     if (writeLength > 0) bytes.blitAt(0, write as unknown as Buffer, writeOffset, writeLength)
     let status = 0
-    this.data = this.noData // the heap has no room for what was read before beside what is read now
+    this.data = this.noData // freed first: the heap has no room for the last read's bytes beside this one's
     try {
       this.data = await i2c.xfer(address, bytes, isProbe ? 1 : readLength)
       this.timedOut = 0
@@ -62,16 +65,17 @@ export class HardwareBus implements I2cController {
   }
 
   /**
-   * After a failure, whether the bus is held. The runtime has one status for a missing acknowledgement, a lost
-   * arbitration and a line that stays low, but they take their time: a board without a time-out never comes here.
+   * Whether the bus is held, after a failure. The runtime has one status for a missing acknowledgement, a lost
+   * arbitration and a line that stays low, but the last takes until a time-out. On a board without a time-out this is
+   * never true.
    */
   private async isHeld(startMs: number, lengthBytes: number): Promise<boolean> {
     const enoughMs = TIMEOUT_MS + lengthBytes / BYTES_PER_MS
-    await ds.sleep(1) // the clock goes on only in a wait
+    await ds.sleep(1) // the clock only goes on in a wait
     let nowMs = ds.millis()
     let tookMs = nowMs - startMs
     if (tookMs >= enoughMs) {
-      // or was it the wait that took so long? Others run meanwhile
+      // perhaps the wait itself took so long, since others run meanwhile: this measures it
       let waitMs = 0
       for (let i = 0; i < 2; i++) {
         await ds.sleep(1)

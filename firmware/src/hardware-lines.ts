@@ -55,7 +55,7 @@ export class HardwareLines implements GpioLines {
   }
 
   setDirection(line: number, direction: number): boolean {
-    // at the start, and at every reset, nothing was touched yet: then a pin of somebody else's is left alone
+    // at the start, and at every reset, no line was touched yet: then a pin that others use is left alone
     if (direction === this.directions[line]) return true
     try {
       if (direction === GPIO_DIRECTION_IN) this.pins[line].setMode(this.inputModes[line])

@@ -16,7 +16,7 @@ const SERVICE_CLASS = 0x1a7f6d53
 const PACKET_COMMAND = 0x80
 /** Jacdac wants to hear of a device every 500 ms while it looks for it. */
 const WATCH_MS = 500
-/** How often unacknowledged packets are sent again by the firmware itself while it hears nothing. */
+/** How often the firmware sends unacknowledged packets again by itself, while it hears nothing. */
 const RESEND_TRIES = 8
 /**
  * Announcements cost packets of the same budget as data (50 a second), so they stop while a host talks to us,
@@ -24,9 +24,9 @@ const RESEND_TRIES = 8
  */
 const QUIET_MS = 2000
 /**
- * The runtime lets a program send a packet every 20 ms, and up to five at once after a rest. It would hold back
- * one that comes earlier, with all that happens meanwhile left for the next: so packets are put together only
- * when they can go.
+ * The runtime lets a program send a packet every 20 ms, and up to five at once after a rest. A packet that comes
+ * earlier is held back, and what happens in the meantime has to wait for the next one. So a packet is only put
+ * together when it can leave.
  */
 const SLOT_MS = 20
 const BURST_MS = 5 * SLOT_MS
@@ -38,12 +38,12 @@ export async function runMailboxService(endpoint: DeviceEndpoint): Promise<void>
   let lastHeardMs = -QUIET_MS
   let resendTries = 0
   let isIdle = false
-  /** What the runtime grants us, as its own reckoning has it: a packet costs SLOT_MS of it. */
+  /** The time to send that the runtime grants us, as the runtime counts it: each packet takes SLOT_MS of it. */
   let creditMs = BURST_MS
   let creditAsOfMs = ds.millis()
   const fiber = ds.Fiber.self()
 
-  // the runtime starts a fiber for every packet; this one never waits, so packets stay in order and few
+  // the runtime starts a fiber for every packet. This one never waits, so packets stay in order and fibers stay few
   server._onServerPacket = (packet) => {
     if (packet.serviceIndex !== SERVICE_INDEX || packet.serviceCommand !== PACKET_COMMAND) return
     lastHeardMs = ds.millis()
@@ -53,14 +53,15 @@ export async function runMailboxService(endpoint: DeviceEndpoint): Promise<void>
   }
 
   endpoint.bus.onWake = wake
-  // the runtime prints an Error's stack with it; once, since a host could make it happen again and again
+  // printed with its stack, and only once, since a host could make it happen again and again
   endpoint.bus.onFault = (thrown) => {
     console.log("error: caught in the device: ", thrown)
   }
   watchQuiet.start()
 
+  const bus = endpoint.bus
   while (true) {
-    await endpoint.bus.work()
+    if (bus.isAnyRung || bus.isAnyPacedRung) await bus.work()
     const nowMs = ds.millis()
     creditMs += nowMs - creditAsOfMs
     creditAsOfMs = nowMs
@@ -85,7 +86,7 @@ export async function runMailboxService(endpoint: DeviceEndpoint): Promise<void>
   function wake(): void {
     if (!isIdle) return
     isIdle = false
-    if (fiber.suspended) fiber.resume(1) // else its time is up, and it runs anyway; `resume` would throw
+    if (fiber.suspended) fiber.resume(1) // else its time is up, so it runs anyway, and `resume` would throw
   }
 
   async function watchQuiet(): Promise<void> {
@@ -98,7 +99,7 @@ export async function runMailboxService(endpoint: DeviceEndpoint): Promise<void>
         creditMs -= SLOT_MS
         await server._serverSend(0, announce.encode([restarts | 0x100, 0, 0, SERVICE_CLASS]))
       }
-      // a host with nothing to wait for does not ask for what was lost
+      // a host that waits for nothing does not ask for what was lost
       if (quietMs >= WATCH_MS && endpoint.mailbox.unacknowledgedOut() > 0 && resendTries < RESEND_TRIES) {
         resendTries++
         endpoint.mailbox.requestResend()

@@ -25,7 +25,7 @@ const endpoint = makeSimulatedEndpoint(ds._dcfgString("devName"), (inside) => {
   return outside
 })
 
-/** Takes the answers out of what arrives for the service, once that runs. */
+/** Takes the answers from the packets of the mailbox's service, as soon as that runs. */
 async function listen(): Promise<void> {
   await ds.sleep(1)
   const server = ds as DsServer

@@ -6,11 +6,8 @@
 
 import * as ds from "@devicescript/core"
 import type { Allocator, ByteBuf, OwnedBytes } from "../../shared-protocol/src/bytes.js"
-import {
-  I2C_READ_FAILED,
-  I2C_WRITE_FAILED,
-  type I2cController,
-} from "../../shared-protocol/src/device/i2c-controller.js"
+import type { I2cController } from "../../shared-protocol/src/device/i2c-controller.js"
+import { I2C_READ_FAILED, I2C_WRITE_FAILED } from "../../shared-protocol/src/device-types/i2c.js"
 import type { SimulatedBus } from "./chips/simulated-bus.js"
 
 const REQUEST_HEADER = 6
@@ -20,7 +17,7 @@ const PACKET_BYTES = 236
 const MAX_TRANSFER_BYTES = 4096
 const ANSWER_TIMEOUT_MS = 2000
 
-/** Sends one request packet; waits while the runtime holds it back. */
+/** Sends one request packet. Waits as long as the runtime holds it back. */
 type SendRequest = (packet: OwnedBytes) => Promise<void>
 
 export class OutsideBus implements I2cController {
@@ -34,7 +31,7 @@ export class OutsideBus implements I2cController {
   private id = 0
   private isComplete = true
   private waiting: ds.Fiber | undefined
-  /** Set by who runs the service, before the first transfer. */
+  /** Set by the program that runs the service, before the first transfer. */
   send: SendRequest | undefined
 
   /** `list` is the setting: addresses in lower-case hexadecimal, with commas between. */
@@ -67,7 +64,7 @@ export class OutsideBus implements I2cController {
     if (writeLength > MAX_TRANSFER_BYTES) return I2C_WRITE_FAILED
     if (readLength > MAX_TRANSFER_BYTES) return I2C_READ_FAILED
     await this.ask(address, write, writeOffset, writeLength, readLength)
-    // the process has answered meanwhile, or it never will
+    // the process has answered meanwhile, or will never answer
     const untilMs = ds.millis() + ANSWER_TIMEOUT_MS
     this.waiting = ds.Fiber.self()
     while (!this.isComplete && ds.millis() < untilMs) await ds.suspend<number>(untilMs - ds.millis())
@@ -105,7 +102,7 @@ export class OutsideBus implements I2cController {
     }
   }
 
-  /** Takes a packet of an answer. One to an earlier request is dropped. */
+  /** Takes a packet of an answer. An answer to an earlier request is dropped. */
   take(packet: ByteBuf, length: number): void {
     if (this.isComplete || length < ANSWER_HEADER || packet[0] !== this.id) return
     const run = length - ANSWER_HEADER

@@ -3,7 +3,6 @@
 import * as ds from "@devicescript/core"
 import type { DeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
 import type { I2cController } from "../../shared-protocol/src/device/i2c-controller.js"
-import { RtcDevice } from "../../shared-protocol/src/device/rtc.js"
 import { demoChips, SimulatedBus } from "./chips/simulated-bus.js"
 import { allocate, makeEndpoint } from "./endpoint.js"
 import { SimulatedLines } from "./gpio/simulated-lines.js"
@@ -17,17 +16,13 @@ export function makeSimulatedEndpoint(
   const now = () => ds.millis()
   const bus = new SimulatedBus(demoChips(now, allocate), allocate)
   const lines = new SimulatedLines(now)
-  const commands = new SimulatedCommands(bus, lines)
+  const commands = new SimulatedCommands(bus, lines, now, allocate)
   return makeEndpoint({
     board,
     hasSimulatedChips: true,
     controller: wrap === undefined ? bus : wrap(bus),
     lines,
-    makeOther: (name) => {
-      if (name !== "rtc") return undefined
-      commands.rtc = new RtcDevice(now, allocate(0), allocate)
-      return commands.rtc
-    },
+    makeOther: (kind) => commands.makeDevice(kind),
     commands,
     chipName: (address) => bus.chipName(address),
   })

@@ -1,5 +1,5 @@
-// The firmware with less heap to live on: it holds a piece of 128 bytes for each character of the setting `test.ballast`.
-// test/fuzz/heap-under-attack.test.ts finds out how much a hostile driver leaves.
+// The firmware with less heap: it holds a piece of 128 bytes for each character of the setting `test.ballast`. So
+// test/fuzz/heap-under-attack.test.ts finds out how much heap a hostile driver leaves.
 
 import { runMailboxService } from "../src/mailbox-service.js"
 import { readSetting } from "../src/settings.js"

@@ -1,6 +1,6 @@
-// The firmware for a board, with the runtime's I2C call replaced by one that acknowledges the demonstration's chips and
-// moves no bytes: so the benchmark counts what the bytecode above that call costs. The call itself is native on a chip;
-// the few operations that stand for it here are counted with the rest.
+// The firmware for a board, with another function in place of the runtime's I2C call: it acknowledges the
+// demonstration's chips and moves no bytes. So the benchmark counts the cost of the bytecode above that call, which
+// is native code on a chip. The few operations of the function itself are counted, too.
 
 import * as ds from "@devicescript/core"
 import { makeHardwareEndpoint } from "../src/hardware-endpoint.js"

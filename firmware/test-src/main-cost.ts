@@ -1,12 +1,12 @@
-// Does known things a known number of times, so that the benchmark can hold its cost model against figures that
-// were measured elsewhere (test/bench/chip-model.test.ts). A line of the log ends each step.
+// Does known things a known number of times, so that the benchmark can compare its cost model with figures that were
+// measured elsewhere (test/bench/chip-model.test.ts). Each step ends with a line in the log.
 
 import * as ds from "@devicescript/core"
 
 const TIMES = 100
 const KILOBYTE = 1024
 
-/** Nothing: what a step costs by itself. */
+/** Does nothing: shows what a step costs by itself. */
 function nothing(): void {}
 
 function callNothing(): void {
@@ -29,10 +29,10 @@ function copyBytes(from: Buffer, to: Buffer): void {
 
 const one = Buffer.alloc(TIMES)
 const other = Buffer.alloc(TIMES)
-/** Held from some step on, so that less of the heap is free. */
+/** Kept from some step on, so that less of the heap is free. */
 const held: Buffer[] = []
 
-/** Takes memory in pieces of `bytes`, which also fill the holes that were left by what came before. */
+/** Takes memory in pieces of `bytes`, also from the holes that earlier allocations left. */
 function hold(kilobytes: number, bytes: number): void {
   for (let taken = 0; taken < kilobytes * KILOBYTE; taken += bytes) held.push(Buffer.alloc(bytes))
 }

@@ -6,12 +6,12 @@ import { runMailboxService } from "../src/mailbox-service.js"
 import { makeSimulatedEndpoint } from "../src/simulated-endpoint.js"
 
 const PIECE_BYTES = 128
-/** What a piece takes beside its bytes at least: the allocator's header and the buffer's own. */
+/** What a piece takes at least on top of its bytes: the allocator's header and the buffer's own. */
 const PIECE_OVERHEAD = 12
 /** The list does not grow while the heap is measured: a longer one would need one large free block. */
 const MOST_PIECES = 200
 const LIST_BYTES = 8 * MOST_PIECES
-/** When the host has initialised the device and done its transfers. */
+/** By then the host has initialised the device and done its transfers. */
 const BEGIN_MS = 3000
 
 async function exhaustHeap(): Promise<void> {

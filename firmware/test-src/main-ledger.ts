@@ -7,7 +7,7 @@ import { Ledger } from "../../test/faults/ledger.js"
 import { allocate } from "../src/endpoint.js"
 import { runMailboxService } from "../src/mailbox-service.js"
 
-/** Entries that a run may have; one bit each, of a heap of 64 kB. */
+/** The most entries of a run. Each takes one bit, on a heap of 64 kB. */
 const CAPACITY = 40_000
 /** As the firmware's. */
 const AREA_SIZE = 8192
@@ -18,7 +18,7 @@ async function pause(): Promise<void> {
 
 const endpoint = makeDeviceEndpoint({
   alloc: allocate,
-  types: [new I2cDevice(new Ledger(CAPACITY, allocate, pause), allocate(0), pause)],
+  models: [new I2cDevice(new Ledger(CAPACITY, allocate, pause), allocate(0), pause)],
   driverAreaSize: AREA_SIZE,
   deviceAreaSize: AREA_SIZE,
   identity: { board: "ledger", firmwareVersion: [0, 1, 0, 0], hasSimulatedChips: true },

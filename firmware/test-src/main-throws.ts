@@ -12,7 +12,7 @@ import { allocate } from "../src/endpoint.js"
 import { runMailboxService } from "../src/mailbox-service.js"
 
 const AREA_SIZE = 8192
-/** What is asked of these addresses throws: at once, or after a wait. */
+/** Transfers to these addresses throw: at once, or after a wait. */
 const THROWS = 0x11
 const THROWS_LATER = 0x12
 
@@ -51,7 +51,7 @@ const chips = new SimulatedBus(
 )
 const endpoint = makeDeviceEndpoint({
   alloc: allocate,
-  types: [new I2cDevice(new ThrowingBus(chips), allocate(0), pause)],
+  models: [new I2cDevice(new ThrowingBus(chips), allocate(0), pause)],
   driverAreaSize: AREA_SIZE,
   deviceAreaSize: AREA_SIZE,
   identity: { board: "throws", firmwareVersion: [0, 1, 0, 0], hasSimulatedChips: true },
@@ -59,7 +59,7 @@ const endpoint = makeDeviceEndpoint({
 const take = endpoint.mailbox.onMessage
 endpoint.mailbox.onMessage = (packet, offset, length) => {
   if (packet[offset] & 2 && packet[offset + 1] === PING) {
-    // as the runtime itself does it: no bytes behind the end of a buffer
+    // as the runtime does it: there are no bytes behind the end of a buffer
     packet[packet.length] = 0
   }
   take(packet, offset, length)

@@ -1,4 +1,4 @@
-// A 24C02 EEPROM into a file, and back.    npm run example eeprom dump|restore FILE [PORT]
+// Copies a 24C02 EEPROM to a file, or a file to it.    npm run example eeprom dump|restore FILE [PORT]
 
 import { readFileSync, writeFileSync } from "node:fs"
 import { openBus } from "virtio-msg"
@@ -16,9 +16,9 @@ if (what === "dump") {
   const found = await i2c.readBlock(EEPROM, 0, SIZE)
   for (let at = 0; at < SIZE; at += PAGE) {
     const page = wanted.subarray(at, at + PAGE)
-    if (page.equals(found.subarray(at, at + PAGE))) continue // cells wear out
+    if (page.equals(found.subarray(at, at + PAGE))) continue // cells wear out: unchanged pages are not written
     await i2c.writeBlock(EEPROM, at, page)
-    while (!(await i2c.probe(EEPROM))); // no acknowledgement while it writes, 5 ms at most
+    while (!(await i2c.probe(EEPROM))); // the chip does not acknowledge while it writes (up to 5 ms)
   }
   const isSame = wanted.equals(await i2c.readBlock(EEPROM, 0, SIZE))
   console.log(isSame ? "verified" : "the EEPROM differs from the file")

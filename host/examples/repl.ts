@@ -1,4 +1,4 @@
-// A prompt with the bus at hand: await i2c.readByte(0x54, 14)    npm run example repl [PORT]
+// A prompt in which the bus is ready: await i2c.readByte(0x54, 14)    npm run example repl [PORT]
 
 import repl from "node:repl"
 import { openBus } from "virtio-msg"

@@ -8,7 +8,7 @@ const names = readdirSync(new URL("./dist/", import.meta.url))
   .map((file) => file.slice(0, -".js".length))
 
 if (names.includes(name)) {
-  process.argv = [process.argv[0], name, ...args] // as if it had been started by itself
+  process.argv = [process.argv[0], name, ...args] // as if the example had been started directly
   await import(`./dist/${name}.js`)
 } else {
   console.error(name ? `error: There is no example "${name}".` : "usage: npm run example NAME [ARGUMENTS]")

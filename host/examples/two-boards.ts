@@ -1,4 +1,4 @@
-// Two boards at once: what is on the one bus, the other, or both.    npm run example two-boards [PORT PORT]
+// Two boards at once: the chips on one bus, on the other, or on both.    npm run example two-boards [PORT PORT]
 
 import { type OpenedBus, openBus } from "virtio-msg"
 

@@ -1,4 +1,4 @@
-// Values that come when they come, for one reader that takes them with `for await`.
+// Values that arrive over time, for one reader that takes them with `for await`.
 
 interface Waiting<T> {
   readonly resolve: (result: IteratorResult<T>) => void
@@ -10,12 +10,12 @@ export class AsyncQueue<T> implements AsyncIterable<T> {
   #waiting: Waiting<T>[] = []
   #ending: { readonly error?: unknown } | undefined
 
-  /** How many values nobody has taken. */
+  /** How many values were not taken yet. */
   get length(): number {
     return this.#values.length
   }
 
-  /** Has no effect behind the end. */
+  /** Has no effect after the end. */
   push(value: T): void {
     if (this.#ending) return
     const waiting = this.#waiting.shift()
@@ -23,7 +23,7 @@ export class AsyncQueue<T> implements AsyncIterable<T> {
     else this.#values.push(value)
   }
 
-  /** No value comes any more; those that are there can still be taken. */
+  /** No more values will come. Those that are there can still be taken. */
   end(): void {
     this.#finish({})
   }

@@ -30,8 +30,3 @@ export class HostBytes extends Uint8Array implements OwnedBytes {
 export function allocateBytes(length: number): HostBytes {
   return new HostBytes(length)
 }
-
-/** The bytes as two hexadecimal digits each, without separators. */
-export function toHex(bytes: ArrayLike<number>): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
-}

@@ -1,4 +1,5 @@
-// Time, injected everywhere, so that tests run in virtual time and nothing in them sleeps.
+// Time. Everything gets it from a clock that is passed in, so that tests run in virtual time and nothing in them
+// sleeps.
 
 /** A pending timer. */
 export interface Timer {
@@ -17,9 +18,9 @@ export interface Clock {
 const SLICE_MS = 100
 
 /**
- * The machine's own time. A process may be stopped for seconds (a computer that sleeps, or is busy), and what arrived
- * meanwhile is read only after the timers that ran out: a long wait is therefore made of short ones, and one of them
- * that comes late counts as no more than its length. So whoever waits for an answer loses to none that is there.
+ * The machine's own time. A process may be stopped for seconds (a computer that sleeps, or is busy), and then its
+ * timers run out before it reads what arrived meanwhile. So a long wait is made of short ones, and a short one that
+ * ends late counts only its own length. An answer that has arrived is then read before the time is up.
  */
 export const systemClock: Clock = {
   now: () => performance.now(),
@@ -38,7 +39,7 @@ function scheduleInSlices(delayMs: number, callback: () => void, onWait: (handle
   let leftMs = delayMs
   let handle: Timeout
   const wait = () => {
-    // the last slice is never a sliver: Node would round it up to 1 ms
+    // the last slice is not tiny: Node would round it up to 1 ms
     const sliceMs = leftMs < 2 * SLICE_MS ? leftMs : SLICE_MS
     leftMs -= sliceMs
     handle = setTimeout(leftMs > 0 ? wait : callback, sliceMs)
@@ -55,7 +56,7 @@ export function delay(clock: Clock, delayMs: number): Promise<void> {
   })
 }
 
-/** How long `VirtualClock.run` waits for what is no timer. */
+/** How long `VirtualClock.run` waits for work that is not a timer. */
 const OUTSIDE_WORK_MS = 5000
 
 interface VirtualTimer {
@@ -65,8 +66,8 @@ interface VirtualTimer {
 }
 
 /**
- * Virtual time: stands still until somebody advances it, then calls the timers in the order in which they are
- * due. Promise callbacks run between two timers, as they do in real time.
+ * Virtual time: it stands still until it is advanced, which calls the timers in the order in which they are due.
+ * Promise callbacks run between two timers, as they do in real time.
  *
  * @example
  * ```ts
@@ -116,8 +117,8 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Lets time pass until `promise` settles, and returns what it settled with. Throws if that takes more than
-   * `limitMs`. While no timer is left, real work outside (WebAssembly being compiled) gets 5 real seconds.
+   * Lets time pass until `promise` settles, and returns its value. Throws if that takes more than `limitMs`. While no
+   * timer is left, real work elsewhere (WebAssembly that is compiled) gets 5 real seconds.
    */
   async run<T>(promise: Promise<T>, limitMs = 60_000): Promise<T> {
     const endMs = this.#nowMs + limitMs
@@ -153,12 +154,12 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Lets every promise callback run that is ready, and those that they make ready. */
+/** Lets all promise callbacks run that are ready, and those that become ready by them. */
 function settlePromises(): Promise<void> {
   return new Promise(nextTurn)
 }
 
-/** Calls back in the next turn of the event loop: Node has a function for that, a browser sends itself a message. */
+/** Calls back in the next turn of the event loop. Node has a function for that; in a browser a message does it. */
 const nextTurn: (callback: () => void) => void =
   (globalThis as { setImmediate?: (callback: () => void) => void }).setImmediate ?? makeMessageTurn()
 

@@ -24,7 +24,7 @@ export type ErrorCode =
   | "DEVICE_FAILED"
   /** An I2C chip did not acknowledge its address or a byte. */
   | "NACK"
-  /** More calls wait for a device than may: nothing of this one was done. */
+  /** Too many calls wait for a device already: nothing of this one was done. */
   | "QUEUE_FULL"
   /** Host and device speak different versions. */
   | "VERSION_MISMATCH"
@@ -78,7 +78,7 @@ export class VirtioMsgError extends Error {
     return this.#with(false)
   }
 
-  /** The same error for a call of several steps, of which the device has carried some out. */
+  /** The same error for a call with several steps, some of which the device has carried out. */
   asExecutedInPart(): VirtioMsgError {
     return this.#with(true)
   }
@@ -92,6 +92,9 @@ export class VirtioMsgError extends Error {
   }
 }
 
-/** What to do about a device that does not follow the specification: it may be anybody's. */
-export const NOT_AS_SPECIFIED =
-  "It does not follow the specification. If the firmware is ours, reinstall it; if not, virtio-msg conform tells its makers which rule."
+/** What to do if the firmware is wrong. It may be anybody's. */
+export const WHOSE_FIRMWARE =
+  "If the firmware is ours, reinstall it; if not, virtio-msg conform tells its makers which rule."
+
+/** What to do about a device that does not follow the specification. */
+export const NOT_AS_SPECIFIED = `It does not follow the specification. ${WHOSE_FIRMWARE}`

@@ -1,26 +1,48 @@
-// A connected bus and the drivers of its devices, whatever link it is on. Free of Node APIs.
+// A connected bus and the drivers of its devices, on any link. Uses nothing of Node.
 
 import {
   DEVICE_TYPES,
-  type DeviceKind,
-  deviceKindOf,
-  type PerDeviceKind,
+  type DeviceType,
+  deviceTypeOf,
+  type PerDeviceType,
 } from "../../shared-protocol/src/device-types/catalogue.js"
 import { DEVICE_REMOVED, type DeviceEvent } from "../../shared-protocol/src/messages/bus.js"
-import type { HelloResponse } from "../../shared-protocol/src/messages/hello.js"
 import type { Bus } from "./bus/bus.js"
-import { ConsolePort } from "./driver/console-port.js"
+import type { ChannelParameters } from "./bus/channel.js"
+import { ConsolePort, type ConsoleSize } from "./driver/console-port.js"
 import { ConsoleShell } from "./driver/console-shell.js"
 import type { Driver } from "./driver/driver.js"
-import { GpioChip } from "./driver/gpio-chip.js"
-import { I2cAdapter, type I2cAdapterOptions } from "./driver/i2c-adapter.js"
+import { GpioChip, type GpioDirection, type GpioLineInfo } from "./driver/gpio-chip.js"
+import {
+  I2cAdapter,
+  type I2cAdapterOptions,
+  type I2cMessage,
+  type I2cOutcome,
+  type I2cRequest,
+} from "./driver/i2c-adapter.js"
 import { Rng } from "./driver/rng.js"
-import { Rtc } from "./driver/rtc.js"
+import { Rtc, type RtcClock } from "./driver/rtc.js"
 import { VirtioDevice } from "./driver/virtio-device.js"
 import { VirtioMsgError } from "./errors.js"
 
+export {
+  ConsolePort,
+  type ConsoleSize,
+  GpioChip,
+  type GpioDirection,
+  type GpioLineInfo,
+  I2cAdapter,
+  type I2cAdapterOptions,
+  type I2cMessage,
+  type I2cOutcome,
+  type I2cRequest,
+  Rng,
+  Rtc,
+  type RtcClock,
+}
+
 /** The driver of each device type. */
-const DRIVERS: PerDeviceKind<(device: VirtioDevice) => Driver> = {
+const DRIVERS: PerDeviceType<(device: VirtioDevice) => Driver> = {
   i2c: (device) => new I2cAdapter(device),
   gpio: (device) => new GpioChip(device),
   rng: (device) => new Rng(device),
@@ -28,8 +50,8 @@ const DRIVERS: PerDeviceKind<(device: VirtioDevice) => Driver> = {
   rtc: (device) => new Rtc(device),
 }
 
-/** What to do without a device of a type, where that is not only to look what the board has. */
-const HINTS: { readonly [kind in DeviceKind]?: string } = {
+/** What to do when the board has no device of a type. Without an entry: look what the board has. */
+const HINTS: { readonly [type in DeviceType]?: string } = {
   gpio: "A board's lines are named when it is deployed to, beside its other options: deploy --gpio LED=15,BUTTON=14:up",
   rtc: "Plug one in, where the firmware has one: virtio-msg rtc --plug",
 }
@@ -52,7 +74,7 @@ export class OpenedBus {
   readonly bus: Bus
   /** The devices found in this epoch of the bus, by number. */
   readonly #devices = new Map<number, VirtioDevice>()
-  /** Each of the class for its device's type. */
+  /** By number: each is of the class for its device's type. */
   readonly #drivers = new Map<number, Driver>()
   /** The device type that a driver is for. */
   readonly #types = new WeakMap<Driver, number>()
@@ -63,22 +85,22 @@ export class OpenedBus {
   constructor(bus: Bus) {
     this.bus = bus
     bus.onDevice.on(({ deviceNumber, busState }) => {
-      this.#foundIn = 0 // whoever asks next looks again
+      this.#foundIn = 0 // the next question looks again
       if (busState !== DEVICE_REMOVED) return
-      this.#drivers.delete(deviceNumber) // it hears of it from its device
+      this.#drivers.delete(deviceNumber) // the driver learns of it from its device
       this.#devices.delete(deviceNumber)
     })
   }
 
   /** What the board said of itself. */
-  get board(): HelloResponse {
+  get board(): ChannelParameters {
     return this.bus.hello
   }
 
   /** The devices on the bus, by number, each with what GET_DEVICE_INFO says of it. Asks the board anew. */
   async devices(): Promise<VirtioDevice[]> {
     const numbers = await this.bus.devices()
-    const { generation } = this.bus
+    const { epochCount } = this.bus
     const devices = numbers.map((devNum) => {
       const device = this.#devices.get(devNum) ?? new VirtioDevice(this.bus, devNum)
       this.#devices.set(devNum, device)
@@ -86,13 +108,13 @@ export class OpenedBus {
     })
     await Promise.all(devices.map((device) => device.getInfo()))
     this.#numbers = numbers
-    this.#foundIn = generation
+    this.#foundIn = epochCount
     return devices
   }
 
   /**
-   * The I2C adapter: that of device `devNum`, or the first on the bus. Initialises it. There is one, for all who ask:
-   * what `options` name holds for it from now on. Rejects with NOT_FOUND, INVALID_ARGUMENT, or as
+   * The I2C adapter: that of device `devNum`, or the first on the bus. Initialises it. All who ask get the same
+   * adapter, and `options` hold for all of them from now on. Rejects with NOT_FOUND, INVALID_ARGUMENT, or as
    * `VirtioDevice.initialise`.
    */
   async i2c(devNum?: number, options: I2cAdapterOptions = {}): Promise<I2cAdapter> {
@@ -130,22 +152,25 @@ export class OpenedBus {
   async driverOf(devNum: number): Promise<Driver | undefined> {
     const [number] = await this.#candidates(devNum)
     const deviceId = number === undefined ? undefined : (await this.#withInfo(number)).info?.deviceId
-    const kind = deviceId === undefined ? undefined : deviceKindOf(deviceId)
-    return kind && this.#use(kind, devNum)
+    const type = deviceId === undefined ? undefined : deviceTypeOf(deviceId)
+    return type && this.#use(type, devNum)
   }
 
-  /** What is on the bus, without a question that is not needed: numbers once an epoch, then one device at a time. */
+  /**
+   * The numbers of the devices on the bus, with as few questions as possible: all numbers are asked for once in an
+   * epoch.
+   */
   async #candidates(devNum: number | undefined): Promise<number[]> {
     await this.bus.whenUp()
-    if (this.#foundIn !== this.bus.generation) {
-      const { generation } = this.bus
+    if (this.#foundIn !== this.bus.epochCount) {
+      const { epochCount } = this.bus
       this.#numbers = await this.bus.devices()
-      this.#foundIn = generation
+      this.#foundIn = epochCount
     }
     return devNum === undefined ? this.#numbers : this.#numbers.filter((number) => number === devNum)
   }
 
-  /** The device of that number, with its `info` of this epoch. */
+  /** The device of that number, with an `info` of this epoch. */
   async #withInfo(devNum: number): Promise<VirtioDevice> {
     const device = this.#devices.get(devNum) ?? new VirtioDevice(this.bus, devNum)
     this.#devices.set(devNum, device)
@@ -160,7 +185,7 @@ export class OpenedBus {
       if (device.info?.deviceId !== deviceId) continue
       const driver = this.#drivers.get(number)
       if (!driver || this.#types.get(driver) === deviceId) return device
-      driver.close() // the device said that it was of another type
+      driver.close() // the device said earlier that it was of another type
       this.#drivers.delete(number)
       this.#devices.delete(number)
       return this.#withInfo(number)
@@ -168,8 +193,8 @@ export class OpenedBus {
     return undefined
   }
 
-  async #use<D extends Driver>(kind: DeviceKind, devNum: number | undefined): Promise<D> {
-    const { id, noun } = DEVICE_TYPES[kind]
+  async #use<D extends Driver>(type: DeviceType, devNum: number | undefined): Promise<D> {
+    const { id, noun } = DEVICE_TYPES[type]
     let device = await this.#find(id, devNum)
     if (!device) {
       await this.devices() // what a device said of itself earlier in this epoch may have been wrong
@@ -178,17 +203,17 @@ export class OpenedBus {
     if (device) {
       let driver = this.#drivers.get(device.devNum)
       if (!driver) {
-        driver = DRIVERS[kind](device)
+        driver = DRIVERS[type](device)
         this.#drivers.set(device.devNum, driver)
         this.#types.set(driver, id)
       }
       await driver.start()
-      return driver as D // the table has a type's own driver
+      return driver as D // DRIVERS makes the driver that belongs to the type
     }
     throw new VirtioMsgError(
       "NOT_FOUND",
       devNum === undefined ? `The board has no ${noun}.` : `Device ${devNum} is no ${noun}.`,
-      { hint: (devNum === undefined ? HINTS[kind] : undefined) ?? "See what the board has: virtio-msg info" },
+      { hint: (devNum === undefined ? HINTS[type] : undefined) ?? "See what the board has: virtio-msg info" },
     )
   }
 
@@ -202,7 +227,7 @@ export class OpenedBus {
     return this.bus.onDevice.on(listener)
   }
 
-  /** Ends everything: calls in flight reject with LINK_CLOSED; no timer or handle is left. */
+  /** Ends everything: calls in flight reject with LINK_CLOSED, and no timer or handle is left. */
   async close(): Promise<void> {
     for (const driver of this.#drivers.values()) driver.close()
     for (const device of this.#devices.values()) device.detach()

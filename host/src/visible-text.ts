@@ -1,17 +1,20 @@
-// Text of a board, of a USB device, or of somebody's file, so that a terminal shows it and obeys none of it: what would
-// move the cursor, change the title or turn the line around is written out as \u001b and so on (docs/security.md).
+// Makes text safe to show: text of a board, of a USB device, or of somebody's file. A terminal obeys some characters:
+// they move the cursor, change the title or turn the line around. These are written out, as \u001b and so on
+// (docs/security.md).
 
-/** Control characters (C0, DEL, C1), what turns the direction of text, and separators of lines and paragraphs. */
+import { hexDigits } from "./hex.js"
+
+/** Control characters (C0, DEL, C1), those that turn the direction of text, and separators of lines and paragraphs. */
 const INVISIBLE = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu
 const ESCAPE = "\u001b"
 const COLOUR = /^\[[\d;]{0,20}m/
 
-/** For a field: a name, a line. Nothing invisible is left of it. */
+/** For a field: a name, a line. Everything invisible is written out. */
 export function visibleText(text: string): string {
   return text.replace(INVISIBLE, writtenOut)
 }
 
-/** For what leaves for a terminal: keeps the ends of lines, tabulators, and colours, which are our own. */
+/** For text on its way to a terminal: keeps ends of lines, tabulators, and colours, which are our own. */
 export function visibleLines(text: string): string {
   return text.replace(INVISIBLE, (character, at: number) => {
     if (character === "\n" || character === "\t") return character
@@ -21,7 +24,7 @@ export function visibleLines(text: string): string {
   })
 }
 
-/** Also what JSON wants inside a string. */
+/** JSON wants these in a string, too. */
 function writtenOut(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+  return `\\u${hexDigits(character.charCodeAt(0), 4)}`
 }

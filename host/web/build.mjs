@@ -1,5 +1,5 @@
-// Builds the page to dist/web: Vite for what we wrote, and beside it the files that the simulated board needs:
-// our bytecode, and the virtual machine's code as a module of its own, which is fetched when it is first used.
+// Builds the page into dist/web. Vite bundles our code. Beside it lie the files that the simulated board needs: our
+// bytecode, and the code of the virtual machine, a module of its own that is fetched at its first use.
 // Needs the compiled host and firmware in dist/.
 
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
@@ -12,7 +12,7 @@ const output = path.join(root, "dist/web")
 const program = path.join(root, "dist/firmware/simulated.devs")
 const sourceRoots = ["host/web", "host/src", "shared-protocol/src"]
 
-/** Whether the page is newer than everything that it is made of. */
+/** Whether the page is newer than everything from which it is built. */
 function isFresh() {
   let built
   try {
@@ -29,7 +29,7 @@ function isFresh() {
 }
 
 async function build() {
-  const { build: buildPage } = await import("vite") // the bundler that vitest brings along
+  const { build: buildPage } = await import("vite") // the bundler comes with vitest
   await buildPage({
     configFile: false,
     root: path.join(root, "host/web"),
@@ -53,7 +53,7 @@ async function build() {
   console.error(`dist/web ${page} bytes compressed, and ${machine} of virtual machine`)
 }
 
-/** What a web server that compresses would send: of the page with its firmware, and of the virtual machine. */
+/** The bytes that a web server that compresses would send: for the page with its firmware, and for the VM. */
 function compressedSizes() {
   const sizes = [0, 0]
   for (const entry of readdirSync(output, { recursive: true, withFileTypes: true }))

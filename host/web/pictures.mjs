@@ -1,4 +1,4 @@
-// Takes the pictures of docs/ and README from the page as it runs: npm run pictures. Needs Chromium.
+// Takes the pictures for docs/ and README from the running page: npm run pictures. Needs Chromium.
 
 import { mkdirSync, statSync } from "node:fs"
 import path from "node:path"
@@ -13,7 +13,7 @@ const MOST_BYTES = 300_000
 const DESK = { width: 1280, height: 800 }
 const TELEPHONE = { width: 360, height: 740 }
 
-/** Waits so long for the curves to have a shape. */
+/** After this time the curves have a shape. */
 const WEATHER_MS = 12_000
 
 async function choose(page, name) {
@@ -21,7 +21,7 @@ async function choose(page, name) {
   await page.locator(".rung.message", { hasText: name }).last().click()
 }
 
-/** Name, size, theme, and what is done before the picture is taken. */
+/** Name, size, theme, and the actions before the picture is taken. */
 const PICTURES = [
   {
     name: "dashboard",
@@ -102,7 +102,7 @@ async function takeAll() {
     await page.click("#source-simulated")
     await page.locator("#queue-list .queue").first().waitFor()
     await act(page)
-    await page.waitForTimeout(400) // arrows have flown
+    await page.waitForTimeout(400) // until the arrows have arrived
     const file = path.join(folder, `${name}.png`)
     await page.screenshot({ path: file })
     const { size } = statSync(file)

@@ -1,8 +1,9 @@
 // The benchmark as a command: its options, and what it prints.
 
 import { parseArgs } from "node:util"
-import { measureChip } from "./chip.js"
+import { measureChip, measureScans } from "./chip.js"
 import { compare } from "./comparison.js"
+import { measureDeviceSides } from "./device-side.js"
 import { measureDialIn } from "./dial-in.js"
 import { measureHost } from "./host-cpu.js"
 import { measureChipPart, measureLatency } from "./latency.js"
@@ -56,6 +57,7 @@ export async function bench(args: readonly string[], output: Output): Promise<nu
     latency: await measureLatency(),
     chipParts: [await measureChipPart("four devices"), await measureChipPart("I2C alone")],
     chip: await measureChip(),
+    scans: await measureScans(),
     comparison: compare(ours),
     rings: await measureRings(),
     sizes: measureSizes(),
@@ -68,6 +70,7 @@ export async function bench(args: readonly string[], output: Output): Promise<nu
         dialIn: await measureDialIn(),
         host: await measureHost(),
         serial: await measureSerial(),
+        deviceSides: await measureDeviceSides(),
       }
   output.print(options.json ? JSON.stringify(results, null, 2) : report(results))
   return EXIT_OK

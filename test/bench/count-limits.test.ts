@@ -1,16 +1,17 @@
-// The benchmark's counts against their limits, and against what the project promises. The benchmark runs once, as
-// its users run it: everything is read from what it prints.
+// The benchmark's counts against their limits, against what the project promises, and against what docs/performance.md
+// says, which this writes when it is asked to (npm run docs:performance). The benchmark runs once, as its users run it:
+// everything is read from what it prints.
 
+import { readFileSync, writeFileSync } from "node:fs"
 import { beforeAll, describe, expect, it } from "vitest"
 import { bench } from "./bench.js"
-import { CHIP_LIMITS, CHIP_PART_LIMIT_MS, SIZE_LIMITS, TRAFFIC_LIMITS } from "./count-limits.js"
+import { CHIP_LIMITS, CHIP_PART_LIMIT_MS, SCAN_LIMITS, SIZE_LIMITS, TRAFFIC_LIMITS } from "./count-limits.js"
 import { SLOT_MS } from "./latency.js"
 import { THROTTLE_BYTES_PER_S } from "./ours.js"
 import { linkMs } from "./peers/contender.js"
+import { areAlike, renderPage } from "./performance-page.js"
 import { type Results, report } from "./report.js"
 import { BOARD_DEVICES } from "./simulated-board.js"
-
-const MEASURING_MS = 120_000
 
 async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   const lines = { out: "", err: "" }
@@ -25,6 +26,9 @@ async function run(...args: string[]): Promise<{ code: number; out: string; err:
   return { code, ...lines }
 }
 
+const PAGE_FILE = new URL("../../docs/performance.md", import.meta.url)
+const PAGE = readFileSync(PAGE_FILE, "utf8")
+
 let results: Results
 function costOf(id: string): Results["ours"][number] {
   const cost = results.ours.find(({ workload }) => workload.id === id)
@@ -36,7 +40,7 @@ beforeAll(async () => {
   const { code, out } = await run("--json", "--counts-only")
   expect(code).toBe(0)
   results = JSON.parse(out)
-}, MEASURING_MS)
+})
 
 describe("what crosses the link", () => {
   it.each(Object.entries(TRAFFIC_LIMITS))("stays within its limits: %s", (id, limit) => {
@@ -136,6 +140,18 @@ describe("what the chip does", () => {
     expect(cost?.ms).toBeLessThanOrEqual(limit.ms)
   })
 
+  it("stays within its limits for a scan, the first one and a later one, on each board", () => {
+    expect(results.scans).toHaveLength(4)
+    for (const { title, isFirst, traffic, counts, ms } of results.scans) {
+      const limit = isFirst ? SCAN_LIMITS.first : SCAN_LIMITS.again
+      for (const name of ["packetsOut", "payloadOut"] as const)
+        expect.soft(traffic[name], `${title}: ${name}`).toBeLessThanOrEqual(limit[name])
+      for (const name of ["operations", "properties", "names", "allocations"] as const)
+        expect.soft(counts[name], `${title}: ${name}`).toBeLessThanOrEqual(limit[name])
+      expect.soft(ms, title).toBeLessThanOrEqual(limit.ms)
+    }
+  })
+
   it("keeps its part of a single call within its limit", () => {
     expect(results.chipParts).toHaveLength(2)
     for (const { board, meanMs } of results.chipParts)
@@ -145,6 +161,27 @@ describe("what the chip does", () => {
   it("has bytecode within its limits", () => {
     for (const { title, bytes } of results.sizes)
       expect.soft(bytes, title).toBeLessThanOrEqual(SIZE_LIMITS[title] as number)
+  })
+})
+
+describe("docs/performance.md", () => {
+  it("has the figures as they are now", () => {
+    const rendered = renderPage(PAGE, results)
+    if (process.env.UPDATE_PERFORMANCE === "1") writeFileSync(PAGE_FILE, rendered)
+    else if (!areAlike(PAGE, rendered)) expect(PAGE, "it is stale: npm run docs:performance").toBe(rendered)
+  })
+
+  it("is stale when a figure, a row or a word is", () => {
+    const page = renderPage(PAGE, results)
+    expect(areAlike(page, page.replace(" 1,569 ", " 1,570 "))).toBe(true)
+    expect(areAlike(page.replace("| 31, 28 ", "| 33, 28 "), page)).toBe(false)
+    expect(areAlike(page.replace("256-byte EEPROM", "a 256-byte EEPROM"), page)).toBe(false)
+    expect(areAlike(page.replace(/\n\| Bus Pirate.*/, ""), page)).toBe(false)
+  })
+
+  it("cannot lose a block, nor name one that nothing computes", () => {
+    expect(() => renderPage("", results)).toThrow("has no block for on the wire, bulk reads")
+    expect(() => renderPage("<!-- computed: magic -->\n| x |\n", results)).toThrow('wants "magic"')
   })
 })
 

@@ -1,8 +1,9 @@
 // The benchmark's results as text.
 
 import { MAX_PACKET_SIZE } from "../../shared-protocol/src/mailbox/packet.js"
-import type { ChipCost } from "./chip.js"
+import type { ChipCost, ScanCost } from "./chip.js"
 import type { Comparison } from "./comparison.js"
+import type { DeviceSideCost } from "./device-side.js"
 import type { DialInCost } from "./dial-in.js"
 import type { HostCost } from "./host-cpu.js"
 import { type ChipPart, type Latency, SLOT_MS } from "./latency.js"
@@ -18,6 +19,7 @@ export interface Results {
   readonly sustained: readonly Sustained[]
   readonly latency: readonly Latency[]
   readonly chip: readonly ChipCost[]
+  readonly scans: readonly ScanCost[]
   readonly chipParts: readonly ChipPart[]
   readonly comparison: readonly Comparison[]
   readonly rings: readonly RingCost[]
@@ -25,6 +27,7 @@ export interface Results {
   readonly dialIn?: readonly DialInCost[]
   readonly host?: readonly HostCost[]
   readonly serial?: readonly SerialCost[]
+  readonly deviceSides?: readonly DeviceSideCost[]
 }
 
 /** Lines for a terminal of 110 columns. */
@@ -34,6 +37,7 @@ export function report(results: Results): string {
     sustained(results.sustained),
     latency(results.latency, results.chipParts),
     chip(results.chip),
+    scans(results.scans),
     ...results.comparison.map(comparison),
     rings(results.rings),
     sizes(results.sizes),
@@ -41,6 +45,7 @@ export function report(results: Results): string {
   if (results.dialIn) parts.push(dialIn(results.dialIn))
   if (results.host) parts.push(host(results.host))
   if (results.serial && results.serial.length > 0) parts.push(serial(results.serial))
+  if (results.deviceSides && results.deviceSides.length > 0) parts.push(deviceSides(results.deviceSides))
   return parts.join("\n\n")
 }
 
@@ -105,6 +110,23 @@ function chip(costs: readonly ChipCost[]): string {
       perRead.filledBytes.toFixed(0),
       perRead.collections.toFixed(3),
       ms.toFixed(2),
+    ]),
+  )
+}
+
+function scans(costs: readonly ScanCost[]): string {
+  return table(
+    "A scan of 112 addresses, the first one after initialisation and a later one",
+    ["", "packets out", "bytes out", "bytes in", "operations", "properties", "allocations", "RP2040 ms"],
+    costs.map(({ title, traffic, counts, ms }) => [
+      title,
+      traffic.packetsOut,
+      traffic.payloadOut,
+      traffic.payloadIn,
+      counts.operations,
+      counts.properties,
+      counts.allocations,
+      ms.toFixed(0),
     ]),
   )
 }
@@ -176,6 +198,21 @@ function serial(costs: readonly SerialCost[]): string {
       roundTripUs.toFixed(0),
       cpuRatio.toFixed(2),
       roundTripRatio.toFixed(2),
+    ]),
+  )
+}
+
+function deviceSides(costs: readonly DeviceSideCost[]): string {
+  return table(
+    "One I2C transfer of a Linux, a write and a read of a byte, on native device code behind either way, before it a process\n" +
+      "in C that plays the kernel or QEMU and waits for the interrupt; as multiples of vhost-user (no kernel's part is in it)",
+    ["", "round trip us", "CPU us", "round trip ratio", "CPU ratio"],
+    costs.map(({ title, p50Us, cpuUs, p50Ratio, cpuRatio }) => [
+      title,
+      p50Us.toFixed(1),
+      cpuUs.toFixed(1),
+      p50Ratio.toFixed(2),
+      cpuRatio.toFixed(2),
     ]),
   )
 }

@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process"
 import { createRequire } from "node:module"
 import { fileURLToPath } from "node:url"
 import { beforeAll, describe, expect, it } from "vitest"
+import { UNLESS_LINUX } from "../support/because.js"
 import { measureSerial } from "./serial-cpu.js"
 
 beforeAll(() => {
@@ -14,7 +15,7 @@ beforeAll(() => {
   })
 }, 120_000)
 
-describe.skipIf(process.platform !== "linux")("the benchmark over a serial port", () => {
+describe.skipIf(UNLESS_LINUX)(`the benchmark over a serial port${UNLESS_LINUX}`, () => {
   it("reads by our driver and by Firmata's client, beside bytes that come back", async () => {
     const costs = await measureSerial({ rounds: 1, times: 20, warmTimes: 1 })
     expect(costs.map(({ title }) => title)).toEqual([

@@ -33,7 +33,7 @@ const virtioMsg: Serve = (write) => {
   const makeEndpoint = () =>
     makeDeviceEndpoint({
       alloc: allocateBytes,
-      types: [new I2cDevice(chips, allocateBytes(0), () => Promise.resolve(), allocateBytes)],
+      models: [new I2cDevice(chips, allocateBytes(0), () => Promise.resolve(), allocateBytes)],
       driverAreaSize: AREA_SIZE,
       deviceAreaSize: AREA_SIZE,
       identity: { board: "native", firmwareVersion: [0, 1, 0, 0], hasSimulatedChips: true },

@@ -9,6 +9,7 @@ import { JacdacLink, PACKET_COMMAND } from "../../host/src/link/jacdac-link.js"
 import { encodeSerialFrame } from "../../host/src/link/jacdac-serial.js"
 import { OpenedBus } from "../../host/src/open-bus.js"
 import { Trace } from "../../host/src/trace/trace.js"
+import type { McuName } from "../../host/src/vm/chip-model.js"
 import { CountingEngine } from "../../host/src/vm/counted-vm.js"
 import { readFirmware } from "../../host/src/vm/firmware-image.js"
 import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
@@ -66,9 +67,13 @@ export class SimulatedBoard {
   readonly #trace = new Trace()
   #bus: OpenedBus | undefined
 
-  /** Without a program, ours as it is deployed by default, with all four devices. */
-  constructor(program = programOf("four devices")) {
-    this.machine = new VirtualMachine({ program, clock: this.clock, loadRuntime: this.engine.loadRuntime })
+  /**
+   * Without a program, ours as it is deployed by default, with all four devices. With `mcu` it is as slow as that, and
+   * `engine` counts nothing.
+   */
+  constructor(program = programOf("four devices"), mcu?: McuName) {
+    const pace = mcu ? { mcu } : { loadRuntime: this.engine.loadRuntime }
+    this.machine = new VirtualMachine({ program, clock: this.clock, ...pace })
     this.#trace.onPacket.on((direction, packet) => this.#meter(direction, packet))
     this.#trace.onMessage.on((direction, frame) => {
       if (direction === "out" && frame[0] === 0 && frame[1] === EVENT_AVAIL) this.traffic.kicks++

@@ -8,6 +8,7 @@ import path from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { repositoryFiles } from "../support/repository-files.js"
 import { plainEnvironment } from "./command.js"
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url))
@@ -24,8 +25,7 @@ let checkout: string
 
 beforeAll(async () => {
   checkout = await mkdtemp(path.join(tmpdir(), "virtio-msg-checkout-"))
-  const { stdout } = await run("git", ["ls-files", "-z", "package.json", "host/bin"], { cwd: ROOT })
-  for (const file of stdout.split("\0").filter(Boolean))
+  for (const file of repositoryFiles((name) => name === "package.json" || name.startsWith("host/bin/")))
     await cp(path.join(ROOT, file), path.join(checkout, file), { recursive: true })
 })
 

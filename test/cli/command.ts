@@ -1,4 +1,4 @@
-// Runs the compiled command as its users do: as a process of its own.
+// Runs the compiled command: as a process of its own, as its users do, or in one that runs many (command-hosts.ts).
 
 import { type ChildProcessByStdio, spawn } from "node:child_process"
 import { mkdtemp, rm } from "node:fs/promises"
@@ -8,6 +8,7 @@ import type { Readable, Writable } from "node:stream"
 import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
 import { afterAll, expect } from "vitest"
+import { type HostedOutcome, runInHost } from "./command-hosts.js"
 
 export const MAIN = fileURLToPath(new URL("../../dist/host/src/cli/main.js", import.meta.url))
 
@@ -23,11 +24,7 @@ afterAll(() => {
   for (const child of running) child.kill("SIGKILL")
 })
 
-export interface Outcome {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
+export type Outcome = HostedOutcome
 
 type Child = ChildProcessByStdio<Writable | null, Readable, Readable>
 
@@ -87,14 +84,27 @@ function expectNoStackTrace(stderr: string): void {
   expect(stderr).not.toContain("a defect of virtio-msg")
 }
 
-/** Runs `virtio-msg ARGS`, split at spaces where it is one string. */
-export function virtioMsg(
+function wordsOf(line: string | readonly string[]): readonly string[] {
+  return typeof line === "string" ? line.split(" ").filter((word) => word !== "") : line
+}
+
+/** Runs `virtio-msg ARGS`, split at spaces where it is one string, in a process that has run others before. */
+export async function virtioMsg(
+  line: string | readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  limitMs = LIMIT_MS,
+): Promise<Outcome> {
+  const outcome = await runInHost(wordsOf(line), { ...plainEnvironment(), ...env }, limitMs)
+  expectNoStackTrace(outcome.stderr)
+  return outcome
+}
+
+/** As `virtioMsg`, in a process of its own: for what a process does when it starts and ends. */
+export function virtioMsgProcess(
   line: string | readonly string[],
   env?: NodeJS.ProcessEnv,
-  limitMs?: number,
 ): Promise<Outcome> {
-  const args = typeof line === "string" ? line.split(" ").filter((word) => word !== "") : line
-  return outcomeOf(spawnCommand(args, env), limitMs)
+  return outcomeOf(spawnCommand(wordsOf(line), env))
 }
 
 /** Runs `virtio-msg ARGS`, split at spaces, with `input` as its standard input. */

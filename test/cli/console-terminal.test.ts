@@ -1,12 +1,11 @@
 // `virtio-msg console` at a terminal, as a person sits before it: a pseudo-terminal of util-linux's `script`.
 
-import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process"
-import { once } from "node:events"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
-import type { Readable, Writable } from "node:stream"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { Person } from "../support/person.js"
 import { MAIN, plainEnvironment } from "./command.js"
 
 const isMissing = spawnSync("script", ["--version"]).error !== undefined
@@ -14,58 +13,9 @@ if (isMissing && process.env.CI) throw new Error("In CI nothing may be missing: 
 
 const PROMPT = "m4> "
 
-/** Someone at a terminal who reads what is on it before typing on. */
-class Person {
-  readonly #child: ChildProcessByStdio<Writable, Readable, null>
-  #screen = ""
-  #readTo = 0
-  #wake: () => void = () => {}
+const skipped = isMissing ? " (skipped: enable with: apt-get install bsdutils)" : ""
 
-  constructor(command: string) {
-    this.#child = spawn("script", ["-qefc", command, "/dev/null"], {
-      stdio: ["pipe", "pipe", "inherit"],
-      env: { ...plainEnvironment(), SHELL: "/bin/sh", TERM: "dumb" },
-    })
-    this.#child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      this.#screen += text.replaceAll("\r\n", "\n")
-      this.#wake()
-    })
-    this.#child.once("close", () => this.#wake())
-  }
-
-  /** What came since the last call, up to `wanted` and with it. */
-  async reads(wanted: string): Promise<string> {
-    for (;;) {
-      const at = this.#screen.indexOf(wanted, this.#readTo)
-      if (at >= 0) {
-        const text = this.#screen.slice(this.#readTo, at + wanted.length)
-        this.#readTo = at + wanted.length
-        return text
-      }
-      if (this.#child.exitCode !== null)
-        throw new Error(`it ended, and "${wanted}" never came: ${this.#screen}`)
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-    }
-  }
-
-  types(keys: string): void {
-    this.#child.stdin.write(keys)
-  }
-
-  /** Resolves with the exit code. */
-  async ended(): Promise<number | null> {
-    if (this.#child.exitCode === null) await once(this.#child, "close")
-    return this.#child.exitCode
-  }
-
-  kill(): void {
-    this.#child.kill("SIGKILL")
-  }
-}
-
-describe.skipIf(isMissing)("at a terminal, the console", () => {
+describe.skipIf(isMissing)(`at a terminal, the console${skipped}`, () => {
   let folder: string
   let person: Person | undefined
   beforeEach(() => {
@@ -77,10 +27,11 @@ describe.skipIf(isMissing)("at a terminal, the console", () => {
   })
 
   /** The command between two looks at the terminal's settings, with a shell behind it that goes on. */
-  function sitsDown(): Person {
+  function sitsDown(env: NodeJS.ProcessEnv = { TERM: "dumb" }): Person {
     const console = `"${process.execPath}" "${MAIN}" --port sim console`
     person = new Person(
       `trap : INT; stty -g > "${folder}/before"; ${console}; code=$?; stty -g > "${folder}/after"; echo "left with $code"; exit $code`,
+      { ...plainEnvironment(), SHELL: "/bin/sh", XDG_STATE_HOME: folder, ...env },
     )
     return person
   }
@@ -133,5 +84,72 @@ describe.skipIf(isMissing)("at a terminal, the console", () => {
     expect(await at.reads(PROMPT)).toContain("console  in use")
     at.types("\x04")
     expect(await at.ended()).toBe(0)
+  })
+
+  describe("that can move its cursor", () => {
+    const XTERM = { TERM: "xterm" }
+    const UP = "\x1b[A"
+    const HOME = "\x01"
+    const DELETE = "\x1b[3~"
+    const history = () => path.join(folder, "virtio-msg", "console-history")
+
+    it("lets a line be edited in its middle, and brings back those of another time", async () => {
+      const at = sitsDown(XTERM)
+      await at.reads(PROMPT)
+      at.types("xchips")
+      await at.reads("xchips")
+      at.types(`${HOME}${DELETE}\r`)
+      await at.reads("0x48 lm75\n")
+      await at.reads(PROMPT)
+      at.types("\x04")
+      await at.reads("left with 0")
+      expect(settings("after")).toBe(settings("before"))
+      expect(readFileSync(history(), "utf8")).toBe("chips\n")
+      const again = sitsDown(XTERM)
+      await again.reads(PROMPT)
+      again.types(`${UP}\r`)
+      await again.reads("0x76 bme280\n")
+      again.types("\x04")
+      await again.reads("left with 0")
+    })
+
+    it("keeps the line that is being typed in place below what the board prints meanwhile", async () => {
+      const at = sitsDown(XTERM)
+      await at.reads(PROMPT)
+      at.types("later 300 stats\r")
+      await at.reads(PROMPT)
+      at.types("chi")
+      await at.reads("edges merged") // of the statistics
+      await at.reads("chi") // written again
+      at.types("ps\r")
+      await at.reads("0x48 lm75\n")
+      at.types("\x04")
+      await at.reads("left with 0")
+    })
+
+    it("gives up the line with Ctrl-C, and with nothing on it is left", async () => {
+      const at = sitsDown(XTERM)
+      await at.reads(PROMPT)
+      at.types("nonsense")
+      await at.reads("nonsense")
+      at.types("\x03")
+      at.types("chips\r")
+      await at.reads("0x48 lm75\n")
+      await at.reads(PROMPT)
+      at.types("\x03")
+      await at.reads("left with 0")
+      expect(settings("after")).toBe(settings("before"))
+    })
+
+    it("works without a history where none can be kept, and says why", async () => {
+      mkdirSync(history(), { recursive: true })
+      const at = sitsDown(XTERM)
+      await at.reads("The history is not kept: ")
+      await at.reads(PROMPT)
+      at.types("chips\r")
+      await at.reads("0x48 lm75\n")
+      at.types("\x04")
+      await at.reads("left with 0")
+    })
   })
 })

@@ -20,6 +20,7 @@ const STEPS = [
   "1. The A7 finds the M4",
   "A7 --> M4  bus       HELLO",
   "A7 <-- M4  bus       HELLO",
+  "The M4 is DeviceScript Simulator (WASM), firmware ",
   "2. Which devices are there?",
   "A7 --> M4  bus       GET_DEVICES",
   "A7 <-- M4  device 0  GET_DEVICE_INFO      virtio-i2c (34)",
@@ -38,7 +39,7 @@ const STEPS = [
 describe.concurrent("demo", () => {
   it("prints what the README shows of it", async () => {
     const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8")
-    const shown = /^The demo shows .*\n\n```\n([^`]+)```/m.exec(readme)?.[1]
+    const shown = /^The demo shows .*\n\n(?:<!--.*-->\n+)?```\n([^`]+)```/m.exec(readme)?.[1]
     expect(shown).toContain("packet")
     expect(await stdoutOf("--port sim demo")).toContain(shown)
   })

@@ -96,11 +96,22 @@ describe.concurrent("deploy", () => {
       await board.stop()
     }))
 
-  it("fits on a board with little memory when it has the I2C bus alone", () =>
-    withBoard(["--blank"], async (port) => {
-      expect(await stdoutOf(`--port ${port} deploy --board esp32s2_bare --devices i2c`)).toContain(
+  it("fits on a board with little memory when it has the I2C bus alone, with a small window that others have not", () =>
+    withFolder(async (folder) => {
+      const file = path.join(folder, "board.flash")
+      const listen = `unix:${path.join(folder, "board.sock")}`
+      const board = await Simulator.start(listen, ["--blank", "--flash", file])
+      const window = async () => {
+        const flash = await readFile(file)
+        return readSettings(flash.subarray(flash.indexOf("DevS"))).get("virtio.window")
+      }
+      expect(await stdoutOf(`--port ${board.port} deploy --board esp32s2_bare --devices i2c`)).toContain(
         "I2C: SDA 8, SCL 9, 100 kHz\n",
       )
+      expect(await window()).toBe("small")
+      await stdoutOf(`--port ${board.port} deploy --board pico --devices i2c`)
+      expect(await window()).toBeUndefined()
+      await board.stop()
     }))
 
   it("finds the one board that is plugged in, over its serial port", () =>
@@ -132,8 +143,8 @@ describe.concurrent("deploy refuses", () => {
     ],
     [
       "--port unix:x deploy --board esp32s2_bare",
-      "error: Our firmware with these devices does not fit on an ESP32-S2: it needs 56 kB of heap, " +
-        "the runtime there has 40 kB.\nhint: With its I2C bus alone it needs 39 kB: --devices i2c\n",
+      "error: Our firmware with these devices does not fit on an ESP32-S2: it needs 54 kB of heap, " +
+        "the runtime there has 40 kB.\nhint: With its I2C bus alone it needs 37 kB: --devices i2c\n",
     ],
     ["--port unix:x deploy --khz 5000", "error: I2C speed 5000 is out of range: 10 to 1000.\n"],
     ["--port unix:x deploy --sda 4", "error: --sda and --scl go together.\nhint: "],
@@ -208,12 +219,15 @@ describe.concurrent("deploy refuses", () => {
         stdout: "",
         stderr: "error: No board is connected.\nhint: Plug one in; virtio-msg ports shows what is there.\n",
       })
-      const one = await root.addUsbPort("ttyACM0", PICO_USB)
+      await root.addUsbPort("ttyACM0", PICO_USB)
       await root.addUsbPort("ttyACM1", { ...PICO_USB, serial: "JD0012" })
-      const { code, stderr } = await virtioMsg("deploy", root.env)
+      const { code, stderr } = await virtioMsg("--port auto deploy --khz 100", root.env)
       expect(code).toBe(2)
       expect(stderr).toMatch(/^error: More than one board is connected: .*ttyACM0 .*ttyACM1/)
-      expect(stderr).toContain(`hint: Say which: --port ${one}\n`)
+      expect(stderr).toContain(
+        `hint: Say which:\n  virtio-msg --port serial:${PICO_USB.serial} deploy --khz 100\n` +
+          "  virtio-msg --port serial:JD0012 deploy --khz 100\n",
+      )
     }))
 
   it("a flash file that is something else", () =>

@@ -2,6 +2,7 @@
 
 import path from "node:path"
 import { describe, expect, it } from "vitest"
+import { UNLESS_LINUX } from "../support/because.js"
 import { Simulator, spawnCommand, stdoutOf, virtioMsg, withFolder } from "./command.js"
 
 /** An address of this computer that is this process's own, so that no other program has the port. */
@@ -32,7 +33,7 @@ async function dialledOutput(where: string, line: string): Promise<string> {
 }
 
 // only Linux has all of 127.0.0.0/8 without being told
-describe.skipIf(process.platform !== "linux").concurrent("a board that dials in", () => {
+describe.skipIf(UNLESS_LINUX).concurrent(`a board that dials in${UNLESS_LINUX}`, () => {
   it("is deployed to over its serial port, and then used by one command after the other", () =>
     withBoard(["--blank"], async (port) => {
       const where = ownAddress(7654)

@@ -3,6 +3,7 @@
 import { mkdir, symlink, writeFile } from "node:fs/promises"
 import path from "node:path"
 import { describe, expect, it } from "vitest"
+import { UNLESS_LINUX } from "../support/because.js"
 import { BOOTSEL_USB, FakeRoot, PICO_USB } from "../support/fake-root.js"
 import { Simulator, startUntilLine, stdoutOf, virtioMsg, withFolder, withSimulator } from "./command.js"
 
@@ -33,7 +34,7 @@ describe.concurrent("doctor", () => {
       const textOf = (name: string) => findings.find(({ check }) => check === name)?.text
       expect(textOf("Firmware")).toMatch(/^\d+\.\d+\.\d+ on DeviceScript .*; protocol [0-9a-f]{8}, as here$/)
       expect(textOf("Round trip")).toMatch(
-        /^200 pings: [\d.]+ ms in the middle, [\d.]+ ms at most; none lost, /,
+        /^200 pings: [\d.]+ ms in the middle, [\d.]+ ms at most; (none|\d+) lost, /, // on a busy computer some may be
       )
       expect(textOf("I2C bus")).toBe("5 simulated chips: 0x48, 0x50, 0x54, 0x56, 0x76")
     }))
@@ -142,7 +143,7 @@ describe.concurrent("ports", () => {
     }))
 })
 
-describe.skipIf(process.platform !== "linux").concurrent("a port that another program uses", () => {
+describe.skipIf(UNLESS_LINUX).concurrent(`a port that another program uses${UNLESS_LINUX}`, () => {
   it("is told with that program's name, by ports and by who wants to use it", () =>
     withFolder(async (folder) => {
       const root = new FakeRoot(folder)
@@ -169,11 +170,10 @@ describe.skipIf(process.platform !== "linux").concurrent("a port that another pr
 
 describe.concurrent("boards", () => {
   it("prints the table, and as JSON every pair of pins and the firmware's address", async () => {
-    expect(await stdoutOf("boards")).toMatch(
-      /^pico +Raspberry Pi Pico +RP2040 +SDA GP4, SCL GP5 +25 +64 kB +303a:000a 2e8a:420a$/m,
-    )
+    expect(await stdoutOf("boards")).toMatch(/^pico +Raspberry Pi Pico +RP2040 +GP4, GP5 +25 +64 kB$/m)
     const { boards, counterpart } = JSON.parse(await stdoutOf("boards --json"))
     expect(boards).toHaveLength(9)
+    expect(boards[0].usb).toEqual(["303a:000a", "2e8a:420a"])
     expect(boards[0].i2cPinPairs[0]).toEqual([4, 5])
     expect(boards[0].firmware).toMatchObject({ sizeBytes: null, sha256: null })
     expect(counterpart.parts[2].there).toContain("IPCC")

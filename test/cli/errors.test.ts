@@ -2,16 +2,23 @@
 
 import { spawnSync } from "node:child_process"
 import { closeSync, openSync } from "node:fs"
+import { writeFile } from "node:fs/promises"
 import path from "node:path"
 import { describe, expect, it, vi } from "vitest"
 import { runCommand } from "../../host/src/cli/run-command.js"
+import { cannotConnect } from "../../host/src/node/cannot-connect.js"
+import { UNLESS_LINUX } from "../support/because.js"
 import { MAIN, virtioMsg, withFolder } from "./command.js"
 
 const SEE_GET = "hint: See virtio-msg i2c get --help\n"
 const NUMBERS =
   "hint: Numbers are decimal (80), hexadecimal with 0x in front (0x50), or octal with 0 in front (0120).\n"
 const LIST_CHIPS = "hint: List the chips on the bus: virtio-msg i2c detect\n"
+const MEANT = LIST_CHIPS.replace("hint: ", "hint: 50 is decimal here, 0x32: was 0x50 meant? ")
 const RESERVED = "hint: With -a also 0x00 to 0x7f.\n"
+const TEN_BITS = "hint: An address has 7 bits here; those with 10 are not carried.\n"
+const wide = (typed: string, meant: string) =>
+  `hint: An address has 7 bits: what a data sheet calls ${typed}, with the bit for reading, is ${meant}.\n`
 const MESSAGE = "hint: A message is r or w, a length, and @ADDRESS: w1@0x50 0x00 r8\n"
 const BLOCK_READ =
   "error: The adapter does not have SMBus block read capability.\n" +
@@ -43,6 +50,23 @@ describe.concurrent("exit code 1: the operation failed", () => {
       "i2c get -a 0x07",
       `error: ${noChip.replace("11", "07")} (ENXIO: No such device or address).\n${LIST_CHIPS}`,
     ],
+    [
+      "i2c get 50 0",
+      `error: ${noChip.replace("11", "32")} in message 1 of 2 (ENXIO: No such device or address).\n${MEANT}`,
+    ],
+    ["i2c dump 50 c", `error: ${noChip.replace("11", "32")} (ENXIO: No such device or address).\n${MEANT}`],
+    [
+      "i2c transfer w1@50 0 r1",
+      `error: Message 1 of 2 failed: no chip acknowledged at 0x32 (ENXIO: No such device or address).\n${MEANT}`,
+    ],
+    [
+      "i2c get 17",
+      `error: ${noChip} (ENXIO: No such device or address).\n${MEANT.replaceAll("50", "17").replace("32", "11")}`,
+    ],
+    [
+      "i2c get 103",
+      `error: ${noChip.replace("11", "67")} (ENXIO: No such device or address).\n${LIST_CHIPS}`,
+    ],
     ["i2c set 0x11 0 1", `error: ${noChip} (ENXIO: No such device or address).\n${LIST_CHIPS}`],
     ["i2c dump 0x11 c", `error: ${noChip} (ENXIO: No such device or address).\n${LIST_CHIPS}`],
     [
@@ -59,11 +83,56 @@ describe.concurrent("exit code 1: the operation failed", () => {
 describe("exit code 1: nothing can listen there", () => {
   it("a folder to listen in that is missing", () =>
     withFolder(async (folder) => {
-      const { code, stdout, stderr } = await virtioMsg(`sim --listen unix:${folder}/none/board.sock`)
-      expect({ code, stdout }).toEqual({ code: 1, stdout: "" })
-      expect(stderr).toMatch(
-        /^error: Cannot listen on unix:.*\nhint: Is the address in use, or the folder missing\?\n$/,
-      )
+      const place = `${folder}/none/x.sock`
+      const refused = {
+        code: 1,
+        stdout: "",
+        stderr: `error: No socket can be at ${place}: there is no folder ${folder}/none.\nhint: Make it: mkdir -p ${folder}/none\n`,
+      }
+      for (const line of [
+        `sim --listen unix:${place}`,
+        `sim --listen plain:unix:${place}`,
+        `--port sim serve --socket ${place}`,
+        `--port sim serve --socket ${folder}/i2c.sock --gpio ${place}`,
+        `--port sim serve --socket ${folder}/i2c.sock --console ${place}`,
+      ])
+        expect({ line, ...(await virtioMsg(line)) }).toEqual({ line, ...refused })
+    }))
+
+  it("a path that is too long, for which Node.js would make a socket of another name", () =>
+    withFolder(async (folder) => {
+      const place = `${folder}/${"x".repeat(120)}`
+      const length = Buffer.byteLength(place)
+      for (const line of [`sim --listen unix:${place}`, `--port sim serve --socket ${place}`])
+        expect({ line, ...(await virtioMsg(line)) }).toEqual({
+          line,
+          code: 2,
+          stdout: "",
+          stderr: `error: The path of a Unix socket has 1 to 107 bytes, and this one has ${length}.\nhint: Use a shorter path, such as one in /tmp.\n`,
+        })
+    }))
+
+  it("another's file, and an address that this computer has not got", () =>
+    withFolder(async (folder) => {
+      const file = `${folder}/notes.txt`
+      await writeFile(file, "")
+      expect(await virtioMsg(`--port sim serve --socket ${file}`)).toEqual({
+        code: 2,
+        stdout: "",
+        stderr: `error: ${file} exists and is not a socket.\nhint: Choose a path where no file is.\n`,
+      })
+      // 192.0.2.0/24 is for documentation, and nobody's
+      for (const line of [
+        "sim --listen tcp://192.0.2.1:7000 --expose",
+        "--port sim usbip --listen tcp://192.0.2.1:7000,expose",
+        "dashboard --listen 192.0.2.1:7000 --expose",
+      ]) {
+        const { code, stderr } = await virtioMsg(line)
+        expect({ line, code }).toEqual({ line, code: 1 })
+        expect(stderr).toMatch(
+          /^error: Cannot listen on .*EADDRNOTAVAIL.*\nhint: This computer has no such address; see: ip address\n$/,
+        )
+      }
     }))
 })
 
@@ -81,9 +150,12 @@ describe("exit code 2: a folder that cannot be", () => {
 
 describe.concurrent("exit code 2: numbers and addresses", () => {
   it.each<Case>([
-    ["i2c get 0x80", `error: Chip address 0x80 is out of range: 0x08 to 0x77.\n${RESERVED}`],
+    ["i2c get 0x80", `error: Chip address 0x80 is out of range: 0x08 to 0x77.\n${wide("0x80", "0x40")}`],
+    ["i2c get -a 0xed 0", `error: Chip address 0xed is out of range: 0x00 to 0x7f.\n${wide("0xed", "0x76")}`],
+    ["i2c detect 8 236", `error: Chip address 236 is out of range: 8 to 119.\n${wide("0xec", "0x76")}`],
+    ["i2c get 0x250", `error: Chip address 0x250 is out of range: 0x08 to 0x77.\n${TEN_BITS}`],
     ["i2c get 7", `error: Chip address 7 is out of range: 8 to 119.\n${RESERVED}`],
-    ["i2c get -a 0x80", "error: Chip address 0x80 is out of range: 0x00 to 0x7f.\n"],
+    ["i2c get -a 0x80", `error: Chip address 0x80 is out of range: 0x00 to 0x7f.\n${wide("0x80", "0x40")}`],
     ["i2c get lm75", `error: Chip address "lm75" is not a number.\n${NUMBERS}`],
     ["i2c get 0x54 08", `error: Register "08" is not a number.\n${NUMBERS}`],
     ["i2c get 0x54 256", "error: Register 256 is out of range: 0 to 255.\n"],
@@ -156,7 +228,27 @@ describe.concurrent("exit code 2: the command line", () => {
     ],
     [
       "--port foo info",
-      'error: "foo" is no port.\nhint: A port is sim, auto, a serial port\'s path, unix:PATH, tcp://HOST:PORT or tcp-listen://[ADDRESS]:PORT.\n',
+      'error: "foo" is no port.\nhint: A port is sim, sim-native, auto, a serial port\'s path, serial:NUMBER, unix:PATH, tcp://HOST:PORT, tcp-listen://[ADDRESS]:PORT, plain:unix:PATH or qemu-msg:FOLDER/NAME.\n',
+    ],
+    [
+      "attach --bus virtio-msg --devices i2c",
+      "error: --devices is not for --bus virtio-msg.\nhint: All the board's devices are attached: leave it out.\n",
+    ],
+    [
+      "attach --bus virtio-msg --detach",
+      "error: --detach is not for --bus virtio-msg: nothing would end it.\nhint: Run it as a service, or leave it to your shell: put & behind it, and end it with kill.\n",
+    ],
+    [
+      "attach --endpoint loopback:a",
+      "error: --endpoint is not for --bus usb.\nhint: Add --bus virtio-msg.\n",
+    ],
+    [
+      "attach --bus virtio-msg --endpoint Loop/x",
+      'error: "Loop/x" is no endpoint.\nhint: It is loopback, or loopback:NAME for one of several boards.\n',
+    ],
+    [
+      "conform foo",
+      "error: conform starts no foo.\nhint: A driver's command is for conform driver, a device model's for --bridge-kernel.\n",
     ],
     [
       "sim --listen foo",
@@ -186,6 +278,36 @@ describe.concurrent("exit code 3: no board", () => {
         3,
       )
     }))
+
+  it("a socket in a folder that is missing, and a file that is none", () =>
+    withFolder(async (folder) => {
+      const connect = `error: Cannot connect to unix:${folder}`
+      const [away, file] = [path.join(folder, "away"), path.join(folder, "file")]
+      await writeFile(file, "")
+      await expectFailure(
+        [
+          `--port unix:${away}/board.sock info`,
+          `${connect}/away/board.sock: there is no folder ${away}.\n` +
+            "hint: Is the path right? A simulated board prints the one that it has.\n",
+        ],
+        3,
+      )
+      await expectFailure(
+        [
+          `--port unix:${file} info`,
+          `${connect}/file: ${file} is no socket.\n` +
+            "hint: A serial port is named without unix: in front, as in --port /dev/ttyACM0\n",
+        ],
+        3,
+      )
+    }))
+
+  it("another computer, where nobody listens", () => {
+    const refused = Object.assign(new Error("connect ECONNREFUSED 192.0.2.1:7000"), { code: "ECONNREFUSED" })
+    expect(cannotConnect("tcp://192.0.2.1:7000", { host: "192.0.2.1", port: 7000 }, refused).hint).toBe(
+      "Is a board listening there? Start one on that computer: virtio-msg sim --expose --listen tcp://0.0.0.0:7000",
+    )
+  })
 
   it.each<Case>([
     [
@@ -249,7 +371,7 @@ describe("a defect of virtio-msg", () => {
 })
 
 describe("a disk that is full", () => {
-  it.skipIf(process.platform !== "linux")("is told in a sentence, with exit code 1", () => {
+  it.skipIf(UNLESS_LINUX)(`is told in a sentence, with exit code 1${UNLESS_LINUX}`, () => {
     const full = openSync("/dev/full", "w")
     const { status, stderr } = spawnSync(process.execPath, [MAIN, "boards"], {
       stdio: ["ignore", full, "pipe"],

@@ -5,6 +5,7 @@ import { writeFile } from "node:fs/promises"
 import path from "node:path"
 import { describe, expect, it } from "vitest"
 import { openPty } from "../../host/src/node/pty.js"
+import { UNLESS_LINUX } from "../support/because.js"
 import { FAKE_C3, FAKE_S3, FakeEspRom } from "../support/fake-esp-rom.js"
 import { FakePico } from "../support/fake-pico.js"
 import { FakeRoot, PICO_USB } from "../support/fake-root.js"
@@ -51,7 +52,7 @@ describe.concurrent("from a blank Pico to i2c detect", () => {
   })
 })
 
-describe.skipIf(process.platform !== "linux")("a Pico that runs a program", () => {
+describe.skipIf(UNLESS_LINUX)(`a Pico that runs a program${UNLESS_LINUX}`, () => {
   it("is asked for its boot loader, by 1200 baud on its port, and flashed when that appears", () => {
     const uf2 = makeUf2(20)
     return withRoot(uf2, async (root, file) => {
@@ -148,7 +149,7 @@ describe.concurrent("flash of a Pico refuses", () => {
     }))
 })
 
-describe.skipIf(process.platform !== "linux").concurrent("flash of an ESP32", () => {
+describe.skipIf(UNLESS_LINUX).concurrent(`flash of an ESP32${UNLESS_LINUX}`, () => {
   it("goes through the ROM, and the board that starts takes our firmware", () =>
     withRoot(makeEspImage(5), async (root, file) => {
       const rom = await FakeEspRom.start(FAKE_C3)
@@ -196,11 +197,13 @@ describe.skipIf(process.platform !== "linux").concurrent("flash of an ESP32", ()
         "error: No port is there that could be ESP32-C3.\n",
       )
       const one = await root.addUsbPort("ttyACM0", C3_USB)
-      await root.addUsbPort("ttyACM1", C3_USB)
+      const two = await root.addUsbPort("ttyACM1", C3_USB)
       await root.addUsbPort("ttyACM2", PICO_USB)
       const { code, stderr } = await virtioMsg(line, root.env)
       expect(code).toBe(2)
       expect(stderr).toMatch(/^error: More than one port could be ESP32-C3: [^,]*ttyACM0, [^,]*ttyACM1\.\n/)
-      expect(stderr).toContain(`hint: Say which: --port ${one}\n`)
+      expect(stderr).toContain(
+        `hint: Say which:\n  virtio-msg --port ${one} ${line}\n  virtio-msg --port ${two} ${line}\n`,
+      )
     }))
 })

@@ -60,7 +60,7 @@ export const RUN_ELSEWHERE: Readonly<Record<string, string>> = {
 export async function allCommands(typed = ""): Promise<string[]> {
   const help = await stdoutOf(`${typed} --help`)
   const [, listed = ""] = /^Commands:\n((?: .*\n)+)/m.exec(help) ?? []
-  const children = [...listed.matchAll(/^ {2}(\S+)/gm)].flatMap(([, name]) => name ?? [])
+  const children = [...listed.matchAll(/^ {2}([^\s|]+)/gm)].flatMap(([, name]) => name ?? [])
   const found = [typed]
   for (const child of children)
     if (child !== "help") found.push(...(await allCommands(`${typed} ${child}`.trim())))

@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs"
 import { readdir } from "node:fs/promises"
 import path from "node:path"
 import { describe, expect, it } from "vitest"
-import { stdoutOf, virtioMsg, withFolder } from "./command.js"
+import { foldHelp, helpWidth } from "../../host/src/cli/fold-help.js"
+import { stdoutOf, virtioMsg, virtioMsgProcess, withFolder } from "./command.js"
 import { allCommands, examplesIn, RUN_ELSEWHERE, runExamples } from "./help-examples.js"
 
 const commands = await allCommands()
@@ -23,9 +24,20 @@ describe.concurrent("--help", () => {
   it.each(commands)("of virtio-msg %s has examples that run", async (command) => {
     const help = await stdoutOf(`${command} --help`)
     expect(help).toMatch(new RegExp(`^Usage: virtio-msg ${command}`))
+    // in a pipe, too; but for commands, which are copied whole
+    expect(help.split("\n").filter((line) => line.length > 80 && !line.startsWith("  $ "))).toEqual([])
     const examples = examplesIn(help)
     expect(examples).not.toEqual([])
     if (!(command in RUN_ELSEWHERE)) await runExamples(examples)
+  })
+
+  it("is as wide as the terminal", () => {
+    const text = "One two three\nfour five.\n\nList:\n  a  stays as it is, whatever its length\nEnd."
+    expect(foldHelp(text, 21)).toBe(
+      "One two three four\nfive.\n\nList:\n  a  stays as it is, whatever its length\nEnd.",
+    )
+    expect(helpWidth({ isTTY: true, columns: 132 })).toBe(132)
+    expect(helpWidth({})).toBe(80)
   })
 
   it("is also what help prints", async () => {
@@ -53,7 +65,7 @@ describe("a command", () => {
   async function filesLoadedBy(line: string): Promise<string[]> {
     let files: string[] = []
     await withFolder(async (folder) => {
-      await virtioMsg(line, { NODE_V8_COVERAGE: folder })
+      await virtioMsgProcess(line, { NODE_V8_COVERAGE: folder })
       const reports = (await readdir(folder)).map((name) => readFileSync(path.join(folder, name), "utf8"))
       const urls: string[] = reports.flatMap((report) =>
         JSON.parse(report).result.map(({ url }: { url: string }) => url),

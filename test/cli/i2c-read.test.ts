@@ -212,3 +212,50 @@ function crc8(bytes: readonly number[]): string {
     if ((rest >> bit) & 1n) rest ^= 0x107n << (bit - 8n)
   return rest.toString(16).padStart(2, "0")
 }
+
+describe.concurrent("i2c, for programs", () => {
+  it.each([
+    ["i2c detect --json", { first: 8, last: 119, addresses: [0x48, 0x50, 0x54, 0x56, 0x76] }],
+    ["i2c detect --json 0x50 0x55", { first: 0x50, last: 0x55, addresses: [0x50, 0x54] }],
+    ["i2c detect -l --json", [{ number: 0, name: "i2c_virtio at virtio bus 0" }]],
+    ["i2c get --json 0x54 14", { address: 0x54, register: 14, mode: "b", value: 0x66 }],
+    ["i2c get --json 0x54", { address: 0x54, register: null, mode: "b", value: 0x31 }],
+    ["i2c get --json 0x54 14 w", { address: 0x54, register: 14, mode: "w", value: 0x6766 }],
+    ["i2c get --json 0x54 3 i 2", { address: 0x54, register: 3, mode: "i", values: [0x34, 0x35] }],
+    ["i2c set --json 0x54 14 3", { address: 0x54, register: 14, mode: "b", values: [3] }],
+    ["i2c set --json -r 0x54 14 3", { address: 0x54, register: 14, mode: "b", values: [3], readback: 3 }],
+    [
+      "i2c dump --json -r 0-3 0x54",
+      { address: 0x54, mode: "b", first: 0, last: 3, values: [0x31, 0x32, 0x33, 0x34] },
+    ],
+    [
+      "i2c dump --json -r 14-15 0x54 w",
+      { address: 0x54, mode: "w", first: 14, last: 15, values: [0x6766, 0x6867] },
+    ],
+    [
+      "i2c transfer --json w1@0x54 14 r1",
+      {
+        messages: [
+          { address: 0x54, write: [14] },
+          { address: 0x54, read: [0x66] },
+        ],
+      },
+    ],
+  ])("%s", async (line, expected) => {
+    expect(JSON.parse(await stdoutOf(`--port sim ${line}`))).toEqual(expected)
+  })
+
+  it("lists what the adapter can do", async () => {
+    const can = JSON.parse(await stdoutOf("--port sim i2c detect -F --json"))
+    expect(can).toMatchObject({ I2C: true, "SMBus Block Read": false })
+  })
+
+  it("dumps a gap as null", async () => {
+    const { values } = JSON.parse(await stdoutOf("--port sim i2c dump --json -r 0-1 0x11"))
+    expect(values).toEqual([null, null])
+  })
+
+  it("transfer -b writes the bytes that were read, and nothing else", async () => {
+    expect(await stdoutOf("--port sim i2c transfer -b w1@0x54 14 r2 r1")).toBe("fgh")
+  })
+})

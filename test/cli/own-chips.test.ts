@@ -61,9 +61,15 @@ describe("sim --chip", () => {
       const number = await write("number.mjs", "export default 5")
       const broken = await write("broken.mjs", "export default {")
       const many = await write("many.mjs", "export default { registers: new Uint8Array(300) }")
+      const misspelt = await write("misspelt.mjs", "export default { registrs: [1], raed: () => 1 }")
+      const empty = await write("empty", "")
+      const text = await write("README.md", "# No program")
       for (const [chip, words] of [
+        [`${misspelt}@0x40`, "exports no chip: it has none of registers, start, address, write, read, stop."],
+        [`${empty}@0x40`, "exports no chip: "],
         [`${number}@0x40`, "exports no chip: its default export is number"],
         [`${broken}@0x40`, "cannot be loaded: "],
+        [`${text}@0x40`, `cannot be loaded: Unknown file extension ".md" for ${text}\n`],
         [`${many}@0x40`, "1 to 256 registers, not 300"],
         [`${number}@0x99`, "an I2C address is from 0x08 to 0x77"],
         [number, "names no chip and address"],

@@ -1,8 +1,8 @@
 // `virtio-msg sensor`: what it prints, as lines, CSV and JSON, and what it refuses.
 
 import { describe, expect, it } from "vitest"
-import { sensorType } from "../../host/src/chips/sensor-types.js"
 import { History, spark, toRows } from "../../host/src/cli/sensor-format.js"
+import { sensorType } from "../../host/src/sensors/sensor-types.js"
 import { stdoutOf, virtioMsg } from "./command.js"
 
 describe("virtio-msg sensor", () => {
@@ -17,7 +17,7 @@ describe("virtio-msg sensor", () => {
   })
 
   it("writes as many lines of CSV as were asked for, under the names", async () => {
-    const lines = (await stdoutOf("--port sim sensor bme280@0x76 --count 2 --interval 0.05 --csv")).split(
+    const lines = (await stdoutOf("--port sim sensor bme280@0x76 --count 2 --interval 50ms --csv")).split(
       "\n",
     )
     expect(lines[0]).toBe("time,bme280@0x76 temperature °C,bme280@0x76 pressure hPa,bme280@0x76 humidity %")
@@ -42,6 +42,9 @@ describe("virtio-msg sensor", () => {
     ["sensor thermometer", 2, "There is no driver for a sensor"],
     ["sensor bme280@0x99", 2, "an address is from 0x08 to 0x77"],
     ["sensor --interval 0", 2, "--interval is"],
+    ["sensor --interval 5x", 2, "hint: Seconds, or a number with ms, s or m behind it: --interval 500ms"],
+    ["sensor --interval 5ms", 2, "--interval is"],
+    ["--port sim sensor lm75@48", 1, "hint: 48 is decimal here, 0x30: was 0x48 meant? "],
     ["sensor --count 0", 2, "--count is"],
     ["sensor --csv --json", 2, "exclude each other"],
     ["--port sim sensor bme280@0x50", 1, "is no BME280"],

@@ -4,6 +4,7 @@ import { access, stat, writeFile } from "node:fs/promises"
 import { createConnection } from "node:net"
 import path from "node:path"
 import { describe, expect, it } from "vitest"
+import { UNLESS_LINUX } from "../support/because.js"
 import { FakeRoot } from "../support/fake-root.js"
 import { firstLineOf, Simulator, stdoutOf, virtioMsg, withFolder, withSimulator } from "./command.js"
 
@@ -34,8 +35,8 @@ describe.concurrent("sim", () => {
     expect((await simulator.stop("SIGINT")).code).toBe(0)
   })
 
-  it.skipIf(process.platform !== "linux")(
-    "makes a pseudo-terminal that is driven like a board's serial port",
+  it.skipIf(UNLESS_LINUX)(
+    `makes a pseudo-terminal that is driven like a board's serial port${UNLESS_LINUX}`,
     async () => {
       const simulator = await Simulator.start("pty")
       expect(simulator.port).toMatch(/^\/dev\/pts\/\d+$/)

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest"
 import { splitTraced } from "../../host/src/cli/split-traced.js"
 
 const split = (line: string) => {
-  const { own, traced } = splitTraced(line.split(" "), ["trace", "i2c", "demo"])
+  const { own, traced } = splitTraced(line.split(" "))
   return [own.join(" "), traced?.join(" ")]
 }
 

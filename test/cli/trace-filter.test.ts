@@ -65,7 +65,9 @@ describe("the filter of a trace", () => {
     expect(filtered(events, { from, to })).toEqual(between)
     expect(filtered(events, { to })).toEqual(events.filter((event) => seconds(event) <= to))
     expect(filtered(events, { from: "9999" })).toEqual([])
-    for (const wrong of ["", "x", "-1", "Infinity"])
+    const inMs = `${(Number(from) * 1000).toFixed(1)}ms`
+    expect(filtered(events, { from: inMs, to: `${to}s` })).toEqual(between)
+    for (const wrong of ["", "x", "-1", "Infinity", "1h", "."])
       expect(() => makeTraceFilter({ spans: true, from: wrong })).toThrow(/^--from .* is no time/)
     expect(() => makeTraceFilter({ spans: true, from: "2", to: "1" })).toThrow("--from 2 is after --to 1.")
   })

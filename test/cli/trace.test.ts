@@ -52,11 +52,11 @@ describe("trace -- COMMAND", () => {
   })
 
   it("leaves options behind -- to the command", async () => {
-    expect(splitTraced(["-p", "trace", "trace", "--json", "--", "info", "--json"], [])).toEqual({
+    expect(splitTraced(["-p", "trace", "trace", "--json", "--", "info", "--json"])).toEqual({
       own: ["-p", "trace", "trace", "--json"],
       traced: ["info", "--json"],
     })
-    expect(splitTraced(["i2c", "get", "--", "0x54"], [])).toEqual({
+    expect(splitTraced(["i2c", "get", "--", "0x54"])).toEqual({
       own: ["i2c", "get", "--", "0x54"],
       traced: undefined,
     })
@@ -113,6 +113,12 @@ describe("--trace FILE", () => {
         .filter((line) => line !== "")
       expect(part).toEqual(lines.filter((line) => timeOf(line) >= from && timeOf(line) <= to))
       expect(part.length).toBeLessThan(lines.length)
+      const last = timeOf(lines.at(-1) as string)
+      expect(await virtioMsg(`trace --from 9999 ${file}`)).toEqual({
+        code: 0,
+        stdout: "",
+        stderr: `Nothing of ${file} is asked for; its times go to ${last} s.\n`,
+      })
       expect((await virtioMsg(`trace --from 1 -w ${folder}/x.pcapng ${file}`)).stderr).toContain(
         "error: A capture is written whole",
       )

@@ -5,6 +5,7 @@ import { closeSync, constants, openSync } from "node:fs"
 import path from "node:path"
 import { describe, expect, it } from "vitest"
 import { openPty } from "../../host/src/node/pty.js"
+import { UNLESS_LINUX } from "../support/because.js"
 import { FakeCable, type Trouble } from "../support/fake-cable.js"
 import { Simulator, spawnCommand, startUntilLine, virtioMsg, withFolder } from "./command.js"
 import { allCommands } from "./help-examples.js"
@@ -70,6 +71,7 @@ const USES: Readonly<Record<string, readonly Use[]>> = {
   conform: ["conform --row V57"],
   "conform driver": [NO_BOARD],
   gpio: [GROUP],
+  "gpio detect": ["gpio detect"],
   "gpio info": ["gpio info"],
   "gpio get": ["gpio get BUTTON"],
   "gpio set": [
@@ -96,6 +98,7 @@ const USES: Readonly<Record<string, readonly Use[]>> = {
       },
     },
   ],
+  "gpio notify": [NO_BOARD],
   sensor: ["sensor bme280@0x76"],
   rng: ["rng --bytes 1000 --hex"],
   rtc: ["rtc --plug"],
@@ -142,6 +145,8 @@ const USES: Readonly<Record<string, readonly Use[]>> = {
   wireshark: [NO_BOARD],
   boards: [NO_BOARD],
   ports: [NO_BOARD],
+  completion: [NO_BOARD],
+  man: [NO_BOARD],
   flash: [{ why: "test/host/flash does it with a drive, and with a boot loader in ROM" }],
   deploy: ["deploy --simulated --devices i2c"],
   doctor: ["doctor"],
@@ -197,7 +202,7 @@ function expectSentence(command: string, { code, stdout, stderr }: Awaited<Retur
   expect({ command, code, said }).toEqual({
     command,
     code: expect.toSatisfy((value) => value === 1 || value === 3),
-    said: expect.stringMatching(report && stderr === "" ? report : /^error: .+\nhint: .+\n$/m),
+    said: expect.stringMatching(report && stderr === "" ? report : /^error: .+\nhint: (?:.+\n)+$/m),
   })
 }
 
@@ -244,7 +249,7 @@ class Said {
   }
 }
 
-describe.skipIf(process.platform !== "linux").concurrent.each(TROUBLES)("%s", (trouble) => {
+describe.skipIf(UNLESS_LINUX).concurrent.each(TROUBLES)(`%s${UNLESS_LINUX}`, (trouble) => {
   it.each(lasting)("while $line runs", ({ line, ready, upon, isAtTerminal }) =>
     withFolder(async (folder) => {
       const cable = await FakeCable.lay(path.join(folder, "board.sock"), trouble)
@@ -268,7 +273,7 @@ describe.skipIf(process.platform !== "linux").concurrent.each(TROUBLES)("%s", (t
   )
 })
 
-describe.skipIf(process.platform !== "linux")("a serial port that goes away", () => {
+describe.skipIf(UNLESS_LINUX)(`a serial port that goes away${UNLESS_LINUX}`, () => {
   it("ends logs with a sentence", async () => {
     const board = await Simulator.start("pty")
     const logs = await startUntilLine(["--port", board.port, "logs"], "stderr")
@@ -281,7 +286,7 @@ describe.skipIf(process.platform !== "linux")("a serial port that goes away", ()
   })
 })
 
-describe.skipIf(process.platform !== "linux")("a board that goes and comes back", () => {
+describe.skipIf(UNLESS_LINUX)(`a board that goes and comes back${UNLESS_LINUX}`, () => {
   it("is told of by serve, which goes on", () =>
     withFolder(async (folder) => {
       const listen = `unix:${path.join(folder, "board.sock")}`

@@ -3,8 +3,8 @@
 import { describe, expect, it } from "vitest"
 import { allocateBytes } from "../../host/src/bytes.js"
 import { VirtualClock } from "../../host/src/clock.js"
+import { ChannelPort } from "../../host/src/conformance/channel-port.js"
 import { checkDevice } from "../../host/src/conformance/check-device.js"
-import { MailboxPort } from "../../host/src/conformance/mailbox-port.js"
 import { TABLE } from "../../host/src/conformance/table.js"
 import { JacdacLink } from "../../host/src/link/jacdac-link.js"
 import { readFirmware } from "../../host/src/vm/firmware-image.js"
@@ -24,7 +24,7 @@ async function failures(change: (rtc: RtcDevice) => void, millis?: () => number)
   const clock = new VirtualClock(1000)
   const rtc = new RtcDevice(millis ?? (() => clock.now()), allocateBytes(0), allocateBytes)
   change(rtc)
-  const port = await clock.run(MailboxPort.open(new MemoryLink(clock, { types: [rtc] }), { clock }))
+  const port = await clock.run(ChannelPort.overLink(new MemoryLink(clock, { types: [rtc] }), { clock }))
   const { results } = await clock.run(checkDevice(port, { rows: clockRows }), LIMIT_MS)
   await port.close()
   return results.filter(({ status }) => status !== "pass").map(({ row, status }) => `${row.id} ${status}`)
@@ -34,7 +34,7 @@ describe("a clock", () => {
   it("T1 T2 T3 T4 T5: of the compiled firmware, once it is plugged in, conforms in all rows", async () => {
     const clock = new VirtualClock(1000)
     const machine = new VirtualMachine({ program: readFirmware("simulated"), clock })
-    const port = await clock.run(MailboxPort.open(new JacdacLink(new VmPort(machine), clock), { clock }))
+    const port = await clock.run(ChannelPort.overLink(new JacdacLink(new VmPort(machine), clock), { clock }))
     const devNum = await clock.run(plugClock(port), LIMIT_MS)
     const { results } = await clock.run(checkDevice(port, { rows: TABLE, devNum }), LIMIT_MS)
     await port.close()

@@ -5,16 +5,18 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { beforeAll, describe, expect, it } from "vitest"
 import { systemClock, VirtualClock } from "../../host/src/clock.js"
+import { checkModel } from "../../host/src/conformance/bridge/check-model.js"
+import { ownModel } from "../../host/src/conformance/bridge/own-model.js"
+import { BRIDGE_TABLE } from "../../host/src/conformance/bridge/table.js"
+import { ChannelPort } from "../../host/src/conformance/channel-port.js"
 import { checkDevice } from "../../host/src/conformance/check-device.js"
 import { checkDriver } from "../../host/src/conformance/check-driver.js"
 import { SCENARIOS } from "../../host/src/conformance/driver/scenarios.js"
-import { MailboxPort } from "../../host/src/conformance/mailbox-port.js"
-import { PlainPort } from "../../host/src/conformance/plain-port.js"
 import type { RowResult } from "../../host/src/conformance/result.js"
 import type { Row } from "../../host/src/conformance/row.js"
 import { isCheckable, TABLE } from "../../host/src/conformance/table.js"
 import { JacdacLink } from "../../host/src/link/jacdac-link.js"
-import { simulatedTypes } from "../../host/src/node/plain-board.js"
+import { simulatedModels } from "../../host/src/node/plain-board.js"
 import { readFirmware } from "../../host/src/vm/firmware-image.js"
 import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
 import { VmPort } from "../../host/src/vm/vm-port.js"
@@ -62,11 +64,12 @@ const byId = (results: readonly RowResult[]): Results =>
 let board: Results
 let natively: readonly Results[]
 let driver: Results
+let bridge: Results
 
 beforeAll(async () => {
   const clock = new VirtualClock(1000)
   const machine = new VirtualMachine({ program: readFirmware("simulated"), clock })
-  const port = await clock.run(MailboxPort.open(new JacdacLink(new VmPort(machine), clock), { clock }))
+  const port = await clock.run(ChannelPort.overLink(new JacdacLink(new VmPort(machine), clock), { clock }))
   const { results } = await clock.run(checkDevice(port, { rows: TABLE }), LIMIT_MS)
   const devNum = await clock.run(plugClock(port), LIMIT_MS)
   const clockRows = TABLE.filter(({ deviceId }) => deviceId === VIRTIO_ID_RTC)
@@ -80,14 +83,15 @@ beforeAll(async () => {
     byId(await plainResults(true)),
   ]
   const rows = TABLE.filter((row) => row.driver !== undefined)
+  bridge = byId((await checkModel(ownModel(), { rows: BRIDGE_TABLE, mostAtOnce: 8 })).results)
   driver = byId((await checkDriver(inProcessDriver(), { rows, name: "ours", clock: systemClock })).results)
 }, 120_000)
 
 /** The same device code on the plain profile, with notifications or without. */
 async function plainResults(isPolling: boolean): Promise<readonly RowResult[]> {
   const clock = new VirtualClock(1000)
-  const options = { maxMessageSize: 264, isPolling, types: simulatedTypes(clock) }
-  const port = await PlainPort.open("in process", clock, plainDevicePeer(clock, options).open)
+  const options = { maxMessageSize: 264, isPolling, models: simulatedModels(clock) }
+  const port = await ChannelPort.overPlain("in process", plainDevicePeer(clock, options).open, { clock })
   const { results } = await clock.run(checkDevice(port, { rows: TABLE }), LIMIT_MS)
   await port.close()
   return results
@@ -141,6 +145,20 @@ function document(): string {
         : [`not observable: ${row.reason}`, ""]
       lines.push(`| ${[row.id, row.section, `${level}${row.requirement}`, ...cells].map(cell).join(" | ")} |`)
     }
+  }
+  lines.push(
+    "",
+    "## The bridge: device models",
+    "",
+    "The rules of /dev/virtio-msg-bridge, version 1, for a device model ([bridge.md](bridge.md), whose sections these are): a table",
+    "of its own, checked by `virtio-msg conform --bridge-kernel`.",
+    "",
+    "| row | section | requirement | our device model |",
+    "| --- | --- | --- | --- |",
+  )
+  for (const { id, section, level, requirement } of BRIDGE_TABLE) {
+    const text = `${level === "MUST" ? "" : `${level}: `}${requirement}`
+    lines.push(`| ${[id, section, text, bridge.get(id)?.status ?? ""].map(cell).join(" | ")} |`)
   }
   lines.push("", "## What a driver meets", "", "| scenario | what happens |", "| --- | --- |")
   for (const { name, what } of SCENARIOS) lines.push(`| ${name} | ${cell(what)} |`)

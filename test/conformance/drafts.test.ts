@@ -81,7 +81,7 @@ function portTo(answer: (frame: Uint8Array) => Uint8Array | undefined, clock: Vi
       if (reply) clock.schedule(1, () => onFrame.emit(reply))
     },
     flush: () => {},
-    await: () => {},
+    hold: () => () => {},
     reconnect: async () => {},
     askParameters: async () => undefined,
     request: undefined,

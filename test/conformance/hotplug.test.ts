@@ -5,8 +5,8 @@ import path from "node:path"
 import { describe, expect, it } from "vitest"
 import { allocateBytes } from "../../host/src/bytes.js"
 import { delay, VirtualClock } from "../../host/src/clock.js"
+import { ChannelPort } from "../../host/src/conformance/channel-port.js"
 import { checkDevice } from "../../host/src/conformance/check-device.js"
-import { MailboxPort } from "../../host/src/conformance/mailbox-port.js"
 import { TABLE } from "../../host/src/conformance/table.js"
 import { JacdacLink } from "../../host/src/link/jacdac-link.js"
 import { readFirmware } from "../../host/src/vm/firmware-image.js"
@@ -27,7 +27,7 @@ const newType = () =>
 async function statuses(plug: (link: MemoryLink, clock: VirtualClock) => Promise<void>) {
   const clock = new VirtualClock(1000)
   const link = new MemoryLink(clock)
-  const port = await clock.run(MailboxPort.open(link, { clock }))
+  const port = await clock.run(ChannelPort.overLink(link, { clock }))
   const check = checkDevice(port, { rows, hotplug: () => plug(link, clock) })
   const { results } = await clock.run(check, LIMIT_MS)
   await port.close()
@@ -49,7 +49,7 @@ describe("devices that come and go", () => {
   it("B33 B34 B51 B52 B53 B-S3: the shell of our firmware has them come and go, over the bytecode", async () => {
     const clock = new VirtualClock(1000)
     const machine = new VirtualMachine({ program: readFirmware("simulated"), clock })
-    const port = await clock.run(MailboxPort.open(new JacdacLink(new VmPort(machine), clock), { clock }))
+    const port = await clock.run(ChannelPort.overLink(new JacdacLink(new VmPort(machine), clock), { clock }))
     const { results } = await clock.run(checkDevice(port, { rows }), LIMIT_MS)
     await port.close()
     expect(Object.fromEntries(results.map(({ row, status }) => [row.id, status]))).toEqual(

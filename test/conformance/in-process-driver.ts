@@ -5,9 +5,9 @@ import { VirtualClock } from "../../host/src/clock.js"
 import type { DriverSubject } from "../../host/src/conformance/driver/driver-runs.js"
 import { driveOwn } from "../../host/src/conformance/driver/own-driver.js"
 import { ScriptedBus } from "../../host/src/conformance/driver/scripted-bus.js"
-import type { PlainEvents } from "../../host/src/node/plain-connection.js"
-import { PlainLink } from "../../host/src/node/plain-link.js"
 import { OpenedBus } from "../../host/src/open-bus.js"
+import { PlainChannel } from "../../host/src/plain/plain-channel.js"
+import type { PlainEvents } from "../../host/src/plain/plain-peer.js"
 
 const WINDOW_BYTES = 65536
 /** Virtual time that a driver may take before it counts as hanging. */
@@ -83,7 +83,7 @@ export function inProcessDriver(fault: DriverFault = {}): DriverSubject {
         },
       }
     }
-    const link = new PlainLink("in process", connect, clock)
+    const channel = new PlainChannel("in process", connect)
     let poll = () => {}
     if (scenario.pollMs !== undefined) {
       const { pollMs } = scenario
@@ -94,7 +94,7 @@ export function inProcessDriver(fault: DriverFault = {}): DriverSubject {
       poll()
     }
     const drive = async () => {
-      const opened = new OpenedBus(await Bus.open(link, { clock, reopen: true }))
+      const opened = new OpenedBus(await Bus.open(channel, { clock, reopen: true }))
       try {
         await (fault.work ?? driveOwn)(opened)
       } finally {

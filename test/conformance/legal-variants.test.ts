@@ -5,10 +5,10 @@ import { describe, expect, it } from "vitest"
 import { demoChips, SimulatedBus } from "../../firmware/src/chips/simulated-bus.js"
 import { allocateBytes } from "../../host/src/bytes.js"
 import { systemClock, VirtualClock } from "../../host/src/clock.js"
+import { ChannelPort } from "../../host/src/conformance/channel-port.js"
 import { checkDevice } from "../../host/src/conformance/check-device.js"
 import { checkDriver } from "../../host/src/conformance/check-driver.js"
 import { driveOwn } from "../../host/src/conformance/driver/own-driver.js"
-import { PlainPort } from "../../host/src/conformance/plain-port.js"
 import type { Report } from "../../host/src/conformance/result.js"
 import { TABLE } from "../../host/src/conformance/table.js"
 import * as p from "../../shared-protocol/src/index.js"
@@ -19,7 +19,7 @@ import { I2cDeviceWithConfig } from "./mutants/wrong-device.js"
 const LIMIT_MS = 3_600_000
 const driverRows = TABLE.filter((row) => row.driver !== undefined)
 
-function i2c(change: object = {}): p.DeviceType {
+function i2c(change: object = {}): p.DeviceModel {
   const chips = new SimulatedBus(
     demoChips(() => 0, allocateBytes),
     allocateBytes,
@@ -29,7 +29,7 @@ function i2c(change: object = {}): p.DeviceType {
 }
 
 /** Gives as few bytes as it may. */
-function meanRng(): p.DeviceType {
+function meanRng(): p.DeviceModel {
   let seed = 1
   const source: p.EntropySource = {
     fill(into, offset, length) {
@@ -85,15 +85,15 @@ interface DeviceVariant extends Partial<PlainPeerOptions> {
 }
 
 const DEVICES: Record<string, DeviceVariant> = {
-  "has a queue of 4 descriptors": { types: [i2c({ queueMaxSizes: [4] })] },
-  "has a queue of 1024": { types: [i2c({ queueMaxSizes: [1024] })] },
-  "offers only what it cannot do without": { types: [i2c({ features: [1, 1], requiredFeatures: [1, 1] })] },
-  "has ten feature blocks": { types: [i2c({ features: [1, 1, ...new Array(8).fill(0)] })] },
-  "is no I2C adapter at all": { types: [meanRng()] },
-  "has no queue that the suite knows": { types: [i2c({ deviceId: 0x7001 })] },
-  "has numbers at the ends": { types: [i2c(), meanRng()], deviceNumbers: [0, 0xffff] },
+  "has a queue of 4 descriptors": { models: [i2c({ queueMaxSizes: [4] })] },
+  "has a queue of 1024": { models: [i2c({ queueMaxSizes: [1024] })] },
+  "offers only what it cannot do without": { models: [i2c({ features: [1, 1], requiredFeatures: [1, 1] })] },
+  "has ten feature blocks": { models: [i2c({ features: [1, 1, ...new Array(8).fill(0)] })] },
+  "is no I2C adapter at all": { models: [meanRng()] },
+  "has no queue that the suite knows": { models: [i2c({ deviceId: 0x7001 })] },
+  "has numbers at the ends": { models: [i2c(), meanRng()], deviceNumbers: [0, 0xffff] },
   "has numbers far apart, and shows 8 slots at a time": {
-    types: [i2c(), meanRng(), meanRng()],
+    models: [i2c(), meanRng(), meanRng()],
     deviceNumbers: [6, 0x107, 0x8000],
     out: narrowWindows([6, 0x107, 0x8000]) as NonNullable<PlainPeerOptions["out"]>,
     ignores: ["B-S4"],
@@ -155,8 +155,8 @@ function notHeld({ results }: Report, ignores: readonly string[] = []): string[]
 describe("a device, or a bus, that", () => {
   it.each(Object.entries(DEVICES))("%s fails no row", async (_, { ignores, ...options }) => {
     const clock = new VirtualClock(1000)
-    const { open } = plainDevicePeer(clock, { maxMessageSize: 264, types: [i2c()], ...options })
-    const port = await PlainPort.open("in process", clock, open)
+    const { open } = plainDevicePeer(clock, { maxMessageSize: 264, models: [i2c()], ...options })
+    const port = await ChannelPort.overPlain("in process", open, { clock })
     const report = await clock.run(checkDevice(port, { rows: TABLE }), LIMIT_MS)
     await port.close()
     expect(notHeld(report, ignores)).toEqual([])

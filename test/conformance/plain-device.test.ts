@@ -4,11 +4,11 @@
 import { describe, expect, it } from "vitest"
 import { allocateBytes } from "../../host/src/bytes.js"
 import { VirtualClock } from "../../host/src/clock.js"
+import { ChannelPort } from "../../host/src/conformance/channel-port.js"
 import { checkDevice } from "../../host/src/conformance/check-device.js"
-import { PlainPort } from "../../host/src/conformance/plain-port.js"
 import { TABLE } from "../../host/src/conformance/table.js"
-import { simulatedTypes } from "../../host/src/node/plain-board.js"
-import type { DeviceType } from "../../shared-protocol/src/device/device-type.js"
+import { simulatedModels } from "../../host/src/node/plain-board.js"
+import type { DeviceModel } from "../../shared-protocol/src/device/device-model.js"
 import { type EntropySource, RngDevice } from "../../shared-protocol/src/device/rng.js"
 import { startUntilLine, stdoutOf, virtioMsg, withFolder } from "../cli/command.js"
 import { type PlainPeerOptions, plainDevicePeer } from "../support/plain-device-peer.js"
@@ -17,10 +17,10 @@ const LIMIT_MS = 3_600_000
 /** Four seconds of it are waiting for answers that must not come; the rest is as long as the machine is busy. */
 const SUITE_LIMIT_MS = 80_000
 
-async function check(options: Omit<PlainPeerOptions, "types">, types?: readonly DeviceType[]) {
+async function check(options: Omit<PlainPeerOptions, "models">, types?: readonly DeviceModel[]) {
   const clock = new VirtualClock(1000)
-  const { open } = plainDevicePeer(clock, { ...options, types: types ?? simulatedTypes(clock) })
-  const port = await PlainPort.open("in process", clock, open)
+  const { open } = plainDevicePeer(clock, { ...options, models: types ?? simulatedModels(clock) })
+  const port = await ChannelPort.overPlain("in process", open, { clock })
   const { results } = await clock.run(checkDevice(port, { rows: TABLE, chipAddress: 0x50 }), LIMIT_MS)
   await port.close()
   return {
@@ -81,7 +81,7 @@ describe("our device code over the plain profile", () => {
 
   it("discards a request whose response would have 268 bytes, and answers one of 264", async () => {
     const clock = new VirtualClock(1000)
-    const { open } = plainDevicePeer(clock, { maxMessageSize: 264, types: simulatedTypes(clock) })
+    const { open } = plainDevicePeer(clock, { maxMessageSize: 264, models: simulatedModels(clock) })
     const frames: Uint8Array[] = []
     const peer = await open({ onFrame: (frame) => frames.push(frame), onClose: () => {} })
     for (const blocks of [63, 62])
@@ -123,6 +123,8 @@ describe("virtio-msg sim on the plain profile", { timeout: 120_000 }, () => {
     })
     const nowhere = await virtioMsg("sim --listen plain:unix:/no/such/folder/socket")
     expect(nowhere).toMatchObject({ code: 1, stdout: "" })
-    expect(nowhere.stderr).toMatch(/^error: Cannot listen on plain:unix:\/no\/such\/folder\/socket: /)
+    expect(nowhere.stderr).toMatch(
+      /^error: No socket can be at \/no\/such\/folder\/socket: there is no folder/,
+    )
   })
 })

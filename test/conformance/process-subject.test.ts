@@ -1,12 +1,13 @@
 // A driver under test as a process: what it starts ends with it, whether it hangs or goes.
 
 import { existsSync, readFileSync } from "node:fs"
-import { readFile } from "node:fs/promises"
+import { readFile, writeFile } from "node:fs/promises"
 import path from "node:path"
 import { describe, expect, it, vi } from "vitest"
 import { processSubject } from "../../host/src/conformance/driver/process-subject.js"
 import { scenarioOf } from "../../host/src/conformance/driver/scenarios.js"
 import { withFolder } from "../cli/command.js"
+import { IF_WINDOWS } from "../support/because.js"
 
 /** A driver that connects, starts a helper which never ends and has its output, and writes down the helper's id. */
 const driver = (file: string, andThen: string) => [
@@ -30,12 +31,13 @@ function isRunning(pid: number): boolean {
   }
 }
 
-describe.skipIf(process.platform === "win32")("a command that starts another", () => {
+describe.skipIf(IF_WINDOWS)(`a command that starts another${IF_WINDOWS}`, () => {
   const limitMs = 30_000
   const run = (andThen: string, runLimitMs?: number) =>
     withFolder(async (folder) => {
       const file = path.join(folder, "pid")
-      const { outcome } = await processSubject(driver(file, andThen), runLimitMs)(scenarioOf("plain"))
+      const options = runLimitMs === undefined ? {} : { limitMs: runLimitMs }
+      const { outcome } = await processSubject(driver(file, andThen), options)(scenarioOf("plain"))
       const helper = Number(await readFile(file, "utf8"))
       try {
         await vi.waitFor(() => expect(isRunning(helper)).toBe(false), limitMs)
@@ -56,3 +58,23 @@ describe.skipIf(process.platform === "win32")("a command that starts another", (
     expect(await run("process.exit(0)")).toMatchObject({ isDone: true, isKilled: false })
   })
 })
+
+it("finds the window at the path that was chosen, in every scenario, and is told where", () =>
+  withFolder(async (folder) => {
+    const windowPath = path.join(folder, "window")
+    const log = path.join(folder, "log")
+    const script = `const { VIRTIO_MSG_WINDOW, VIRTIO_MSG_SOCKET } = process.env
+      require("fs").appendFileSync(${JSON.stringify(log)}, VIRTIO_MSG_WINDOW + " " + VIRTIO_MSG_SOCKET + "\\n")`
+    const subject = processSubject([process.execPath, "-e", script], { windowPath })
+    await Promise.all(["plain", "uuid"].map((name) => subject(scenarioOf(name))))
+    const line = `${windowPath} ${windowPath}.sock\n`
+    expect(await readFile(log, "utf8")).toBe(line + line)
+    // it stays: a machine may still have it
+    expect((await readFile(windowPath)).length).toBe(65536)
+    // a file of the user's is not written over
+    const letter = path.join(folder, "letter")
+    await writeFile(letter, "Dear Sir or Madam,")
+    const other = processSubject([process.execPath, "-e", ""], { windowPath: letter })
+    await expect(other(scenarioOf("plain"))).rejects.toMatchObject({ code: "SYSTEM_FAILED" })
+    expect(await readFile(letter, "utf8")).toBe("Dear Sir or Madam,")
+  }))

@@ -2,8 +2,8 @@
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { VirtualClock } from "../../host/src/clock.js"
+import { ChannelPort } from "../../host/src/conformance/channel-port.js"
 import { checkDevice } from "../../host/src/conformance/check-device.js"
-import { MailboxPort } from "../../host/src/conformance/mailbox-port.js"
 import { isConforming, type Report } from "../../host/src/conformance/result.js"
 import { TABLE } from "../../host/src/conformance/table.js"
 import { JacdacLink } from "../../host/src/link/jacdac-link.js"
@@ -27,7 +27,7 @@ afterEach(() => {
 })
 
 async function run(link: Link): Promise<Report> {
-  const port = await clock.run(MailboxPort.open(link, { clock }))
+  const port = await clock.run(ChannelPort.overLink(link, { clock }))
   try {
     return await clock.run(checkDevice(port, { rows: TABLE }), LIMIT_MS)
   } finally {

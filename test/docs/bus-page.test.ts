@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { REQUEST_TIMEOUT_MS } from "../../host/src/bus/bus.js"
-import { HEARTBEAT_MS } from "../../host/src/bus/session.js"
+import { HEARTBEAT_MS } from "../../host/src/bus/heartbeat.js"
 import { readPacket } from "../../host/src/trace/packet-records.js"
 import { I2C_HEADER_SIZE, I2C_MAX_TRANSFER_BYTES } from "../../shared-protocol/src/device-types/i2c.js"
 import * as packet from "../../shared-protocol/src/mailbox/packet.js"
@@ -23,8 +23,9 @@ function numbersOf(file: string): (name: string) => number {
   }
 }
 
-const session = numbersOf("host/src/bus/session.ts")
-const bus = numbersOf("host/src/bus/bus.ts")
+const heartbeat = numbersOf("host/src/bus/heartbeat.ts")
+const handshake = numbersOf("host/src/bus/handshake.ts")
+const connection = numbersOf("host/src/bus/connection.ts")
 const dialIn = numbersOf("host/src/node/dial-in-link.ts")
 const jacdac = numbersOf("host/src/link/jacdac-link.ts")
 const gate = numbersOf("host/src/bus/request-gate.ts")
@@ -83,9 +84,9 @@ describe("docs/bus.md", () => {
   it.each([
     [
       "what is sent again",
-      `after ${session("FIRST_RESEND_MS")} ms, then after half as long again each time, at most ${session("LONGEST_RESEND_MS")} ms; after ${session("RESEND_TRIES")} repetitions`,
+      `after ${heartbeat("FIRST_RESEND_MS")} ms, then after half as long again each time, at most ${heartbeat("LONGEST_RESEND_MS")} ms; after ${heartbeat("RESEND_TRIES")} repetitions`,
     ],
-    ["asking again", `nothing came for ${session("ASK_AGAIN_MS")} ms`],
+    ["asking again", `nothing came for ${heartbeat("ASK_AGAIN_MS")} ms`],
     [
       "a device that repeats by itself",
       `hears nothing for ${service("WATCH_MS")} ms repeats its unacknowledged packets by itself, ${service("RESEND_TRIES")} times`,
@@ -94,7 +95,7 @@ describe("docs/bus.md", () => {
       "announcements",
       `announces itself every ${service("WATCH_MS")} ms only while no host has spoken for ${seconds(service("QUIET_MS"))}`,
     ],
-    ["another epoch", `hears no HELLO for ${seconds(session("NEXT_EPOCH_MS"))} takes another number`],
+    ["another epoch", `hears no HELLO for ${seconds(handshake("NEXT_EPOCH_MS"))} takes another number`],
     ["the throttle", `a packet costs ${service("SLOT_MS")} ms`],
     ["acknowledging alone", `only after ${WORDS[endpoint("ACKNOWLEDGE_AFTER")]} data packets`],
     ["requests in flight", `at most ${gate("LIMIT")} requests in flight`],
@@ -102,7 +103,7 @@ describe("docs/bus.md", () => {
       "finding the service",
       `| ${seconds(jacdac("DISCOVERY_MS"))}, and ${seconds(jacdac("PROGRAM_START_MS"))} more where a board is there`,
     ],
-    ["HELLO", `| HELLO | ${seconds(session("HELLO_TIMEOUT_MS"))} |`],
+    ["HELLO", `| HELLO | ${seconds(handshake("HELLO_TIMEOUT_MS"))} |`],
     [
       "a request",
       `| ${seconds(REQUEST_TIMEOUT_MS)}, and ${seconds(REQUEST_TIMEOUT_MS)} before that for its turn |`,
@@ -111,9 +112,9 @@ describe("docs/bus.md", () => {
     ["a transfer", `| ${seconds(i2cAdapter("DEFAULT_TIMEOUT_MS"))} without any completion;`],
     [
       "reconnecting",
-      `| ${bus("RECONNECT_TRIES")} attempts, ${bus("RECONNECT_MS")} ms apart; then one for each call |`,
+      `| ${connection("RECONNECT_TRIES")} attempts, ${connection("RECONNECT_MS")} ms apart; then one for each call |`,
     ],
-    ["a link that is gone", `looked for at each call, and every ${bus("REOPEN_MS")} ms until closed`],
+    ["a link that is gone", `looked for at each call, and every ${connection("REOPEN_MS")} ms until closed`],
     ["a greeting", `not greeted within ${seconds(dialIn("GREETING_MS"))}`],
     [
       "silence on TCP, of the host",

@@ -1,10 +1,10 @@
 // CONTRIBUTING.md and the README of each folder: what they name exists, and the recipes' lists are complete.
 
-import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import path from "node:path"
 import { describe, expect, it } from "vitest"
 import { arrowsAmong } from "../architecture/import-graph.js"
+import { repositoryFiles } from "../support/repository-files.js"
 
 const ROOT = path.join(import.meta.dirname, "../..")
 const FOLDERS = ["firmware", "shared-protocol", "host", "boards", "test"]
@@ -40,21 +40,17 @@ function recipe(title: string): string {
   return text.split(/\n##+ /)[0] as string
 }
 
-/** The files that import one of `modules`, except tests. */
+/** The product's files. */
+const SOURCES = repositoryFiles(
+  (file) =>
+    /^(shared-protocol|firmware|host|boards)\/.*\.ts$/.test(file) && !/(test-src|\.d\.ts$)/.test(file),
+)
+
+/** The files that import one of `modules`. */
 function importersOf(...modules: string[]): string[] {
-  const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "*.ts"], {
-    cwd: ROOT,
-    encoding: "utf8",
-  })
-  const sources = files
-    .split("\n")
-    .filter(
-      (file) => /^(shared-protocol|firmware|host|boards)\//.test(file) && !/(test-src|\.d\.ts$)/.test(file),
-    )
-    .filter((file) => existsSync(path.join(ROOT, file)))
   return [
     ...new Set(
-      arrowsAmong(ROOT, sources)
+      arrowsAmong(ROOT, SOURCES)
         .filter(({ to }) => modules.includes(to))
         .map(({ from }) => from),
     ),
@@ -76,7 +72,7 @@ describe.each(PAGES)("%s", (file) => {
   })
 
   it("names only scripts that package.json has", () => {
-    const named = [...text.matchAll(/npm run (?:--silent )?([\w:]+)/g)].map(([, name = ""]) => name)
+    const named = [...text.matchAll(/npm run (?:--silent )?([\w:-]+)/g)].map(([, name = ""]) => name)
     expect(named.filter((name) => !(name in scripts))).toEqual([])
   })
 })
@@ -90,11 +86,10 @@ it("each folder at the top has a README of at most 40 lines, which leads to the 
 })
 
 it("each folder's README names every folder in it that git has", () => {
-  const files = execFileSync("git", ["ls-files", ...FOLDERS], { cwd: ROOT, encoding: "utf8" }).split("\n")
   for (const folder of FOLDERS) {
-    const inside = files
-      .filter((file) => file.startsWith(`${folder}/`))
-      .map((file) => path.relative(folder, file))
+    const inside = repositoryFiles((file) => file.startsWith(`${folder}/`)).map((file) =>
+      path.relative(folder, file),
+    )
     const folders = new Set(inside.flatMap((file) => /^(?:src\/)?[\w-]+(?=\/)/.exec(file)?.[0] ?? []))
     folders.delete("src") // holds what is named, or files alone
     const text = read(`${folder}/README.md`)
@@ -103,21 +98,18 @@ it("each folder's README names every folder in it that git has", () => {
 })
 
 describe("the recipe", () => {
-  it("of a device type has every file that knows the clock, or reads the catalogue", () => {
-    const files = importersOf(
-      "shared-protocol/src/device-types/catalogue.ts",
-      "shared-protocol/src/device-types/rtc.ts",
-      "shared-protocol/src/device/rtc.ts",
-      "host/src/driver/rtc.ts",
-      "host/src/cli/command-rtc.ts",
-    )
-    expect(files.length).toBeGreaterThan(10)
-    expect(files.filter((file) => !recipe("A device type").includes(`\`${file}\``))).toEqual([])
+  it("of a device type has exactly the files that know the clock, and these are few", () => {
+    const [list = ""] = recipe("A device type").split("\nAnd `docs/devices.md`")
+    const listed = [...list.matchAll(/`([\w/.-]+\.ts)`/g)].map(([, file = ""]) => file)
+    // the word in any form: imports alone would not show an entry in a table
+    const knowing = SOURCES.filter((file) => /\brtc|RTC|Rtc/.test(read(file)))
+    expect(listed.sort()).toEqual(knowing.sort())
+    expect(listed.length).toBeLessThanOrEqual(12)
   })
 
   it("of a chip has every file that knows the LM75's driver, or the simulated LM75", () => {
-    const files = importersOf("host/src/chips/lm75.ts", "firmware/src/chips/lm75.ts")
-    expect(files.sort()).toEqual(["firmware/src/chips/simulated-bus.ts", "host/src/chips/sensor-types.ts"])
+    const files = importersOf("host/src/sensors/lm75.ts", "firmware/src/chips/lm75.ts")
+    expect(files.sort()).toEqual(["firmware/src/chips/simulated-bus.ts", "host/src/sensors/sensor-types.ts"])
     for (const file of files) expect(recipe("A chip")).toContain(`\`${file}\``)
   })
 
@@ -134,9 +126,12 @@ describe("the recipe", () => {
     for (const file of files) expect(recipe("A link")).toContain(`\`${file}\``)
   })
 
-  it("of a conformance row has every file that knows the rows of the I2C device", () => {
-    const files = importersOf("host/src/conformance/rows/i2c-device.ts")
-    expect(files).toEqual(["host/src/conformance/table.ts"])
+  it("of a conformance row has every file that knows the rows of the header, and of the I2C device", () => {
+    const files = importersOf(
+      "host/src/conformance/rows/bus-header.ts",
+      "host/src/conformance/rows/i2c-device.ts",
+    )
+    expect(files.sort()).toEqual(["host/src/conformance/device-suites.ts", "host/src/conformance/table.ts"])
     for (const file of files) expect(recipe("A conformance row")).toContain(`\`${file}\``)
   })
 })

@@ -3,19 +3,17 @@
 
 import path from "node:path"
 import ts from "typescript"
-import { beforeAll, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import * as library from "../../host/src/index.js"
-import * as protocol from "../../shared-protocol/src/index.js"
+import { complaintsAbout, ENTRIES, OPTIONS, promisedBy, run } from "./programs.js"
 
 const ROOT = path.join(import.meta.dirname, "../..")
-const ENTRIES = { "virtio-msg": "host/src/index.ts", "virtio-msg/protocol": "shared-protocol/src/index.ts" }
-const MODULES: Readonly<Record<string, unknown>> = { "virtio-msg": library, "virtio-msg/protocol": protocol }
 
 /** The protocol's names that users call first. Of the library, every class and function has an example. */
 const OF_THE_PROTOCOL = [
   "decodeHeader",
   "decodePingResponse",
-  "deviceKindOf",
+  "deviceTypeOf",
   "DEVICE_TYPES",
   "DriverRing",
   "encodePingRequest",
@@ -24,21 +22,6 @@ const OF_THE_PROTOCOL = [
   "makeDeviceEndpoint",
   "RngDevice",
 ]
-
-const OPTIONS: ts.CompilerOptions = {
-  target: ts.ScriptTarget.ES2022,
-  lib: ["lib.es2023.d.ts"],
-  module: ts.ModuleKind.NodeNext,
-  moduleResolution: ts.ModuleResolutionKind.NodeNext,
-  strict: true,
-  noUncheckedIndexedAccess: true,
-  noUnusedLocals: true,
-  verbatimModuleSyntax: true,
-  skipLibCheck: true,
-  noEmit: true,
-  types: ["node"],
-  paths: Object.fromEntries(Object.entries(ENTRIES).map(([name, file]) => [name, [path.join(ROOT, file)]])),
-}
 
 interface Example {
   readonly name: string
@@ -72,7 +55,7 @@ function readExamples(): { program: ts.Program; examples: Example[]; without: st
       for (const { text } of tags)
         examples.push({
           name: exported.name,
-          file: path.join(ROOT, "test/docs", `example-${examples.length}.ts`),
+          file: path.join(ROOT, "test/docs", `example-${examples.length}-${exported.name}.ts`),
           code: codeOf(ts.displayPartsToString(text)),
         })
       const isCallable = (symbol.flags & (ts.SymbolFlags.Class | ts.SymbolFlags.Function)) !== 0
@@ -84,24 +67,6 @@ function readExamples(): { program: ts.Program; examples: Example[]; without: st
 
 const { program: sources, examples, without } = readExamples()
 
-/** Runs a program, as a module does; the lines that it printed. */
-async function run(code: string): Promise<string[]> {
-  const { outputText } = ts.transpileModule(code, {
-    compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.CommonJS },
-  })
-  const lines: string[] = []
-  const console = { log: (...words: unknown[]) => lines.push(words.map(String).join(" ")) }
-  const AsyncFunction = (async () => {}).constructor as new (
-    ...parts: string[]
-  ) => (...values: unknown[]) => Promise<void>
-  await new AsyncFunction("require", "exports", "console", outputText)(
-    (name: string) => MODULES[name],
-    {},
-    console,
-  )
-  return lines
-}
-
 it("every class and function of the library has an example, and so have the protocol's first names", () => {
   expect(without).toEqual([])
   const names = examples.map(({ name }) => name)
@@ -110,35 +75,9 @@ it("every class and function of the library has an example, and so have the prot
 })
 
 describe("the examples", () => {
-  let messages: string[]
-
-  beforeAll(() => {
-    const host = ts.createCompilerHost(OPTIONS)
-    const texts = new Map(examples.map(({ file, code }) => [file, code]))
-    const { getSourceFile, readFile, fileExists } = host
-    host.fileExists = (file) => texts.has(file) || fileExists(file)
-    host.readFile = (file) => texts.get(file) ?? readFile(file)
-    host.getSourceFile = (file, version, ...rest) => {
-      const text = texts.get(file)
-      return text === undefined
-        ? getSourceFile.call(host, file, version, ...rest)
-        : ts.createSourceFile(file, text, version)
-    }
-    const program = ts.createProgram([...texts.keys()], OPTIONS, host, sources) // whose files it takes over
-    messages = examples.flatMap(({ name, file }) => {
-      const source = program.getSourceFile(file)
-      const diagnostics = [
-        ...program.getSyntacticDiagnostics(source),
-        ...program.getSemanticDiagnostics(source),
-      ]
-      return diagnostics.map(
-        ({ messageText }) => `${name}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`,
-      )
-    })
-  })
-
   it("compile as a user's program does", () => {
-    expect(messages).toEqual([])
+    const texts = new Map(examples.map(({ file, code }) => [file, code]))
+    expect(complaintsAbout(texts, OPTIONS, sources)).toEqual([])
   })
 
   it("import only what a user can import", () => {
@@ -154,11 +93,11 @@ describe("the example of", () => {
   it.each(examples.map(({ name, code }) => [name, code] as const))(
     "%s runs, and prints what it says",
     async (_, code) => {
-      const promised = [...code.matchAll(/console\.log\(.*\) \/\/ (.+)$/gm)].map(([, text]) => text)
+      const promised = promisedBy(code)
       const printed = await run(code)
       let from = 0
       for (const text of promised) {
-        const at = printed.indexOf(text as string, from)
+        const at = printed.indexOf(text, from)
         expect({ text, printed, isThere: at >= 0 }).toEqual({ text, printed, isThere: true })
         from = at + 1
       }

@@ -8,11 +8,8 @@ import {
   type OwnedBytes,
   putU32,
 } from "../../shared-protocol/src/bytes.js"
-import {
-  I2C_DONE,
-  I2C_WRITE_FAILED,
-  type I2cController,
-} from "../../shared-protocol/src/device/i2c-controller.js"
+import type { I2cController } from "../../shared-protocol/src/device/i2c-controller.js"
+import { I2C_DONE, I2C_WRITE_FAILED } from "../../shared-protocol/src/device-types/i2c.js"
 
 /** Takes entries: 4 bytes of number, bytes that follow from it; what is read follows from it, too. */
 export const LEDGER_ADDRESS = 0x30

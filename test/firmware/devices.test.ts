@@ -236,7 +236,13 @@ describe("hot-plug", () => {
     await expect(firmware.run(i2c.readByte(0x54, 3))).rejects.toMatchObject({ code: "NACK" })
     expect(await firmware.run(shell.run("chip add 0x54"))).toContain("chip 0x54 added\n")
     expect(await firmware.run(i2c.readByte(0x54, 3))).toBe(0xab)
-    expect(await firmware.run(shell.run("chip add 0x54"))).toBe("no chip with that address was removed\n")
+    expect(await firmware.run(shell.run("chip add 0x54"))).toBe("a chip is there already; try chips\n")
+    expect(await firmware.run(shell.run("chip add 0x40"))).toBe(
+      "no chip was removed there, and add only puts back; one of your own: sim --chip FILE@ADDRESS\n",
+    )
+    for (const line of ["chip", "chip add", "chip add x", "chip add 0x80", "chip remove"])
+      expect(await firmware.run(shell.run(line))).toBe("chip add ADDRESS, or chip remove ADDRESS, as 0x48\n")
+    expect(await firmware.run(shell.run("flood"))).toBe("flood how many lines?\n")
   })
 
   it("V-S1: a device asks for its reset, and the next call initialises it again", async () => {

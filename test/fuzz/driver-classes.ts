@@ -5,16 +5,16 @@ import * as p from "../../shared-protocol/src/index.js"
 import { ClassCounts, type ClassPatterns } from "./classes.js"
 
 const RING_REASONS: ClassPatterns = {
-  "a chain that is too long, or a loop": /^a chain of more than/,
-  "a head or next outside the table": /is outside a table/,
-  "high bits in an address": /an address outside the window/,
-  "a readable buffer outside its area": /^a device-readable buffer/,
-  "a writable buffer outside its area": /^a device-writable buffer/,
-  "readable behind writable": /behind a writable one/,
-  "indirect, not negotiated": /which was not negotiated/,
-  "indirect, not at the end": /does not end its chain/,
-  "an indirect table that cannot be": /^an indirect table of/,
-  "avail.idx that jumps": /^avail\.idx is/,
+  "a chain that is too long, or a loop": /^a long chain/,
+  "a head or next outside the table": /^outside the table/,
+  "high bits in an address": /^outside the window/,
+  "a readable buffer outside its area": /^a readable buffer/,
+  "a writable buffer outside its area": /^a writable buffer/,
+  "readable behind writable": /^readable behind writable/,
+  "indirect, not negotiated": /^indirect, not negotiated/,
+  "indirect, not at the end": /^indirect, not at the end/,
+  "an indirect table that cannot be": /^an indirect table/,
+  "avail.idx that jumps": /^avail\.idx/,
 }
 const SETTING_CLASSES = [
   "queue size 0",

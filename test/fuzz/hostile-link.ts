@@ -139,7 +139,7 @@ function makeEndpoint(): p.DeviceEndpoint {
   return withoutNet(
     p.makeDeviceEndpoint({
       alloc: allocateBytes,
-      types: [
+      models: [
         new p.I2cDevice(
           new SimulatedBus(chips, allocateBytes),
           allocateBytes(0),

@@ -20,7 +20,7 @@ export class NativeWire implements DeviceWire {
     output.room = 500
     this.#endpoint = p.makeDeviceEndpoint({
       alloc,
-      types: [
+      models: [
         new p.I2cDevice(new SimulatedBus(chips, alloc), alloc(0), () => Promise.resolve(), alloc),
         new p.GpioDevice(new GpioTestLines(), alloc),
         new p.RngDevice({ fill: (into, offset, length) => into.fillAt(offset, length, 4) }, alloc(0)),

@@ -3,10 +3,10 @@
 
 import { describe, expect, it } from "vitest"
 import { Bus } from "../../host/src/bus/bus.js"
-import { Bme280, compensate, readCalibration, readRaw } from "../../host/src/chips/bme280.js"
 import { VirtualClock } from "../../host/src/clock.js"
 import { JacdacLink } from "../../host/src/link/jacdac-link.js"
 import { OpenedBus } from "../../host/src/open-bus.js"
+import { Bme280, compensate, readCalibration, readRaw } from "../../host/src/sensors/bme280.js"
 import { readFirmware } from "../../host/src/vm/firmware-image.js"
 import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
 import { VmPort } from "../../host/src/vm/vm-port.js"

@@ -158,8 +158,8 @@ describe("frames that wait for the pauses between them", () => {
       },
       { now: () => 0, schedule: () => ({ cancel() {} }) } as unknown as Clock,
     )
-    await port.open({ onFrame() {}, onClose() {}, onLog() {} })
-    for (let at = 0; at < 5000; at++) port.sendFrame(new Uint8Array(200))
+    await port.open({ onPacket() {}, onClose() {}, onLog() {} })
+    for (let at = 0; at < 5000; at++) port.send(new Uint8Array(200))
     expect(port.droppedCount).toBe(5000 - 1000 - 1)
     await port.close()
   })

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest"
 import { Bus } from "../../host/src/bus/bus.js"
-import { HEARTBEAT_MS } from "../../host/src/bus/session.js"
+import { HEARTBEAT_MS } from "../../host/src/bus/heartbeat.js"
 import { VirtualClock } from "../../host/src/clock.js"
 import type { VirtioMsgError } from "../../host/src/errors.js"
 import { OpenedBus } from "../../host/src/opened-bus.js"
@@ -132,6 +132,22 @@ describe("requests", () => {
     await clock.advance(5)
     expect(bus.discardedCount).toBe(1)
     await clock.run(bus.ping())
+  })
+
+  it("a response that comes after its request's TIMEOUT is discarded, and answers no later request", async () => {
+    let late: Uint8Array | undefined
+    const tamper: Tamper = (frame) => {
+      if (late || frame[0] !== 1 || frame[1] !== GET_DEVICE_STATUS) return frame
+      late = Uint8Array.from(frame)
+      late[8] = 0x0f // what the status was then
+      return undefined
+    }
+    const { bus, clock, link } = await open({ tamper })
+    expect(await clock.run(failureOf(bus.request(statusRequest())))).toMatchObject({ code: "TIMEOUT" })
+    const next = bus.request(statusRequest())
+    link.post(late as unknown as Uint8Array) // it overtakes the answer of the second request
+    expect((await clock.run(next))[8]).toBe(0)
+    expect(bus.discardedCount).toBe(1)
   })
 
   it.each([
@@ -302,12 +318,12 @@ describe("a device that falls silent", () => {
     expect(await clock.run(failureOf(bus.ping()))).toMatchObject({ code: "TIMEOUT" })
     expect(clock.now() - beforeMs).toBeLessThanOrEqual(3000)
     await clock.advance(5000)
-    const generation = bus.generation
+    const epochCount = bus.epochCount
     const waiting = bus.ping()
     await clock.advance(1000)
     isSilent = false
     await clock.run(waiting)
-    expect(bus.generation).toBe(generation + 1)
+    expect(bus.epochCount).toBe(epochCount + 1)
   })
 })
 

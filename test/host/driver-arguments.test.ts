@@ -18,7 +18,7 @@ const RAM = 0x54
 let clock: VirtualClock
 let bus: OpenedBus
 
-async function open(...types: p.DeviceType[]): Promise<void> {
+async function open(...types: p.DeviceModel[]): Promise<void> {
   clock = new VirtualClock(1000)
   const link = new MemoryLink(clock, types.length > 0 ? { types } : {})
   bus = new OpenedBus(await clock.run(Bus.open(link, { clock })))

@@ -17,7 +17,7 @@ import { ConsoleTestProgram } from "../support/console-test-program.js"
 import { GpioTestLines } from "../support/gpio-test-lines.js"
 import { MemoryLink } from "../support/memory-link.js"
 
-async function open(...types: p.DeviceType[]) {
+async function open(...types: p.DeviceModel[]) {
   const clock = new VirtualClock(1000)
   const link = new MemoryLink(clock, { types })
   const board = new OpenedBus(await clock.run(Bus.open(link, { clock })))

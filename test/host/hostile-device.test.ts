@@ -6,7 +6,7 @@ import { Bus } from "../../host/src/bus/bus.js"
 import { VirtualClock } from "../../host/src/clock.js"
 import { I2cAdapter } from "../../host/src/driver/i2c-adapter.js"
 import { VirtioDevice } from "../../host/src/driver/virtio-device.js"
-import type { DeviceType } from "../../shared-protocol/src/device/device-type.js"
+import type { DeviceModel } from "../../shared-protocol/src/device/device-model.js"
 import { encodeEventConfig } from "../../shared-protocol/src/messages/events.js"
 import {
   EVENT_USED,
@@ -53,7 +53,7 @@ function change(msgId: number, how: (frame: DataView, times: number) => unknown)
 }
 
 /** A device with a configuration space and no queue. */
-function configDevice(config: Uint8Array): DeviceType {
+function configDevice(config: Uint8Array): DeviceModel {
   return {
     deviceId: 41,
     features: [0, 1],

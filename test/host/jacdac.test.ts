@@ -11,14 +11,9 @@ import {
   encodeReport,
   MAX_FRAME_SIZE,
 } from "../../host/src/link/jacdac-frame.js"
-import {
-  type FramePort,
-  type FramePortEvents,
-  JacdacLink,
-  PACKET_COMMAND,
-  SERVICE_CLASS,
-} from "../../host/src/link/jacdac-link.js"
+import { type FramePort, JacdacLink, PACKET_COMMAND, SERVICE_CLASS } from "../../host/src/link/jacdac-link.js"
 import { encodeEnablePackets, encodeSerialFrame, SerialDecoder } from "../../host/src/link/jacdac-serial.js"
+import type { LinkEvents } from "../../host/src/link/link.js"
 import { type ByteStream, type ByteStreamEvents, StreamPort } from "../../host/src/link/stream-port.js"
 import { putU32 } from "../../shared-protocol/src/bytes.js"
 import { fc } from "../support/seeded-fast-check.js"
@@ -202,15 +197,15 @@ describe("a port over a stream", () => {
     const port = new StreamPort(stream, clock)
     const full = new Uint8Array(200).fill(1)
     const short = new Uint8Array(40).fill(2)
-    port.sendFrame(short) // not open: dropped
-    await port.open({ onFrame() {}, onClose() {}, onLog() {} })
-    for (const frame of [full, short, full, full]) port.sendFrame(frame)
+    port.send(short) // not open: dropped
+    await port.open({ onPacket() {}, onClose() {}, onLog() {} })
+    for (const frame of [full, short, full, full]) port.send(frame)
     expect(stream.written).toEqual([encodeEnablePackets(), encodeSerialFrame(full)])
     await clock.advance(2)
     expect(stream.written).toHaveLength(4)
     await clock.advance(2)
     expect(stream.written).toHaveLength(5)
-    port.sendFrame(short)
+    port.send(short)
     await port.close()
     await clock.advance(10)
     expect(stream.written).toHaveLength(5)
@@ -221,10 +216,10 @@ describe("a port over a stream", () => {
     const stream = new TestStream(0)
     const port = new StreamPort(stream, new VirtualClock())
     const closed: unknown[] = []
-    await port.open({ onFrame() {}, onLog() {}, onClose: (reason) => closed.push(reason) })
+    await port.open({ onPacket() {}, onLog() {}, onClose: (reason) => closed.push(reason) })
     const reason = new Error("unplugged")
     stream.events?.onClose(reason)
-    port.sendFrame(Uint8Array.of(1))
+    port.send(Uint8Array.of(1))
     expect(stream.written).toHaveLength(1)
     expect(closed).toEqual([reason])
     stream.events?.onData(Uint8Array.of(0xfe, 0xfb))
@@ -237,12 +232,12 @@ class TestPort implements FramePort {
   readonly name = "test"
   readonly isSimulated = true
   readonly sent: Uint8Array[] = []
-  events: FramePortEvents | undefined
+  events: LinkEvents | undefined
   isClosed = false
-  async open(events: FramePortEvents): Promise<void> {
+  async open(events: LinkEvents): Promise<void> {
     this.events = events
   }
-  sendFrame(frame: Uint8Array): void {
+  send(frame: Uint8Array): void {
     this.sent.push(frame)
   }
   async close(): Promise<void> {
@@ -277,7 +272,7 @@ describe("finding the service", () => {
     const { port, link, packets, opened } = start()
     await Promise.resolve()
     expect(decodeFrame(port.sent[0] as Uint8Array)[0]).toMatchObject({ isCommand: true, command: 0 })
-    port.events?.onFrame(announcement(SERVICE_CLASS, 3))
+    port.events?.onPacket(announcement(SERVICE_CLASS, 3))
     await opened
     link.send(Uint8Array.of(9, 8, 7, 6, 5))
     expect(decodeFrame(port.sent.at(-1) as Uint8Array)).toEqual([
@@ -289,12 +284,12 @@ describe("finding the service", () => {
         payload: Uint8Array.of(9, 8, 7, 6, 5),
       },
     ])
-    port.events?.onFrame(encodeReport(BOARD_ID, 2, PACKET_COMMAND, Uint8Array.of(1)))
-    port.events?.onFrame(encodeReport(BOARD_ID, 1, PACKET_COMMAND, Uint8Array.of(2))) // another service
-    port.events?.onFrame(encodeReport("ff02030405060708", 2, PACKET_COMMAND, Uint8Array.of(3))) // another board
-    port.events?.onFrame(encodeReport(BOARD_ID, 2, 0x81, Uint8Array.of(4))) // another report
-    port.events?.onFrame(encodeCommand(BOARD_ID, 2, PACKET_COMMAND, Uint8Array.of(5))) // a command
-    port.events?.onFrame(Uint8Array.of(1, 2, 3))
+    port.events?.onPacket(encodeReport(BOARD_ID, 2, PACKET_COMMAND, Uint8Array.of(1)))
+    port.events?.onPacket(encodeReport(BOARD_ID, 1, PACKET_COMMAND, Uint8Array.of(2))) // another service
+    port.events?.onPacket(encodeReport("ff02030405060708", 2, PACKET_COMMAND, Uint8Array.of(3))) // another board
+    port.events?.onPacket(encodeReport(BOARD_ID, 2, 0x81, Uint8Array.of(4))) // another report
+    port.events?.onPacket(encodeCommand(BOARD_ID, 2, PACKET_COMMAND, Uint8Array.of(5))) // a command
+    port.events?.onPacket(Uint8Array.of(1, 2, 3))
     expect(packets).toEqual([[1]])
     expect(link.damagedCount).toBe(1)
   })
@@ -302,13 +297,13 @@ describe("finding the service", () => {
   it("probes a board whose program has not announced itself, and takes its answer", async () => {
     const { port, opened } = start()
     await Promise.resolve()
-    port.events?.onFrame(announcement(0x12345678, 2))
+    port.events?.onPacket(announcement(0x12345678, 2))
     const [probe] = decodeFrame(port.sent.at(-1) as Uint8Array)
     // the id of the program's own services: the board's, exclusive-or a constant
     expect(probe).toMatchObject({ deviceId: "f9511871a24f25d3", serviceIndex: 1, command: PACKET_COMMAND })
-    port.events?.onFrame(encodeReport("f9511871a24f25d3", 1, PACKET_COMMAND, Uint8Array.of(8, 1, 0, 0, 0)))
-    port.events?.onFrame(encodeReport("f9511871a24f25d3", 1, PACKET_COMMAND, Uint8Array.of(8, 0xff, 0xff)))
-    port.events?.onFrame(
+    port.events?.onPacket(encodeReport("f9511871a24f25d3", 1, PACKET_COMMAND, Uint8Array.of(8, 1, 0, 0, 0)))
+    port.events?.onPacket(encodeReport("f9511871a24f25d3", 1, PACKET_COMMAND, Uint8Array.of(8, 0xff, 0xff)))
+    port.events?.onPacket(
       encodeReport("f9511871a24f25d3", 1, PACKET_COMMAND, Uint8Array.of(8, 0xff, 0xff, 0, 0)),
     )
     await opened
@@ -339,7 +334,7 @@ describe("finding the service", () => {
     expect(first.clock.pendingCount).toBe(0)
     const second = start()
     await Promise.resolve()
-    second.port.events?.onFrame(announcement(SERVICE_CLASS, 2))
+    second.port.events?.onPacket(announcement(SERVICE_CLASS, 2))
     await second.opened
     second.port.events?.onClose(undefined)
     expect(second.reasons).toEqual([undefined])

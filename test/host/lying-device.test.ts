@@ -157,7 +157,7 @@ describe("a device that does not take its queue's configuration", () => {
     const i2c = await clock.run(bus.i2c())
     expect(i2c.device.queues[0]?.ring.size).toBe(I2C_QUEUE_SIZE)
     expect(await clock.run(i2c.readByte(0x54, 14))).toBe(0x66)
-    expect(bus.bus.generation).toBe(1)
+    expect(bus.bus.epochCount).toBe(1)
     await bus.close()
   })
 })

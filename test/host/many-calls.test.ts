@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { Bus } from "../../host/src/bus/bus.js"
+import { PacketChannel } from "../../host/src/bus/packet-channel.js"
 import { VirtualClock } from "../../host/src/clock.js"
 import type { I2cAdapter } from "../../host/src/driver/i2c-adapter.js"
 import { MAX_WAITING_CALLS, WaitingLine } from "../../host/src/driver/waiting-line.js"
@@ -14,6 +15,7 @@ const READS_IN_FLIGHT = 32
 const RAM = 0x54
 
 let clock: VirtualClock
+let channel: PacketChannel
 let bus: OpenedBus
 let i2c: I2cAdapter
 /** EVENT_AVAIL and EVENT_USED messages so far. */
@@ -22,7 +24,8 @@ let answers = 0
 
 beforeEach(async () => {
   clock = new VirtualClock(1000)
-  bus = new OpenedBus(await clock.run(Bus.open(new MemoryLink(clock), { clock })))
+  channel = new PacketChannel(new MemoryLink(clock), { clock })
+  bus = new OpenedBus(await clock.run(Bus.open(channel, { clock })))
   i2c = await clock.run(bus.i2c())
   kicks = 0
   answers = 0
@@ -53,7 +56,7 @@ describe("calls made in one turn of the event loop", () => {
   it("are not taken further than the queue holds", async () => {
     let running = 0
     let most = 0
-    const { mailbox } = bus.bus.session
+    const { mailbox } = channel
     const ring = i2c.device.queues[0]?.ring
     if (!ring) throw new Error("no queue")
     const offer = ring.offer.bind(ring)

@@ -17,12 +17,12 @@ import net from "node:net"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { encodeGreeting, encodeRecord, PLAIN_MARK } from "../../host/src/link/plain-record.js"
 import { PlainConnection } from "../../host/src/node/plain-connection.js"
+import { encodeGreeting, encodeRecord, PLAIN_MARK } from "../../host/src/plain/plain-record.js"
+import { UNLESS_ROOT } from "../support/because.js"
 
 const WINDOW_BYTES = 65536
 const EVENTS = { onFrame: () => {}, onClose: () => {} }
-const isRoot = process.getuid?.() === 0
 
 /** What a window is when the device greets, but for the mark: bytes that nobody may change. */
 function contents(lengthBytes: number, isMarked: boolean): Uint8Array {
@@ -163,7 +163,7 @@ describe("the file that a plain device names", () => {
     await expectRefused(path.join(folder, "sockets", "."), "is no regular file")
   })
 
-  it.runIf(isRoot)("is left alone where it belongs to another user", async () => {
+  it.skipIf(UNLESS_ROOT)(`is left alone where it belongs to another user${UNLESS_ROOT}`, async () => {
     const file = make("sockets/window")
     chownSync(file, 12345, 12345)
     await expectRefused(file, "belongs to another user")

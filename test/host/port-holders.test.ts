@@ -5,8 +5,9 @@ import { closeSync, constants, openSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { findPortHolders, holdersHint } from "../../host/src/node/port-holders.js"
 import { openPty } from "../../host/src/node/pty.js"
+import { UNLESS_LINUX } from "../support/because.js"
 
-describe.skipIf(process.platform !== "linux")("findPortHolders", () => {
+describe.skipIf(UNLESS_LINUX)(`findPortHolders${UNLESS_LINUX}`, () => {
   it("names the other processes that have a port open, and not this one", async () => {
     const pty = await openPty()
     const free = await openPty()

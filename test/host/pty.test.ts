@@ -3,11 +3,12 @@
 import { closeSync, constants, openSync, readSync } from "node:fs"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { openPty, type Pty } from "../../host/src/node/pty.js"
+import { UNLESS_LINUX } from "../support/because.js"
 
 /** Several times what the kernel keeps for a reader. */
 const MUCH = 200_000
 
-describe.skipIf(process.platform !== "linux")("a pseudo-terminal", () => {
+describe.skipIf(UNLESS_LINUX)(`a pseudo-terminal${UNLESS_LINUX}`, () => {
   let pty: Pty
   beforeEach(async () => {
     pty = await openPty()

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest"
 import { RangeAllocator } from "../../host/src/bus/range-allocator.js"
 import { tidyArea } from "../../host/src/bus/tidy-area.js"
 import { allocateBytes } from "../../host/src/bytes.js"
-import { OutgoingArea } from "../../shared-protocol/src/mailbox/outgoing-area.js"
+import { OutgoingArea, runAt } from "../../shared-protocol/src/mailbox/outgoing-area.js"
 import { fc } from "../support/seeded-fast-check.js"
 
 describe("RangeAllocator", () => {
@@ -77,9 +77,9 @@ describe("tidyArea", () => {
         const covered = new Set<number>()
         let end = -1
         for (let run = area.dirtyFirst; run < area.dirtyEnd; run++) {
-          const start = area.dirtyOffsets[run] as number
+          const { offset: start, length } = runAt(area, run)
           expect(start).toBeGreaterThan(end) // sorted, and apart
-          end = start + (area.dirtyLengths[run] as number)
+          end = start + length
           for (let at = start; at < end; at++) covered.add(at)
         }
         for (const at of changed) expect(covered.has(at)).toBe(true)

@@ -171,7 +171,7 @@ describe("an I2C bus that is stuck", () => {
     const makeEndpoint = () =>
       makeDeviceEndpoint({
         alloc: allocateBytes,
-        types: [new I2cDevice(controller, allocateBytes(0), () => Promise.resolve())],
+        models: [new I2cDevice(controller, allocateBytes(0), () => Promise.resolve())],
         driverAreaSize: 8192,
         deviceAreaSize: 8192,
         identity: { board: "stuck", firmwareVersion: [0, 1, 0, 0], hasSimulatedChips: true },

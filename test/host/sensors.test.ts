@@ -2,11 +2,11 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { Bus } from "../../host/src/bus/bus.js"
-import { findSensors, SENSOR_TYPES, sensorType } from "../../host/src/chips/sensor-types.js"
-import { VirtualClock } from "../../host/src/clock.js"
+import { delay, VirtualClock } from "../../host/src/clock.js"
 import type { I2cAdapter } from "../../host/src/driver/i2c-adapter.js"
 import { JacdacLink } from "../../host/src/link/jacdac-link.js"
 import { OpenedBus } from "../../host/src/open-bus.js"
+import { findSensors, SENSOR_TYPES, sensorType } from "../../host/src/sensors/sensor-types.js"
 import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
 import { VmPort } from "../../host/src/vm/vm-port.js"
 import { compileFirmware } from "../support/compile-firmware.js"
@@ -59,6 +59,62 @@ describe("a sensor's driver", () => {
     expect(temperature).toBeGreaterThan(20.9)
     expect(pressure).toBeGreaterThan(1007)
     expect(humidity).toBeGreaterThan(39)
+  })
+})
+
+describe("a chip that is behind this computer's clock, as a simulated one is on a busy computer", () => {
+  /** The adapter of a computer whose time passes a hundred times as fast as the board's. */
+  const hurried = (): I2cAdapter => {
+    const bus = Object.create(i2c.device.bus, {
+      clock: {
+        value: {
+          now: () => clock.now() * 100,
+          schedule: (delayMs: number, callback: () => void) => clock.schedule(delayMs / 100, callback),
+        },
+      },
+    })
+    return Object.create(i2c, {
+      device: { value: Object.create(i2c.device, { bus: { value: bus } }) },
+      transfer: { value: i2c.transfer.bind(i2c) },
+      readBlock: { value: i2c.readBlock.bind(i2c) },
+      readByte: { value: i2c.readByte.bind(i2c) },
+    })
+  }
+
+  /** The adapter, with registers that show what they are before a measurement, so often. */
+  const late = (registers: Readonly<Record<number, readonly number[]>>): I2cAdapter => {
+    const left = new Map(Object.keys(registers).map((register) => [Number(register), 30]))
+    const readBlock = async (address: number, register: number, length: number) => {
+      const times = left.get(register) ?? 0
+      left.set(register, times - 1)
+      const bytes = registers[register]
+      return times > 0 && bytes ? Uint8Array.from(bytes) : i2c.readBlock(address, register, length)
+    }
+    return Object.create(hurried(), { readBlock: { value: readBlock } })
+  }
+
+  it.each([
+    ["aht20", 0x38, hurried],
+    ["ads1115", 0x49, () => late({ 0: [0x7f, 0xff], 1: [0x45, 0xe3] })],
+    ["bme280", 0x76, () => late({ 242: [1, 8, 0x27, 0x40, 0, 0x80, 0, 0, 0x80, 0, 0, 0x80, 0] })],
+  ])("%s is waited for until it has measured", async (name, address, adapter) => {
+    await clock.run(i2c.transfer(0x38, [{ write: [0xba] }])) // the AHT20 starts again, and has to be calibrated
+    await clock.run(delay(clock, 50))
+    const type = sensorType(name)
+    const values = await clock.run(type.open(adapter(), address).then((sensor) => sensor.read()))
+    const after = await clock.run(type.open(i2c, address).then((sensor) => sensor.read()))
+    values.forEach((value, at) => {
+      expect(Math.abs((value as number) - (after[at] as number))).toBeLessThan(1)
+    })
+  })
+
+  it("is told when it never measures", async () => {
+    const never = { readBlock: { value: async () => Uint8Array.of(0x45, 0xe3) } }
+    const sensor = await sensorType("ads1115").open(Object.create(hurried(), never), 0x49)
+    await expect(clock.run(sensor.read())).rejects.toMatchObject({
+      code: "DEVICE_FAILED",
+      message: "The ADS1115 goes on converting.",
+    })
   })
 })
 

@@ -51,7 +51,7 @@ describe.each([
       await expect(BoardClient.open(makeFramePort(server.port))).rejects.toMatchObject(refusal)
       expect(notices).toEqual(Array(2).fill("A second host was refused: the board has one already."))
       expect(await i2c.readByte(0x54, 14)).toBe(0x66)
-      expect({ lost, generation: first.bus.generation }).toEqual({ lost: 0, generation: 1 })
+      expect({ lost, epochs: first.bus.epochCount }).toEqual({ lost: 0, epochs: 1 })
     } finally {
       await first.close()
     }

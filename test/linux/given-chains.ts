@@ -1,6 +1,6 @@
 // Chains as a guest's driver gives them to a vhost-user device, without a ring, and what they were completed with.
 
-import { Chain } from "../../host/src/node/vhost-user/device.js"
+import { GuestChain } from "../../host/src/node/vhost-user/device.js"
 
 export interface Completion {
   /** The chain's number, in the order in which they were made. */
@@ -16,7 +16,7 @@ export class GivenChains {
   #made = 0
 
   /** A chain with these bytes for the device to read, and room for so many from it. */
-  make(readable: readonly number[], room: number): Chain {
+  make(readable: readonly number[], room: number): GuestChain {
     const request = this.#made++
     const popped = {
       head: request,
@@ -25,7 +25,7 @@ export class GivenChains {
       writableLength: room,
       writable: [],
     }
-    return new Chain(popped, (data, at) => this.completions.push({ request, data: [...data], at }))
+    return new GuestChain(popped, (data, at) => this.completions.push({ request, data: [...data], at }))
   }
 
   /** What the chain of that number was completed with; undefined while it is with the device. */

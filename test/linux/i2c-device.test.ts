@@ -58,6 +58,10 @@ function setUp() {
   return { device, clock, submissions, completions, kick, forwarded, answer }
 }
 
+/** What was written to each request, in the requests' order. */
+const inOrder = (completions: readonly { request: number; data: readonly number[] }[]) =>
+  completions.toSorted((one, other) => one.request - other.request).map(({ data }) => data)
+
 const OK: I2cOutcome = { ok: true }
 const NACK: I2cOutcome = { ok: false }
 
@@ -93,7 +97,7 @@ describe("a request", () => {
     const { kick, answer, completions } = setUp()
     kick({ flags: READ, room: 3 }, { flags: READ, room: 3 })
     await answer(0, { ok: true, data: Uint8Array.of(1) }, { ok: true })
-    expect(completions.map(({ data }) => data)).toEqual([[1], [1]])
+    expect(inOrder(completions)).toEqual([[1], [1]])
   })
 
   const malformed: Record<string, Given> = {
@@ -132,11 +136,18 @@ describe("a group", () => {
     { write: [2] },
   ]
 
+  it("is completed from its end on: Linux frees all of a transfer once it sees one that failed", async () => {
+    const { kick, answer, completions } = setUp()
+    kick(...group, { write: [3] })
+    await answer(0, NACK, OK, OK, OK)
+    expect(completions.map(({ request }) => request)).toEqual([2, 1, 0, 3])
+  })
+
   it("fails from its first failure on, even if the rest is said to have gone through", async () => {
     const { kick, answer, completions } = setUp()
     kick(...group, { write: [3] })
     await answer(0, OK, NACK, OK, OK)
-    expect(completions.map(({ data }) => data)).toEqual([[0], [1], [1], [0]])
+    expect(inOrder(completions)).toEqual([[0], [1], [1], [0]])
   })
 
   it("is forwarded up to its first malformed request, and fails from there on", async () => {
@@ -154,7 +165,7 @@ describe("a group", () => {
       ],
     ])
     await answer(0, OK, OK)
-    expect(completions.map(({ data }) => data)).toEqual([[0], [1], [1], [0]])
+    expect(inOrder(completions)).toEqual([[0], [1], [1], [0]])
   })
 
   it("that comes in two kicks is forwarded as one", async () => {
@@ -178,7 +189,7 @@ describe("a group", () => {
     await answer(0, OK, { ok: true, data: Uint8Array.of(5) })
     expect(forwarded()).toHaveLength(2)
     await answer(1, OK)
-    expect(completions.map(({ data }) => data)).toEqual([[0], [5, 0], [0]])
+    expect(inOrder(completions)).toEqual([[0], [5, 0], [0]])
   })
 
   it("that lacks its end and fails takes the end with it", async () => {
@@ -189,7 +200,7 @@ describe("a group", () => {
     kick(...group.slice(2), { write: [3] })
     expect(forwarded().map((requests) => requests.length)).toEqual([2, 1])
     await answer(1, OK)
-    expect(completions.map(({ data }) => data)).toEqual([[0], [1], [1], [0]])
+    expect(inOrder(completions)).toEqual([[0], [1], [1], [0]])
   })
 })
 
@@ -211,7 +222,7 @@ describe("every request is completed", () => {
     submissions[0]?.answers[0]?.reject(new Error("gone"))
     submissions[0]?.answers[1]?.resolve(OK)
     await clock.advance(0)
-    expect(completions.map(({ data }) => data)).toEqual([[1], [0]])
+    expect(inOrder(completions)).toEqual([[1], [0]])
     expect(device.lostCount).toBe(1)
     expect(clock.pendingCount).toBe(0)
   })
@@ -228,7 +239,7 @@ describe("every request is completed", () => {
       const chains = new GivenChains()
       device.handle(0, [chains.make([0x90, 0, 0, 0, 0, 0, 0, 0], 1)])
       await clock.advance(0)
-      expect(chains.completions.map(({ data }) => data)).toEqual([[1]])
+      expect(inOrder(chains.completions)).toEqual([[1]])
     }
   })
 
@@ -239,7 +250,7 @@ describe("every request is completed", () => {
     await clock.advance(1999)
     expect(completions).toEqual([])
     await clock.advance(1)
-    expect(completions.map(({ data }) => data)).toEqual([[1], [0]])
+    expect(inOrder(completions)).toEqual([[1], [0]])
     await answer(0, OK)
     expect(completions).toHaveLength(2)
     expect(device.lostCount).toBe(1)

@@ -13,6 +13,7 @@ import { builtInModules, collectModules } from "../../host/src/node/linux-guest/
 import { findPreparedGuest, prepareGuest } from "../../host/src/node/linux-guest/prepare.js"
 import { qemuArguments, qemuI2cArguments } from "../../host/src/node/linux-guest/qemu.js"
 import { recipeHash } from "../../host/src/node/linux-guest/recipe.js"
+import { makeOnce } from "./prepared-guest.js"
 
 const folders: string[] = []
 function newFolder(): string {
@@ -166,5 +167,29 @@ describe("the cache", () => {
       hint: /./,
     })
     expect(readdirSync(cacheFolder)).toEqual([])
+  })
+})
+
+describe("what several test files want at the same time", () => {
+  it("is made once: the others wait, and one who fails leaves it to the next", async () => {
+    let made: string | undefined
+    const calls: string[] = []
+    const ask = (who: string) =>
+      makeOnce(
+        `test-${process.pid}`,
+        async () => made,
+        async () => {
+          calls.push(who)
+          await new Promise((resolve) => setTimeout(resolve, 20))
+          if (calls.length === 1) throw new Error("no network")
+          made = who
+          return who
+        },
+      )
+    const told = await Promise.allSettled([ask("a"), ask("b"), ask("c")])
+    expect(calls).toHaveLength(2)
+    expect(
+      told.map((each) => (each.status === "fulfilled" ? each.value : String(each.reason))).sort(),
+    ).toEqual(["Error: no network", calls[1], calls[1]])
   })
 })

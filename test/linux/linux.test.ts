@@ -4,9 +4,10 @@
 import { PassThrough } from "node:stream"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { LinuxGuest } from "../../host/src/node/linux-guest/boot.js"
-import { prepareGuest } from "../../host/src/node/linux-guest/prepare.js"
 import { VhostUserBackend } from "../../host/src/node/vhost-user/backend.js"
 import { VirtioI2cDevice } from "../../host/src/node/vhost-user/i2c-device.js"
+import { because } from "../support/because.js"
+import { preparedGuest } from "./prepared-guest.js"
 import { skipReason } from "./requirements.js"
 import { SimulatedBoard } from "./simulated-board.js"
 
@@ -23,7 +24,7 @@ const DETECTED = `     0  1  2  3  4  5  6  7  8  9  a  b  c  d  e  f
 60: -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- 
 70: -- -- -- -- -- -- 76 --                         `
 
-describe.skipIf(skip)(`Linux${skip ? ` (skipped: ${skip})` : ""}`, () => {
+describe.skipIf(skip)(`Linux${because(skip)}`, () => {
   let board: SimulatedBoard
   let guest: LinuxGuest
   let device: VirtioI2cDevice
@@ -43,7 +44,7 @@ describe.skipIf(skip)(`Linux${skip ? ` (skipped: ${skip})` : ""}`, () => {
   }
 
   beforeAll(async () => {
-    const image = await prepareGuest()
+    const image = await preparedGuest()
     board = await SimulatedBoard.start()
     guest = new LinuxGuest({ image })
     const before = performance.now()
@@ -63,6 +64,12 @@ describe.skipIf(skip)(`Linux${skip ? ` (skipped: ${skip})` : ""}`, () => {
     expect(await sh("grep 'CPU part' /proc/cpuinfo")).toMatch(/0xc07/)
     expect(await sh("readlink /sys/bus/virtio/devices/virtio0/driver")).toMatch(/\/i2c_virtio$/)
     expect(await sh("cat /sys/bus/virtio/devices/virtio0/device")).toBe("0x0022")
+  })
+
+  it("has that driver wait for the end of a transfer, whatever signal its process gets", async () => {
+    expect(await guest.sh("grep -c wait_for_completion_interruptible /modules/i2c-virtio.ko")).toMatchObject({
+      output: "0",
+    })
   })
 
   it("i2cdetect -l names the adapter", async () => {

@@ -3,16 +3,17 @@
 
 import path from "node:path"
 import { describe, expect, it } from "vitest"
-import { prepareGuest } from "../../host/src/node/linux-guest/prepare.js"
 import { startUntilLine, withFolder } from "../cli/command.js"
+import { because } from "../support/because.js"
 import { FakeCable } from "../support/fake-cable.js"
+import { preparedGuest } from "./prepared-guest.js"
 import { skipReason } from "./requirements.js"
 
 const skip = await skipReason({ koffi: true, guest: true })
 
-describe.skipIf(skip)(`a guest${skip ? ` (skipped: ${skip})` : ""}`, () => {
+describe.skipIf(skip)(`a guest${because(skip)}`, () => {
   it("whose board is pulled boots, is told by its driver, and ends", async () => {
-    await prepareGuest()
+    await preparedGuest()
     await withFolder(async (folder) => {
       const cable = await FakeCable.lay(path.join(folder, "board.sock"), "pull")
       const args = ["--port", cable.port, "linux", "--run", "i2cget -y 0 0x54 14; echo ended with $?"]

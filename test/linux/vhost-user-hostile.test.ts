@@ -9,6 +9,7 @@ import { GuestMemory } from "../../host/src/node/vhost-user/guest-memory.js"
 import type { Libc } from "../../host/src/node/vhost-user/libc.js"
 import { encodeNumber, REQUEST } from "../../host/src/node/vhost-user/messages.js"
 import { DESCRIPTOR_INDIRECT, DESCRIPTOR_NEXT } from "../../shared-protocol/src/ring/layout.js"
+import { because } from "../support/because.js"
 import { memoryTable, until } from "./front-end.js"
 import { GUEST_BASE, GuestRing, MEMORY_LENGTH, USER_BASE } from "./guest-ring.js"
 import { skipReason } from "./requirements.js"
@@ -20,7 +21,7 @@ const MFD_ALLOW_SEALING = 2
 const F_SETFL = 4
 const FULL = new Uint8Array(new BigUint64Array([0xffff_ffff_ffff_fffen]).buffer)
 
-describe.skipIf(skip)(`before a hostile front end${skip ? ` (skipped: ${skip})` : ""}`, () => {
+describe.skipIf(skip)(`before a hostile front end${because(skip)}`, () => {
   afterEach(cleanUpAll)
 
   const c = koffi.load(null)

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { VirtioMsgError } from "../../host/src/errors.js"
 import { VhostUserBackend, type VhostUserBackendOptions } from "../../host/src/node/vhost-user/backend.js"
-import type { Chain, VhostUserDevice } from "../../host/src/node/vhost-user/device.js"
+import type { GuestChain, VhostUserDevice } from "../../host/src/node/vhost-user/device.js"
 import { loadLibc } from "../../host/src/node/vhost-user/libc.js"
 import { FrontEnd } from "./front-end.js"
 
@@ -16,9 +16,9 @@ export class TestDevice implements VhostUserDevice {
   readonly features = 1n
   readonly maxReadableLength = 256
   readonly config = Uint8Array.of(1, 2, 3, 4)
-  readonly kicks: Chain[][] = []
+  readonly kicks: GuestChain[][] = []
   resets = 0
-  handle(_queueIndex: number, chains: readonly Chain[]): void {
+  handle(_queueIndex: number, chains: readonly GuestChain[]): void {
     this.kicks.push([...chains])
   }
   writeConfig(offset: number, bytes: Uint8Array): boolean {

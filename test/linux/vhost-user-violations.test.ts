@@ -3,13 +3,14 @@
 import { afterEach, describe, expect, it } from "vitest"
 import { VirtualClock } from "../../host/src/clock.js"
 import { encodeNumber, encodeVringState, REQUEST } from "../../host/src/node/vhost-user/messages.js"
+import { because } from "../support/because.js"
 import { FrontEnd, memoryTable, until } from "./front-end.js"
 import { skipReason } from "./requirements.js"
 import { cleanUp, cleanUpAll, connect, openDescriptors } from "./vhost-user-rig.js"
 
 const skip = await skipReason({ koffi: true })
 
-describe.skipIf(skip)(`a vhost-user backend${skip ? ` (skipped: ${skip})` : ""}`, () => {
+describe.skipIf(skip)(`a vhost-user backend${because(skip)}`, () => {
   afterEach(cleanUpAll)
 
   const violations: Record<string, { reason: RegExp; send(frontEnd: FrontEnd): void }> = {

@@ -12,6 +12,7 @@ import {
   REQUEST,
 } from "../../host/src/node/vhost-user/messages.js"
 import { VhostUserSession } from "../../host/src/node/vhost-user/session.js"
+import { because } from "../support/because.js"
 import { FrontEnd, until } from "./front-end.js"
 import { GUEST_BASE, MEMORY_LENGTH } from "./guest-ring.js"
 import { skipReason } from "./requirements.js"
@@ -27,7 +28,7 @@ import {
 
 const skip = await skipReason({ koffi: true })
 
-describe.skipIf(skip)(`vhost-user backend${skip ? ` (skipped: ${skip})` : ""}`, () => {
+describe.skipIf(skip)(`vhost-user backend${because(skip)}`, () => {
   afterEach(cleanUpAll)
 
   it("negotiates features, queues and the configuration space", async () => {

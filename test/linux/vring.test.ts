@@ -127,7 +127,10 @@ describe("a good guest", () => {
 
 describe("a hostile guest", () => {
   const cases: Record<string, { reason: RegExp; size?: number; write(guest: GuestRing): void }> = {
-    "offers a head outside its table": { reason: /descriptor 8 in a table of 8/, write: (g) => g.offer(8) },
+    "offers a head outside its table": {
+      reason: /descriptor 8 is outside a table of 8/,
+      write: (g) => g.offer(8),
+    },
     "moves its index ahead of the queue": {
       reason: /9 ahead in a queue of 8/,
       write: (g) => g.setAvailableIdx(9),
@@ -227,7 +230,7 @@ describe("a hostile guest", () => {
       },
     },
     "jumps out of an indirect table": {
-      reason: /descriptor 7 in a table of 1/,
+      reason: /descriptor 7 is outside a table of 1/,
       write: (g) => {
         g.describe(0, g.indirectTable([[GUEST_BASE, 1, NEXT, 7]]), 16, INDIRECT)
         g.offer(0)

@@ -8,9 +8,10 @@ import path from "node:path"
 import type { Browser } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { LinuxGuest } from "../../host/src/node/linux-guest/boot.js"
-import { prepareGuest } from "../../host/src/node/linux-guest/prepare.js"
 import { spawnCommand, startUntilLine, stdoutOf } from "../cli/command.js"
+import { because } from "../support/because.js"
 import * as chromium from "../web/browser/chromium.js"
+import { preparedGuest } from "./prepared-guest.js"
 import { skipReason } from "./requirements.js"
 
 /** A busy machine boots slowly; what hangs is ended, and fails its test. */
@@ -24,7 +25,7 @@ const MORE_DEVICES = ["gpio", "rng", "console"] as const
 const limits = { timeout: LIMIT_MS }
 const poll = { timeout: 60_000 }
 
-describe.skipIf(skip)(`a guest on virtio-msg serve${skip ? ` (skipped: ${skip})` : ""}`, limits, () => {
+describe.skipIf(skip)(`a guest on virtio-msg serve${because(skip)}`, limits, () => {
   const folder = mkdtempSync(path.join(tmpdir(), "virtio-msg-watched-"))
   const capture = path.join(folder, "guest.pcapng")
   // what else runs on this computer is not to be seen here
@@ -41,7 +42,7 @@ describe.skipIf(skip)(`a guest on virtio-msg serve${skip ? ` (skipped: ${skip})`
   }
 
   beforeAll(async () => {
-    guest = new LinuxGuest({ image: await prepareGuest(), moreDevices: MORE_DEVICES })
+    guest = new LinuxGuest({ image: await preparedGuest(), moreDevices: MORE_DEVICES })
     const sockets = MORE_DEVICES.flatMap((device) => [`--${device}`, guest.socketOf(device)])
     const args = ["--port", "sim", "--trace", capture, "serve", "--socket", guest.socketPath, ...sockets]
     serve = spawnCommand(args, env)
@@ -74,7 +75,7 @@ describe.skipIf(skip)(`a guest on virtio-msg serve${skip ? ` (skipped: ${skip})`
       )
   })
 
-  describe.skipIf(skipBrowser)(`in a browser${skipBrowser && `, skipped: ${skipBrowser}`}`, () => {
+  describe.skipIf(skipBrowser)(`in a browser${because(skipBrowser)}`, () => {
     let browser: Browser
 
     beforeAll(async () => {

@@ -56,7 +56,7 @@ function makeEndpoint(ledger: Ledger): DeviceEndpoint {
   return withoutNet(
     makeDeviceEndpoint({
       alloc: allocateBytes,
-      types: [new I2cDevice(ledger, allocateBytes(0), () => Promise.resolve())],
+      models: [new I2cDevice(ledger, allocateBytes(0), () => Promise.resolve())],
       driverAreaSize: AREA_SIZE,
       deviceAreaSize: AREA_SIZE,
       identity: { board: "native", firmwareVersion: [0, 1, 0, 0], hasSimulatedChips: true },

@@ -1,6 +1,7 @@
 // The soak: very many calls over a link that fails by script, each checked. What it looks for: wrong data, a request
 // that ran twice, a completion that never came, a call that failed.
 
+import type { PacketChannel } from "../../host/src/bus/packet-channel.js"
 import type { VirtualClock } from "../../host/src/clock.js"
 import type { I2cAdapter } from "../../host/src/driver/i2c-adapter.js"
 import { VirtioMsgError } from "../../host/src/errors.js"
@@ -33,6 +34,7 @@ export interface SoakOptions {
 export interface SoakRig {
   readonly clock: VirtualClock
   readonly stream: FaultyStream
+  readonly channel: PacketChannel
   readonly bus: OpenedBus
   /** The book at the other end, where it can be reached directly. */
   readonly ledger: Ledger | undefined
@@ -111,10 +113,8 @@ export async function soak(rig: SoakRig, options: SoakOptions): Promise<SoakResu
   rig.stream.setFaults(NO_FAULTS)
   const book = await readBook(rig, i2c, options.requests, denied, unsure)
   const heapGrowth = heapAtStart === 0 ? 0 : heapBytes() - heapAtStart
-  const { mailbox } = bus.bus.session
-  const wires = [rig.stream.toBoard, rig.stream.toHost]
-  const sum = (count: "lost" | "flippedBits") =>
-    wires.reduce((total, wire) => total + (wire?.counts[count] ?? 0), 0)
+  const { mailbox } = rig.channel
+  const { lost: framesLost, flippedBits: bitsFlipped } = rig.stream.wire.counts
   return {
     seed: options.seed,
     requests: done,
@@ -128,8 +128,8 @@ export async function soak(rig: SoakRig, options: SoakOptions): Promise<SoakResu
     heapGrowth,
     virtualMs: clock.now() - startMs,
     packetsResent: mailbox.resentCount,
-    framesLost: sum("lost"),
-    bitsFlipped: sum("flippedBits"),
+    framesLost,
+    bitsFlipped,
     wraps,
   }
 }

@@ -118,7 +118,7 @@ export function busSuite(name: string, makeSubject: () => Promise<Subject>): voi
     })
 
     it("B19 V19 discards what makes no sense, without a word, and goes on", async () => {
-      const send = (...bytes: number[]) => subject.bus.bus.session.post(Uint8Array.from(bytes))
+      const send = (...bytes: number[]) => subject.bus.bus.channel.post(Uint8Array.from(bytes))
       send(0, 2, 0) // shorter than a header
       send(0, 2, 0, 0, 1, 0, 255, 0) // msg_size longer than the message
       send(0, 2, 0, 0, 1, 0, 7, 0) // msg_size shorter than a header

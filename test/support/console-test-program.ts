@@ -1,13 +1,15 @@
-// A program at the device's end of a console, for tests: takes what it has room for, says what it is told to.
+// A program at the device's end of a console, for tests. It takes input while it has room, and prints what a test
+// tells it to.
 
 import type { ByteBuf, OwnedBytes } from "../../shared-protocol/src/bytes.js"
 import type { ConsoleProgram } from "../../shared-protocol/src/device/console.js"
 
 export class ConsoleTestProgram implements ConsoleProgram {
-  /** What it was given, and what it has still to say. */
+  /** The input that it was given. */
   taken: number[] = []
+  /** The output that it has not printed yet. */
   output: number[] = []
-  /** Bytes of input that it still takes. */
+  /** So many more bytes of input it takes. */
   room = Number.POSITIVE_INFINITY
   resetCount = 0
 
@@ -32,7 +34,7 @@ export class ConsoleTestProgram implements ConsoleProgram {
     this.resetCount++
   }
 
-  /** Takes `count` bytes of an endless run of numbers as output. */
+  /** Prints `count` bytes of an endless run of numbers. */
   say(count: number, from = 0): void {
     for (let at = 0; at < count; at++) this.output.push((from + at) & 0xff)
   }

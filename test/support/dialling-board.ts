@@ -1,5 +1,5 @@
-// A board that dials in: the real VM with its real sockets, running the firmware for that; and a cable between it and
-// its host, a TCP connection that can be cut or go silent.
+// A board that dials in: the real VM with its real sockets, which runs the firmware for dialling in. And a cable
+// between the board and its host: a TCP connection that can be cut or go silent.
 
 import net from "node:net"
 import type { Clock } from "../../host/src/clock.js"
@@ -9,7 +9,7 @@ import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
 
 export class DiallingBoard {
   readonly machine: VirtualMachine
-  /** Codes with which its program ended. */
+  /** The codes of its program's panics. */
   readonly panics: number[] = []
 
   private constructor(machine: VirtualMachine) {
@@ -17,7 +17,7 @@ export class DiallingBoard {
     machine.onPanic.on((code) => this.panics.push(code))
   }
 
-  /** Boots with the address to dial in its settings. */
+  /** Boots a board whose settings have the address to dial. */
   static async boot(address: string, clock?: Clock): Promise<DiallingBoard> {
     const program = withSettings(readFirmware("simulated-dial"), new Map([["virtio.dial", address]]))
     const board = new DiallingBoard(new VirtualMachine({ program, ...(clock ? { clock } : {}) }))
@@ -31,7 +31,7 @@ export class DiallingBoard {
 }
 
 export class DialCable {
-  /** For the board: where to dial. */
+  /** The address that the board dials. */
   readonly address: string
   /** How many connections went through. */
   count = 0
@@ -62,14 +62,14 @@ export class DialCable {
     })
   }
 
-  /** `hostPort` is asked at each dialling. */
+  /** `hostPort` is called for each connection. */
   static async lay(hostPort: () => number): Promise<DialCable> {
     const server = net.createServer()
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
     return new DialCable(server, hostPort)
   }
 
-  /** Ends the connection that is there; the board may dial again. */
+  /** Ends the present connection. The board may dial again. */
   cut(): void {
     for (const end of this.#ends) end.destroy()
   }

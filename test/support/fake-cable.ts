@@ -1,5 +1,5 @@
-// A simulated board behind a cable that misbehaves at a chosen moment: it is pulled, the board starts again, or falls
-// silent. What uses it sees a socket that speaks the serial framing, as `virtio-msg sim` offers it.
+// A simulated board at a cable that fails at a chosen moment: the cable is pulled, or the board starts again or falls
+// silent. Its user sees a socket that speaks the serial framing, as `virtio-msg sim` offers it.
 
 import net from "node:net"
 import { BoardStream } from "../../host/src/link/board-stream.js"
@@ -9,9 +9,9 @@ import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
 export type Trouble = "pull" | "restart" | "silence"
 
 export class FakeCable {
-  /** Frames that the board has sent to whoever uses it. */
+  /** Frames that the board has sent to its user. */
   frameCount = 0
-  /** How often the trouble came. */
+  /** How often the failure happened. */
   troubleCount = 0
   readonly port: string
   readonly #server: net.Server
@@ -37,7 +37,7 @@ export class FakeCable {
     server.on("connection", (socket) => this.#connect(socket))
   }
 
-  /** The trouble comes once: after that many frames of the board's, or when `cause` is called. */
+  /** The failure happens once: after so many frames from the board, or when `cause` is called. */
   static async lay(
     socketPath: string,
     trouble: Trouble,
@@ -85,12 +85,12 @@ export class FakeCable {
     socket.on("data", (chunk) => board.receive(chunk))
   }
 
-  /** Makes the trouble, now. */
+  /** Makes the failure happen now. */
   cause(): void {
     this.troubleCount++
     if (this.#trouble === "silence") this.#isSilent = true
     else if (this.#trouble === "pull") {
-      // nobody is there any more either: a cable that is pulled does not come back at once
+      // nobody listens any more either: a pulled cable does not come back at once
       this.#server.close()
       this.#socket?.destroy()
     } else {

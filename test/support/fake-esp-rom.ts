@@ -1,5 +1,5 @@
-// The boot loader in an ESP32's ROM, and the stub that it is given, at the far end of a pseudo-terminal: it takes the
-// serial protocol apart, keeps what is written, and answers as the chip does. Afterwards a board may run there.
+// The boot loader in an ESP32's ROM, and the stub that is loaded into it, at the far end of a pseudo-terminal. It
+// decodes the serial protocol, keeps what is written, and answers as the chip does. Afterwards a board may run there.
 
 import { createHash } from "node:crypto"
 import type { Duplex } from "node:stream"
@@ -26,11 +26,11 @@ const COMMANDS = {
   securityInfo: 0x14,
 }
 
-/** Where every chip has a number that tells it from the others. */
+/** The register whose value tells which chip it is. */
 const MAGIC_REGISTER = 0x40001000
 
 export interface FakeChip {
-  /** In security info; undefined for the chips whose ROM has no such command. */
+  /** In the answer to "get security info". Undefined for chips whose ROM has no such command. */
   readonly chipId: number | undefined
   readonly magic: number
 }
@@ -42,13 +42,13 @@ export class FakeEspRom {
   readonly flash = new Map<number, Buffer>()
   readonly baudRates: number[] = []
   isStubRunning = false
-  /** Whether the runtime runs there when the flash was compared, as after a reset: a blank board in the VM. */
+  /** Whether the runtime starts after the flash was compared, as after a reset: a blank board in the VM. */
   becomesBoard = false
-  /** Called at each block of data with how many came before it; may close the pseudo-terminal. */
+  /** Called for each block of data, with the number of blocks before it. May close the pseudo-terminal. */
   onBlock: (count: number) => void = () => {}
-  /** Changes what is written, as a bad flash does. */
+  /** Changes the bytes that are written, as a bad flash does. */
   spoil = false
-  /** Does not answer at all, as a chip that runs its program. */
+  /** Answers nothing, as a chip that runs its program. */
   isDeaf = false
 
   readonly #pty: Pty
@@ -171,7 +171,7 @@ export class FakeEspRom {
 
   #securityInfo(command: number): void {
     if (this.#chip.chipId === undefined) {
-      // an old ROM says eight times that it knows no such command
+      // an old ROM answers eight times that it does not know the command
       for (let i = 0; i < 8; i++) this.#send(this.#reply(0xff, Buffer.from([1, 5, 0, 0]), 0))
       return
     }
@@ -180,7 +180,7 @@ export class FakeEspRom {
     this.#answer(command, info)
   }
 
-  /** The data that came must have the checksum that came. */
+  /** Checks that the data has the checksum that came with it. */
   #checkSum(data: Buffer, checksum: number): void {
     let sum = 0xef
     for (const byte of data.subarray(16)) sum ^= byte

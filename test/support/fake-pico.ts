@@ -1,5 +1,5 @@
-// A Pico in its boot loader, in a fake root: a drive that takes a UF2 file and vanishes with its last block, and a
-// serial port that appears then, with the runtime behind it.
+// A Pico in its boot loader, in a fake root: a drive that takes a UF2 file and disappears after the last block. Then a
+// serial port appears, on which the runtime answers.
 
 import { type FSWatcher, rmSync, statSync, watch, writeFileSync } from "node:fs"
 import path from "node:path"
@@ -7,7 +7,7 @@ import { Simulator } from "../cli/command.js"
 import { BOOTSEL_USB, type FakeRoot, PICO_USB } from "./fake-root.js"
 
 export class FakePico {
-  /** The file that it was given. */
+  /** Bytes of the file that were written so far. */
   written = 0
   readonly folder: string
   readonly #root: FakeRoot
@@ -22,19 +22,19 @@ export class FakePico {
       try {
         this.written = statSync(file).size
       } catch {
-        return // not there yet, or gone again
+        return // not there yet, or gone already
       }
       if (this.written >= sizeBytes) this.#start()
     })
   }
 
-  /** Waits for a file of that many bytes. */
+  /** Plugs in a Pico that waits for a file of so many bytes. */
   static async insert(root: FakeRoot, sizeBytes: number): Promise<FakePico> {
     await root.addUsbDevice(BOOTSEL_USB)
     return new FakePico(root, await root.addBootDrive("/media/me/RPI-RP2", "RPI-RP2"), sizeBytes)
   }
 
-  /** Takes the drive away, as when the cable is pulled. */
+  /** Removes the drive, as when the cable is pulled. */
   unplug(): void {
     this.#watcher.close()
     rmSync(this.folder, { recursive: true })

@@ -1,4 +1,4 @@
-// A folder that looks like a computer's root to those who look for boards: sysfs, /dev and the list of mounts.
+// A folder that looks like a computer's root folder to code that looks for boards: sysfs, /dev and the list of mounts.
 
 import { appendFile, mkdir, symlink, writeFile } from "node:fs/promises"
 import path from "node:path"
@@ -11,12 +11,12 @@ export class FakeRoot {
     this.folder = folder
   }
 
-  /** The environment of a command that looks here. */
+  /** The environment with which a command looks for boards here. */
   get env(): Record<string, string> {
-    return { VIRTIO_MSG_ROOT: this.folder }
+    return { VIRTIO_MSG_ROOT: this.folder, XDG_RUNTIME_DIR: path.join(this.folder, "run") }
   }
 
-  /** A serial port on USB, with its device's folder a level above its interface's; `target` is what it opens. */
+  /** A serial port on USB. The device's folder is one level above the interface's. Opening the port opens `target`. */
   async addUsbPort(name: string, usb: Readonly<Record<string, string>>, target?: string): Promise<string> {
     const device = await this.addUsbDevice(usb)
     await this.#addTty(name, path.join(device, "1-1:1.0"))
@@ -27,18 +27,18 @@ export class FakeRoot {
     return port
   }
 
-  /** A port of the computer itself; `type` 0 for one that is only a number. */
+  /** A serial port of the computer itself. `type` 0: only the name exists, without hardware. */
   async addBuiltInPort(name: string, type: number): Promise<void> {
     await this.#addTty(name, path.join(this.folder, "sys/devices/platform", name))
     await writeFile(path.join(this.folder, "sys/class/tty", name, "type"), `${type}\n`)
   }
 
-  /** A console: no device is behind it. */
+  /** A console: it belongs to no device. */
   async addConsole(name: string): Promise<void> {
     await mkdir(path.join(this.folder, "sys/class/tty", name), { recursive: true })
   }
 
-  /** A USB device, whatever it is. Returns its folder. */
+  /** Any USB device. Returns its folder. */
   async addUsbDevice(usb: Readonly<Record<string, string>>): Promise<string> {
     const name = `1-${++this.#count}`
     const device = path.join(this.folder, "sys/devices/usb1", name)
@@ -50,7 +50,7 @@ export class FakeRoot {
     return device
   }
 
-  /** A mounted drive of a boot loader. Returns its folder. */
+  /** The mounted drive of a boot loader. Returns its folder. */
   async addBootDrive(mountPoint: string, boardId: string): Promise<string> {
     const folder = path.join(this.folder, mountPoint)
     await mkdir(folder, { recursive: true })

@@ -1,11 +1,11 @@
-// Firmware files that are sound to the byte, of made-up contents: no release of Microsoft's is at hand.
+// Firmware files with the right format and made-up contents, because tests have no release of Microsoft's.
 
 import { createHash, randomBytes } from "node:crypto"
 import { encodeDeviceConfig } from "../../host/src/deploy/device-config.js"
 
 const SETTINGS_OFFSET = 128
 
-/** The settings of a board as Microsoft's tool writes them into a build of the runtime. */
+/** The settings of a board, as Microsoft's tool writes them into a build of the runtime. */
 export function boardSettings(devName: string, productId: number): Uint8Array {
   return encodeDeviceConfig(
     new Map<string, number | string>([
@@ -17,7 +17,7 @@ export function boardSettings(devName: string, productId: number): Uint8Array {
 }
 
 /**
- * A UF2 file of that many blocks, for a family, from the beginning of an RP2040's flash; with these settings behind
+ * A UF2 file of so many blocks for a family of chips, from the beginning of an RP2040's flash. `settings` stand after
  * the middle of its first block.
  */
 export function makeUf2(blockCount: number, family = 0xe48bff56, settings?: Uint8Array): Buffer {
@@ -41,7 +41,7 @@ export function makeUf2(blockCount: number, family = 0xe48bff56, settings?: Uint
   return file
 }
 
-/** An image that an ESP32's ROM would start, of two segments, with its hash; half of it cannot be compressed. */
+/** An image of two segments with its hash, which an ESP32's ROM would start. Half of it cannot be compressed. */
 export function makeEspImage(chipId: number, segmentSize = 20_000, hasHash = true): Buffer {
   const header = Buffer.alloc(24)
   header[0] = 0xe9

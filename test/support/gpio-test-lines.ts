@@ -1,4 +1,4 @@
-// GPIO lines for tests: what a test says is sensed on them, and a wire from "out" to "in".
+// GPIO lines for tests. A test sets the levels that they sense. A wire goes from "out" to "in".
 
 import type { GpioLines } from "../../shared-protocol/src/device/gpio-lines.js"
 import {
@@ -9,12 +9,12 @@ import {
 
 export class GpioTestLines implements GpioLines {
   readonly names: readonly string[]
-  /** What is sensed on each line while it is no output. */
+  /** The level that each line senses while it is not an output. */
   readonly sensed: number[]
   readonly directions: number[]
   readonly driven: number[]
 
-  /** "out" is wired to "in"; "sense" can be an input only. */
+  /** "out" is wired to "in". "sense" can only be an input. */
   constructor(names: readonly string[] = ["out", "in", "sense", ""]) {
     this.names = names
     this.sensed = names.map(() => 0)

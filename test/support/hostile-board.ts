@@ -1,5 +1,5 @@
-// A board that wants to take over the terminal of whoever talks to it: what it says of itself, its GPIO lines' names and
-// its log are full of what terminals obey. It listens on a Unix socket, as `virtio-msg sim --listen` does.
+// A board that wants to take over the terminal of its user. Its description of itself, the names of its GPIO lines and
+// its log are full of control characters. It listens on a Unix socket, as `virtio-msg sim --listen` does.
 
 import net from "node:net"
 import { demoChips, SimulatedBus } from "../../firmware/src/chips/simulated-bus.js"
@@ -13,9 +13,9 @@ import { NativeBoard } from "../faults/native-board.js"
 import { GpioTestLines } from "./gpio-test-lines.js"
 
 const AREA_SIZE = 8192
-/** Clears the screen, moves up, sets the title; then the same by single bytes that are control characters as well. */
+/** Clears the screen, moves up, sets the title. Then the same with single bytes that are control characters, too. */
 const OBEYED = "\u001b[2J\u001b[9A\u001b]0;owned\u0007\u009b2J\u0090q\u009c\u007f\r\b"
-/** The device's bytes are as they are: characters are what they are decoded to. */
+/** One byte for each character: they leave the board unchanged. */
 const bytesOf = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0))
 
 export class HostileBoard {
@@ -55,7 +55,7 @@ export class HostileBoard {
     socket.on("data", (chunk) => stream.receive(chunk))
     socket.on("error", () => {})
     socket.on("close", () => off())
-    // not by `stream.log`, which an honest board uses
+    // not with `stream.log`, which an honest board uses
     for (let at = 1; at <= 3; at++) socket.write(bytesOf(`log ${OBEYED} line ${at}\r\n`))
   }
 }
@@ -67,7 +67,7 @@ function makeEndpoint(): DeviceEndpoint {
   )
   return makeDeviceEndpoint({
     alloc: allocateBytes,
-    types: [
+    models: [
       new I2cDevice(chips, allocateBytes(0), () => Promise.resolve(), allocateBytes),
       new GpioDevice(new GpioTestLines([`led${OBEYED}`, `\nerror: fake`, "plain"]), allocateBytes),
     ],

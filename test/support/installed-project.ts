@@ -1,4 +1,4 @@
-// A user's project in a temporary folder: packages packed from this repository, installed as a user would.
+// A user's project in a temporary folder. Packages are packed from this repository and installed as a user would do it.
 
 import { execFile } from "node:child_process"
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
@@ -11,10 +11,10 @@ import { plainEnvironment } from "../cli/command.js"
 const ROOT = fileURLToPath(new URL("../..", import.meta.url))
 const run = promisify(execFile)
 
-/** How long packing and installing may take. */
+/** The longest time for packing and installing. */
 export const INSTALL_LIMIT_MS = 480_000
 
-/** What `npm pack --json` says of a package. */
+/** The output of `npm pack --json` for a package. */
 export interface Packed {
   readonly filename: string
   readonly size: number
@@ -38,7 +38,7 @@ export class InstalledProject {
     return project
   }
 
-  /** Packs a folder of this repository; as it was built for this test run: without scripts, which would build again. */
+  /** Packs a folder of this repository as this test run built it. Runs no scripts: they would build again. */
   async pack(folder: string): Promise<Packed & { readonly tarball: string }> {
     const args = ["pack", "--ignore-scripts", "--json", "--pack-destination", this.#parent]
     const { stdout } = await run("npm", args, { cwd: path.join(ROOT, folder) })
@@ -50,12 +50,12 @@ export class InstalledProject {
   /** Installs what `manifest` asks for. */
   async install(manifest: object): Promise<void> {
     await writeFile(path.join(this.folder, "package.json"), JSON.stringify(manifest))
-    // a registry that is busy for a moment is asked again
+    // if the registry is busy, npm asks again
     const patient = ["--prefer-offline", "--no-audit", "--no-fund", "--fetch-retries=5"]
     await run("npm", ["install", "--ignore-scripts", ...patient], { cwd: this.folder })
   }
 
-  /** Runs a program of the project to its end; rejects when it fails or has not ended by itself after 2 min. */
+  /** Runs a program of the project to its end. Rejects when it fails, or has not ended after 2 min. */
   async run(file: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}) {
     const options = { cwd: this.folder, timeout: 120_000, env: { ...plainEnvironment(), ...env } }
     return run(file, args, options)

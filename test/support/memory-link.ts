@@ -1,25 +1,28 @@
-// A link whose other end is the device code itself, natively, in this process: no VM, no Jacdac, no throttle.
+// A link whose other end is the device code itself, which runs natively in this process: no VM, no Jacdac, no throttle.
 
 import { demoChips, SimulatedBus } from "../../firmware/src/chips/simulated-bus.js"
 import { allocateBytes } from "../../host/src/bytes.js"
 import type { Clock } from "../../host/src/clock.js"
 import type { Link, LinkEvents } from "../../host/src/link/link.js"
 import { type DeviceEndpoint, makeDeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
-import type { DeviceType } from "../../shared-protocol/src/device/device-type.js"
+import type { DeviceModel } from "../../shared-protocol/src/device/device-model.js"
 import { I2cDevice } from "../../shared-protocol/src/device/i2c.js"
 import { withoutNet } from "./no-net.js"
 
-/** What a packet from the device takes. */
+/** The time that a packet from the device takes. */
 const LATENCY_MS = 1
 
-/** What the device is, and what it gets wrong. */
+/** The device, and the faults that it makes. */
 export interface MemoryLinkOptions {
-  /** A virtio-i2c device on the simulated bus when absent. */
-  readonly types?: readonly DeviceType[]
+  /** When absent: one virtio-i2c device with the simulated bus. */
+  readonly types?: readonly DeviceModel[]
   readonly deviceNumbers?: readonly number[]
   readonly isStrict?: boolean
   readonly maxMessageSize?: number
-  /** Each message of the device goes through here: as it is to be, or undefined for one that is lost. */
+  /** Bytes of the two areas of the window. 8192 when absent. */
+  readonly driverAreaSize?: number
+  readonly deviceAreaSize?: number
+  /** Called for each message of the device. Returns what is sent instead, or undefined to lose the message. */
   readonly tamper?: (frame: Uint8Array) => Uint8Array | undefined
 }
 
@@ -39,7 +42,7 @@ export class MemoryLink implements Link {
     this.#endpoint = this.#boot()
   }
 
-  /** The device's end, to look into. */
+  /** The device's end, for tests to look into. */
   get endpoint(): DeviceEndpoint {
     return this.#endpoint
   }
@@ -58,20 +61,20 @@ export class MemoryLink implements Link {
     this.#events = undefined
   }
 
-  /** Has the device send a message of its own accord. */
+  /** Makes the device send a message that nobody asked for. */
   post(message: Uint8Array): void {
     this.#endpoint.mailbox.post(message)
     void this.#pump()
   }
 
-  /** The link breaks. */
+  /** Breaks the link. */
   breakOff(reason?: Error): void {
     const events = this.#events
     this.#events = undefined
     events?.onClose(reason)
   }
 
-  /** The device loses all that it had in memory, as when its power is switched off and on. */
+  /** The device loses its memory, as when its power is switched off and on. */
   restart(): void {
     this.#endpoint = this.#boot()
   }
@@ -82,7 +85,7 @@ export class MemoryLink implements Link {
     return endpoint
   }
 
-  /** What the firmware's fiber does. */
+  /** Does what the firmware's fiber does. */
   async #pump(): Promise<void> {
     if (this.#isPumping) return
     this.#isPumping = true
@@ -108,7 +111,7 @@ function makeEndpoint(clock: Clock, options: MemoryLinkOptions): DeviceEndpoint 
   )
   const endpoint = makeDeviceEndpoint({
     alloc: allocateBytes,
-    types: types ?? [new I2cDevice(bus, allocateBytes(0), () => Promise.resolve(), allocateBytes)],
+    models: types ?? [new I2cDevice(bus, allocateBytes(0), () => Promise.resolve(), allocateBytes)],
     driverAreaSize: 8192,
     deviceAreaSize: 8192,
     identity: { board: "memory", firmwareVersion: [0, 1, 0, 0], hasSimulatedChips: true },

@@ -1,8 +1,8 @@
-// Natively, an exception in the device code is a defect to be seen, not one to be survived (`DeviceBus.onFault`).
+// In native tests, an exception in the device code must be seen. The device must not survive it (`DeviceBus.onFault`).
 
 import type { DeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
 
-/** Lets the first exception through to whoever called the endpoint; returns the endpoint. */
+/** Passes the first exception on to the caller of the endpoint. Returns the endpoint. */
 export function withoutNet(endpoint: DeviceEndpoint): DeviceEndpoint {
   endpoint.bus.onFault = (thrown) => {
     throw thrown

@@ -1,23 +1,23 @@
-// Our device code behind the plain profile, in this process and on a clock: what PlainPort and PlainLink connect to.
+// Our device code with the plain profile, in this process and on a clock. A PlainChannel connects to it.
 
 import type { Clock } from "../../host/src/clock.js"
-import type { PlainEvents, PlainPeer } from "../../host/src/node/plain-connection.js"
-import { PlainDevice, type PlainDeviceOptions } from "../../host/src/node/plain-device.js"
+import { PlainDevice, type PlainDeviceOptions } from "../../host/src/plain/plain-device.js"
+import type { PlainEvents, PlainPeer } from "../../host/src/plain/plain-peer.js"
 import { MAX_AREA_SIZE } from "../../shared-protocol/src/mailbox/packet.js"
 
 const WINDOW_BYTES = MAX_AREA_SIZE
-/** What a frame takes, each way. */
+/** The time that a frame takes, each way. */
 const LATENCY_MS = 0.1
 const POLL_MS = 5
 
-/** Whatever the device is, and a way to change its frames. */
+/** Options of the device, and ways to change its frames. */
 export interface PlainPeerOptions extends Omit<PlainDeviceOptions, "windowBytes"> {
   readonly out?: (frame: Uint8Array) => readonly Uint8Array[]
-  /** What a frame of the device takes; LATENCY_MS when absent. */
+  /** The time that a frame of the device takes. LATENCY_MS when absent. */
   readonly latencyMs?: (frame: Uint8Array) => number
 }
 
-/** To be given to `PlainPort.open`. */
+/** Give the result to a `PlainChannel`, or to `ChannelPort.overPlain`. */
 export function plainDevicePeer(clock: Clock, options: PlainPeerOptions) {
   const bytes = new Uint8Array(WINDOW_BYTES)
   const window = {

@@ -1,9 +1,10 @@
-// A virtqueue in a test's own hands: chains of any form, which no driver would make.
+// A virtqueue that a test controls itself. It can make chains of any form, also those that no driver would make.
 
 import { Bus } from "../../host/src/bus/bus.js"
 import type { VirtualClock } from "../../host/src/clock.js"
-import { type DriverNeeds, VirtioDevice } from "../../host/src/driver/virtio-device.js"
-import type { DeviceType } from "../../shared-protocol/src/device/device-type.js"
+import type { DriverNeeds } from "../../host/src/driver/features.js"
+import { VirtioDevice } from "../../host/src/driver/virtio-device.js"
+import type { DeviceModel } from "../../shared-protocol/src/device/device-model.js"
 import { MemoryLink } from "./memory-link.js"
 
 /** A part of a chain: bytes for the device to read, or a number of bytes that it may write. */
@@ -14,7 +15,7 @@ export class RawDevice {
   readonly bus: Bus
   readonly link: MemoryLink
   readonly device: VirtioDevice
-  /** Offsets of what each chain may write, by queue and head. */
+  /** The parts of each chain that the device may write, by queue and head. */
   readonly #writable = new Map<string, { at: number; length: number }[]>()
   readonly #nextHead: number[]
   /** Why the device failed. */
@@ -31,8 +32,8 @@ export class RawDevice {
     })
   }
 
-  /** A bus with one device of this type, initialised. */
-  static async open(clock: VirtualClock, type: DeviceType, needs: DriverNeeds): Promise<RawDevice> {
+  /** Makes a bus with one device of this type, and initialises it. */
+  static async open(clock: VirtualClock, type: DeviceModel, needs: DriverNeeds): Promise<RawDevice> {
     const link = new MemoryLink(clock, { types: [type] })
     const bus = await clock.run(Bus.open(link, { clock }))
     const device = new VirtioDevice(bus, 0)
@@ -40,12 +41,12 @@ export class RawDevice {
     return new RawDevice(clock, bus, link, device)
   }
 
-  /** Offers a chain; returns its head. */
+  /** Offers a chain. Returns its head. */
   offer(queueIndex: number, ...parts: readonly Part[]): number {
     const queue = this.device.queues[queueIndex]
     if (!queue) throw new Error(`no queue ${queueIndex}`)
     let head = this.#nextHead[queueIndex] as number
-    if (head + parts.length > queue.ring.size) head = 0 // those have come back long ago
+    if (head + parts.length > queue.ring.size) head = 0 // the chains there have come back long ago
     this.#nextHead[queueIndex] = head + parts.length
     const { outgoing } = this.bus.window
     const writable: { at: number; length: number }[] = []
@@ -66,7 +67,7 @@ export class RawDevice {
     return head
   }
 
-  /** Tells the device of what was offered, gives it time, and returns what came back: head and bytes written. */
+  /** Tells the device about the chains, gives it time, and returns those that came back: head and bytes written. */
   async kick(queueIndex: number): Promise<{ head: number; bytes: number[] }[]> {
     const queue = this.device.queues[queueIndex]
     if (!queue) throw new Error(`no queue ${queueIndex}`)
@@ -75,7 +76,7 @@ export class RawDevice {
     return this.takeUsed(queueIndex)
   }
 
-  /** What came back meanwhile. */
+  /** The chains that came back meanwhile. */
   takeUsed(queueIndex: number): { head: number; bytes: number[] }[] {
     const queue = this.device.queues[queueIndex]
     const { incoming } = this.bus.window

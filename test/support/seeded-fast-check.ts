@@ -1,5 +1,5 @@
-// fast-check with one seed, so that everybody's `npm test` tries the same cases and none fails by chance.
-// FUZZ_SEED=N takes others.
+// fast-check with a fixed seed, so that `npm test` tries the same cases everywhere and none fails by chance.
+// FUZZ_SEED=N takes other cases.
 
 import fc from "fast-check"
 

@@ -1,5 +1,5 @@
-// The simulated board's bytecode in the DeviceScript VM, in virtual time, with the library on top: throttle, Jacdac
-// frames and all.
+// The simulated board's bytecode in the DeviceScript VM, in virtual time, and the library that uses it. Throttle and
+// Jacdac frames are real.
 
 import { Bus } from "../../host/src/bus/bus.js"
 import { VirtualClock } from "../../host/src/clock.js"
@@ -25,7 +25,7 @@ export class SimulatedFirmware {
     machine.onPanic.on((code) => this.panics.push(code))
   }
 
-  /** Boots `program`, the simulated build when absent; the chip's random bytes are Node's unless given. */
+  /** Boots `program`, or the simulated build when absent. The chip's random bytes are Node's unless given. */
   static async boot(
     program: Uint8Array = readFirmware("simulated"),
     randomBytes?: (length: number) => Uint8Array,

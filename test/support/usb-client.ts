@@ -1,4 +1,4 @@
-// A USB/IP client that a script drives: submits transfers, unlinks them, and reads the answers, as vhci-hcd does.
+// A USB/IP client for tests. It submits transfers, unlinks them, and reads the answers, as vhci-hcd does.
 
 import { ByteIntake } from "../../host/src/node/usbip/byte-intake.js"
 
@@ -11,7 +11,7 @@ export interface ControlRequest {
   readonly request: number
   readonly value?: number
   readonly index?: number
-  /** Bytes asked for, or the bytes sent. */
+  /** The number of bytes asked for, or the bytes to send. */
   readonly data?: number | readonly number[]
 }
 
@@ -34,7 +34,7 @@ export function controlBytes(
   setup.writeUInt16LE(value, 2)
   setup.writeUInt16LE(index, 4)
   setup.writeUInt16LE(length, 6)
-  // the USB has no data phase of 0 bytes to the computer: such a transfer goes out
+  // USB has no data phase of 0 bytes to the computer: such a transfer is one from the computer
   const isIn = (type & 0x80) !== 0 && length > 0
   return submitBytes({ seqnum, endpoint: 0, isIn, setup, data: isRead ? length : data })
 }
@@ -68,7 +68,7 @@ export function unlinkBytes(seqnum: number, unlinked: number): Buffer {
 }
 
 export class UsbClient {
-  /** In the order of their coming. */
+  /** In the order in which they came. */
   readonly answers: Answer[] = []
   readonly #send: (bytes: Uint8Array) => void
   readonly #intake = new ByteIntake()
@@ -80,7 +80,7 @@ export class UsbClient {
     this.#send = send
   }
 
-  /** What the device's side sent. */
+  /** Takes bytes that the device's side sent. */
   take(bytes: Uint8Array): void {
     this.#intake.push(bytes)
     for (let header = this.#intake.peek(48); header; header = this.#intake.peek(48)) {
@@ -114,7 +114,7 @@ export class UsbClient {
     return this.#await(seqnum, false, submitBytes({ seqnum, endpoint, isIn: false, data }))
   }
 
-  /** Takes back the last submission but `back`. */
+  /** Unlinks the last submission but `back`. */
   unlink(back = 0): Promise<Answer> {
     const unlinked = this.#seqnum - back
     const seqnum = ++this.#seqnum

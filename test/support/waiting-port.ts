@@ -1,10 +1,10 @@
-// What tests of boards that dial in share: a port that waits, what a board says first, and how calls end.
+// Shared by tests of boards that dial in: a port that waits, the first bytes of a board, and how calls end.
 
 import type { VirtioMsgError } from "../../host/src/errors.js"
 import { encodeDialRecord } from "../../host/src/link/dial-record.js"
 import { type OpenedBus, openBus } from "../../host/src/open-bus.js"
 
-/** What a board sends first: it answers a probe. */
+/** The first bytes of a board: the answer to a probe. */
 export const GREETING = encodeDialRecord(Uint8Array.of(8, 0xff, 0xff, 0, 0))
 export const ANY_PORT = "tcp-listen://127.0.0.1:0"
 
@@ -20,7 +20,7 @@ export function waitForBoard(): Promise<{ port: number; bus: Promise<OpenedBus> 
   })
 }
 
-/** Lets sockets have their say. */
+/** Gives sockets time for their events. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve)

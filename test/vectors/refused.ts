@@ -55,13 +55,13 @@ export const REFUSED_VECTORS: readonly RefusedVector[] = [
     name: "no bytes at all",
     hex: [],
     refuse: (frame) => reasonOf(decodeHeader(frame)),
-    reason: "0 bytes are too short for a header of 8",
+    reason: "length 0 is too short for a header of 8",
   },
   {
     name: "a header cut off",
     hex: ["00 07 0300 0000 08"],
     refuse: (frame) => reasonOf(decodeHeader(frame)),
-    reason: "7 bytes are too short for a header of 8",
+    reason: "length 7 is too short for a header of 8",
   },
   {
     name: "msg_size below the header",
@@ -73,13 +73,13 @@ export const REFUSED_VECTORS: readonly RefusedVector[] = [
     name: "msg_size beyond the bytes received",
     hex: ["00 08 0300 0000 0d00", "01000000"],
     refuse: (frame) => reasonOf(decodeSetDeviceStatusRequest(frame)),
-    reason: "msg_size 13 is more than the 12 bytes received",
+    reason: "msg_size 13 is more than what was received, 12",
   },
   {
     name: "the largest msg_size",
     hex: ["00 08 0300 0000 ffff", "01000000"],
     refuse: (frame) => reasonOf(decodeSetDeviceStatusRequest(frame)),
-    reason: "msg_size 65535 is more than the 12 bytes received",
+    reason: "msg_size 65535 is more than what was received, 12",
   },
   {
     name: "a response where a request is expected",
@@ -133,13 +133,13 @@ export const REFUSED_VECTORS: readonly RefusedVector[] = [
     name: "a GET_CONFIG response with less data than it says",
     hex: ["01 05 0300 0000 1600", "00000000", "00000000", "03000000", "a1a2"],
     refuse: (frame) => reasonOf(decodeGetConfigResponse(frame)),
-    reason: "length 3 is more than the 2 bytes in the message",
+    reason: "length 3 is more than what is in the message, 2",
   },
   {
     name: "a SET_CONFIG request of nearly 4 GiB",
     hex: ["00 06 0300 0000 1400", "00000000", "00000000", "f8ffffff"],
     refuse: (frame) => reasonOf(decodeSetConfigRequest(frame)),
-    reason: "length 4294967288 is more than the 0 bytes in the message",
+    reason: "length 4294967288 is more than what is in the message, 0",
   },
   {
     name: "a SET_CONFIG response without its length field",
@@ -163,7 +163,7 @@ export const REFUSED_VECTORS: readonly RefusedVector[] = [
     name: "an EVENT_CONFIG with half its data",
     hex: ["00 40 0300 0000 1a00", "0f000000", "00000000", "00000000", "04000000", "7778"],
     refuse: (frame) => reasonOf(decodeEventConfig(frame)),
-    reason: "2 bytes of data for a range of 4",
+    reason: "data of length 2 for a range of 4",
   },
   {
     name: "a short EVENT_AVAIL",
@@ -175,7 +175,7 @@ export const REFUSED_VECTORS: readonly RefusedVector[] = [
     name: "a GET_DEVICES response with a bitmap too short",
     hex: ["03 02 0000 0000 0f00", "0000", "0000", "0900", "ff"],
     refuse: (frame) => reasonOf(decodeGetDevicesResponse(frame)),
-    reason: "a bitmap of 9 bits in 1 bytes",
+    reason: "a count of 9 in a bitmap of length 1",
   },
   {
     name: "a short EVENT_DEVICE",
@@ -205,7 +205,7 @@ export const REFUSED_VECTORS: readonly RefusedVector[] = [
     name: "rfc2: GET_DEVICE_INFO with its header of 6 bytes",
     hex: ["00 02 0300 0600"], // type, msg_id, dev_num, msg_size
     refuse: (frame) => reasonOf(decodeHeader(frame)),
-    reason: "6 bytes are too short for a header of 8",
+    reason: "length 6 is too short for a header of 8",
   },
   {
     name: "rfc2: SET_DEVICE_STATUS with its header of 6 bytes",

@@ -3,7 +3,8 @@
 import type { Allocator, ByteBuf, OwnedBytes } from "../../shared-protocol/src/bytes.js"
 import { makeDeviceEndpoint } from "../../shared-protocol/src/device/device-endpoint.js"
 import { I2cDevice } from "../../shared-protocol/src/device/i2c.js"
-import { I2C_WRITE_FAILED, type I2cController } from "../../shared-protocol/src/device/i2c-controller.js"
+import type { I2cController } from "../../shared-protocol/src/device/i2c-controller.js"
+import { I2C_WRITE_FAILED } from "../../shared-protocol/src/device-types/i2c.js"
 import { PACKET_CONNECT, PACKET_DATA } from "../../shared-protocol/src/mailbox/packet.js"
 import { parseHex, same, toText } from "./vector.js"
 
@@ -104,7 +105,7 @@ export const SILENT_VECTORS: readonly SilentVector[] = [
 export function runSilentVector(vector: SilentVector, alloc: Allocator): string {
   const endpoint = makeDeviceEndpoint({
     alloc,
-    types: [new I2cDevice(new EmptyBus(), alloc(0), noPause)],
+    models: [new I2cDevice(new EmptyBus(), alloc(0), noPause)],
     driverAreaSize: 0x400,
     deviceAreaSize: 0x400,
     identity: { board: "test", firmwareVersion: [0, 0, 0, 0], hasSimulatedChips: true },

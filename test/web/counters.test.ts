@@ -2,9 +2,9 @@
 // once, then one every 20 ms (docs/bus.md).
 
 import { describe, expect, it } from "vitest"
+import type { Fate } from "../../host/src/link/faulty-link.js"
 import type { Direction } from "../../host/src/link/link.js"
 import { readPacket } from "../../host/src/trace/packet-records.js"
-import type { Fate } from "../../host/web/src/bench/cable.js"
 import { Counters } from "../../host/web/src/wire/counters.js"
 import type { SeenPacket } from "../../host/web/src/wire/row.js"
 

@@ -9,22 +9,14 @@ import { SimulatedBench } from "../../host/web/src/bench/simulated-bench.js"
 import { queueIndexes, queueRegions } from "../../host/web/src/wire/regions.js"
 import type { MessageRow, Row } from "../../host/web/src/wire/row.js"
 import { WireModel } from "../../host/web/src/wire/wire-model.js"
+import { settled } from "./settled.js"
 
 describe("the wire model", () => {
   let model: WireModel
   let bench: SimulatedBench
   let i2c: I2cAdapter
 
-  /** Lets virtual time pass until the promise settles. */
-  async function run<T>(promise: Promise<T>): Promise<T> {
-    let isDone = false
-    const done = () => {
-      isDone = true
-    }
-    promise.then(done, done)
-    await bench.pace.runUntil(() => isDone, 20_000)
-    return promise
-  }
+  const run = <T>(promise: Promise<T>) => settled(bench.pace, promise)
 
   function rows(): Row[] {
     return Array.from({ length: model.endIndex - model.firstIndex }, (_, i) => model.row(i) as Row)
@@ -61,9 +53,9 @@ describe("the wire model", () => {
 
   it("mirrors both areas of the window and knows the queue in it", async () => {
     await run(i2c.transfer(0x54, [{ write: [14] }, { read: 1 }]))
-    const { mailbox } = i2c.device.bus.session
-    expect(model.areas.driver).toEqual(Uint8Array.from(mailbox.outgoing.bytes as HostBytes))
-    expect(model.areas.device).toEqual(Uint8Array.from(mailbox.incoming as HostBytes))
+    const { outgoing, incoming } = i2c.device.bus.window
+    expect(model.areas.driver).toEqual(Uint8Array.from(outgoing.bytes as HostBytes))
+    expect(model.areas.device).toEqual(Uint8Array.from(incoming))
     const [queue] = model.queues
     if (!queue) throw new Error("no queue")
     expect(queueIndexes(queue, model.areas)).toEqual({ avail: 2, used: 2 })
@@ -81,19 +73,17 @@ describe("the wire model", () => {
       drawn += 0.6180339887
       return drawn % 1
     })
-    bench.cable.dropRate = 0.1
-    bench.cable.damageRate = 0.1
+    bench.cable.setFaults({ loss: 0.1, damage: 0.1 })
     for (let i = 0; i < 40; i++) await run(i2c.writeByte(0x54, i % 20, i))
-    bench.cable.dropRate = 0
-    bench.cable.damageRate = 0
+    bench.cable.setFaults({ loss: 0, damage: 0 })
     await run(i2c.readBlock(0x54, 0, 8))
     const { out, in: back } = model.counters
     // a fifth of some hundred packets; how many exactly is chance, since the epoch and the board's id are
     expect(out.lost + back.lost).toBeGreaterThan(2)
     expect(out.again + back.again).toBeGreaterThan(2)
-    const { mailbox } = i2c.device.bus.session
-    expect(model.areas.driver).toEqual(Uint8Array.from(mailbox.outgoing.bytes as HostBytes))
-    expect(model.areas.device).toEqual(Uint8Array.from(mailbox.incoming as HostBytes))
+    const { outgoing, incoming } = i2c.device.bus.window
+    expect(model.areas.driver).toEqual(Uint8Array.from(outgoing.bytes as HostBytes))
+    expect(model.areas.device).toEqual(Uint8Array.from(incoming))
   })
 
   it("begins anew with a new epoch", async () => {

@@ -6,8 +6,9 @@ import type { CapturedPacket } from "../../host/src/trace/pcapng-writer.js"
 import { TraceObserver } from "../../host/src/trace/trace-observer.js"
 import { PACKET_CONNECT, PACKET_DATA } from "../../shared-protocol/src/mailbox/packet.js"
 import * as ids from "../../shared-protocol/src/messages/ids.js"
-import { hasTshark, packetsOf, tshark } from "./tshark.js"
+import { packetsOf, skippedWithoutTshark, tshark } from "./tshark.js"
 
+const SKIPPED = skippedWithoutTshark()
 const LIMIT_MS = 60_000
 const RESPONSE = 1
 const BUS = 2
@@ -145,7 +146,7 @@ describe("every breach", () => {
     expect(found).toEqual(wanted)
   })
 
-  it.skipIf(!hasTshark())("is found by the dissector", { timeout: LIMIT_MS }, async () => {
+  it.skipIf(SKIPPED)(`is found by the dissector${SKIPPED}`, { timeout: LIMIT_MS }, async () => {
     const output = await tshark(packets(), ["-T", "fields", "-E", "aggregator=|", "-e", "virtio_msg.row"])
     const found = output.split("\n").slice(0, wanted.length)
     expect(found).toEqual(wanted.map((rows) => rows.join("|")))

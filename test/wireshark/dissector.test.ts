@@ -6,10 +6,10 @@ import { describe, expect, it } from "vitest"
 import { Bus } from "../../host/src/bus/bus.js"
 import { allocateBytes } from "../../host/src/bytes.js"
 import { VirtualClock } from "../../host/src/clock.js"
+import { hexBytes } from "../../host/src/hex.js"
 import { OpenedBus } from "../../host/src/open-bus.js"
 import { commentsOn } from "../../host/src/trace/capture.js"
 import { describeMessage } from "../../host/src/trace/describe-message.js"
-import { toHex } from "../../host/src/trace/field.js"
 import type { CapturedPacket } from "../../host/src/trace/pcapng-writer.js"
 import { Trace } from "../../host/src/trace/trace.js"
 import type { PacketEvent } from "../../host/src/trace/trace-event.js"
@@ -25,7 +25,7 @@ import { BUS_VECTORS } from "../vectors/bus.js"
 import { TRANSPORT_VECTORS } from "../vectors/transport.js"
 import { parseHex } from "../vectors/vector.js"
 import { VQUEUE_VECTORS } from "../vectors/vqueue.js"
-import { captureFile, hasTshark, packetsOf, tshark, tsharkFile } from "./tshark.js"
+import { captureFile, packetsOf, skippedWithoutTshark, tshark, tsharkFile } from "./tshark.js"
 
 const LIMIT_MS = 60_000
 const GOLDEN = fileURLToPath(new URL("golden/session.txt", import.meta.url))
@@ -142,12 +142,14 @@ async function column(packets: readonly CapturedPacket[], name: string): Promise
     .map((line) => (line === "" ? [] : line.split("|")))
 }
 
-describe.skipIf(!hasTshark())("the dissector", () => {
+const skipped = skippedWithoutTshark()
+
+describe.skipIf(skipped)(`the dissector${skipped}`, () => {
   it("finds each field of every message where the trace finds it", { timeout: LIMIT_MS }, async () => {
     const found = fieldsIn(await tshark(everyMessage(), ["-T", "pdml"]))
     const wanted = FRAMES.map((frame) =>
       describeMessage(frame).fields.map(({ name, offset, length }) => {
-        return `${name} ${offset + 7} ${length} ${toHex(frame.subarray(offset, offset + length))}`
+        return `${name} ${offset + 7} ${length} ${hexBytes(frame.subarray(offset, offset + length))}`
       }),
     )
     expect(found).toEqual(wanted)

@@ -8,14 +8,16 @@ import { text } from "node:stream/consumers"
 import { promisify } from "node:util"
 import { describe, expect, it } from "vitest"
 import { MAIN, virtioMsg, withFolder } from "../cli/command.js"
-import { hasTshark } from "./tshark.js"
+import { skippedWithoutTshark } from "./tshark.js"
 import { asUser } from "./user.js"
 
 const LIMIT_MS = 60_000
 
 const run = promisify(execFile)
 
-describe.skipIf(!hasTshark())("virtio-msg wireshark", () => {
+const skipped = skippedWithoutTshark()
+
+describe.skipIf(skipped)(`virtio-msg wireshark${skipped}`, () => {
   it("makes tshark dissect captures and list our interfaces; --remove undoes it", {
     timeout: LIMIT_MS,
   }, async () => {

@@ -17,12 +17,11 @@ export const DISSECTOR = fileURLToPath(new URL("../../host/wireshark/virtio-msg.
 
 const run = promisify(execFile)
 
-/** Whether these tests can run. In CI they must. */
-export function hasTshark(): boolean {
-  if (spawnSync("tshark", ["--version"]).status === 0) return true
+/** Why these tests have to be skipped, for the end of a title; empty when they can run. In CI they must. */
+export function skippedWithoutTshark(): string {
+  if (spawnSync("tshark", ["--version"]).status === 0) return ""
   if (process.env.CI) throw new Error("tshark is not installed, and in CI it must be: .ci/packages")
-  console.warn("No tshark: tests of the dissector are skipped. To run them: sudo apt-get install tshark")
-  return false
+  return " (skipped: enable with: apt-get install tshark)"
 }
 
 /** A packet of a test: a millisecond apart, in the order of the list. */

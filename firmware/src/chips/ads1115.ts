@@ -10,12 +10,12 @@ const CONVERSION = 0
 const CONFIGURATION = 1
 const LOW_THRESHOLD = 2
 
-/** OS: written, begins a conversion; read, says that none is under way. */
+/** OS: writing it begins a conversion; reading it shows that no conversion runs. */
 const START = 0x8000
 /** MODE: one conversion when asked, instead of one after another. */
 const SINGLE_SHOT = 0x0100
 
-/** Full scale by PGA, in volts; the last two are as the one before. */
+/** Full scale by PGA, in volts. The last two values mean the same as the one before. */
 const FULL_SCALE_V = [6.144, 4.096, 2.048, 1.024, 0.512, 0.256, 0.256, 0.256]
 /** Samples a second by DR. */
 const DATA_RATE = [8, 16, 32, 64, 128, 250, 475, 860]
@@ -30,7 +30,7 @@ export class Ads1115 extends WordRegisterChip {
   private highThreshold = 0x7fff
   /** What the conversion register holds. */
   private converted = 0
-  /** When the conversion that is under way ends; 0 when none is. */
+  /** When the conversion that runs will end; 0 when none runs. */
   private endMs = 0
 
   /** `address` is 0x48 to 0x4b on the real part; `now` gives milliseconds. */
@@ -47,7 +47,7 @@ export class Ads1115 extends WordRegisterChip {
     if (this.pointer === CONFIGURATION) {
       this.configuration = value & ~START
       const isSingleShot = (value & SINGLE_SHOT) !== 0
-      // a conversion that is under way is not interrupted by a single shot asked for meanwhile
+      // a single shot that is asked for during a conversion does not interrupt it
       if (!isSingleShot) this.endMs = this.now() + this.conversionMs()
       else if ((value & START) !== 0 && this.endMs === 0) this.endMs = this.now() + this.conversionMs()
     } else if (this.pointer === LOW_THRESHOLD) this.lowThreshold = value
@@ -62,7 +62,7 @@ export class Ads1115 extends WordRegisterChip {
     return this.pointer === LOW_THRESHOLD ? this.lowThreshold : this.highThreshold
   }
 
-  /** Takes over a conversion that is complete; without single shot the next one is under way at once. */
+  /** Takes over a conversion that is complete. Without single shot, the next conversion begins at once. */
   private settle(): void {
     const nowMs = this.now()
     if (this.endMs === 0 || nowMs < this.endMs) return

@@ -56,7 +56,7 @@ export class Aht20 implements Chip {
     return true
   }
 
-  /** Shows the frame; after its seven bytes the part drives nothing: 0xff. */
+  /** Shows the frame. Behind its seven bytes the part drives nothing, which reads as 0xff. */
   read(into: OwnedBytes, offset: number, length: number): boolean {
     this.settle()
     const frame = this.frame

@@ -27,7 +27,10 @@ const STATUS_IM_UPDATE = 0x01
 /** What a data register shows when its measurement was skipped: 0x80000 or 0x8000. */
 const SKIPPED_MSB = 0x80
 
-/** The pairs that one message may write; the real part has no limit, but a DeviceScript program has one of operations. */
+/**
+ * The most pairs that one message may write. The real part has no limit; a DeviceScript program has one on its
+ * operations.
+ */
 const MAX_PAIRS = 16
 
 /** Table 1: the time from reset to the first communication, in which the calibration is copied. */
@@ -60,7 +63,7 @@ const H6 = 30
 const SLEEP = 0
 const FORCED = 1
 const NORMAL = 3
-/** Not a mode: the chip starts up after a reset. */
+/** Not one of the chip's modes: it starts up after a reset. */
 const STARTING = 4
 
 /** A weather station: 21 to 24 C in 5 minutes and back, 1008 to 1018 hPa in 10, 40 to 50 %RH in 7. */
@@ -75,7 +78,7 @@ export class Bme280 extends MemoryChip {
   private cycleMs = 0
   /** When the values in the data registers were measured. */
   private measuredMs = 0
-  /** osrs_h: it is in ctrl_hum, but counts only from the next write to ctrl_meas on. */
+  /** osrs_h as ctrl_hum has it. It only counts from the next write to ctrl_meas on. */
   private humidityOversampling = 0
 
   /** `address` is 0x76 or 0x77 on the real part; `now` gives milliseconds. */

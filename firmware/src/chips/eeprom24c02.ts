@@ -9,7 +9,7 @@ const SIZE_BYTES = 256
 const PAGE_BYTES = 8
 const WRITE_CYCLE_MS = 5
 
-/** A 24C02; fresh from the factory, but for a greeting. */
+/** A 24C02, as from the factory except for a greeting. */
 export class Eeprom24c02 extends MemoryChip {
   private readonly now: () => number
   private cycleEndMs = 0
@@ -34,7 +34,7 @@ export class Eeprom24c02 extends MemoryChip {
       const page = pointer & ~(PAGE_BYTES - 1)
       const end = offset + length
       let source = offset + 1
-      // Of more than a page only the last page's worth remains; the bytes before them are passed over.
+      // of more than a page, only the last page's worth stays in memory: the bytes before it are skipped
       if (length - 1 > PAGE_BYTES) {
         source = end - PAGE_BYTES
         pointer += source - offset - 1

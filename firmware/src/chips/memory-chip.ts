@@ -1,6 +1,7 @@
 // What RAM, EEPROM and register files have in common on I2C: bytes, an internal address pointer that every byte
 // read advances, and a sequential read that rolls over from the last byte to the first.
-// A run of bytes is one blitAt: on the microcontroller a byte copied in a loop costs 38 us, 64 bytes at once 46 us.
+// A run of bytes is copied by one blitAt: on the microcontroller, a byte that is copied in a loop takes 38 us, and 64
+// bytes at once take 46 us.
 
 import type { ByteBuf, OwnedBytes } from "../../../shared-protocol/src/bytes.js"
 import type { Chip } from "./chip.js"
@@ -33,18 +34,25 @@ export abstract class MemoryChip implements Chip {
   /** Shows `length` bytes from the pointer on and leaves the pointer behind them; false while not ready. */
   read(into: OwnedBytes, offset: number, length: number): boolean {
     if (this.pending && !this.settle()) return false
-    const size = this.memory.length
-    // Where in `into` the memory's first byte comes after the first roll-over.
-    const lapStart = offset + size - this.pointer
+    const memory = this.memory
+    const size = memory.length
     let pointer = this.pointer
+    if (length <= size - pointer) {
+      // the usual read, without what rolling over takes
+      into.blitAt(offset, memory, pointer, length)
+      this.pointer = (pointer + length) % size
+      return true
+    }
+    // Where in `into` the memory's first byte comes after the first roll-over.
+    const lapStart = offset + size - pointer
     let target = offset
     let left = length
     while (left > 0) {
-      let source = this.memory
+      let source = memory
       let from = pointer
       let run = size - pointer
       if (target > lapStart) {
-        // Laps that were shown already are the source of as many more, so that a long read costs few operations.
+        // What was shown already is copied again, twice as much each time, so that a long read costs few operations.
         source = into
         from = lapStart
         run = target - lapStart

@@ -24,7 +24,7 @@ export class Ram extends MemoryChip {
     let source = offset + 1
     let left = length - 1
     if (left > SIZE_BYTES) {
-      // Only the last lap remains.
+      // only the last lap stays in memory
       const over = left - SIZE_BYTES
       pointer = (pointer + over) % SIZE_BYTES
       source += over

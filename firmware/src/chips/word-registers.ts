@@ -25,7 +25,7 @@ export abstract class WordRegisterChip implements Chip {
 
   abstract write(bytes: ByteBuf, offset: number, length: number): boolean
 
-  /** Shows the selected register; after its two bytes the part drives nothing: 0xff. */
+  /** Shows the selected register. Behind its two bytes the part drives nothing, which reads as 0xff. */
   read(into: OwnedBytes, offset: number, length: number): boolean {
     const value = this.selected()
     into[offset] = value >> 8

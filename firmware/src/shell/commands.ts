@@ -3,9 +3,11 @@
 import type { ByteBuf } from "../../../shared-protocol/src/bytes.js"
 import type { DeviceEndpoint } from "../../../shared-protocol/src/device/device-endpoint.js"
 import type { GpioLines } from "../../../shared-protocol/src/device/gpio-lines.js"
-import { I2C_DONE, type I2cController } from "../../../shared-protocol/src/device/i2c-controller.js"
+import type { I2cController } from "../../../shared-protocol/src/device/i2c-controller.js"
+import { type KnownDeviceId, knownDeviceType } from "../../../shared-protocol/src/device-types/entries.js"
 import { GPIO_DIRECTION_IN, GPIO_DIRECTION_OUT } from "../../../shared-protocol/src/device-types/gpio.js"
-import type { DeviceSet } from "./device-set.js"
+import { I2C_DONE } from "../../../shared-protocol/src/device-types/i2c.js"
+import type { DeviceSet, PluggableType } from "./device-set.js"
 import type { CommandOutput, CommandSet } from "./shell.js"
 import { hex2, pad, parseNumber } from "./words.js"
 
@@ -31,17 +33,17 @@ const PAUSE_AFTER = 16
 const FLOOD_LINE = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 const HELP = [
-  "help                      this list",
-  "devices                   the virtio devices, by number",
-  "plug NAME                 add a device: i2c, gpio, rng",
-  "unplug NUMBER             remove a device",
-  "fail NUMBER               have a device ask for its reset",
-  "chips                     who answers on the I2C bus",
-  "pins                      the GPIO lines",
-  "stats                     what has happened so far",
-  "size COLS ROWS            give the console another size",
-  "later MS COMMAND...       do it in so many milliseconds",
-  "flood LINES               print numbered lines",
+  "help  this list",
+  "devices  the virtio devices, by number",
+  "plug NAME  add a device: i2c, gpio, rng",
+  "unplug NUMBER  remove a device",
+  "fail NUMBER  have a device ask for its reset",
+  "chips  who answers on the I2C bus",
+  "pins  the GPIO lines",
+  "stats  what has happened so far",
+  "size COLS ROWS  give the console another size",
+  "later MS COMMAND...  do it in so many milliseconds",
+  "flood LINES  print numbered lines",
 ]
 
 export class CommonCommands implements CommandSet {
@@ -97,13 +99,13 @@ async function showDevices(world: ShellWorld, out: CommandOutput): Promise<void>
     const device = devices[i]
     const state = device.isLive() ? "in use" : "idle"
     await out.print(
-      `${pad(`${device.devNum}`, 3)} ${pad(world.devices.nameOf(device.type.deviceId), 8)} ${state}`,
+      `${pad(`${device.devNum}`, 3)} ${pad(knownDeviceType(device.model.deviceId as KnownDeviceId), 8)} ${state}`,
     )
   }
 }
 
 async function plug(world: ShellWorld, out: CommandOutput, words: readonly string[]): Promise<void> {
-  const type = words.length === 2 ? world.devices.make(words[1]) : undefined
+  const type = words.length === 2 ? world.devices.make(words[1] as PluggableType) : undefined
   if (type === undefined) {
     await out.print("plug what? i2c, gpio or rng, if this firmware has it")
     return
@@ -158,13 +160,13 @@ async function showStats(world: ShellWorld, out: CommandOutput): Promise<void> {
     `packets    ${mailbox.resentCount} sent again, ${mailbox.gapCount} missed, ${mailbox.duplicateCount} doubled`,
   )
   await out.print(
-    `messages   ${endpoint.bus.discardedCount} discarded, ${mailbox.malformedCount} packets malformed`,
+    `messages   ${endpoint.bus.discardedCount} discarded, malformed packets ${mailbox.malformedCount}`,
   )
   const gpio = world.devices.gpio
   if (gpio !== undefined)
-    await out.print(`gpio       ${gpio.interruptCount} interrupts, ${gpio.mergedCount} edges merged`)
+    await out.print(`gpio       interrupts ${gpio.interruptCount}, edges merged ${gpio.mergedCount}`)
   const rng = world.devices.rng
-  if (rng !== undefined) await out.print(`rng        ${rng.byteCount} bytes given away`)
+  if (rng !== undefined) await out.print(`rng        bytes given away ${rng.byteCount}`)
 }
 
 async function resize(world: ShellWorld, out: CommandOutput, words: readonly string[]): Promise<void> {
@@ -185,6 +187,7 @@ async function later(world: ShellWorld, out: CommandOutput, words: readonly stri
 
 async function flood(out: CommandOutput, words: readonly string[]): Promise<void> {
   const count = parseNumber(words[1])
+  if (count < 0) await out.print("flood how many lines?")
   for (let line = 0; line < count && !out.isAborted(); line++)
     await out.print(`${pad(`${line}`, 7)}${FLOOD_LINE}`)
 }

@@ -1,22 +1,23 @@
-// The device types that this firmware can plug in, by name, and those of them that others look at.
+// Makes the devices that this firmware can plug in, by name, and keeps those that others look at.
 
 import type { Allocator, ByteBuf } from "../../../shared-protocol/src/bytes.js"
 import { ConsoleDevice } from "../../../shared-protocol/src/device/console.js"
-import type { DeviceType } from "../../../shared-protocol/src/device/device-type.js"
+import type { DeviceModel } from "../../../shared-protocol/src/device/device-model.js"
 import { GpioDevice } from "../../../shared-protocol/src/device/gpio.js"
 import type { GpioLines } from "../../../shared-protocol/src/device/gpio-lines.js"
 import { I2cDevice } from "../../../shared-protocol/src/device/i2c.js"
 import type { I2cController } from "../../../shared-protocol/src/device/i2c-controller.js"
 import { type EntropySource, RngDevice } from "../../../shared-protocol/src/device/rng.js"
-import { VIRTIO_ID_CONSOLE } from "../../../shared-protocol/src/device-types/console.js"
-import { VIRTIO_ID_GPIO } from "../../../shared-protocol/src/device-types/gpio.js"
-import { VIRTIO_ID_I2C } from "../../../shared-protocol/src/device-types/i2c.js"
-import { VIRTIO_ID_RNG } from "../../../shared-protocol/src/device-types/rng.js"
-import { VIRTIO_ID_RTC } from "../../../shared-protocol/src/device-types/rtc.js"
+import type { DeviceType } from "../../../shared-protocol/src/device-types/entries.js"
 import type { Shell } from "./shell.js"
 
 const COLS = 80
 const ROWS = 24
+
+/** What `plug` can add. There is one console: the shell is on it. */
+export type PluggableType = Exclude<DeviceType, "console">
+/** The device types that not every build has. A build that has such types decides what to do with each of them. */
+export type OtherDeviceType = Exclude<PluggableType, "i2c" | "gpio" | "rng">
 
 /** What the devices drive. Without lines, there is no GPIO device. */
 export interface DeviceParts {
@@ -24,10 +25,10 @@ export interface DeviceParts {
   readonly lines: GpioLines | undefined
   readonly entropy: EntropySource
   /** Makes devices that only this build has, by name. */
-  readonly makeOther: ((name: string) => DeviceType | undefined) | undefined
+  readonly makeOther: ((kind: OtherDeviceType) => DeviceModel | undefined) | undefined
   readonly alloc: Allocator
   readonly noBytes: ByteBuf
-  /** Lets others run. */
+  /** Lets other fibers run. */
   readonly pause: () => Promise<void>
 }
 
@@ -44,19 +45,21 @@ export class DeviceSet {
     this.parts = parts
   }
 
-  /** A new device: i2c, gpio, rng, or another of this build; undefined for one that this firmware has not got. */
-  make(name: string): DeviceType | undefined {
+  /** A new device. Undefined for a type that this firmware does not have. */
+  make(kind: PluggableType): DeviceModel | undefined {
     const parts = this.parts
-    if (name === "i2c") return new I2cDevice(parts.controller, parts.noBytes, parts.pause, parts.alloc)
-    if (name === "gpio" && parts.lines !== undefined) {
+    if (kind === "i2c") return new I2cDevice(parts.controller, parts.noBytes, parts.pause, parts.alloc)
+    if (kind === "gpio") {
+      if (parts.lines === undefined) return undefined
       this.gpio = new GpioDevice(parts.lines, parts.alloc)
       return this.gpio
     }
-    if (name === "rng") {
+    if (kind === "rng") {
       this.rng = new RngDevice(parts.entropy, parts.noBytes)
       return this.rng
     }
-    return parts.makeOther === undefined ? undefined : parts.makeOther(name)
+    // `kind` has to be an OtherDeviceType by now. A type that nobody makes is a type error, here or in the build.
+    return parts.makeOther === undefined ? undefined : parts.makeOther(kind)
   }
 
   /** The console device for this shell, which will have number `devNum`. */
@@ -67,15 +70,5 @@ export class DeviceSet {
     this.console = console
     this.consoleNumber = devNum
     return console
-  }
-
-  /** The name of a virtio device id, as `make` takes it. */
-  nameOf(deviceId: number): string {
-    if (deviceId === VIRTIO_ID_I2C) return "i2c"
-    if (deviceId === VIRTIO_ID_GPIO) return "gpio"
-    if (deviceId === VIRTIO_ID_RNG) return "rng"
-    if (deviceId === VIRTIO_ID_CONSOLE) return "console"
-    if (deviceId === VIRTIO_ID_RTC) return "rtc"
-    return `${deviceId}`
   }
 }

@@ -1,10 +1,11 @@
 // The microcontroller's log and its small shell: the program at the device's end of the virtio-console.
-// Input is lines, and nothing is echoed: whoever types has a terminal that does that. A command's output, and the
-// prompt behind it, wait for the driver as long as it likes; log lines do not wait: those without room are counted.
+// Input is lines. Nothing is echoed: the terminal on the other side does that. A command's output and the prompt
+// behind it wait for the driver as long as it takes. Log lines do not wait: those that find no room are counted.
 
 import type { Allocator, ByteBuf, OwnedBytes } from "../../../shared-protocol/src/bytes.js"
 import type { ConsoleProgram } from "../../../shared-protocol/src/device/console.js"
 import { NEWLINE, TextBuffer } from "./text-buffer.js"
+import { helpLine } from "./words.js"
 
 /** Printed when a command has ended. */
 export const PROMPT = "m4> "
@@ -16,7 +17,7 @@ const BACKSPACE = 8
 const CARRIAGE_RETURN = 13
 const DELETE = 127
 
-/** Where a command says what it has to say. */
+/** Where a command prints. */
 export interface CommandOutput {
   /** Prints a line, as soon as there is room for it. */
   print(text: string): Promise<void>
@@ -24,15 +25,15 @@ export interface CommandOutput {
   isAborted(): boolean
 }
 
-/** Some commands. Few objects on purpose: each costs the microcontroller a hundred bytes. */
+/** Some commands. One object has many of them, because each object costs the microcontroller a hundred bytes. */
 export interface CommandSet {
-  /** A line of help for each. */
+  /** A line of help for each, as `helpLine` wants it. */
   readonly help: readonly string[]
   /** Runs a command, of which `words` begins with the name. False: there is no such command here. */
   run(out: CommandOutput, words: readonly string[]): Promise<boolean>
 }
 
-/** What a command has to say when nobody waits for it goes to the log. */
+/** Output for a command that nobody waits for: it goes to the log. */
 class LogOutput implements CommandOutput {
   private readonly shell: Shell
 
@@ -67,11 +68,11 @@ export class Shell implements ConsoleProgram, CommandOutput {
   private isTooLong = false
   private lastByte = 0
   private hasLine = false
-  /** Changes when the driver goes: a command of before says nothing more. */
-  private generation = 0
+  /** Changes when the driver goes. A command that began before then prints nothing more. */
+  private resetCount = 0
   private isRunning = false
-  /** The generation of the command that runs. */
-  private runs = 0
+  /** What `resetCount` was when the running command began. */
+  private startedAfter = 0
 
   /** `pause` waits a few milliseconds. */
   constructor(commands: readonly CommandSet[], alloc: Allocator, pause: () => Promise<void>) {
@@ -92,7 +93,7 @@ export class Shell implements ConsoleProgram, CommandOutput {
     return this.output.take(into, offset, length)
   }
 
-  /** Takes no byte behind a line that waits for its turn. */
+  /** Takes no byte behind a line that waits to be run. */
   write(bytes: ByteBuf, offset: number, length: number): number {
     for (let i = 0; i < length; i++) {
       if (this.hasLine) return i
@@ -114,7 +115,7 @@ export class Shell implements ConsoleProgram, CommandOutput {
   }
 
   reset(): void {
-    this.generation++
+    this.resetCount++
     this.output.clear()
     this.line = ""
     this.isTooLong = false
@@ -123,36 +124,36 @@ export class Shell implements ConsoleProgram, CommandOutput {
 
   /** Runs the line that is there, to the end of its output. */
   async runLine(): Promise<void> {
-    // a command of a driver that is gone may not have noticed yet
+    // a command of the driver before may still run, until it notices that this driver has gone
     while (this.isRunning) await this.pause()
     if (!this.hasLine) return
     this.isRunning = true
-    this.runs = this.generation
+    this.startedAfter = this.resetCount
     const words = this.line.split(" ").filter((word) => word !== "")
     if (this.isTooLong) await this.print(`a line has at most ${MAX_LINE} characters`)
     else if (words.length > 0) await this.runCommand(this, words)
     await this.say(PROMPT)
     this.isRunning = false
-    if (this.isAborted()) return // another driver's line may wait by now
+    if (this.isAborted()) return // then `line` may already be another driver's
     this.line = ""
     this.isTooLong = false
     this.hasLine = false
     this.onRoom()
   }
 
-  /** Prints a line, as soon as there is room for it; without a word when the driver has gone. */
+  /** Prints a line as soon as there is room for it, or nothing if the driver has gone. */
   async print(text: string): Promise<void> {
     await this.say(`${text}\n`)
   }
 
   /** Whether nobody waits for the running command's output any more. */
   isAborted(): boolean {
-    return this.runs !== this.generation
+    return this.startedAfter !== this.resetCount
   }
 
   /** Adds a line to the log, unless there is no room. */
   log(text: string): void {
-    if (this.lostLines > 0 && this.logged.put(`(${this.lostLines} lines of the log lost)\n`))
+    if (this.lostLines > 0 && this.logged.put(`(lines of the log lost: ${this.lostLines})\n`))
       this.lostLines = 0
     if (this.lostLines > 0 || !this.logged.put(`${text}\n`)) this.lostLines++
     this.onOutput()
@@ -168,7 +169,7 @@ export class Shell implements ConsoleProgram, CommandOutput {
       const set = this.commands[i]
       if (words[0] !== "help") {
         if (await set.run(out, words)) return
-      } else for (let line = 0; line < set.help.length; line++) await out.print(set.help[line])
+      } else for (let line = 0; line < set.help.length; line++) await out.print(helpLine(set.help[line]))
     }
     if (words[0] !== "help") await out.print(`${words[0]}: no such command; try help`)
   }

@@ -1,10 +1,13 @@
-// The shell's commands for what exists only in simulation: chips, lines and a clock that a person can change.
+// Commands for what exists only in simulation and can be changed by a person: chips, lines and a clock.
 
-import type { RtcDevice } from "../../../shared-protocol/src/device/rtc.js"
+import type { Allocator } from "../../../shared-protocol/src/bytes.js"
+import type { DeviceModel } from "../../../shared-protocol/src/device/device-model.js"
+import { RtcDevice } from "../../../shared-protocol/src/device/rtc.js"
 import type { SimulatedBus } from "../chips/simulated-bus.js"
 import type { SimulatedLines } from "../gpio/simulated-lines.js"
+import type { OtherDeviceType } from "./device-set.js"
 import type { CommandOutput, CommandSet } from "./shell.js"
-import { hex2, parseNumber } from "./words.js"
+import { helpLine, hex2, parseNumber } from "./words.js"
 
 const DAY_MS = 86400000
 /** The last whole day that 64 bits of nanoseconds hold. */
@@ -13,24 +16,37 @@ const PRESS_MS = 200
 const MAX_PATTERN_BITS = 32
 const MIN_STEP_MS = 10
 
-const UTC_HELP = "utc DAYS MS               set the clock of plug rtc"
+const UTC_HELP = "utc DAYS MS  set the clock of plug rtc"
 const HELP = [
-  "chip add|remove ADDRESS   plug a simulated I2C chip, or unplug it",
-  "press [MS]                press the button, for 200 ms",
-  "pattern LINE BITS MS      have an input show 0 and 1, each so long",
+  "chip remove|add ADDRESS  take a simulated I2C chip off the bus, or put it back",
+  "press [MS]  press the button, for 200 ms",
+  "pattern LINE BITS MS  have an input show 0 and 1, each so long",
   UTC_HELP,
 ]
 
 export class SimulatedCommands implements CommandSet {
   readonly help = HELP
-  /** The last that was plugged in. */
-  rtc: RtcDevice | undefined
+  /** The clock that was plugged in last. */
+  private rtc: RtcDevice | undefined
   private readonly bus: SimulatedBus
   private readonly lines: SimulatedLines
+  private readonly now: () => number
+  private readonly alloc: Allocator
 
-  constructor(bus: SimulatedBus, lines: SimulatedLines) {
+  constructor(bus: SimulatedBus, lines: SimulatedLines, now: () => number, alloc: Allocator) {
     this.bus = bus
     this.lines = lines
+    this.now = now
+    this.alloc = alloc
+  }
+
+  /** A device that only simulated boards have. */
+  makeDevice(kind: OtherDeviceType): DeviceModel | undefined {
+    if (kind === "rtc") {
+      this.rtc = new RtcDevice(this.now, this.alloc(0), this.alloc)
+      return this.rtc
+    }
+    return noDevice(kind)
   }
 
   async run(out: CommandOutput, words: readonly string[]): Promise<boolean> {
@@ -53,12 +69,23 @@ export class SimulatedCommands implements CommandSet {
   }
 }
 
+/** For a name that is no type. If `makeDevice` forgets a type, this is a type error there. */
+function noDevice(_kind: never): undefined {
+  return undefined
+}
+
 async function changeChip(bus: SimulatedBus, out: CommandOutput, words: readonly string[]): Promise<void> {
   const address = parseNumber(words[2])
   const isAdd = words[1] === "add"
-  if (!isAdd && words[1] !== "remove") await out.print("chip add ADDRESS, or chip remove ADDRESS")
+  if ((!isAdd && words[1] !== "remove") || address < 0 || address > 127)
+    await out.print("chip add ADDRESS, or chip remove ADDRESS, as 0x48")
+  else if (isAdd && bus.chipName(address) !== "") await out.print("a chip is there already; try chips")
   else if (!(isAdd ? bus.plug(address) : bus.unplug(address)))
-    await out.print(isAdd ? "no chip with that address was removed" : "no chip there; try chips")
+    await out.print(
+      isAdd
+        ? "no chip was removed there, and add only puts back; one of your own: sim --chip FILE@ADDRESS"
+        : "no chip there; try chips",
+    )
   else await out.print(`chip ${hex2(address)} ${isAdd ? "added" : "removed"}`)
 }
 
@@ -85,7 +112,7 @@ async function setPattern(
   else lines.setPattern(line, bits, stepMs)
 }
 
-/** DAYS since the beginning of 1970, MS of the day: `parseNumber` takes 9 digits. */
+/** DAYS since the beginning of 1970, and MS of the day: as one number it would be too long for `parseNumber`. */
 async function setUtc(
   rtc: RtcDevice | undefined,
   out: CommandOutput,
@@ -93,7 +120,8 @@ async function setUtc(
 ): Promise<void> {
   const days = parseNumber(words[1])
   const ms = parseNumber(words[2])
-  if (rtc === undefined || days < 0 || days > LAST_DAY || ms < 0 || ms >= DAY_MS) await out.print(UTC_HELP)
+  if (rtc === undefined || days < 0 || days > LAST_DAY || ms < 0 || ms >= DAY_MS)
+    await out.print(helpLine(UTC_HELP))
   else {
     rtc.setUtc(days * DAY_MS + ms)
     await out.print("clock set")

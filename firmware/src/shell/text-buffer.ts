@@ -1,4 +1,4 @@
-// A ring of bytes between who writes text and who reads it; a text goes in as a whole or not at all.
+// A ring of bytes between a writer of text and its reader. A text goes in as a whole or not at all.
 
 import type { Allocator, OwnedBytes } from "../../../shared-protocol/src/bytes.js"
 

@@ -23,6 +23,17 @@ export function hex2(value: number): string {
   return `0x${DIGITS[(value >> 4) & 15]}${DIGITS[value & 15]}`
 }
 
+const HELP_COLUMN = 26
+
+/**
+ * Formats a line of help: its usage, two blanks, its meaning. Blanks that align the meanings would be bytes of the
+ * program.
+ */
+export function helpLine(line: string): string {
+  const parts = line.split("  ")
+  return `${pad(parts[0], HELP_COLUMN)}${parts[1]}`
+}
+
 /** The text, with blanks behind it up to `width`. */
 export function pad(text: string, width: number): string {
   let padded = text

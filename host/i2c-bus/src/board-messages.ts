@@ -1,5 +1,5 @@
-// What the thread that owns a board and the thread of the program say to each other. Errors travel as plain values: a
-// structured clone of an Error loses its code.
+// The messages between the thread that owns a board and the thread of the program. Errors travel as plain values,
+// because a structured clone of an Error loses its code.
 
 import type { MessagePort } from "node:worker_threads"
 import type { ErrorCode } from "virtio-msg" with { "resolution-mode": "import" }
@@ -8,12 +8,12 @@ import type { Outcome, Request } from "./request.js"
 /** What a board's thread is started with. */
 export interface ThreadData {
   readonly port: string
-  /** Calls come in here, answers go out. */
+  /** For calls to the board and its answers. */
   readonly channel: MessagePort
-  /** Two Int32: the first is counted up behind each answer, for those who wait without an event loop; the second is 1
-   * when no answer follows any more. */
+  /** Two Int32. The first goes up by 1 after each answer, for those who wait without an event loop. The second is 1
+   * when no more answers follow. */
   readonly signal: SharedArrayBuffer
-  /** For so long the port may still be somebody's who is about to leave it. */
+  /** How long to try to open the port: another user may be about to close it. */
   readonly patienceMs: number
 }
 
@@ -39,7 +39,7 @@ export interface PlainError {
   readonly syscall: string | undefined
 }
 
-/** The answer to opening, which no call asks for. */
+/** The number of the answer that tells how opening went. No call has this number. */
 export const OPENED = 0
 
 export function toPlain(error: unknown): PlainError {

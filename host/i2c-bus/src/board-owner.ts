@@ -1,5 +1,5 @@
-// Whoever owns a board for others, in another thread or process: opens it, hands it their calls in the order in which
-// they come, and answers each.
+// Owns a board for callers in another thread or process. Opens it, passes their calls to it in the order in which they
+// arrive, and answers each.
 
 import { type Answer, type Call, OPENED, toPlain } from "./board-messages.js"
 import { makeError } from "./errno.js"
@@ -12,7 +12,7 @@ export interface Owner {
   call(call: Call): void
 }
 
-/** Opens `port`, for `patienceMs` again and again; `end` is called when nothing will follow. */
+/** Opens `port`, and tries again for up to `patienceMs`. Calls `end` when no more answers will follow. */
 export function ownBoard(
   port: string,
   patienceMs: number,

@@ -1,5 +1,5 @@
-// The process that owns a serial port for a thread (board-thread.ts): serialport's binding waits on the main thread's
-// event loop only, and that stands still. Ends with whoever started it.
+// The process that owns a serial port for a thread (board-thread.ts). It is needed because serialport's binding waits
+// only on the event loop of the main thread, which is blocked. It ends with the process that started it.
 
 import type { Answer, Call } from "./board-messages.js"
 import { ownBoard } from "./board-owner.js"

@@ -1,5 +1,4 @@
-// The thread that owns a board for programs that call Sync methods: here the event loop runs on while theirs stands
-// still.
+// The thread that owns a board for programs that call Sync methods. Its event loop runs while theirs is blocked.
 
 import { fork } from "node:child_process"
 import path from "node:path"
@@ -24,7 +23,7 @@ function end(): void {
   channel.close()
 }
 
-/** A process that is this thread's owner of the board. */
+/** Starts a process that owns the board for this thread. */
 function ownInProcess(): Owner {
   const child = fork(path.join(__dirname, "board-process.js"), [port, String(patienceMs)], {
     serialization: "advanced",

@@ -1,4 +1,4 @@
-// i2c-bus' Bus: every method with a callback, and its Sync form, which stands still until the board has answered.
+// i2c-bus' Bus: every method with a callback, and its Sync form, which blocks until the board has answered.
 
 import { checkCallback } from "./checks.js"
 import type { Connection } from "./connection.js"
@@ -8,7 +8,7 @@ import { PromisifiedBus } from "./promisified-bus.js"
 import type { Transaction } from "./request.js"
 import * as transactions from "./transactions.js"
 
-// As in @types/i2c-bus: an error's type is left to who uses it.
+// As in @types/i2c-bus: the user chooses the type of an error.
 // biome-ignore lint/suspicious/noExplicitAny: see above
 type Completion = (error: any) => unknown
 // biome-ignore lint/suspicious/noExplicitAny: see above
@@ -30,7 +30,7 @@ export class Bus {
     return this.#promisified
   }
 
-  /** Gives the bus back; the board itself is closed with its last user. */
+  /** Closes this bus. The board itself is closed when its last user has closed it. */
   close(callback: Completion): void {
     checkCallback(callback)
     complete(this.#connection.close(), callback)
@@ -231,7 +231,7 @@ export class Bus {
   }
 }
 
-// What a callback throws is its own: it must become an uncaught exception, not a rejection of ours.
+// An error that a callback throws must become an uncaught exception, not a rejection of our promise.
 
 function complete(work: Promise<void>, callback: Completion): void {
   work.then(

@@ -1,4 +1,4 @@
-// What the arguments of i2c-bus must be; everything else throws before anything is sent, as there.
+// Checks the arguments as i2c-bus does. A wrong one throws before anything is sent.
 
 /** SMBus has 32 bytes in a block, and so has i2c-bus. */
 const MAX_BLOCK_BYTES = 32
@@ -30,15 +30,17 @@ export function checkBit(bit: number): void {
   checkInteger("A bit", bit, 1)
 }
 
-/** Any length; the buffer has at least so many bytes. */
+/** Any length, but the buffer must have at least so many bytes. */
 export function checkBuffer(length: number, buffer: Uint8Array): void {
   checkInteger("A length", length, Number.MAX_SAFE_INTEGER)
   if (!(buffer instanceof Uint8Array)) throw new Error(`A buffer is a Buffer, not ${String(buffer)}`)
   if (buffer.length < length) throw new Error(`The buffer has ${buffer.length} bytes, fewer than ${length}`)
 }
 
-/** As `checkBuffer`, for the methods that move a block. */
-export function checkBlock(length: number, buffer: Uint8Array): void {
+/** The arguments of the methods that move a block. */
+export function checkBlockCall(address: number, command: number, length: number, buffer: Uint8Array): void {
+  checkAddress(address)
+  checkCommand(command)
   checkInteger("The length of a block", length, MAX_BLOCK_BYTES)
   checkBuffer(length, buffer)
 }

@@ -1,5 +1,5 @@
-// From a bus number to a board: which port it is, one connection for all who open it, and a process that keeps
-// running exactly while a call is in flight, as with i2c-bus.
+// From a bus number to a board: finds its port, and shares one connection among all who open it. As with i2c-bus, a
+// connection keeps the process running only while a call is in flight.
 
 import { makeError } from "./errno.js"
 import type { Transaction } from "./request.js"
@@ -7,7 +7,7 @@ import { SharedBoard } from "./shared-board.js"
 import { translateError } from "./translate-error.js"
 
 const boards = new Map<string, SharedBoard>()
-/** Boards that are being closed: a serial port cannot be opened again before. */
+/** Boards that are being closed. A serial port can be opened again only after that. */
 const closing = new Map<string, Promise<void>>()
 
 /** The port of bus `busNumber`: VIRTIO_MSG_PORT_<number>, else VIRTIO_MSG_PORT, else auto. */
@@ -15,7 +15,7 @@ export function portOf(busNumber: number): string {
   return process.env[`VIRTIO_MSG_PORT_${busNumber}`] || process.env.VIRTIO_MSG_PORT || "auto"
 }
 
-/** What one `open` holds. */
+/** The state of one `open`. */
 export class Connection {
   /** Settles when the bus is open, or rejects with an error of i2c-bus. */
   readonly opened: Promise<void>
@@ -36,10 +36,10 @@ export class Connection {
       this.#forget()
       throw translateError(error, "open")
     })
-    this.opened.catch(() => {}) // whoever calls next hears of it
+    this.opened.catch(() => {}) // the next caller is told
   }
 
-  /** Waits for the bus to be open, standing still. Throws an error of i2c-bus. */
+  /** Blocks until the bus is open. Throws an error of i2c-bus. */
   openSync(): void {
     try {
       this.#board.toThread("open")
@@ -59,12 +59,12 @@ export class Connection {
     try {
       return finish(await whileRunning(this.#board.submit(syscall, requests)))
     } catch (error) {
-      await this.opened // that it could not be opened is what the caller has to know
+      await this.opened // if it could not be opened, the caller gets that error
       throw error
     }
   }
 
-  /** As `run`, standing still. */
+  /** As `run`, but blocks. */
   runSync<T>({ syscall, requests, finish }: Transaction<T>): T {
     this.#checkOpen(syscall)
     if (requests.length > 0) return finish(this.#board.submitSync(syscall, requests))
@@ -72,7 +72,7 @@ export class Connection {
     return finish([])
   }
 
-  /** Gives the board back; the last one to do so closes it. Calls in flight then reject with EBADF. */
+  /** Closes this connection. The last one to close also closes the board; calls in flight then reject with EBADF. */
   async close(): Promise<void> {
     await this.#leave((board) => board.close())
   }
@@ -106,7 +106,7 @@ let runningCount = 0
 let keepRunning: NodeJS.Timeout | undefined
 const LONGEST_MS = 0x7fffffff
 
-/** Keeps the process running until `work` settles: the connection by itself does not. */
+/** Keeps the process running until `work` settles. The connection alone does not do that. */
 async function whileRunning<T>(work: Promise<T>): Promise<T> {
   if (runningCount++ === 0) keepRunning = setInterval(() => {}, LONGEST_MS)
   try {

@@ -1,5 +1,5 @@
-// The I2C device id (NXP UM10204 3.1.17): 12 bits of manufacturer, 9 of part, 3 of revision, read at a reserved
-// address after the chip's own was written there.
+// The I2C device id (NXP UM10204 3.1.17): 12 bits of manufacturer, 9 of part, 3 of revision. It is read at a reserved
+// address, after the chip's own address was written there.
 
 /** The reserved address, 7 bits. */
 export const DEVICE_ID_ADDRESS = 0x7c
@@ -13,7 +13,7 @@ export interface DeviceId {
   readonly name: string
 }
 
-/** By number (UM10204 table 7); 1 to 3 are reserved for the first. */
+/** By number (UM10204 table 7). The numbers 1 to 3 are reserved for the first manufacturer. */
 const MANUFACTURERS = [
   "NXP Semiconductors",
   "NXP Semiconductors (reserved)",

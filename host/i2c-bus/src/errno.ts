@@ -1,7 +1,7 @@
-// Errors as i2c-bus has them: a Linux errno by name and number, and the system call's name; with the sentence
-// that virtio-msg has for it.
+// Errors in the form of i2c-bus: a Linux errno by name and number, and the name of the system call. The sentence of
+// virtio-msg is added.
 
-/** Linux's numbers on every computer: i2c-bus runs on nothing else. */
+/** Linux's numbers, on every computer: i2c-bus itself runs only on Linux. */
 const ERRNO = {
   ENOENT: [2, "No such file or directory"],
   EIO: [5, "Input/output error"],
@@ -24,7 +24,7 @@ export interface I2cBusError extends Error {
   readonly errno: number
   /** Its name, such as "ENXIO". */
   readonly code: string
-  /** What was being done, such as "readByte". */
+  /** The call that failed, such as "readByte". */
   readonly syscall: string
 }
 

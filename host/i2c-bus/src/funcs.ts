@@ -1,4 +1,5 @@
-// What the bus can do, in i2c-bus' words: what Linux says of its own i2c-virtio adapter (`virtio-msg i2c detect -F`).
+// What the bus can do, with the names of i2c-bus. It is the same as Linux reports for its own i2c-virtio adapter
+// (`virtio-msg i2c detect -F`).
 
 export interface I2CFuncs {
   readonly i2c: boolean
@@ -25,7 +26,7 @@ export const FUNCS: I2CFuncs = Object.freeze({
   tenBitAddr: false,
   protocolMangling: false,
   smbusPec: true,
-  // the chip decides the length of a block: virtio-i2c has to know it beforehand
+  // the chip decides the length of a block, but virtio-i2c has to know it before the request
   smbusBlockProcCall: false,
   smbusQuick: true,
   smbusReceiveByte: true,

@@ -1,4 +1,4 @@
-// A board that this thread talks to: the bus that `openBus` opens, and its I2C adapter.
+// A board that this thread itself talks to: the bus that `openBus` opens, and its I2C adapter.
 
 import type { I2cAdapter, OpenedBus } from "virtio-msg" with { "resolution-mode": "import" }
 import { makeError } from "./errno.js"
@@ -7,9 +7,9 @@ import { isVirtioMsgError } from "./translate-error.js"
 
 export class LocalBoard {
   readonly #bus: OpenedBus
-  /** Undefined: it has to be looked for. */
+  /** Undefined while it has to be looked for. */
   #adapter: I2cAdapter | undefined
-  /** Why it was left, for the calls in flight. */
+  /** Why the board was left, for the calls in flight. */
   #leftBy: Error | undefined
 
   private constructor(bus: OpenedBus, adapter: I2cAdapter) {
@@ -17,13 +17,13 @@ export class LocalBoard {
     this.#adapter = adapter
   }
 
-  /** Opens `port`. Rejects with an error of virtio-msg, or with ENOSYS when that is not installed. */
+  /** Opens `port`. Rejects with an error of virtio-msg, or with ENOSYS when virtio-msg is not installed. */
   static async open(port: string): Promise<LocalBoard> {
     const { openBus } = await importVirtioMsg()
     const bus = await openBus({
       port,
       isBackground: true,
-      // which board it is, or that one is awaited
+      // tells which board was chosen, or that a board is awaited
       onChoice: (choice) => process.emitWarning(choice, { code: "VIRTIO_MSG_PORT" }),
     })
     try {
@@ -34,7 +34,7 @@ export class LocalBoard {
     }
   }
 
-  /** Hands requests to the board together. Rejects with an error of virtio-msg when there is no telling. */
+  /** Sends requests to the board together. Rejects with an error of virtio-msg when their outcomes are unknown. */
   async submit(requests: readonly Request[]): Promise<Outcome[]> {
     try {
       const adapter = this.#adapter ?? (await this.#findAdapter())
@@ -45,7 +45,7 @@ export class LocalBoard {
     }
   }
 
-  /** A device that was taken off the bus may be back. */
+  /** Looks for the adapter anew: a device that was removed from the bus may be back. */
   async #findAdapter(): Promise<I2cAdapter> {
     this.#adapter = await this.#bus.i2c()
     return this.#adapter
@@ -60,7 +60,7 @@ export class LocalBoard {
 
 async function importVirtioMsg() {
   try {
-    return await import("virtio-msg") // an ES module, which CommonJS can only get this way
+    return await import("virtio-msg") // CommonJS can load an ES module only in this way
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND")) throw error
     throw makeError(

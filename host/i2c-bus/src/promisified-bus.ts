@@ -17,7 +17,7 @@ export interface BytesWritten {
   buffer: Buffer
 }
 
-/** `OwnBus` is the Bus whose other face it is. */
+/** `OwnBus` is the type of the same bus with callbacks. */
 export class PromisifiedBus<OwnBus> {
   readonly #bus: OwnBus
   readonly #connection: Connection
@@ -32,7 +32,7 @@ export class PromisifiedBus<OwnBus> {
     return this.#bus
   }
 
-  /** Gives the bus back; the board itself is closed with its last user. */
+  /** Closes this bus. The board itself is closed when its last user has closed it. */
   async close(): Promise<void> {
     await this.#connection.close()
   }

@@ -1,7 +1,8 @@
-// What goes to the board, and what comes back: virtio-msg's I2cRequest and I2cOutcome, as far as this package uses
-// them. Written down here so that its declarations need no ES module, which older compilers cannot import from CommonJS.
+// Requests to the board and their outcomes: those parts of virtio-msg's I2cRequest and I2cOutcome that this package
+// uses. They are written here again so that the package's declarations need no ES module: older compilers cannot import
+// one from CommonJS.
 
-/** One message on the I2C bus. `failNext` ties it to the following one: that is skipped when this one fails. */
+/** One message on the I2C bus. With `failNext`, the following message is skipped when this one fails. */
 export interface Request {
   /** 7 bits. */
   readonly address: number
@@ -13,16 +14,16 @@ export interface Request {
 
 export interface Outcome {
   readonly ok: boolean
-  /** What was read. */
+  /** The bytes that were read. */
   readonly data?: Uint8Array
 }
 
-/** A call of i2c-bus: what it asks of the bus, and what it makes of the answer, however it waits for that. */
+/** A call of i2c-bus: its requests, and how their outcomes become its result. Used by all three forms of a call. */
 export interface Transaction<T> {
   /** Named in errors. */
   readonly syscall: string
-  /** Empty: the bus has to be open, and nothing else. */
+  /** Empty when the call only needs the bus to be open. */
   readonly requests: readonly Request[]
-  /** Throws an error of i2c-bus when an outcome is not what the call wants. */
+  /** Throws an error of i2c-bus when a request failed. */
   readonly finish: (outcomes: readonly Outcome[]) => T
 }

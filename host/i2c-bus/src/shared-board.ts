@@ -1,5 +1,5 @@
-// One board, shared by everybody in this process who opened its port. It belongs to this thread until somebody calls a
-// Sync method; from then on to a thread of its own, where the event loop runs on while ours stands still.
+// One board, shared by all users in this process who opened its port. This thread owns it until somebody calls a Sync
+// method. From then on a thread of its own owns it, whose event loop runs while ours is blocked.
 
 import { makeError } from "./errno.js"
 import { LocalBoard } from "./local-board.js"
@@ -18,23 +18,23 @@ interface Unsent {
 
 export class SharedBoard {
   userCount = 0
-  /** Settles when the board is open; rejects with an error of virtio-msg. */
+  /** Resolves when the board is open. Rejects with an error of virtio-msg. */
   readonly opened: Promise<void>
   readonly #port: string
   #local: LocalBoard | undefined
   #thread: ThreadBoard | undefined
   #isOpeningLocally = false
-  /** The calls of this turn of the event loop, which travel together. */
+  /** The calls of this turn of the event loop. They travel together. */
   #unsent: Unsent[] = []
 
-  /** `previous` settles when the port's last board is closed. */
+  /** `previous` settles when the board that had the port before is closed. */
   constructor(port: string, previous?: Promise<void>) {
     this.#port = port
     this.opened = this.#open(previous)
-    this.opened.catch(() => {}) // whoever calls next hears of it
+    this.opened.catch(() => {}) // the next caller is told
   }
 
-  /** Hands requests to the board together, behind all calls before. Rejects with an error of i2c-bus. */
+  /** Sends requests to the board together, after all earlier calls. Rejects with an error of i2c-bus. */
   async submit(syscall: string, requests: readonly Request[]): Promise<Outcome[]> {
     try {
       if (this.#thread) return await this.#thread.submit(requests)
@@ -51,7 +51,7 @@ export class SharedBoard {
     }
   }
 
-  /** As `submit`, and this thread stands still meanwhile. */
+  /** As `submit`, but blocks this thread. */
   submitSync(syscall: string, requests: readonly Request[]): Outcome[] {
     const thread = this.toThread(syscall)
     try {
@@ -61,7 +61,7 @@ export class SharedBoard {
     }
   }
 
-  /** Gives the board to a thread of its own and waits until it is open there. Throws an error of i2c-bus. */
+  /** Moves the board to a thread of its own, and blocks until it is open there. Throws an error of i2c-bus. */
   toThread(syscall: string): ThreadBoard {
     if (!this.#thread) {
       if (this.#isOpeningLocally)
@@ -78,27 +78,27 @@ export class SharedBoard {
     return this.#thread
   }
 
-  /** Calls in flight then reject with EBADF. */
+  /** Closes the board. Calls in flight reject with EBADF. */
   async close(): Promise<void> {
     this.#refuseUnsent(closed())
     await this.opened.catch(() => {})
     await (this.#thread?.close() ?? this.#local?.leave(closed()))
   }
 
-  /** As `close`; a board in a thread of its own is closed when this returns, so that it can be opened at once. */
+  /** As `close`. A board in a thread of its own is closed when this returns: it can be opened again at once. */
   closeSync(): Promise<void> {
     if (!this.#thread) return this.close()
     this.#thread.closeSync()
     return Promise.resolve()
   }
 
-  /** In the next turn only: who goes on with a Sync method in this one needs no board here. */
+  /** Begins in the next turn of the event loop: if a Sync method is called in this turn, this thread opens no board. */
   async #open(previous: Promise<void> | undefined): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve))
     await previous
     if (this.#thread) return this.#thread.opened
     if (isSimulated(this.#port)) {
-      // it computes, and begins anew when it is opened again: it must never change threads
+      // a simulated board needs computing time, and starts anew when it is opened again: it never changes threads
       this.#thread = new ThreadBoard(this.#port, 0)
       for (const call of this.#unsent.splice(0)) call.resolve(this.#thread.submit(call.requests))
       return this.#thread.opened
@@ -127,9 +127,9 @@ export class SharedBoard {
   }
 }
 
-/** A board inside the process. */
+/** Whether the board is simulated in the process. */
 function isSimulated(port: string): boolean {
-  return port === "sim"
+  return port === "sim" || port.startsWith("sim:")
 }
 
 function closed(): Error {

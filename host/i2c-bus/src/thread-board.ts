@@ -1,5 +1,5 @@
-// A board that a thread of its own talks to (board-thread.ts), so that this one can wait for it: with promises, or by
-// standing still. Answers that arrive meanwhile to calls with promises are kept for the event loop.
+// A board that a thread of its own talks to (board-thread.ts). This thread can wait for it with promises, or block.
+// Answers to calls with promises that arrive while it blocks are kept for the event loop.
 
 import path from "node:path"
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads"
@@ -7,7 +7,7 @@ import { type Answer, type Call, fromPlain, OPENED, type ThreadData } from "./bo
 import { makeError } from "./errno.js"
 import type { Outcome, Request } from "./request.js"
 
-/** Longer than anything that opening, closing or a call waits for by itself: only a defect takes more. */
+/** Longer than opening, closing or a call ever waits. Only a defect takes more time. */
 const SYNC_LIMIT_MS = 20_000
 
 interface Waiting {
@@ -23,11 +23,11 @@ export class ThreadBoard {
   readonly #signal = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT))
   readonly #waiting = new Map<number, Waiting>()
   #isOpen = false
-  /** Why nothing comes any more. */
+  /** Why no more answers will come. */
   #endedBy: Error | undefined
   #lastId = OPENED
 
-  /** Starts the thread, which opens `port`; it tries for `patienceMs`. */
+  /** Starts the thread, which opens `port` and tries again for up to `patienceMs`. */
   constructor(port: string, patienceMs: number) {
     this.#port = port
     const { port1, port2 } = new MessageChannel()
@@ -41,17 +41,17 @@ export class ThreadBoard {
     const worker = new Worker(path.join(__dirname, "board-thread.js"), {
       workerData: data,
       transferList: [port2],
-      execArgv: [], // what the program's own thread preloads is none of this one's business
+      execArgv: [], // the thread does not preload what the program preloads
     })
     this.opened = this.#answerTo(OPENED).then(() => {})
     this.opened.catch(() => {}) // whoever calls next hears of it
     port1.on("message", (answer: Answer) => this.#deliver(answer))
     worker.on("error", (error) => this.#end(error))
     worker.on("exit", () => {
-      for (let got = this.#receive(); got; got = this.#receive()) this.#deliver(got) // its last words
+      for (let got = this.#receive(); got; got = this.#receive()) this.#deliver(got) // answers from before its end
       this.#end(makeError("ENODEV", "open", "the board's thread has ended."))
     })
-    // whoever waits keeps the process running
+    // the port does not keep the process running; a caller who waits does
     port1.unref()
     worker.unref()
   }
@@ -64,7 +64,7 @@ export class ThreadBoard {
     await this.#answerTo(this.#post({}))
   }
 
-  /** As `opened`, standing still. Throws. */
+  /** As `opened`, but blocks, and throws. */
   openSync(): void {
     if (!this.#isOpen) this.#waitFor(OPENED, "open")
   }
@@ -89,7 +89,7 @@ export class ThreadBoard {
     return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }))
   }
 
-  /** Holds this thread up until call `id` is answered. */
+  /** Blocks this thread until call `id` is answered. */
   #waitFor(id: number, syscall: string): Outcome[] {
     const giveUpMs = performance.now() + SYNC_LIMIT_MS
     for (;;) {

@@ -1,10 +1,10 @@
-// The transactions of i2c-bus as virtio-i2c requests. Every function checks its arguments at once, and throws; what
-// happened on the bus it tells when it is given the outcomes.
+// The transactions of i2c-bus as virtio-i2c requests. Every function checks its arguments at once, and throws if one is
+// wrong. The `finish` of its result turns the outcomes of the requests into what the call returns.
 
 import {
   checkAddress,
   checkBit,
-  checkBlock,
+  checkBlockCall,
   checkBuffer,
   checkByte,
   checkCommand,
@@ -15,7 +15,7 @@ import { makeError } from "./errno.js"
 import { FUNCS, type I2CFuncs } from "./funcs.js"
 import type { Outcome, Request, Transaction } from "./request.js"
 
-/** As i2cdetect: below and above are addresses with a meaning of their own. */
+/** As i2cdetect: the addresses below and above are reserved for special uses. */
 const FIRST_SCANNED = 0x03
 const LAST_SCANNED = 0x77
 
@@ -23,7 +23,7 @@ export function i2cFuncs(): Transaction<I2CFuncs> {
   return { syscall: "i2cFuncs", requests: [], finish: () => FUNCS }
 }
 
-/** The addresses from `first` to `last` at which a byte can be read, or whether `first` is one: all asked at once. */
+/** The addresses from `first` to `last` at which a byte can be read: `first` alone without `last`, all without both. */
 export function scan(first?: number, last = first ?? LAST_SCANNED): Transaction<number[]> {
   const start = first ?? FIRST_SCANNED
   checkAddress(start)
@@ -42,14 +42,14 @@ export function deviceId(address: number): Transaction<DeviceId> {
   return writeRead("deviceId", DEVICE_ID_ADDRESS, Uint8Array.of(address << 1), 3, parseDeviceId)
 }
 
-/** Reads `length` bytes into `buffer`; their number. */
+/** Reads `length` bytes into `buffer`. The result is their number. */
 export function i2cRead(address: number, length: number, buffer: Uint8Array): Transaction<number> {
   checkAddress(address)
   checkBuffer(length, buffer)
   return read("read", address, length, (data) => copyInto(buffer, data))
 }
 
-/** Writes the first `length` bytes of `buffer`; their number. */
+/** Writes the first `length` bytes of `buffer`. The result is their number. */
 export function i2cWrite(address: number, length: number, buffer: Uint8Array): Transaction<number> {
   checkAddress(address)
   checkBuffer(length, buffer)
@@ -62,7 +62,7 @@ export function readByte(address: number, command: number): Transaction<number> 
   return writeRead("readByte", address, Uint8Array.of(command), 1, firstByte)
 }
 
-/** Low byte first, as SMBus has it. */
+/** Low byte first, as in SMBus. */
 export function readWord(address: number, command: number): Transaction<number> {
   checkAddress(address)
   checkCommand(command)
@@ -75,20 +75,18 @@ export function readWord(address: number, command: number): Transaction<number> 
   )
 }
 
-/** Reads `length` bytes, 32 at most, from register `command` on into `buffer`; their number. */
+/** Reads `length` bytes, 32 at most, from register `command` on into `buffer`. The result is their number. */
 export function readI2cBlock(
   address: number,
   command: number,
   length: number,
   buffer: Uint8Array,
 ): Transaction<number> {
-  checkAddress(address)
-  checkCommand(command)
-  checkBlock(length, buffer)
+  checkBlockCall(address, command, length, buffer)
   return writeRead("readI2cBlock", address, Uint8Array.of(command), length, (data) => copyInto(buffer, data))
 }
 
-/** SMBus block read, in which the chip says how many bytes follow: EOPNOTSUPP, as on Linux' i2c-virtio. */
+/** SMBus block read, in which the chip says how many bytes follow. Always EOPNOTSUPP, as with Linux' i2c-virtio. */
 export function readBlock(address: number, command: number, buffer: Uint8Array): Transaction<number> {
   checkAddress(address)
   checkCommand(command)
@@ -122,7 +120,7 @@ export function writeByte(address: number, command: number, byte: number): Trans
   return write("writeByte", address, Uint8Array.of(command, byte), nothing)
 }
 
-/** Low byte first, as SMBus has it. */
+/** Low byte first, as in SMBus. */
 export function writeWord(address: number, command: number, word: number): Transaction<void> {
   checkAddress(address)
   checkCommand(command)
@@ -130,7 +128,7 @@ export function writeWord(address: number, command: number, word: number): Trans
   return write("writeWord", address, Uint8Array.of(command, word & 0xff, word >> 8), nothing)
 }
 
-/** A transaction without bytes. Which `bit` is no matter: virtio-i2c has one zero-length request. */
+/** A transaction without bytes. The value of `bit` does not matter: virtio-i2c has only one zero-length request. */
 export function writeQuick(address: number, bit: number): Transaction<void> {
   checkAddress(address)
   checkBit(bit)
@@ -144,23 +142,19 @@ export function writeBlock(
   length: number,
   buffer: Uint8Array,
 ): Transaction<number> {
-  checkAddress(address)
-  checkCommand(command)
-  checkBlock(length, buffer)
+  checkBlockCall(address, command, length, buffer)
   const bytes = Uint8Array.of(command, length, ...buffer.subarray(0, length))
   return write("writeBlock", address, bytes, () => length)
 }
 
-/** Writes the first `length` bytes of `buffer`, 32 at most, from register `command` on; their number. */
+/** Writes the first `length` bytes of `buffer`, 32 at most, from register `command` on. The result is their number. */
 export function writeI2cBlock(
   address: number,
   command: number,
   length: number,
   buffer: Uint8Array,
 ): Transaction<number> {
-  checkAddress(address)
-  checkCommand(command)
-  checkBlock(length, buffer)
+  checkBlockCall(address, command, length, buffer)
   const bytes = Uint8Array.of(command, ...buffer.subarray(0, length))
   return write("writeI2cBlock", address, bytes, () => length)
 }
@@ -195,7 +189,7 @@ function writeRead<T>(
   return transfer(syscall, requests, result)
 }
 
-/** `result` gets what the last request read. */
+/** `result` is called with the bytes that the last request read. */
 function transfer<T>(
   syscall: string,
   requests: readonly Request[],
@@ -218,7 +212,7 @@ function firstByte(data: Uint8Array): number {
   return data[0] as number
 }
 
-/** The caller may use its buffer again at once: a Buffer's own `slice` would be a view of it. */
+/** A copy, so that the caller may use its buffer again at once. A Buffer's own `slice` would only be a view of it. */
 function copyOf(buffer: Uint8Array, length: number): Uint8Array {
   return Uint8Array.from(buffer.subarray(0, length))
 }

@@ -1,9 +1,10 @@
-// Which errno an error of virtio-msg is. A file of its own, so that the package's declarations need no ES module.
+// Which errno stands for an error of virtio-msg. It is a file of its own so that the package's declarations need no ES
+// module.
 
 import type { ErrorCode, VirtioMsgError } from "virtio-msg" with { "resolution-mode": "import" }
 import { type ErrnoName, makeError } from "./errno.js"
 
-/** What an error of virtio-msg is called in Linux, once the bus is open. */
+/** Linux's name for an error of virtio-msg, once the bus is open. */
 const BY_CODE: Record<ErrorCode, ErrnoName> = {
   NACK: "ENXIO",
   TIMEOUT: "ETIMEDOUT",
@@ -22,14 +23,14 @@ const BY_CODE: Record<ErrorCode, ErrnoName> = {
   MISSING_DEPENDENCY: "ENOSYS",
 }
 
-/** Those that mean something else while the bus is being opened: there is no such bus. */
+/** Errors that mean something else while the bus is being opened: there is no such bus. */
 const BY_CODE_WHEN_OPENING: Partial<Record<ErrorCode, ErrnoName>> = {
   LINK_CLOSED: "ENOENT",
   CONNECT_FAILED: "ENOENT",
   NOT_FOUND: "ENOENT",
 }
 
-/** Translates what virtio-msg rejected with; anything else is a defect and stays as it is. */
+/** Translates an error of virtio-msg. Any other error is a defect and is returned unchanged. */
 export function translateError(error: unknown, syscall: string): unknown {
   if (!isVirtioMsgError(error)) return error
   const isOpening = syscall === "open"
@@ -39,7 +40,7 @@ export function translateError(error: unknown, syscall: string): unknown {
   return makeError(isDenied ? "EACCES" : name, syscall, detail, error)
 }
 
-/** By name: the class itself comes by `import()`, which is not done yet when opening fails. */
+/** Compares the name, because the class is loaded by `import()`, which may not be done yet when opening fails. */
 export function isVirtioMsgError(error: unknown): error is VirtioMsgError {
   return error instanceof Error && error.name === "VirtioMsgError" && "code" in error
 }

@@ -15,38 +15,36 @@ import {
   TYPE_BUS,
   TYPE_RESPONSE,
 } from "../../../shared-protocol/src/messages/header.js"
-import type { HelloResponse } from "../../../shared-protocol/src/messages/hello.js"
 import { EVENT_DEVICE } from "../../../shared-protocol/src/messages/ids.js"
-import { allocateBytes, type HostBytes } from "../bytes.js"
-import { type Clock, systemClock, type Timer } from "../clock.js"
+import { allocateBytes } from "../bytes.js"
+import { type Clock, systemClock } from "../clock.js"
 import { Emitter } from "../emitter.js"
 import { VirtioMsgError } from "../errors.js"
 import type { Link } from "../link/link.js"
-import { Trace } from "../trace/trace.js"
+import { Tap, tapLink } from "../link/tap.js"
+import { type Channel, type ChannelParameters, isChannel } from "./channel.js"
+import { Connection } from "./connection.js"
 import { discover } from "./discovery.js"
+import { busClosed, notAsSpecified } from "./failures.js"
+import { PacketChannel } from "./packet-channel.js"
 import { PendingRequests } from "./pending-requests.js"
 import { RequestGate } from "./request-gate.js"
-import { Session } from "./session.js"
-import { Window } from "./window.js"
+import { TappedChannel } from "./tapped-channel.js"
+import { UsedRingPoller } from "./used-ring-poller.js"
+import type { Window } from "./window.js"
 
 /** Every request is answered or given up within this time (B16, B18, D11). */
 export const REQUEST_TIMEOUT_MS = 1000
-/** Between two attempts to start a new epoch after one was lost. */
-const RECONNECT_MS = 250
-/** How many attempts are made by themselves; each call after them makes one. */
-const RECONNECT_TRIES = 4
-/** How often to look for a link that is gone, while nobody calls. */
-const REOPEN_MS = 500
 
 export interface BusOptions {
   readonly clock?: Clock
-  /** 0 <= x < 1; only epochs and ping data are made of it. */
+  /** 0 <= x < 1. Only for the numbers of epochs and the data of pings. */
   readonly random?: () => number
-  /** Told of everything that crosses the link, from the first packet on. */
-  readonly trace?: Trace
+  /** Told of everything that crosses the link, from the first packet on: a `Trace`, for example. */
+  readonly trace?: Tap
   /**
-   * Open the link again after it was gone (a board that was unplugged): at every call, and by itself every 0.5 s
-   * until `close`. False when absent: the bus ends with its link.
+   * Open the link again when it has gone (a board that was unplugged): at every call, and every 0.5 s without a call,
+   * until `close`. When this is false or absent, the bus ends with its link.
    */
   readonly reopen?: boolean
 }
@@ -77,80 +75,82 @@ export class Bus {
   /** A line that the device logged. */
   readonly onLog = new Emitter<[line: string]>()
   readonly clock: Clock
-  readonly link: Link
-  readonly session: Session
-  readonly trace: Trace
-  /** What is shared with the device; new with every epoch. */
-  window = Window.empty()
-  /** Counts epochs. */
-  generation = 0
-  /** Messages that no one waits for, or that are malformed: discarded (D10). */
+  /** What carries the messages. */
+  readonly channel: Channel
+  /** Told of what crosses the bus. */
+  readonly trace: Tap
+  /** Epochs so far: 1 in the first one, which is with a device that answered HELLO. */
+  epochCount = 0
+  /** Messages that were discarded, because nobody waits for them or because they are malformed (D10). */
   discardedCount = 0
 
   readonly #random: () => number
   readonly #pending: PendingRequests
   readonly #gate: RequestGate
-  readonly #isReopening: boolean
-  #hello: HelloResponse | undefined
-  /** Settles when the connecting that is under way does; undefined while connected. */
-  #connecting: Promise<void> | undefined
-  #isUp = false
-  #isLinkOpen = false
-  /** Why the link is not there, while it may come back. */
-  #goneBy: VirtioMsgError | undefined
-  #retryTimer: Timer | undefined
-  /** Attempts to connect that failed since the bus was lost. */
-  #failedTries = 0
-  #closedBy: VirtioMsgError | undefined
+  readonly #connection: Connection
+  readonly #poller: UsedRingPoller
 
-  private constructor(link: Link, options: BusOptions) {
-    this.link = link
+  private constructor(channel: Channel, trace: Tap, options: BusOptions) {
+    this.channel = new TappedChannel(channel, trace)
+    this.trace = trace
     this.clock = options.clock ?? systemClock
     this.#random = options.random ?? Math.random
-    this.trace = options.trace ?? new Trace(this.clock)
     this.#gate = new RequestGate(this.clock)
-    this.#isReopening = options.reopen ?? false
-    this.session = new Session(link, this.clock, this.#random, this.trace)
-    this.#pending = new PendingRequests(this.session, this.clock)
-    this.session.onMessage.on((frame) => this.#takeMessage(frame))
-    this.session.onLost.on((error) => this.#lost(error))
+    this.#pending = new PendingRequests(this.channel, this.clock)
+    this.#connection = new Connection(this.channel, this.clock, options.reopen ?? false, {
+      onConnected: () => {
+        this.epochCount++
+        this.#poller.start()
+      },
+      onUp: () => this.onUp.emit(),
+      onLost: (error) => this.#lost(error),
+      onEnded: (error, wasUp) => this.#ended(error, wasUp),
+    })
+    this.#poller = new UsedRingPoller(this.channel, this.clock, (frame) => this.#takeMessage(frame))
+    this.channel.onMessage.on((frame) => this.#takeMessage(frame))
+    this.channel.onLog.on((line) => this.onLog.emit(line))
   }
 
   /**
-   * Opens the link and starts an epoch. Rejects with CONNECT_FAILED, NOT_FOUND, PROTOCOL or VERSION_MISMATCH.
+   * Opens a link of packets, or a channel, and starts an epoch. Rejects with CONNECT_FAILED, NOT_FOUND, PROTOCOL or
+   * VERSION_MISMATCH.
    */
-  static async open(link: Link, options: BusOptions = {}): Promise<Bus> {
-    const bus = new Bus(link, options)
-    await bus.#openLink()
+  static async open(carrier: Link | Channel, options: BusOptions = {}): Promise<Bus> {
+    const tap = options.trace ?? new Tap()
+    const channel = isChannel(carrier) ? carrier : new PacketChannel(tapLink(carrier, tap), options)
+    const bus = new Bus(channel, tap, options)
     try {
-      bus.#connecting = bus.#connect() // a board that announces itself meanwhile starts no second attempt
-      await bus.#connecting
+      await bus.#connection.start()
     } catch (error) {
       await bus.close()
       throw error
-    } finally {
-      bus.#connecting = undefined
     }
     return bus
   }
 
-  /** What the device said in HELLO: the bus parameters, among others (B5). */
-  get hello(): HelloResponse {
-    if (!this.#hello) throw new Error("the bus has not connected yet")
-    return this.#hello
+  /** What the user calls it: `sim`, `/dev/ttyACM0`, `tcp://...`. */
+  get name(): string {
+    return this.channel.name
+  }
+
+  /** What the device said when the epoch began: the bus parameters, among others (B5). */
+  get hello(): ChannelParameters {
+    const { parameters } = this.channel
+    if (!parameters) throw new Error("the bus has not connected yet")
+    return parameters
+  }
+
+  /** What is shared with the device; new with every epoch. */
+  get window(): Window {
+    return this.channel.window
   }
 
   /**
-   * Settles when the bus is connected, which it tries to be if it is not; rejects with why it cannot be:
-   * LINK_CLOSED for good, or while the board is away; CONNECT_FAILED until the next call.
+   * Settles when the bus is connected. Begins to connect if it is not. Rejects with LINK_CLOSED when the bus is closed
+   * or the board is away, and with CONNECT_FAILED when connecting failed: the next call tries again.
    */
-  async whenUp(): Promise<void> {
-    if (this.#isUp) return
-    if (this.#closedBy) throw this.#closedBy
-    this.#connecting ??= this.#reconnect().finally(() => {
-      this.#connecting = undefined
-    })
-    await this.#connecting
+  whenUp(): Promise<void> {
+    return this.#connection.whenUp()
   }
 
   /**
@@ -161,7 +161,9 @@ export class Bus {
     await this.whenUp()
     if (!this.#gate.tryEnter()) await this.#gate.enter(timeoutMs)
     try {
-      if (!this.#isUp) await this.whenUp() // the bus was lost in the turn in which a place became free
+      // the bus was lost in the same turn of the event loop in which a place became free
+      if (!this.#connection.isUp) await this.whenUp()
+      this.#poller.note(frame)
       return await this.#pending.send(frame, timeoutMs)
     } finally {
       this.#gate.leave()
@@ -170,7 +172,19 @@ export class Bus {
 
   /** Sends an event, unless the same waits to be sent. It has no answer and is not confirmed. */
   event(frame: Uint8Array): void {
-    this.session.postOnce(frame)
+    if (this.#poller.isPolling)
+      this.channel.flush() // the device looks for itself: it must not see a notification (B40)
+    else this.channel.postOnce(frame)
+  }
+
+  /** Sends soon what changed in the window, without a message. */
+  flush(): void {
+    this.channel.flush()
+  }
+
+  /** As `Channel.hold`: tells that an answer is awaited, until the returned function is called. Call it once. */
+  hold(): () => void {
+    return this.channel.hold()
   }
 
   /** The numbers of all devices on the bus, ascending (B15, D-side of GET_DEVICES). */
@@ -188,44 +202,15 @@ export class Bus {
     encodePingRequest(frame, data)
     const response = decodePingResponse(await this.request(frame))
     if (!response.ok || response.value !== data)
-      throw new VirtioMsgError("PROTOCOL", "PING came back with other data than it took.")
+      throw notAsSpecified("PING came back with other data than it took.")
     return this.clock.now() - startMs
   }
 
   /** Closes the bus and its link: calls in flight reject with LINK_CLOSED, and nothing is left behind. */
   async close(): Promise<void> {
-    if (this.#closedBy) return
-    this.#end(new VirtioMsgError("LINK_CLOSED", "The bus was closed.", { maybeExecuted: true }))
-    this.session.stop()
-    this.#retryTimer?.cancel()
-    await this.link.close()
-  }
-
-  async #openLink(): Promise<void> {
-    if (this.#isLinkOpen) return
-    await this.link.open({
-      onPacket: (packet) => this.session.receive(packet),
-      onClose: (reason) => this.#linkClosed(reason),
-      onLog: (line) => this.onLog.emit(line),
-      onAnnounce: () => this.#announced(),
-    })
-    if (this.#closedBy) {
-      await this.link.close() // somebody closed the bus meanwhile
-      throw this.#closedBy
-    }
-    this.#isLinkOpen = true
-    this.#goneBy = undefined
-  }
-
-  async #connect(): Promise<void> {
-    const hello = await this.session.connect()
-    if (this.#closedBy) throw this.#closedBy
-    this.#hello = hello
-    this.#isUp = true
-    this.generation++
-    const { outgoing, incoming } = this.session.mailbox
-    this.window = new Window(outgoing, incoming as HostBytes, this.link.windowBases)
-    this.trace.onState.emit("up", `${hello.board} on ${this.link.name}, epoch 0x${hello.epoch.toString(16)}`)
+    if (this.#connection.isEnded) return
+    this.#connection.end(busClosed())
+    await this.channel.close()
   }
 
   #takeMessage(frame: Uint8Array): void {
@@ -245,7 +230,7 @@ export class Bus {
     else this.discardedCount++
   }
 
-  /** Nobody answers any more what a device was asked that is gone. */
+  /** A device that has gone answers no more requests. */
   #takeDeviceEvent(event: DeviceEvent): void {
     if (event.busState === DEVICE_REMOVED) {
       const error = new VirtioMsgError(
@@ -258,71 +243,19 @@ export class Bus {
     this.onDevice.emit(event)
   }
 
-  /** The device says that it has heard nobody for a while: it may have started again, or have woken up. */
-  #announced(): void {
-    if (this.#isUp) this.session.probe()
-    else if (this.#isLinkOpen) this.whenUp().catch(() => {})
+  #lost(error: VirtioMsgError): void {
+    this.#failAll(error)
+    this.onLost.emit(error)
   }
 
-  #linkClosed(reason: Error | undefined): void {
-    if (this.#closedBy) return
-    this.#isLinkOpen = false
-    const error = new VirtioMsgError("LINK_CLOSED", `${this.link.name} is gone.`, {
-      hint: "Plug the board in again.",
-      cause: reason,
-      maybeExecuted: true,
-    })
-    if (this.#isReopening) this.#goneBy = error
-    else this.#end(error)
-    this.session.closed(error)
-  }
-
-  /** Ends the bus for good. */
-  #end(error: VirtioMsgError): void {
-    this.#closedBy = error
-    const wasUp = this.#isUp
-    this.#isUp = false
-    this.#pending.fail(error)
-    this.#gate.refuse(error)
-    this.trace.onState.emit("closed", error.message)
+  #ended(error: VirtioMsgError, wasUp: boolean): void {
+    this.#failAll(error)
     if (wasUp) this.onLost.emit(error)
   }
 
-  /** The session's epoch is over: everything in flight fails, and a new epoch is started at once. */
-  #lost(error: VirtioMsgError): void {
-    if (!this.#isUp) return // still connecting, which rejects by itself; or closed
-    this.#isUp = false
-    this.#failedTries = 0
+  #failAll(error: VirtioMsgError): void {
+    this.#poller.stop()
     this.#pending.fail(error)
     this.#gate.refuse(error)
-    this.trace.onState.emit("lost", error.message)
-    this.onLost.emit(error)
-    this.whenUp().catch(() => {}) // whoever calls next hears of it
-  }
-
-  /** One attempt; whoever waits for it hears how it ended. If it failed, others follow by themselves. */
-  async #reconnect(): Promise<void> {
-    this.#retryTimer?.cancel()
-    try {
-      await this.#openLink()
-      await this.#connect()
-    } catch (error) {
-      if (this.#closedBy) throw this.#closedBy
-      this.#failedTries++
-      if (this.#goneBy) {
-        this.#retryLater(REOPEN_MS) // who waits for events and never calls wants the board back, too
-        throw this.#goneBy.asUnexecuted()
-      }
-      if (this.#failedTries < RECONNECT_TRIES) this.#retryLater(RECONNECT_MS)
-      throw error
-    }
-    this.#failedTries = 0
-    this.onUp.emit()
-  }
-
-  #retryLater(delayMs: number): void {
-    this.#retryTimer = this.clock.schedule(delayMs, () => {
-      this.whenUp().catch(() => {})
-    })
   }
 }

@@ -7,11 +7,13 @@ import {
   GET_DEVICES_REQUEST_SIZE,
 } from "../../../shared-protocol/src/messages/bus.js"
 import { allocateBytes } from "../bytes.js"
-import { NOT_AS_SPECIFIED, VirtioMsgError } from "../errors.js"
+import { counted } from "../counted.js"
+import type { VirtioMsgError } from "../errors.js"
+import { notAsSpecified } from "./failures.js"
 
 /** How many numbers are asked for at once: as many as fit a response of 52 bytes. */
 const COUNT = 304
-/** A device bitmap has 65536 places; asking more often than this is going round in circles. */
+/** A device bitmap has 65536 places. More questions than this never end. */
 const MOST_REQUESTS = 1 + Math.ceil(65536 / COUNT)
 
 /** The numbers of all devices, ascending. Rejects with PROTOCOL, or as `request` does. */
@@ -27,7 +29,7 @@ export async function discover(request: (frame: Uint8Array) => Promise<Uint8Arra
     const bitmap = response.value
     if (bitmap.offset !== offset || bitmap.count > count)
       throw discoveryError(
-        `asked for ${count} numbers from ${offset}, got ${bitmap.count} from ${bitmap.offset}`,
+        `asked for ${counted(count, "number")} from ${offset}, got ${bitmap.count} from ${bitmap.offset}`,
       )
     found.push(...bitmap.deviceNumbers)
     if (bitmap.nextOffset === 0) return found
@@ -38,5 +40,5 @@ export async function discover(request: (frame: Uint8Array) => Promise<Uint8Arra
 }
 
 function discoveryError(what: string): VirtioMsgError {
-  return new VirtioMsgError("PROTOCOL", `GET_DEVICES: ${what}.`, { hint: NOT_AS_SPECIFIED })
+  return notAsSpecified(`GET_DEVICES: ${what}.`)
 }

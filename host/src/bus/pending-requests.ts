@@ -1,5 +1,5 @@
-// The requests that wait for their responses: tokens, and that each ends exactly once (virtio-msg "Bus Operation",
-// B16 to B18).
+// The requests that wait for their responses: their tokens. Each request ends exactly once (virtio-msg "Bus
+// Operation", B16 to B18).
 
 import {
   decodeHeader,
@@ -11,23 +11,26 @@ import {
 } from "../../../shared-protocol/src/messages/header.js"
 import type { Clock, Timer } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
-import type { Session } from "./session.js"
+import { hex } from "../hex.js"
+import type { Channel } from "./channel.js"
 
 interface Pending {
   readonly header: Header
   readonly resolve: (frame: Uint8Array) => void
   readonly reject: (error: VirtioMsgError) => void
   readonly timer: Timer
+  /** One answer fewer is awaited. */
+  readonly release: () => void
 }
 
 export class PendingRequests {
-  readonly #session: Session
+  readonly #channel: Channel
   readonly #clock: Clock
   readonly #pending = new Map<number, Pending>()
   #nextToken = 1
 
-  constructor(session: Session, clock: Clock) {
-    this.#session = session
+  constructor(channel: Channel, clock: Clock) {
+    this.#channel = channel
     this.#clock = clock
   }
 
@@ -45,22 +48,22 @@ export class PendingRequests {
         this.#finish(token)?.reject(
           new VirtioMsgError(
             "TIMEOUT",
-            `No response to message 0x${header.value.msgId.toString(16)} of device ${header.value.devNum} ` +
+            `No response to message ${hex(header.value.msgId)} of device ${header.value.devNum} ` +
               `within ${timeoutMs} ms.`,
             {
-              hint: "The device discards what it does not understand; is its firmware ours?",
+              hint: "A device discards what it does not understand: virtio-msg conform tells what it has wrong.",
               maybeExecuted: true,
             },
           ),
         )
       })
-      this.#pending.set(token, { header: header.value, resolve, reject, timer })
-      this.#session.await()
-      this.#session.post(frame)
+      const release = this.#channel.hold()
+      this.#pending.set(token, { header: header.value, resolve, reject, timer, release })
+      this.#channel.post(frame)
     })
   }
 
-  /** Takes a response to whoever asked. False when it is late, or nobody asked (F9). */
+  /** Gives a response to the request that waits for it. False when it is late, or when no request waits for it (F9). */
   answer({ type, msgId, devNum }: Header, frame: Uint8Array): boolean {
     const token = getToken(frame)
     const asked = this.#pending.get(token)?.header
@@ -71,12 +74,12 @@ export class PendingRequests {
     return true
   }
 
-  /** Ends all that wait. */
+  /** Ends all requests. */
   fail(error: VirtioMsgError): void {
     for (const token of [...this.#pending.keys()]) this.#finish(token)?.reject(error)
   }
 
-  /** Ends those that wait for a device's answer. */
+  /** Ends the requests that wait for a device's answer. */
   failDevice(devNum: number, error: VirtioMsgError): void {
     for (const [token, { header }] of [...this.#pending])
       if ((header.type & TYPE_BUS) === 0 && header.devNum === devNum) this.#finish(token)?.reject(error)
@@ -95,7 +98,7 @@ export class PendingRequests {
     if (!pending) return undefined
     this.#pending.delete(token)
     pending.timer.cancel()
-    this.#session.settle()
+    pending.release()
     return pending
   }
 }

@@ -1,4 +1,4 @@
-// Places in an area of the window: first fit, freed places joined again.
+// Places in an area of the window. A taker gets the first free place that fits; freed neighbours are joined.
 
 interface Range {
   offset: number
@@ -30,7 +30,7 @@ export class RangeAllocator {
     return undefined
   }
 
-  /** Gives `length` bytes at `offset` back, which were allocated. */
+  /** Gives back `length` bytes at `offset` that `allocate` returned. */
   release(offset: number, length: number): void {
     let at = this.#free.findIndex((range) => range.offset > offset)
     if (at < 0) at = this.#free.length

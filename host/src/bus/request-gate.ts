@@ -1,10 +1,10 @@
-// How many requests may be in flight at once: no more than the device keeps answers for. The others wait here, in
-// their order, so that a caller that asks too fast is slowed down and nothing piles up behind the mailbox.
+// How many requests may be in flight at once: as many as the device can keep answers for. Further requests wait here,
+// in order. So a caller that asks too fast is slowed down, and nothing piles up in the mailbox.
 
 import type { Clock, Timer } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
 
-/** As many answers as a device keeps if they are of the usual length (DEVICE_WAITING_BYTES): then it takes our packets. */
+/** As many answers of usual length as a device keeps (DEVICE_WAITING_BYTES). With more it would refuse our packets. */
 const LIMIT = 32
 
 interface Waiting {
@@ -22,7 +22,7 @@ export class RequestGate {
     this.#clock = clock
   }
 
-  /** Takes a place if there is one. Each place must be given back with `leave`. */
+  /** Takes a place if there is one. Each place has to be given back with `leave`. */
   tryEnter(): boolean {
     if (this.#inside >= LIMIT) return false
     this.#inside++
@@ -49,7 +49,7 @@ export class RequestGate {
     })
   }
 
-  /** Gives a place back: whoever waited longest has it. */
+  /** Gives a place back. Whoever has waited longest gets it. */
   leave(): void {
     const next = this.#waiting.shift()
     if (!next) {
@@ -60,7 +60,7 @@ export class RequestGate {
     next.enter()
   }
 
-  /** Sends away all who wait: nothing of theirs was sent. */
+  /** Refuses all who wait: nothing of theirs was sent. */
   refuse(error: VirtioMsgError): void {
     for (const { reject, timer } of this.#waiting.splice(0)) {
       timer.cancel()

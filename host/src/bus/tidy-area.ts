@@ -1,6 +1,10 @@
 // Fewer and shorter spans: the host has the time for what costs the chip too much.
 
-import type { OutgoingArea } from "../../../shared-protocol/src/mailbox/outgoing-area.js"
+import {
+  type OutgoingArea,
+  RUN_OFFSET_SHIFT,
+  runAt,
+} from "../../../shared-protocol/src/mailbox/outgoing-area.js"
 import { NEAR_SPAN_OVERHEAD } from "../../../shared-protocol/src/mailbox/packet.js"
 
 /**
@@ -11,16 +15,15 @@ export function tidyArea(area: OutgoingArea): void {
   if (area.dirtyEnd - area.dirtyFirst < 2) return
   const runs: { start: number; end: number }[] = []
   for (let at = area.dirtyFirst; at < area.dirtyEnd; at++) {
-    const start = area.dirtyOffsets[at] as number
-    runs.push({ start, end: start + (area.dirtyLengths[at] as number) })
+    const { offset, length } = runAt(area, at)
+    runs.push({ start: offset, end: offset + length })
   }
   runs.sort((a, b) => a.start - b.start)
   area.dirtyFirst = 0
   area.dirtyEnd = 0
   let last: { start: number; end: number } | undefined
   const keep = (run: { start: number; end: number }) => {
-    area.dirtyOffsets[area.dirtyEnd] = run.start
-    area.dirtyLengths[area.dirtyEnd] = run.end - run.start
+    area.dirtyRuns[area.dirtyEnd] = (run.start << RUN_OFFSET_SHIFT) | (run.end - run.start)
     area.dirtyEnd++
   }
   for (const run of runs) {

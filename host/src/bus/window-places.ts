@@ -1,4 +1,4 @@
-// Several places in the window that are of use only together: all are taken, or none.
+// Several places in the window that are only useful together: either all of them are taken, or none.
 
 import type { RangeAllocator } from "./range-allocator.js"
 
@@ -8,7 +8,7 @@ export interface WantedPlace {
   readonly lengthBytes: number
   /** A power of two; 1 when absent. */
   readonly alignment?: number
-  /** Taken where the space has room that is aligned so; else `alignment` will do. */
+  /** Taken where the space has room that is aligned like this; otherwise `alignment` is enough. */
   readonly wishedAlignment?: number
 }
 
@@ -19,7 +19,7 @@ export interface WindowPlaces {
   release(): void
 }
 
-/** Takes a place for each of `wanted`; undefined, with nothing taken, when one finds no room. */
+/** Takes a place for each of `wanted`. Undefined when one finds no room; then none is taken. */
 export function takePlaces(wanted: readonly WantedPlace[]): WindowPlaces | undefined {
   const offsets: number[] = []
   const release = () => {

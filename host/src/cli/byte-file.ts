@@ -3,13 +3,13 @@
 import { closeSync, openSync, writeSync } from "node:fs"
 import { VirtioMsgError } from "../errors.js"
 
-/** What crossed the link is in it: data of chips, keys that an EEPROM holds. */
+/** only the user may read it: it holds what crossed the link, such as keys in an EEPROM */
 const OWNER_ONLY = 0o600
 
 export class ByteFile {
   readonly #path: string
   readonly #file: number
-  /** False once whoever reads a pipe has gone, or the disk is full. */
+  /** False once the reader of a pipe has gone, or the disk is full. */
   isOpen = true
   /** Whether bytes were lost for another reason than that a reader left. */
   hasFailed = false
@@ -27,7 +27,7 @@ export class ByteFile {
     }
   }
 
-  /** Appends the bytes. What cannot be written ends the file, with a word to the user unless a reader just left. */
+  /** Appends the bytes. If they cannot be written, the file ends, and the user is told, unless a reader just left. */
   write(bytes: Uint8Array): void {
     for (let at = 0; this.isOpen && at < bytes.length; ) {
       try {

@@ -20,6 +20,7 @@ import {
 } from "../node/usbip/kernel-drivers.js"
 import { awaitFree, awaitNode } from "../node/usbip/vhci.js"
 import { openBus } from "../open-bus.js"
+import { runAttachBridge } from "./attach-bridge.js"
 import { helpExamples, note, portOf, print } from "./context.js"
 import { EXIT_FAILED, EXIT_OK } from "./exit-codes.js"
 import { offerProcessTrace } from "./offer-process-trace.js"
@@ -27,12 +28,17 @@ import { processTrace } from "./process-trace.js"
 import { untilStopped } from "./until-stopped.js"
 
 interface AttachOptions {
+  readonly bus: (typeof BUSES)[number]
+  readonly endpoint?: string
   readonly devices: string
   readonly adapter?: AdapterKind
   readonly detach?: true
 }
 
-/** What the kernel's driver makes of each kind, in its folder in sysfs. */
+/** How the kernel gets the devices: as USB devices, or as the virtio devices that they are. */
+const BUSES = ["usb", "virtio-msg"] as const
+
+/** For each kind, what the kernel's driver makes in its folder in sysfs. */
 const NODES: Readonly<Record<GadgetKind, RegExp>> = {
   i2c: /^i2c-\d+$/,
   rng: /^chaoskey\d+$/,
@@ -48,28 +54,58 @@ const READY = "Ctrl-C ends it."
 
 export function define(command: Command): void {
   command
-    .option("--devices <list>", "some of i2c,rng,console", "i2c")
+    .addOption(
+      new Option(
+        "--bus <bus>",
+        "usb: stock USB drivers, by USB/IP; virtio-msg: Linux's virtio drivers, through /dev/virtio-msg-bridge",
+      )
+        .choices(BUSES)
+        .default(BUSES[0]),
+    )
+    .option("--endpoint <name>", "with --bus virtio-msg: another than loopback, as loopback:second")
+    .option("--devices <list>", "with --bus usb: some of i2c,rng,console", "i2c")
     .addOption(
       new Option(
         "--adapter <kind>",
-        "the USB I2C adapter to be; the first that the kernel has a driver for when absent",
+        "with --bus usb: the USB I2C adapter to be; the first that the kernel has a driver for when absent",
       ).choices(Object.keys(ADAPTERS)),
     )
-    .option("--detach", "go on in the background; virtio-msg detach ends it")
+    .option("--detach", "with --bus usb: go on in the background; virtio-msg detach ends it")
     .addHelpText(
       "after",
       `${helpExamples(
         "virtio-msg --port /dev/ttyACM0 attach",
         "virtio-msg --port sim attach --devices i2c,console --detach",
+        "virtio-msg --port /dev/ttyACM0 attach --bus virtio-msg",
       )}
 As root, for two files of the kernel; docs/linux.md says how to give them to a group, and has a systemd unit.`,
     )
     .action(async (options: AttachOptions, command: Command) => {
+      checkBus(options, command)
       const kinds = parseGadgetKinds(options.devices)
-      process.exitCode = options.detach
-        ? await runInBackground()
-        : await runAttach(portOf(command), kinds, options.adapter)
+      if (options.detach) process.exitCode = await runInBackground()
+      else if (options.bus === "virtio-msg")
+        process.exitCode = await runAttachBridge(portOf(command), options.endpoint ?? "loopback", READY)
+      else process.exitCode = await runAttach(portOf(command), kinds, options.adapter)
     })
+}
+
+/** Each bus has its own options. Throws INVALID_ARGUMENT. */
+function checkBus({ bus, detach }: AttachOptions, command: Command): void {
+  if (bus === "virtio-msg" && detach)
+    throw new VirtioMsgError(
+      "INVALID_ARGUMENT",
+      "--detach is not for --bus virtio-msg: nothing would end it.",
+      {
+        hint: "Run it as a service, or leave it to your shell: put & behind it, and end it with kill.",
+      },
+    )
+  const others = bus === "usb" ? ["endpoint"] : ["devices", "adapter"]
+  const wrong = others.find((name) => command.getOptionValueSource(name) === "cli")
+  if (wrong === undefined) return
+  throw new VirtioMsgError("INVALID_ARGUMENT", `--${wrong} is not for --bus ${bus}.`, {
+    hint: bus === "usb" ? "Add --bus virtio-msg." : "All the board's devices are attached: leave it out.",
+  })
 }
 
 async function runAttach(
@@ -115,7 +151,7 @@ async function runAttach(
   }
 }
 
-/** Loads what `kinds` need; resolves with the adapter to be. */
+/** Loads what `kinds` need. Resolves with the adapter that will be used. */
 async function loadDrivers(
   kinds: readonly GadgetKind[],
   wanted: AdapterKind | undefined,

@@ -2,9 +2,13 @@
 
 import type { Command } from "commander"
 import { BOARDS, type Board, i2cPinPairs, stm32mp157 } from "../../../boards/src/index.js"
+import { hex } from "../hex.js"
 import { usbIdText } from "../node/usb-device.js"
 import { colours, helpExamples, print } from "./context.js"
 import { formatTable } from "./table.js"
+
+/** Cells that are sentences. No program reads them line by line. */
+const PROSE_WIDTH = 80
 
 export function define(command: Command): void {
   command
@@ -25,7 +29,7 @@ function describe(board: Board) {
     heapKib: chip.heapKib,
     serialBaud: chip.serialBaud ?? null,
     flashBy: chip.flashBy,
-    productId: `0x${board.productId.toString(16)}`,
+    productId: hex(board.productId),
     usb: usb.map(usbIdText),
     led: board.led ?? null,
     gpios,
@@ -40,20 +44,19 @@ function describe(board: Board) {
 }
 
 function format(): string[] {
-  const rows = BOARDS.map(({ id, name, chip, i2c, led, usb }) => [
+  const rows = BOARDS.map(({ id, name, chip, i2c, led }) => [
     id,
     name,
     chip.name,
-    `SDA ${i2c.labels[0]}, SCL ${i2c.labels[1]}`,
-    led ? `${led.gpio}${led.kind === "plain" ? "" : ` (${led.kind})`}` : "-",
+    i2c.labels.join(", "),
+    led ? `${led.gpio}` : "-",
     `${chip.heapKib} kB`,
-    usb.map(usbIdText).join(" ") + (chip.serialBaud ? `, ${chip.serialBaud} baud` : ""),
   ])
-  const [title = "", ...lines] = formatTable([
-    ["BOARD", "NAME", "CHIP", "I2C", "LED", "HEAP", "USB"],
-    ...rows,
-  ])
-  const parts = formatTable(stm32mp157.parts.map(({ there, here }) => [`  ${there}`, here]))
+  const [title = "", ...lines] = formatTable([["BOARD", "NAME", "CHIP", "SDA, SCL", "LED", "HEAP"], ...rows])
+  const parts = formatTable(
+    stm32mp157.parts.map(({ there, here }) => [`  ${there}`, here]),
+    PROSE_WIDTH,
+  )
   return [
     colours.bold(title),
     ...lines,
@@ -61,6 +64,8 @@ function format(): string[] {
     `They stand in for the ${stm32mp157.name}:`,
     ...parts,
     "",
-    "Next: virtio-msg flash --board BOARD, then virtio-msg deploy. None of this was tried on silicon yet.",
+    "Next: virtio-msg flash --board BOARD, then virtio-msg deploy.",
+    "USB ids, pins and all else: virtio-msg boards --json",
+    "None of this was tried on silicon yet.",
   ]
 }

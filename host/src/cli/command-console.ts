@@ -1,23 +1,23 @@
 // `virtio-msg console`: the microcontroller's log and shell. With a command, runs that; with lines on standard input,
 // runs those; at a terminal, talks until Ctrl-D.
 
-import { once } from "node:events"
 import { createInterface } from "node:readline"
 import type { Command } from "commander"
 import type { ConsolePort } from "../driver/console-port.js"
 import { ConsoleShell, isUnknownCommand } from "../driver/console-shell.js"
-import { VirtioMsgError } from "../errors.js"
-import { helpExamples, note, withBus } from "./context.js"
+import { talk } from "./console-talk.js"
+import { helpExamples, withBus } from "./context.js"
 import { EXIT_FAILED } from "./exit-codes.js"
 import { untilRead } from "./live-lines.js"
-import { untilStopped } from "./until-stopped.js"
 
 export function define(command: Command): void {
   command
     .argument("[command...]", "a command for the microcontroller's shell; help lists them")
     .addHelpText(
       "after",
-      helpExamples("virtio-msg --port sim console help", "virtio-msg --port sim console chips"),
+      `${helpExamples("virtio-msg --port sim console help", "virtio-msg --port sim console chips")}\n` +
+        "At a terminal lines can be edited, and the arrow keys bring back those that were typed before, also another\n" +
+        "time; one that begins with a space is not kept. Ctrl-D leaves.",
     )
     .action(async (words: string[], _options: object, command: Command) => {
       await withBus(command, async (bus) => {
@@ -30,8 +30,8 @@ export function define(command: Command): void {
 }
 
 /**
- * Runs lines one after another, and prints what they print; the log goes to standard error. `lines` is called when
- * they are wanted: readline does not keep those that come before.
+ * Runs lines one after another, and prints what they print. The log goes to standard error. `lines` is called when
+ * they are needed, because readline does not keep lines that come before.
  */
 async function runLines(
   port: ConsolePort,
@@ -44,38 +44,5 @@ async function runLines(
     process.stdout.write(output)
     if (isUnknownCommand(output)) process.exitCode = EXIT_FAILED
     await untilRead(process.stdout)
-  }
-}
-
-/** The terminal does echo and line editing; lines go to the board as a whole. */
-async function talk(port: ConsolePort, board: string): Promise<void> {
-  const stopped = Promise.race([once(process.stdin, "end"), untilStopped()])
-  note(`The console of ${board}. Type help for its commands, Ctrl-D to leave.`)
-  const send = (bytes: Uint8Array) => {
-    port.write(bytes).catch(() => {}) // the reader hears of it, too
-  }
-  process.stdin.on("data", send)
-  send(new TextEncoder().encode("\n")) // for a prompt
-  const show = async (): Promise<void> => {
-    for (;;) {
-      try {
-        for await (const bytes of port) {
-          process.stdout.write(bytes)
-          await untilRead(process.stdout) // the rest waits in the device
-        }
-        return
-      } catch (error) {
-        if (!(error instanceof VirtioMsgError) || error.code === "LINK_CLOSED") throw error
-        note(`\n${error.message}`)
-        send(new TextEncoder().encode("\n"))
-      }
-    }
-  }
-  try {
-    await Promise.race([show(), stopped])
-  } finally {
-    process.stdin.off("data", send)
-    process.stdin.pause()
-    process.stdout.write("\n")
   }
 }

@@ -83,7 +83,7 @@ async function serve(
   const stopped = untilStopped() // before anybody learns the address, and so could stop us
   const shows = words ? "command" : options.replay === undefined ? undefined : "replay"
   const server = await startServer(options, feed, shows)
-  // beside a capture, what else goes on would only be in the way
+  // beside a capture, the live view of other processes would only disturb
   const endWatching = options.replay === undefined ? watchOffered(feed) : () => {}
   try {
     print(server.url) // scripts read this line
@@ -112,7 +112,7 @@ async function startServer(
   }
 }
 
-/** Runs a command and shows on the page what it does. */
+/** Runs a command, and shows on the page what it does. */
 async function runShown(
   feed: LiveFeed,
   port: readonly string[],

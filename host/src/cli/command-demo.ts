@@ -1,12 +1,11 @@
 // `virtio-msg demo`: the whole flow, step by step, so that a person sees what the A7 and the M4 do.
 
 import type { Command } from "commander"
-import { VIRTIO_ID_I2C } from "../../../shared-protocol/src/device-types/i2c.js"
-import { PACKET_DATA } from "../../../shared-protocol/src/mailbox/packet.js"
+import { counted } from "../counted.js"
 import { VirtioMsgError } from "../errors.js"
-import type { Direction } from "../link/link.js"
 import { type OpenedBus, openBus } from "../open-bus.js"
-import { describeMessage } from "../trace/describe-message.js"
+import type { MessageEvent, PacketEvent } from "../trace/trace-event.js"
+import { asTyped } from "./as-typed.js"
 import { colours, helpExamples, note, portOf, print } from "./context.js"
 import { adapterLine, detect, formatDetected } from "./i2c-detect.js"
 import { formatByte } from "./i2c-numbers.js"
@@ -30,6 +29,14 @@ async function runDemo(port: string): Promise<void> {
     ),
   )
   const ladder = new Ladder()
+  try {
+    await goThrough(port, ladder)
+  } finally {
+    ladder.end()
+  }
+}
+
+async function goThrough(port: string, ladder: Ladder): Promise<void> {
   step(1, "The A7 finds the M4 on the link, and both start a new epoch: HELLO")
   explain(
     "The M4 says what the specification leaves to the bus: limits, and the window of memory they share.",
@@ -38,7 +45,7 @@ async function runDemo(port: string): Promise<void> {
   try {
     explain(`The M4 is ${bus.board.board}, firmware ${bus.board.firmwareVersion.slice(0, 3).join(".")}.`)
     await enumerate(bus)
-    await initialise(bus, ladder)
+    await initialise(bus)
     await runLines(bus, ladder)
   } finally {
     await bus.close()
@@ -50,14 +57,13 @@ async function enumerate(bus: OpenedBus): Promise<void> {
   await bus.devices()
 }
 
-async function initialise(bus: OpenedBus, ladder: Ladder): Promise<void> {
+async function initialise(bus: OpenedBus): Promise<void> {
   step(3, "The driver sets the I2C device up, in the specification's order")
-  ladder.deviceId = VIRTIO_ID_I2C
   const { device } = await bus.i2c()
   const queue = device.queues[0]?.state
   explain(
     "Addresses are area:offset in the shared window: the A7 writes area 1, the M4 area 2. " +
-      `The queue has ${queue?.curSize} descriptors.`,
+      `The queue has ${counted(queue?.curSize ?? 0, "descriptor")}.`,
   )
 }
 
@@ -88,26 +94,18 @@ async function runLines(bus: OpenedBus, ladder: Ladder): Promise<void> {
     colours.green(colours.bold(`Done: ${before[0]} was read, ${after[0]} written and read back, `)) +
       colours.green("all by virtio-i2c over virtio-msg."),
   )
-  print("Next: virtio-msg --help, and README.md")
+  print(asTyped("Next: virtio-msg --help, and README.md"))
 }
 
-/** Prints messages as steps of a ladder between the two processors, and counts what crosses the link. */
+/** Prints messages as steps of a ladder between the two processors, and counts what crosses the link, until its `end`. */
 class Ladder {
-  /** Whose feature bits the messages speak of. */
-  deviceId = -1
   #areMessagesShown = true
   #crossed = { out: 0, outBytes: 0, in: 0, inBytes: 0 }
 
-  constructor() {
-    processTrace.onMessage.on((direction, frame) => {
-      if (this.#areMessagesShown) this.#show(direction, frame)
-    })
-    processTrace.onPacket.on((direction, packet) => {
-      if (((packet[0] ?? 0) & PACKET_DATA) === 0) return // acknowledgements alone cost the M4 nothing
-      this.#crossed[direction]++
-      this.#crossed[`${direction}Bytes`] += packet.length
-    })
-  }
+  // reads packets: HELLO belongs to the channel, and is no message of the bus above it
+  readonly end: () => void = processTrace.watch((event) => {
+    if (event.kind === "packet" && event.hasData) this.#take(event)
+  })
 
   /** Runs what a user would type, and prints what it prints and what it cost. */
   async line(typed: string, run: () => Promise<string[]>): Promise<string[]> {
@@ -121,23 +119,25 @@ class Ladder {
     if (out > 0)
       print(
         colours.dim(
-          `   ${packets(out)} to the M4 (${outBytes} bytes), ${packets(back)} back (${inBytes} bytes)`,
+          `   ${counted(out, "packet")} to the M4 (${counted(outBytes, "byte")}), ${counted(back, "packet")} back (${counted(inBytes, "byte")})`,
         ),
       )
     return output
   }
 
-  #show(direction: Direction, frame: Uint8Array): void {
-    const { name, kind, devNum, text } = describeMessage(frame, this.deviceId)
+  #take({ direction, bytes, contents, isIgnored }: PacketEvent): void {
+    this.#crossed[direction]++
+    this.#crossed[`${direction}Bytes`] += bytes.length
+    if (!this.#areMessagesShown || isIgnored) return // a packet that comes again was shown before
+    for (const content of contents) if (content.kind === "message") this.#show(direction, content)
+  }
+
+  #show(direction: PacketEvent["direction"], { message: { name, kind, devNum, text } }: MessageEvent): void {
     const arrow = direction === "out" ? colours.cyan("A7 --> M4") : colours.magenta("A7 <-- M4")
     const where = devNum === undefined ? "bus     " : `device ${devNum}`
     const what = text || (kind === "response" ? "done" : "")
     print(`   ${arrow}  ${colours.dim(where)}  ${name.padEnd(20)} ${what}`.trimEnd())
   }
-}
-
-function packets(count: number): string {
-  return `${count} packet${count === 1 ? "" : "s"}`
 }
 
 function step(number: number, title: string): void {

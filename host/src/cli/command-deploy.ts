@@ -1,6 +1,7 @@
 // `virtio-msg deploy`: our firmware onto a board that has the DeviceScript runtime.
 
 import type { Command } from "commander"
+import { counted } from "../counted.js"
 import { VirtioMsgError } from "../errors.js"
 import { DEVICE_NAMES, formatGpioLine, I2C_SPEEDS_KHZ } from "../node/board-settings.js"
 import { type Deployment, deployFirmware } from "../node/deploy-firmware.js"
@@ -11,7 +12,7 @@ import { parseNumber } from "./i2c-numbers.js"
 import { processTrace } from "./process-trace.js"
 import { Progress } from "./progress.js"
 
-/** Not an option: every user of a computer can read every process's command line. */
+/** The password. It is no option, because every user of a computer can read every process's command line. */
 const PASSWORD_VARIABLE = "VIRTIO_MSG_WIFI_PASSWORD"
 
 interface Options {
@@ -122,7 +123,7 @@ function format(deployment: Deployment, dial: string | undefined): string[] {
   const version = hello ? `${versionOf(hello.firmwareVersion)}, ` : ""
   const lines = [
     `Board      ${hello?.board ?? identity.description} on ${port}`,
-    `Firmware   ${version}${sizeBytes} bytes, ${bus}`,
+    `Firmware   ${version}${counted(sizeBytes, "byte")}, ${bus}`,
     `Written    ${wasThere ? "not again: the board held it already" : "yes; it stays when the power is off"}`,
   ]
   if (pins)

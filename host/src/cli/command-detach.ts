@@ -1,19 +1,21 @@
-// `virtio-msg detach`: takes what `attach` or `usbip attach` made of a board away from the kernel.
+// `virtio-msg detach`: undoes `attach` and `usbip attach`: the kernel loses the board's devices.
 
 import type { Command } from "commander"
 import { VirtioMsgError } from "../errors.js"
 import { attribute, awaitFree, detachPort, ownPorts } from "../node/usbip/vhci.js"
-import { helpExamples, print } from "./context.js"
+import { helpExamples, print, printJson } from "./context.js"
 
 const LIMIT_MS = 10_000
 
 export function define(command: Command): void {
   command
+    .option("--json", "as JSON")
     .addHelpText(
       "after",
       `${helpExamples("virtio-msg detach")}\nAs root, like attach. The processes that served the devices end by themselves.`,
     )
-    .action(async () => {
+    .action(async (options: { json?: true }) => {
+      const detached: { name: string; busId: string }[] = []
       const ports = await ownPorts()
       if (ports.length === 0)
         throw new VirtioMsgError("NOT_FOUND", "No board is attached to this Linux.", {
@@ -22,8 +24,10 @@ export function define(command: Command): void {
       for (const { number, busId = "" } of ports) {
         const name = await attribute(busId, "product")
         await detachPort(number)
-        print(`detached ${name ?? busId} (USB ${busId})`)
+        detached.push({ name: name ?? busId, busId })
+        if (!options.json) print(`detached ${name ?? busId} (USB ${busId})`)
       }
+      if (options.json) printJson(detached)
       if (
         !(await awaitFree(
           ports.map(({ number }) => number),

@@ -2,6 +2,7 @@
 
 import { type Command, InvalidArgumentError } from "commander"
 import { BOARDS } from "../../../boards/src/index.js"
+import { counted } from "../counted.js"
 import { flashBoard } from "../flash/flash-board.js"
 import { unknownBoard } from "../node/deploy-firmware.js"
 import { helpExamples, note, portOf, print } from "./context.js"
@@ -54,7 +55,7 @@ export function define(command: Command): void {
         print(JSON.stringify({ boardId: board.id, ...flashed, port: flashed.port ?? null }, undefined, 2))
         return
       }
-      print(`Flashed    ${board.name}, ${flashed.sizeBytes} bytes`)
+      print(`Flashed    ${board.name}, ${counted(flashed.sizeBytes, "byte")}`)
       if (flashed.runtimeVersion) {
         print(`Running    DeviceScript ${flashed.runtimeVersion} on ${flashed.port}`)
         print(`Next: virtio-msg --port ${flashed.port} deploy`)

@@ -2,15 +2,24 @@
 
 import { type Command, Option } from "commander"
 import { type I2cAdapter, LOOK_AT_THE_WIRES } from "../driver/i2c-adapter.js"
+import { SMBUS_BLOCK_MAX, SmbusChip } from "../driver/smbus.js"
 import { VirtioMsgError } from "../errors.js"
-import { helpExamples, note, print, withBus } from "./context.js"
-import { adapterLine, detect, formatDetected, functionalityLines, type ProbeMode } from "./i2c-detect.js"
+import { helpExamples, note, print, printBytes, printJson, withBus } from "./context.js"
+import {
+  adapterLine,
+  adapterName,
+  detect,
+  FUNCTIONALITY,
+  formatDetected,
+  functionalityLines,
+  type ProbeMode,
+} from "./i2c-detect.js"
 import { type Bank, type DumpLetter, formatBytes, formatWords, readRegisters, withBank } from "./i2c-dump.js"
 import { noBlockRead, parseMode } from "./i2c-mode.js"
 import { formatByte, formatWord, parseAddress, parseNumber } from "./i2c-numbers.js"
-import { parseSet, set } from "./i2c-set.js"
-import { SMBUS_BLOCK_MAX, SmbusChip } from "./i2c-smbus.js"
-import { formatTransfer, parseTransfer } from "./i2c-transfer.js"
+import { parseSet, readbackLine, set } from "./i2c-set.js"
+import { formatTransfer, parseTransfer, readBytes, transferJson } from "./i2c-transfer.js"
+import { sayWhile } from "./progress.js"
 
 const CHIP_HELP = "address, 0x08 to 0x77"
 const ALL_HELP = "allow the addresses 0x00 to 0x07 and 0x78 to 0x7f"
@@ -35,14 +44,19 @@ function addTool(i2c: Command, name: string, description: string, ...examples: s
     .description(description)
     .addOption(new Option("-y", "accepted as in i2c-tools; nothing is ever asked").hideHelp())
     .addOption(new Option("-f", "accepted as in i2c-tools; no driver holds a chip").hideHelp())
+    .option("--json", "as JSON, numbers in decimal")
     .addHelpText("after", helpExamples(...examples.map((example) => `virtio-msg --port sim i2c ${example}`)))
 }
 
 function withI2c<T>(command: Command, work: (i2c: I2cAdapter) => Promise<T>): Promise<T> {
-  return withBus(command, async (bus) => work(await bus.i2c()))
+  return withBus(command, async (bus) => sayWhile("Waiting for the I2C bus", work(await bus.i2c())))
 }
 
-interface DetectOptions {
+interface JsonOption {
+  readonly json?: true
+}
+
+interface DetectOptions extends JsonOption {
   l?: true
   F?: true
   a?: true
@@ -62,13 +76,18 @@ function addDetect(i2c: Command): void {
     .action(async (first, last, options: DetectOptions, command: Command) => {
       if (options.l || options.F) {
         const devNum = await withI2c(command, async (adapter) => adapter.device.devNum)
-        for (const line of options.l ? [adapterLine(devNum)] : functionalityLines(devNum)) print(line)
+        if (options.json)
+          printJson(
+            options.l ? [{ number: devNum, name: adapterName(devNum) }] : Object.fromEntries(FUNCTIONALITY),
+          )
+        else for (const line of options.l ? [adapterLine(devNum)] : functionalityLines(devNum)) print(line)
         return
       }
       const [from, to] = parseSpan(first, last, options.a === true)
       const mode: ProbeMode = options.q ? "quick" : options.r ? "read" : "auto"
       const found = await withI2c(command, (adapter) => detect(adapter, from, to, mode))
-      for (const line of formatDetected(found, from, to)) print(line)
+      if (options.json) printJson({ first: from, last: to, addresses: [...found] })
+      else for (const line of formatDetected(found, from, to)) print(line)
       if (found.size === 0 && first === undefined) note(`No chip answered.\nhint: ${LOOK_AT_THE_WIRES}`)
     })
 }
@@ -80,29 +99,49 @@ function addGet(i2c: Command): void {
     .argument("[mode]", `b byte, w word, c write byte/read byte, i I2C block; ${PEC_HELP}`, "b")
     .argument("[length]", "bytes of an I2C block, 1 to 32; 32 when absent")
     .option("-a", ALL_HELP)
-    .action(async (chip, registerText, modeText, lengthText, options: { a?: true }, command: Command) => {
-      const address = parseAddress(chip, options.a)
-      const register = registerText === undefined ? undefined : parseNumber(registerText, "Register", 0, 0xff)
-      if (/^sp?$/.test(modeText)) throw noBlockRead()
-      const { letter, hasPec } = parseMode(modeText, ["b", "w", "c", "i"], ["i"])
-      if (lengthText !== undefined && letter !== "i")
-        throw new VirtioMsgError("INVALID_ARGUMENT", `Only an I2C block has a length, not mode ${letter}.`, {
-          hint: `For example: virtio-msg i2c get ${chip} ${registerText} i ${lengthText}`,
+    .action(
+      async (
+        chip,
+        registerText,
+        modeText,
+        lengthText,
+        options: { a?: true } & JsonOption,
+        command: Command,
+      ) => {
+        const address = parseAddress(chip, options.a)
+        const register =
+          registerText === undefined ? undefined : parseNumber(registerText, "Register", 0, 0xff)
+        if (/^sp?$/.test(modeText)) throw noBlockRead()
+        const { letter, hasPec } = parseMode(modeText, ["b", "w", "c", "i"], ["i"])
+        if (lengthText !== undefined && letter !== "i")
+          throw new VirtioMsgError(
+            "INVALID_ARGUMENT",
+            `Only an I2C block has a length, not mode ${letter}.`,
+            {
+              hint: `For example: virtio-msg i2c get ${chip} ${registerText} i ${lengthText}`,
+            },
+          )
+        const length =
+          lengthText === undefined ? SMBUS_BLOCK_MAX : parseNumber(lengthText, "Length", 1, SMBUS_BLOCK_MAX)
+        const values = await withI2c(command, async (adapter) => {
+          const smbus = new SmbusChip(adapter, address, hasPec)
+          if (register === undefined) return [await smbus.receiveByte()]
+          if (letter === "b") return [await smbus.readByte(register)]
+          if (letter === "w") return [await smbus.readWord(register)]
+          if (letter === "i") return Array.from(await smbus.readI2cBlock(register, length))
+          await smbus.sendByte(register)
+          return [await smbus.receiveByte()]
         })
-      const length =
-        lengthText === undefined ? SMBUS_BLOCK_MAX : parseNumber(lengthText, "Length", 1, SMBUS_BLOCK_MAX)
-      const line = await withI2c(command, async (adapter) => {
-        const smbus = new SmbusChip(adapter, address, hasPec)
-        if (register === undefined) return formatByte(await smbus.receiveByte())
-        if (letter === "b") return formatByte(await smbus.readByte(register))
-        if (letter === "w") return formatWord(await smbus.readWord(register))
-        if (letter === "i")
-          return Array.from(await smbus.readI2cBlock(register, length), formatByte).join(" ")
-        await smbus.sendByte(register)
-        return formatByte(await smbus.receiveByte())
-      })
-      print(line)
-    })
+        if (options.json)
+          printJson({
+            address,
+            register: register ?? null,
+            mode: letter,
+            ...(letter === "i" ? { values } : { value: values[0] }),
+          })
+        else print(values.map(letter === "w" ? formatWord : formatByte).join(" "))
+      },
+    )
 }
 
 function addSet(i2c: Command): void {
@@ -117,14 +156,31 @@ function addSet(i2c: Command): void {
     .option("-a", ALL_HELP)
     .option("-m <mask>", "write only these bits, keep the others")
     .option("-r", "read back and compare: a Pico does not tell when a chip refuses the value")
-    .action(async (chip, register, values, options: { a?: true; m?: string; r?: true }, command: Command) => {
-      const address = parseAddress(chip, options.a)
-      const request = parseSet(register, values, options)
-      const lines = await withI2c(command, (adapter) =>
-        set(new SmbusChip(adapter, address, request.hasPec), request),
-      )
-      for (const line of lines) print(line)
-    })
+    .action(
+      async (
+        chip,
+        register,
+        values,
+        options: { a?: true; m?: string; r?: true } & JsonOption,
+        command: Command,
+      ) => {
+        const address = parseAddress(chip, options.a)
+        const request = parseSet(register, values, options)
+        const readback = await withI2c(command, (adapter) =>
+          set(new SmbusChip(adapter, address, request.hasPec), request),
+        )
+        const { letter: mode, values: written } = request
+        if (options.json)
+          printJson({
+            address,
+            register: request.register,
+            mode,
+            values: readback ? [readback.written] : written,
+            ...(readback ? { readback: readback.back ?? null } : {}),
+          })
+        else if (readback) print(readbackLine(readback, mode))
+      },
+    )
 }
 
 function addDump(i2c: Command): void {
@@ -140,7 +196,14 @@ function addDump(i2c: Command): void {
     .option("-a", ALL_HELP)
     .option("-r <first-last>", "only these registers")
     .action(
-      async (chip, modeText, bankText, bankRegister, options: { a?: true; r?: string }, command: Command) => {
+      async (
+        chip,
+        modeText,
+        bankText,
+        bankRegister,
+        options: { a?: true; r?: string } & JsonOption,
+        command: Command,
+      ) => {
         const address = parseAddress(chip, options.a)
         if (/^sp?$/.test(modeText)) throw noBlockRead()
         const { letter, hasPec } = parseMode<DumpLetter>(modeText, ["b", "w", "W", "c", "i"], ["i", "W"])
@@ -152,14 +215,21 @@ function addDump(i2c: Command): void {
                 bank: parseNumber(bankText, "Bank", 0, 15),
                 register: parseNumber(bankRegister ?? "0x4e", "Bank register", 0, 0xff),
               }
-        if (bank && letter === "i")
-          throw new VirtioMsgError("INVALID_ARGUMENT", "Mode i does not go with a bank.")
+        if (bank && letter === "i") throw wrong("Mode i does not go with a bank.")
         const registers = await withI2c(command, (adapter) => {
           const smbus = new SmbusChip(adapter, address, hasPec)
           return withBank(smbus, bank, () => readRegisters(smbus, letter, first, last))
         })
         const lines = letter === "w" ? formatWords : formatBytes
-        for (const line of lines(registers, first, last)) print(line)
+        if (options.json)
+          printJson({
+            address,
+            mode: letter,
+            first,
+            last,
+            values: registers.slice(first, last + 1).map((value) => value ?? null),
+          })
+        else for (const line of lines(registers, first, last)) print(line)
       },
     )
 }
@@ -179,7 +249,8 @@ function addTransfer(i2c: Command): void {
     )
     .option("-a", ALL_HELP)
     .option("-v", "print the written messages too")
-    .action(async (words, options: { a?: true; v?: true }, command: Command) => {
+    .addOption(new Option("-b", "the bytes that were read as they are, for a pipe").conflicts(["v", "json"]))
+    .action(async (words, options: { a?: true; v?: true; b?: true } & JsonOption, command: Command) => {
       const requests = parseTransfer(words, options.a === true)
       const outcomes = await withI2c(command, (adapter) => Promise.all(adapter.submit(requests)))
       const failed = outcomes.findIndex((outcome) => !outcome.ok)
@@ -190,7 +261,9 @@ function addTransfer(i2c: Command): void {
             `${formatByte(requests[failed]?.address ?? 0)} (ENXIO: No such device or address).`,
           { hint: "List the chips on the bus: virtio-msg i2c detect" },
         )
-      for (const line of formatTransfer(requests, outcomes, options.v === true)) print(line)
+      if (options.b) await printBytes(readBytes(requests, outcomes))
+      else if (options.json) printJson({ messages: transferJson(requests, outcomes) })
+      else for (const line of formatTransfer(requests, outcomes, options.v === true)) print(line)
     })
 }
 
@@ -202,8 +275,7 @@ function parseSpan(first: string | undefined, last: string | undefined, isAll: b
       hint: `For example: virtio-msg i2c detect ${first} 0x77`,
     })
   const [from, to] = [parseAddress(first, isAll), parseAddress(last, isAll)]
-  if (to < from)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `The last address ${last} is below the first, ${first}.`)
+  if (to < from) throw wrong(`The last address ${last} is below the first, ${first}.`)
   return [from, to]
 }
 
@@ -216,12 +288,12 @@ function parseRange(text: string | undefined, isPairs: boolean): [number, number
     })
   const first = parseNumber(firstText, "First register", 0, 0xff)
   const last = parseNumber(lastText, "Last register", 0, 0xff)
-  if (last < first)
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
-      `The last register ${lastText} is below the first, ${firstText}.`,
-    )
+  if (last < first) throw wrong(`The last register ${lastText} is below the first, ${firstText}.`)
   if (isPairs && (first % 2 !== 0 || last % 2 === 0))
-    throw new VirtioMsgError("INVALID_ARGUMENT", "In mode W the first register is even and the last odd.")
+    throw wrong("In mode W the first register is even and the last odd.")
   return [first, last]
+}
+
+function wrong(message: string): VirtioMsgError {
+  return new VirtioMsgError("INVALID_ARGUMENT", message)
 }

@@ -3,13 +3,15 @@
 import type { Command } from "commander"
 import { TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION } from "../../../shared-protocol/src/messages/hello.js"
 import { VQUEUE_ENABLED } from "../../../shared-protocol/src/messages/vqueue.js"
-import { toHex } from "../bytes.js"
+import { counted } from "../counted.js"
 import { deviceTypeName, featureBits, featureName, statusName } from "../driver/names.js"
 import type { VirtioDevice } from "../driver/virtio-device.js"
 import { VirtioMsgError } from "../errors.js"
+import { hex, hexBytes } from "../hex.js"
 import type { OpenedBus } from "../open-bus.js"
 import { helpExamples, portSourceOf, print, withBus } from "./context.js"
 import { watchDevices } from "./info-watch.js"
+import { hanging } from "./table.js"
 import { untilStopped } from "./until-stopped.js"
 
 export function define(command: Command): void {
@@ -68,21 +70,21 @@ interface Report {
   devices: DeviceReport[]
 }
 
-async function gather(bus: OpenedBus, portFrom: Report["portFrom"]): Promise<Report> {
-  const hello = bus.board
+async function gather(opened: OpenedBus, portFrom: Report["portFrom"]): Promise<Report> {
+  const hello = opened.board
   const devices: DeviceReport[] = []
-  for (const found of await bus.devices()) {
-    // features and queues show only once a driver has set the device up
+  for (const found of await opened.devices()) {
+    // features and queues are only known after a driver has set the device up
     try {
-      devices.push(describe((await bus.driverOf(found.devNum))?.device ?? found))
+      devices.push(describe((await opened.driverOf(found.devNum))?.device ?? found))
     } catch (error) {
-      // gone while we looked at it
+      // it has gone while we looked at it
       if (!(error instanceof VirtioMsgError) || error.code !== "DEVICE_REMOVED") throw error
     }
   }
   const isStrict = (hello.transportFeatures & TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION) !== 0
   return {
-    port: bus.bus.link.name,
+    port: opened.bus.name,
     portFrom,
     board: hello.board,
     firmwareVersion: hello.firmwareVersion.slice(0, 3).join("."),
@@ -104,9 +106,8 @@ function describe(device: VirtioDevice): DeviceReport {
   const info = device.info
   const deviceId = info?.deviceId ?? 0
   const selected = new Set(featureBits(device.selected))
-  const uuid = toHex((info?.uuid ?? []) as Uint8Array)
-  const place = (address: { low: number; high: number }) =>
-    `${address.high >>> 16}:0x${address.low.toString(16).padStart(4, "0")}`
+  const uuid = hexBytes((info?.uuid ?? []) as Uint8Array)
+  const place = (address: { low: number; high: number }) => `${address.high >>> 16}:${hex(address.low, 4)}`
   return {
     number: device.devNum,
     deviceId,
@@ -138,32 +139,35 @@ const PORT_FROM: Record<Report["portFrom"], string> = {
   default: "the one board that is connected",
 }
 
+/** The column where the values begin. */
+const INDENT = 11
+
 function format(report: Report): string[] {
   const { bus } = report
   const lines = [
     `Board      ${report.board}`,
     `Firmware   ${report.firmwareVersion}${report.simulatedChips ? ", simulated chips" : ""}`,
     `Port       ${report.port}, ${PORT_FROM[report.portFrom]}`,
-    `Bus        virtio-msg revision ${bus.revision}, messages up to ${bus.maxMessageSize} bytes, ` +
+    `Bus        virtio-msg revision ${bus.revision}, messages up to ${counted(bus.maxMessageSize, "byte")}, ` +
       `${bus.configProfile} configuration profile`,
-    `Window     ${bus.driverAreaSize} bytes driver-written (area 1), ${bus.deviceAreaSize} device-written (area 2)`,
-    `Epoch      0x${bus.epoch.toString(16).padStart(4, "0")}`,
+    `Window     ${counted(bus.driverAreaSize, "byte")} driver-written (area 1), ${bus.deviceAreaSize} device-written (area 2)`,
+    `Epoch      ${hex(bus.epoch, 4)}`,
   ]
   for (const device of report.devices) {
     lines.push("", `Device ${device.number}   ${device.type} (${device.deviceId})`)
-    lines.push(`  Vendor   0x${device.vendorId.toString(16).padStart(8, "0")}`)
+    lines.push(`  Vendor   ${hex(device.vendorId, 8)}`)
     if (device.uuid) lines.push(`  UUID     ${device.uuid}`)
     lines.push(`  Status   ${device.status}`)
-    lines.push(`  Config   ${device.configSize} bytes`)
+    lines.push(`  Config   ${counted(device.configSize, "byte")}`)
     for (const feature of device.features)
       lines.push(
         `  Feature  ${feature.name} (${feature.bit})${feature.selected ? ", selected" : ", offered"}`,
       )
     for (const queue of device.queues)
       lines.push(
-        `  Queue ${queue.index}  ${queue.size} of at most ${queue.maxSize} descriptors, ` +
+        `  Queue ${queue.index}  ${queue.size} of at most ${counted(queue.maxSize, "descriptor")}, ` +
           `table ${queue.descriptorTable}, available ring ${queue.availableRing}, used ring ${queue.usedRing}`,
       )
   }
-  return lines
+  return lines.flatMap((line) => hanging(line.slice(0, INDENT), line.slice(INDENT)))
 }

@@ -2,8 +2,11 @@
 
 import { type Command, InvalidArgumentError } from "commander"
 import { VirtioMsgError } from "../errors.js"
+import { farEndOf } from "../link/far-end.js"
 import type { FramePort } from "../link/jacdac-link.js"
-import { chooseBoard, makeFramePort } from "../node/open-link.js"
+import { resolvePort } from "../node/choose-board.js"
+import { makeFramePort } from "../node/open-link.js"
+import { isSimPort, makeSimPort } from "../node/sim-port.js"
 import { helpExamples, note, portOf, printLive } from "./context.js"
 import { untilStopped } from "./until-stopped.js"
 
@@ -28,16 +31,13 @@ export function define(command: Command): void {
 }
 
 async function choosePort(port: string): Promise<FramePort> {
-  if (port !== "sim") return makeFramePort(port === "auto" ? await chooseBoard(note) : port)
-  const [{ VirtualMachine }, { VmPort }, { readFirmware }] = await Promise.all([
-    import("../vm/virtual-machine.js"),
-    import("../vm/vm-port.js"),
-    import("../vm/firmware-image.js"),
-  ])
-  return new VmPort(new VirtualMachine({ program: readFirmware("simulated") }))
+  if (!isSimPort(port)) return makeFramePort(await resolvePort(port, note))
+  return makeSimPort(port)
 }
 
-/** Prints until enough was printed, somebody ends it, or the board is gone: that rejects with LINK_CLOSED. */
+/**
+ * Prints until there were enough lines, or somebody ends it, or the board has gone: then it rejects with LINK_CLOSED.
+ */
 async function follow(port: FramePort, { lines, json }: Options): Promise<void> {
   const stopped = untilStopped()
   let count = 0
@@ -47,9 +47,9 @@ async function follow(port: FramePort, { lines, json }: Options): Promise<void> 
     finish = resolve
     fail = reject
   })
-  ended.catch(() => {}) // whether or not we wait for it by then
+  ended.catch(() => {}) // it may reject before anybody waits for it
   await port.open({
-    onFrame: () => {},
+    onPacket: () => {},
     onLog: (line) => {
       if (lines !== undefined && count >= lines) return
       count++
@@ -59,7 +59,7 @@ async function follow(port: FramePort, { lines, json }: Options): Promise<void> 
     onClose: (cause) =>
       fail(
         new VirtioMsgError("LINK_CLOSED", `${port.name} is gone.`, {
-          hint: "Plug the board in again.",
+          hint: farEndOf(port).whenGone,
           cause,
         }),
       ),

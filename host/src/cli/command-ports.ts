@@ -1,4 +1,5 @@
-// `virtio-msg ports`: every serial port, what it probably is, and what is missing to use it.
+// `virtio-msg ports`: every serial port, what it probably is, and what is missing to use it; and the simulated boards that
+// run on this computer.
 
 import type { Command } from "commander"
 import { RP2040 } from "../../../boards/src/chip.js"
@@ -7,8 +8,9 @@ import { namesOf, productOf } from "../node/find-boards.js"
 import { findPortHolders, holdersHint, type PortHolder } from "../node/port-holders.js"
 import { permissionHint } from "../node/port-permission.js"
 import { listSerialPorts, type SerialPortInfo } from "../node/serial-ports.js"
+import { type RunningBoard, runningBoards } from "../node/simulated-boards.js"
 import { usbIdText } from "../node/usb-device.js"
-import { colours, helpExamples, note, print } from "./context.js"
+import { colours, helpExamples, note, noteHint, print } from "./context.js"
 import { formatTable } from "./table.js"
 
 export function define(command: Command): void {
@@ -20,8 +22,9 @@ export function define(command: Command): void {
       const holders = await findPortHolders(found.map(({ path }) => path))
       const ports = await Promise.all(found.map((port) => describe(port, holders.get(port.path) ?? [])))
       const bootloaders = await findBootloaders()
-      if (options.json) print(JSON.stringify({ ports, bootloaders }, undefined, 2))
-      else show(ports, bootloaders)
+      const simulated = runningBoards()
+      if (options.json) print(JSON.stringify({ ports, bootloaders, simulated }, undefined, 2))
+      else show(ports, bootloaders, simulated)
     })
 }
 
@@ -56,7 +59,7 @@ async function describe(port: SerialPortInfo, heldBy: readonly PortHolder[]): Pr
 function whatIs({ usb, boards }: SerialPortInfo): string {
   if (!usb) return "a port of the computer itself"
   if (boards.length > 0) {
-    // a bridge chip says nothing of what is behind it
+    // the bridge chip does not say what is behind it
     const isBridge = boards.every(({ chip }) => chip.serialBaud !== undefined)
     return isBridge ? `${namesOf(boards)}, or another with this USB bridge` : namesOf(boards)
   }
@@ -82,8 +85,12 @@ async function findBootloaders(): Promise<BootloaderReport[]> {
   }))
 }
 
-function show(ports: readonly PortReport[], bootloaders: readonly BootloaderReport[]): void {
-  if (ports.length === 0 && bootloaders.length === 0) {
+function show(
+  ports: readonly PortReport[],
+  bootloaders: readonly BootloaderReport[],
+  simulated: readonly RunningBoard[],
+): void {
+  if (ports.length + bootloaders.length + simulated.length === 0) {
     note("No serial port is there. Plug a board in, or use the simulated one: --port sim")
     return
   }
@@ -95,9 +102,10 @@ function show(ports: readonly PortReport[], bootloaders: readonly BootloaderRepo
   ])
   for (const { usbId, what, drive } of bootloaders)
     rows.push([drive ?? "(drive not mounted)", usbId, drive ? "to be flashed" : "to be mounted", what])
+  for (const { port, what, pid } of simulated) rows.push([port, "-", "running", `${what}, process ${pid}`])
   const [title = "", ...lines] = formatTable([["PORT", "USB", "STATE", "WHAT IT IS"], ...rows])
   print(colours.bold(title))
   for (const line of lines) print(line)
-  for (const { path, missing } of ports) if (missing) note(`hint: ${path}: ${missing}`)
-  if (bootloaders.length > 0) note("hint: Give it the runtime: virtio-msg flash --board pico")
+  for (const { path, missing } of ports) if (missing) noteHint(`${path}: ${missing}`)
+  if (bootloaders.length > 0) noteHint("Give it the runtime: virtio-msg flash --board pico")
 }

@@ -1,39 +1,40 @@
 // `virtio-msg rng`: the microcontroller's random bytes on standard output.
 
-import type { Command } from "commander"
-import { toHex } from "../bytes.js"
+import { type Command, Option } from "commander"
 import { VirtioMsgError } from "../errors.js"
-import { helpExamples, print, withBus } from "./context.js"
+import { hexBytes } from "../hex.js"
+import { helpExamples, print, printBytes, printJson, withBus } from "./context.js"
+import { Progress } from "./progress.js"
 
 export function define(command: Command): void {
   command
     .requiredOption("-b, --bytes <count>", "how many, 0 or more")
-    .option("--hex", "as hexadecimal digits in a line, instead of raw")
+    .addOption(new Option("--hex", "as hexadecimal digits in a line, instead of raw").conflicts("json"))
+    .option("--json", "as JSON: the hexadecimal digits")
     .addHelpText(
       "after",
       `${helpExamples("virtio-msg --port sim rng --bytes 16 --hex")}\n` +
         "Raw bytes belong into a file or a pipe: virtio-msg rng --bytes 1000 > random.bin\n" +
         "How good they are depends on the chip; an RP2040's are weak (docs/devices.md).",
     )
-    .action(async (options: { bytes: string; hex?: true }, command: Command) => {
+    .action(async (options: { bytes: string; hex?: true; json?: true }, command: Command) => {
       const count = /^\d+$/.test(options.bytes) ? Number(options.bytes) : Number.NaN
       if (!Number.isSafeInteger(count))
         throw new VirtioMsgError("INVALID_ARGUMENT", `"${options.bytes}" is no number of bytes.`)
       await withBus(command, async (bus) => {
         const rng = await bus.rng()
+        const progress = new Progress("Reading", true)
         let digits = ""
+        let done = 0
         for await (const bytes of rng.stream(count)) {
-          if (options.hex) digits += toHex(bytes)
-          else await write(bytes)
+          done += bytes.length
+          progress.show(done, count)
+          if (options.hex || options.json) digits += hexBytes(bytes)
+          else await printBytes(bytes)
         }
-        if (options.hex) print(digits)
+        progress.clear()
+        if (options.json) printJson({ bytes: digits })
+        else if (options.hex) print(digits)
       })
     })
-}
-
-/** Settles when standard output has taken the bytes: a slow reader slows the board. */
-function write(bytes: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()))
-  })
 }

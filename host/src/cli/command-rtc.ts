@@ -47,10 +47,10 @@ async function plugClock(bus: OpenedBus): Promise<void> {
     })
 }
 
-/** By the shell of our firmware: virtio-rtc itself only tells the time. */
+/** Sets UTC by the shell of our firmware: virtio-rtc itself cannot set a clock. */
 async function setUtc(bus: OpenedBus): Promise<void> {
   const shell = await bus.shell()
-  await shell.run("") // in step: the command itself then takes one way
+  await shell.run("") // in step with the shell, so that the command itself only has to travel one way
   const nowMs = Date.now()
   const answer = await shell.run(`utc ${Math.floor(nowMs / DAY_MS)} ${nowMs % DAY_MS}`)
   if (!answer.includes("clock set"))

@@ -1,12 +1,14 @@
 // `virtio-msg sensor`: what the sensors on the I2C bus measure, once or again and again.
 
 import type { Command } from "commander"
-import type { Sensor } from "../chips/sensor.js"
-import { type FoundSensor, findSensors, SENSOR_TYPES, sensorType } from "../chips/sensor-types.js"
 import { delay } from "../clock.js"
 import type { I2cAdapter } from "../driver/i2c-adapter.js"
 import { VirtioMsgError } from "../errors.js"
+import { hex } from "../hex.js"
+import type { Sensor } from "../sensors/sensor.js"
+import { type FoundSensor, findSensors, SENSOR_TYPES, sensorType } from "../sensors/sensor-types.js"
 import { helpExamples, note, print, withBus } from "./context.js"
+import { parseSeconds } from "./seconds.js"
 import { csvHead, csvRow, History, type Reading, sensorName, toJson, toRows } from "./sensor-format.js"
 import { formatTable } from "./table.js"
 import { untilStopped } from "./until-stopped.js"
@@ -25,7 +27,7 @@ const MOST_INTERVAL_S = 86_400
 export function define(command: Command): void {
   const known = SENSOR_TYPES.map(({ name, addresses }) => {
     const [first = 0] = addresses
-    return `${name} (0x${first.toString(16)}${addresses.length > 1 ? " and up" : ""})`
+    return `${name} (${hex(first)}${addresses.length > 1 ? " and up" : ""})`
   })
   command
     .argument("[sensor...]", "NAME or NAME@ADDRESS; without any, all that are found")
@@ -95,13 +97,14 @@ function parseName(text: string): Wanted {
 }
 
 function parseInterval(text: string): number {
-  const seconds = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN
-  if (!(seconds >= LEAST_INTERVAL_S && seconds <= MOST_INTERVAL_S))
+  const ms = parseSeconds(text) ?? Number.NaN
+  if (!(ms >= LEAST_INTERVAL_S * 1000 && ms <= MOST_INTERVAL_S * 1000))
     throw new VirtioMsgError(
       "INVALID_ARGUMENT",
       `--interval is ${LEAST_INTERVAL_S} to ${MOST_INTERVAL_S} seconds, not "${text}".`,
+      { hint: "Seconds, or a number with ms, s or m behind it: --interval 500ms" },
     )
-  return seconds * 1000
+  return ms
 }
 
 function parseCount({ count, watch }: Options): number {
@@ -111,7 +114,7 @@ function parseCount({ count, watch }: Options): number {
   return Number(count)
 }
 
-/** The sensors that were named, found where no address was; or all that are found. */
+/** The sensors that the user named, found on the bus where no address was named; or all that are found. */
 async function choose(i2c: I2cAdapter, wanted: readonly Wanted[]): Promise<FoundSensor[]> {
   if (wanted.length === 0) {
     const found = await findSensors(i2c)
@@ -128,7 +131,7 @@ async function choose(i2c: I2cAdapter, wanted: readonly Wanted[]): Promise<Found
       const found = await findSensors(i2c, [type])
       if (found.length === 0)
         throw new VirtioMsgError("NACK", `No ${name} was found on the bus.`, {
-          hint: `Name its address: virtio-msg sensor ${name}@0x${(type.addresses[0] ?? 0).toString(16)}`,
+          hint: `Name its address: virtio-msg sensor ${name}@${hex(type.addresses[0] ?? 0)}`,
         })
       chosen.push(...found)
     }
@@ -136,7 +139,10 @@ async function choose(i2c: I2cAdapter, wanted: readonly Wanted[]): Promise<Found
   return chosen
 }
 
-/** One reading of each. A lasting watch goes on without a sensor that fails, and says so; it may come back. */
+/**
+ * One reading of each. When a lasting watch loses a sensor, it says so and goes on without it, and the sensor may come
+ * back.
+ */
 async function readAll(
   i2c: I2cAdapter,
   sensors: readonly FoundSensor[],
@@ -151,7 +157,7 @@ async function readAll(
       readings.push({ sensor, values: await chip.read() })
     } catch (error) {
       opened.delete(sensor)
-      // another chip is there: the board is not missing
+      // there is another chip, so the board is there
       if (error instanceof VirtioMsgError && error.code === "NOT_FOUND")
         throw new VirtioMsgError("DEVICE_FAILED", error.message, error.hint ? { hint: error.hint } : {})
       if (!isLasting || !(error instanceof VirtioMsgError) || error.code === "LINK_CLOSED") throw error
@@ -161,7 +167,7 @@ async function readAll(
   return readings
 }
 
-/** How a reading is shown: on a terminal a lasting one stays in its place, with the values before it as bars. */
+/** How readings are shown. On a terminal, those of a lasting watch stay in place, with the earlier values as bars. */
 function makeShow(
   sensors: readonly FoundSensor[],
   options: Options,

@@ -1,8 +1,12 @@
 // `virtio-msg serve`: gives the board's I2C bus, and what else it has, to a QEMU guest: vhost-user backends.
 
 import type { Command } from "commander"
+import {
+  GUEST_DEVICE_TYPES,
+  type GuestDeviceType,
+} from "../../../shared-protocol/src/device-types/catalogue.js"
 import { BoardForwarder } from "../node/board-forwarder.js"
-import { GUEST_DEVICES, type GuestDevice, GuestDevices } from "../node/guest-devices.js"
+import { GuestDevices } from "../node/guest-devices.js"
 import { deviceArguments, qemuI2cArguments } from "../node/linux-guest/qemu.js"
 import { VhostUserBackend } from "../node/vhost-user/backend.js"
 import { VirtioI2cDevice } from "../node/vhost-user/i2c-device.js"
@@ -15,7 +19,7 @@ import { untilStopped } from "./until-stopped.js"
 /** The memory in the printed QEMU arguments; any amount works. */
 const EXAMPLE_MEMORY_MIB = 256
 
-interface ServeOptions extends Partial<Record<GuestDevice, string>> {
+interface ServeOptions extends Partial<Record<GuestDeviceType, string>> {
   readonly socket: string
   readonly pci?: true
 }
@@ -39,7 +43,7 @@ export function define(command: Command): void {
       const device = new VirtioI2cDevice(forwarder)
       const devices = new GuestDevices()
       const backend = new VhostUserBackend({ socketPath: options.socket, device })
-      const stopped = untilStopped() // before anybody learns that we are up
+      const stopped = untilStopped() // before anybody is told that we are up
       const endOffer = await offerProcessTrace("serve")
       try {
         await forwarder.start()
@@ -51,7 +55,7 @@ export function define(command: Command): void {
         backend.onError.on((error) => note(`error: ${error.message}`))
         await backend.start()
         const wanted = new Map(
-          GUEST_DEVICES.flatMap((each): [GuestDevice, string][] => {
+          GUEST_DEVICE_TYPES.flatMap((each): [GuestDeviceType, string][] => {
             const path = options[each]
             return path === undefined ? [] : [[each, path]]
           }),

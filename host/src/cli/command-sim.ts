@@ -1,13 +1,17 @@
 // `virtio-msg sim`: the simulated board as a process of its own.
 
-import { lstat } from "node:fs/promises"
-import type { Command } from "commander"
+import { type Command, Option } from "commander"
 import { withSettings } from "../deploy/program-image.js"
 import { VirtioMsgError } from "../errors.js"
+import { hex, hexDigits } from "../hex.js"
 import { serveBoard } from "../node/board-server.js"
 import { FlashFile } from "../node/flash-file.js"
+import { checkSocketPlace } from "../node/listening-place.js"
 import { firstLines, loadChips } from "../node/own-chips.js"
 import { servePlainBoard } from "../node/plain-board.js"
+import { MCU_CHOICES, parseMcu } from "../node/sim-port.js"
+import { listBoard } from "../node/simulated-boards.js"
+import { MCUS } from "../vm/chip-model.js"
 import { serveChips } from "../vm/chip-server.js"
 import { readFirmware } from "../vm/firmware-image.js"
 import { VirtualMachine } from "../vm/virtual-machine.js"
@@ -24,6 +28,7 @@ interface SimOptions {
   readonly chip: readonly string[]
   readonly chips: readonly string[]
   readonly expose?: true
+  readonly mcu: string
 }
 
 export function define(command: Command): void {
@@ -34,6 +39,11 @@ export function define(command: Command): void {
     .option("--chip <file@address>", "put a chip of your own on its I2C bus; again for more", collect, [])
     .option("--chips <file>", "put the chips of a file on its I2C bus, each at its address", collect, [])
     .option("--expose", "allow a tcp:// address that other computers can reach: they can use the board, too")
+    .addOption(
+      new Option("--mcu <mcu>", "be as slow as this microcontroller, by our model of it")
+        .choices(MCU_CHOICES)
+        .default("none"),
+    )
     .option("-v, --verbose", "print the board's log")
     .addHelpText(
       "after",
@@ -42,6 +52,7 @@ export function define(command: Command): void {
         "virtio-msg --port unix:/tmp/board.sock i2c detect",
         "virtio-msg sim --blank --flash /tmp/board.flash --listen unix:/tmp/blank.sock &",
         "virtio-msg --port unix:/tmp/blank.sock deploy --simulated",
+        "virtio-msg --port sim:mcu=rp2040 i2c get 0x54 14",
         "virtio-msg sim --listen plain:unix:/tmp/plain.sock &",
         "virtio-msg --port plain:unix:/tmp/plain.sock conform",
       ) +
@@ -49,7 +60,8 @@ export function define(command: Command): void {
         "I2C, GPIO and entropy devices then run natively instead of as bytecode, and messages have up to 264 bytes.",
     )
     .action(async (options: SimOptions) => {
-      await refuseOccupied(options.listen)
+      const [, socketPath] = /^unix:(.+)$/.exec(options.listen) ?? []
+      if (socketPath !== undefined) checkSocketPlace(socketPath) // before the board starts, which takes a while
       if (options.listen.startsWith("plain:")) {
         await runPlain(options)
         return
@@ -57,7 +69,9 @@ export function define(command: Command): void {
       const chips = await loadChips(options.chip, options.chips)
       if (chips.size > 0 && options.blank) throw unfit("--blank", "has no I2C bus to put a chip on")
       const program = chips.size > 0 ? withChips(chips) : readFirmware("simulated")
+      const mcu = parseMcu(options.mcu)
       const machine = new VirtualMachine({
+        mcu,
         ...(options.blank ? {} : { program }),
         ...(options.flash ? { flash: new FlashFile(options.flash) } : {}),
       })
@@ -65,15 +79,21 @@ export function define(command: Command): void {
       machine.onPanic.on((code) => note(`The board's program panicked (${code}); it starts again in 5 s.`))
       serveChips(machine, chips, tellOnce())
       await machine.start()
-      const stopped = untilStopped() // before anybody learns the port, and so could stop us
+      const stopped = untilStopped() // before anybody is told the port, and could stop us
       try {
         const server = await serveBoard(machine, options.listen, processTrace, options.expose, note)
         const endOffer = await offerProcessTrace("sim")
+        const unlist = list(
+          server.port,
+          options.blank ? "a simulated board without firmware" : "a simulated board",
+        )
         // scripts read this line to learn the port
         print(server.port)
         const use = options.blank ? "deploy --simulated" : "i2c detect"
         note(`The simulated board is on ${server.port}. Use it: virtio-msg --port ${server.port} ${use}`)
+        if (mcu) note(`It is as slow as an ${MCUS[mcu].name}: ${MCUS[mcu].basis}.`)
         await stopped
+        unlist()
         await endOffer()
         await server.close()
       } finally {
@@ -82,23 +102,23 @@ export function define(command: Command): void {
     })
 }
 
-/** An option's values, one behind the other. */
+/** An option's values, collected one after another. */
 function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value]
 }
 
 /** The program that asks this process for the chips at these addresses. */
 function withChips(chips: ReadonlyMap<number, unknown>): Uint8Array {
-  const addresses = [...chips.keys()].map((address) => address.toString(16)).join(",")
+  const addresses = [...chips.keys()].map((address) => hexDigits(address)).join(",")
   return withSettings(readFirmware("simulated-chips"), new Map([["virtio.chips", addresses]]))
 }
 
-/** Prints what a chip threw, and where; the same again is one line, however often a program reads. */
+/** Prints what a chip threw, and where. The same error again is not printed, however often a program reads. */
 function tellOnce(): (address: number, error: unknown) => void {
   const told = new Map<number, string>()
   return (address, error) => {
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    const sentence = `error: the chip at 0x${address.toString(16)}: ${firstLines(stack)}`
+    const sentence = `error: the chip at ${hex(address)}: ${firstLines(stack)}`
     if (told.get(address) !== sentence) note(sentence)
     told.set(address, sentence)
   }
@@ -112,7 +132,15 @@ function unfit(option: string, why: string): VirtioMsgError {
 
 async function runPlain(options: SimOptions): Promise<void> {
   const isOwnChip = options.chip.length + options.chips.length > 0
-  const option = options.flash ? "--flash" : options.blank ? "--blank" : isOwnChip ? "--chip" : undefined
+  const option = options.flash
+    ? "--flash"
+    : options.blank
+      ? "--blank"
+      : isOwnChip
+        ? "--chip"
+        : parseMcu(options.mcu)
+          ? "--mcu"
+          : undefined
   if (option)
     throw new VirtioMsgError("INVALID_ARGUMENT", `${option} is for a board that runs bytecode.`, {
       hint: "The plain profile is served natively. Use --listen unix:PATH for a simulated board.",
@@ -120,18 +148,23 @@ async function runPlain(options: SimOptions): Promise<void> {
   const stopped = untilStopped()
   const server = await servePlainBoard(options.listen, note)
   print(server.port)
+  const unlist = list(server.port, "simulated devices of the plain profile")
   note(`Simulated devices are on ${server.port}. Use them: virtio-msg --port ${server.port} i2c detect`)
   await stopped
+  unlist()
   await server.close()
 }
 
-/** Throws INVALID_ARGUMENT for a path where something else than a socket is: that is not ours to replace. */
-async function refuseOccupied(listen: string): Promise<void> {
-  const [, socketPath] = /^(?:plain:)?unix:(.+)$/.exec(listen) ?? []
-  if (socketPath === undefined) return
-  const found = await lstat(socketPath).catch(() => undefined)
-  if (found && !found.isSocket())
-    throw new VirtioMsgError("INVALID_ARGUMENT", `${socketPath} exists and is not a socket.`, {
-      hint: "Choose a path where no file is.",
-    })
+/**
+ * Lists the board for `virtio-msg ports`. Returns a function that undoes it. If this fails, everything else still
+ * works.
+ */
+function list(port: string, what: string): () => void {
+  try {
+    return listBoard(port, what)
+  } catch (error) {
+    if (!(error instanceof VirtioMsgError)) throw error
+    note(`warning: ${error.message}`)
+    return () => {}
+  }
 }

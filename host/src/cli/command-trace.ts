@@ -29,7 +29,8 @@ interface TraceOptions extends TraceFilterOptions {
   readonly write?: string
 }
 
-type Show = (event: TraceEvent) => void
+/** Returns whether there was something to show of the event. */
+type Show = (event: TraceEvent) => boolean
 
 export function define(command: Command, run: RunCommand): void {
   command
@@ -93,14 +94,17 @@ function makeShow(options: TraceOptions): Show {
   return (event) => {
     lines.begin(event.timeMs)
     const wanted = filter(event)
-    if (!wanted) return
+    if (!wanted) return false
+    const shown: string[] = []
     if (options.packets && wanted.kind === "packet")
-      printTrace(options.json ? packetJson(wanted) : lines.packetLine(wanted))
-    for (const line of options.json ? traceJson(wanted) : lines.format(wanted)) printTrace(line)
+      shown.push(options.json ? packetJson(wanted) : lines.packetLine(wanted))
+    shown.push(...(options.json ? traceJson(wanted) : lines.format(wanted)))
+    for (const line of shown) printTrace(line)
+    return shown.length > 0
   }
 }
 
-/** The trace is what this command prints, also while the command that it runs prints to stderr. */
+/** This command prints the trace, also while the command that it runs prints to stderr. */
 const traceLines = new LiveLines(process.stdout, note)
 
 function printTrace(line: string): void {
@@ -124,12 +128,14 @@ async function traceCommand(
     })
   sendResultsTo(process.stderr)
   const end = options.write === undefined ? watchTrace(show) : traceToFile(options.write, application())
-  const code = await run([...typedPort(command), ...words])
-  const isWhole = end()
+  let isWhole = false
+  const code = await run([...typedPort(command), ...words]).finally(() => {
+    isWhole = end()
+  })
   return code === EXIT_OK && !isWhole ? EXIT_FAILED : code
 }
 
-/** As `traceToFile`, on the screen: nothing of that is lost. */
+/** As `traceToFile`, on the screen. No line is left out. */
 function watchTrace(show: Show): () => boolean {
   const end = processTrace.watch((event) => show({ ...event, timeMs: event.timeMs + EPOCH_OFFSET_MS }))
   return () => {
@@ -146,8 +152,8 @@ async function traceElsewhere(what: string | undefined, options: TraceOptions, s
   if (what !== undefined && !named) return readCapture(createReadStream(what), what, options, show)
   const chosen = named ?? onlyOne(offered)
   const socket = await connectTrace(chosen.path)
+  void untilStopped().then(() => socket.destroy()) // before anybody is told how to stop us
   note(`Tracing ${chosen.name}; end with Ctrl-C.`)
-  void untilStopped().then(() => socket.destroy())
   await readCapture(socket, chosen.name, options, show)
 }
 
@@ -168,9 +174,17 @@ function onlyOne(offered: readonly { name: string; path: string }[]): { name: st
 
 async function readCapture(stream: Readable, name: string, options: TraceOptions, show: Show): Promise<void> {
   const observer = new TraceObserver()
+  let firstMs: number | undefined
+  let lastMs = 0
+  let isShown = false
+  const take = (event: TraceEvent) => {
+    firstMs ??= event.timeMs
+    lastMs = event.timeMs
+    if (show(event)) isShown = true
+  }
   const reader = new PcapngReader(
-    (packet) => show(observer.observe(packet.timeMs, packet.direction, packet.bytes, packet)),
-    show,
+    (packet) => take(observer.observe(packet.timeMs, packet.direction, packet.bytes, packet)),
+    take,
   )
   const copy = options.write === undefined ? undefined : await openCopy(options.write)
   try {
@@ -187,7 +201,11 @@ async function readCapture(stream: Readable, name: string, options: TraceOptions
     copy?.close()
   }
   if (copy?.hasFailed) process.exitCode = EXIT_FAILED
-  if (!copy) reader.end()
+  if (copy) return
+  reader.end()
+  if (firstMs === undefined) note(`Nothing passed in ${name}.`)
+  else if (!isShown)
+    note(`Nothing of ${name} is asked for; its times go to ${((lastMs - firstMs) / 1000).toFixed(4)} s.`)
 }
 
 async function openCopy(path: string): Promise<ByteFile> {

@@ -1,22 +1,9 @@
 // All commands, one line each: the module of a command is loaded when it is used or its help is asked for, so that
 // `virtio-msg --help` and every other command start without it.
 
-import type { Command } from "commander"
-import type { RunCommand } from "./context.js"
+import type { CommandEntry } from "./command-entry.js"
 
-/** What a command's module exports: `define` gives the command its options, arguments, examples and action. */
-interface CommandModule {
-  /** `run` is for a command that runs others. */
-  define(command: Command, run: RunCommand): void
-}
-
-export interface CommandEntry {
-  readonly name: string
-  readonly description: string
-  readonly load: () => Promise<CommandModule>
-}
-
-const entry = (name: string, description: string, load: () => Promise<CommandModule>): CommandEntry => ({
+const entry = (name: string, description: string, load: CommandEntry["load"]): CommandEntry => ({
   name,
   description,
   load,
@@ -93,7 +80,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("boards", "List the boards that we know.", () => import("./command-boards.js")),
   entry(
     "ports",
-    "List the serial ports, and what is missing to use them.",
+    "List the serial ports, what is missing to use them, and the simulated boards that run.",
     () => import("./command-ports.js"),
   ),
   entry("flash", "Put the DeviceScript runtime on a board.", () => import("./command-flash.js")),
@@ -108,4 +95,10 @@ export const COMMANDS: readonly CommandEntry[] = [
     () => import("./command-doctor.js"),
   ),
   entry("logs", "Show the board's console.", () => import("./command-logs.js")),
+  entry(
+    "completion",
+    "Print what bash, zsh or fish needs to complete these commands.",
+    () => import("./command-completion.js"),
+  ),
+  entry("man", "Show the man page, with all commands.", () => import("./command-man.js")),
 ]

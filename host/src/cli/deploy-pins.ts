@@ -5,7 +5,7 @@ import { VirtioMsgError } from "../errors.js"
 
 const NUMBER = String.raw`(?:GP|GPIO|IO|P)?(\d{1,2})`
 const GPIO = new RegExp(`^${NUMBER}$`, "i")
-/** A name begins with a letter: a number is a line's offset. It has no sign of the list in it. */
+/** A name begins with a letter, since a number is a line's offset, and has none of the list's own signs. */
 const GPIO_LINE = new RegExp(`^(?:([A-Za-z][\\w.-]{0,15})=)?${NUMBER}(?::(up|down))?$`, "i")
 
 /** `4`, `GP4`, `GPIO4`, `IO4`, `P4`. Throws INVALID_ARGUMENT. */
@@ -18,7 +18,10 @@ export function parseGpio(text: string, option: string): number {
   return Number(digits)
 }
 
-/** A comma list of GPIOs, each with `NAME=` before it and `:up` or `:down` behind it, or not; or `none`. Throws as above. */
+/**
+ * A comma list of GPIOs, each with an optional `NAME=` before and `:up` or `:down` behind it; or `none`. Throws as
+ * above.
+ */
 export function parseGpioLines(list: string): GpioLine[] {
   if (list === "none") return []
   return list.split(",").map((word) => {

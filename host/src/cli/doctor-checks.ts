@@ -1,20 +1,25 @@
-// What `virtio-msg doctor` looks at, one after the other: each finds something in order, doubtful or wrong, and says
-// what to do next. A check that fails ends the examination where nothing behind it could work.
+// What `virtio-msg doctor` checks, one thing after another. Each check finds that something is right, doubtful or
+// wrong, and says what to do next. After a failure the examination ends, if nothing after it could work.
 
 import { BOARDS } from "../../../boards/src/index.js"
 import { PACKET_DATA, PACKET_HEADER_SIZE } from "../../../shared-protocol/src/mailbox/packet.js"
 import { PROTOCOL_HASH } from "../../../shared-protocol/src/mailbox/protocol-hash.js"
+import { counted } from "../counted.js"
 import { BoardClient } from "../deploy/board-client.js"
 import { readHeldProgram } from "../deploy/deploy-program.js"
 import type { I2cAdapter } from "../driver/i2c-adapter.js"
 import { VirtioMsgError } from "../errors.js"
 import { loadEspTool } from "../flash/esptool.js"
+import { hex, hexDigits } from "../hex.js"
+import { resolvePort } from "../node/choose-board.js"
 import { namesOf } from "../node/find-boards.js"
-import { chooseBoard, makeFramePort } from "../node/open-link.js"
+import { makeFramePort } from "../node/open-link.js"
 import { listSerialPorts } from "../node/serial-ports.js"
+import { isSimPort, mcuOfPort } from "../node/sim-port.js"
 import { findAttachSupport } from "../node/usbip/kernel-drivers.js"
 import { type OpenedBus, openBus } from "../open-bus.js"
 import type { Trace } from "../trace/trace.js"
+import { MCUS } from "../vm/chip-model.js"
 import { detect } from "./i2c-detect.js"
 import { processTrace } from "./process-trace.js"
 import { packageVersion } from "./version.js"
@@ -36,27 +41,28 @@ export interface Finding {
 }
 
 type Report = (finding: Finding) => void
+type OnProgress = (done: number, total: number) => void
 
-/** Examines everything on the way to the board on `port`, and reports as it goes. */
-export async function examine(port: string, report: Report): Promise<void> {
+/** Examines everything on the way to the board on `port`, and reports each finding. Long steps show their progress. */
+export async function examine(port: string, report: Report, onProgress: OnProgress): Promise<void> {
   report(checkNode())
   report(await checkPackages())
   if (process.platform === "linux") report(await checkAttach())
   const found = await guard("Port", report, () => checkPort(port, report))
   if (found === undefined) return
-  if (found !== "sim" && !(await guard("Runtime", report, () => checkRuntime(found, report)))) return
+  if (!isSimPort(found) && !(await guard("Runtime", report, () => checkRuntime(found, report)))) return
   const repeats = countRepeats(processTrace)
   const bus = await guard("Firmware", report, () => checkFirmware(found, report))
   if (!bus) return
   try {
-    await guard("Round trip", report, () => checkRoundTrip(bus, repeats, report))
+    await guard("Round trip", report, () => checkRoundTrip(bus, repeats, report, onProgress))
     await guard("I2C bus", report, async () => report(await checkI2c(bus)))
   } finally {
     await bus.close()
   }
 }
 
-/** Runs a check; an error of it is its finding. */
+/** Runs a check. If it throws, the error is its finding. */
 async function guard<T>(check: string, report: Report, run: () => Promise<T>): Promise<T | undefined> {
   try {
     return await run()
@@ -109,7 +115,7 @@ async function checkPackages(): Promise<Finding> {
   }
 }
 
-/** Whether `attach` has what it needs of this kernel. Many do without it, so it is never a failure. */
+/** Whether this kernel has what `attach` needs. Many people do without `attach`, so this is never a failure. */
 async function checkAttach(): Promise<Finding> {
   const { hasVhci, adapter } = await findAttachSupport()
   if (hasVhci && adapter)
@@ -125,11 +131,13 @@ async function checkAttach(): Promise<Finding> {
 
 /** The port, which may have been `auto`. */
 async function checkPort(port: string, report: Report): Promise<string> {
-  if (port === "sim") {
-    report({ check: "Port", state: "ok", text: "the simulated board in this process" })
+  if (isSimPort(port)) {
+    const mcu = mcuOfPort(port)
+    const pace = mcu ? `, as slow as an ${MCUS[mcu].name}` : ""
+    report({ check: "Port", state: "ok", text: `the simulated board in this process${pace}` })
     return port
   }
-  const found = port === "auto" ? await chooseBoard() : port
+  const found = await resolvePort(port)
   const info = (await listSerialPorts()).find(({ path }) => path === found)
   const what = info && info.boards.length > 0 ? `: ${namesOf(info.boards)}, by its USB id` : ""
   report({ check: "Port", state: "ok", text: `${found}${what}` })
@@ -165,7 +173,7 @@ async function checkFirmware(port: string, report: Report): Promise<OpenedBus> {
   const bus = await openBus({ port, trace: processTrace })
   const version = bus.board.firmwareVersion.slice(0, 3).join(".")
   const chips = bus.board.hasSimulatedChips ? ", simulated chips" : ""
-  const text = `${version} on ${bus.board.board}${chips}; protocol ${PROTOCOL_HASH.toString(16).padStart(8, "0")}, as here`
+  const text = `${version} on ${bus.board.board}${chips}; protocol ${hexDigits(PROTOCOL_HASH, 8)}, as here`
   report(
     version === packageVersion()
       ? { check: "Firmware", state: "ok", text }
@@ -179,13 +187,16 @@ async function checkFirmware(port: string, report: Report): Promise<OpenedBus> {
   return bus
 }
 
-/** Counts the packets that had to be sent again, either way: what the mailbox repairs, nobody else sees. */
+/**
+ * Counts the packets that were sent again, in both directions. The mailbox repairs such losses, and nothing else shows
+ * them.
+ */
 function countRepeats(trace: Trace): () => number {
   const seen = { out: new Set<string>(), in: new Set<string>() }
   let count = 0
   trace.onPacket.on((direction, packet) => {
     if (packet.length <= PACKET_HEADER_SIZE || ((packet[0] as number) & PACKET_DATA) === 0) return
-    // sequences come round after 256 packets, which never wait for each other so long
+    // a sequence is used again after 256 packets, and never so many are on their way
     const sequence = packet[3] as number
     const key = `${packet[1]},${packet[2]},${sequence}`
     if (seen[direction].has(key)) count++
@@ -195,23 +206,30 @@ function countRepeats(trace: Trace): () => number {
   return () => count
 }
 
-async function checkRoundTrip(bus: OpenedBus, repeats: () => number, report: Report): Promise<void> {
+async function checkRoundTrip(
+  bus: OpenedBus,
+  repeats: () => number,
+  report: Report,
+  onProgress: OnProgress,
+): Promise<void> {
   const timesMs: number[] = []
   let lost = 0
   const before = repeats()
-  for (let i = 0; i < PING_COUNT; i++)
+  for (let i = 0; i < PING_COUNT; i++) {
+    onProgress(i, PING_COUNT)
     try {
       timesMs.push(await bus.ping())
     } catch (error) {
       if (!(error instanceof VirtioMsgError) || error.code !== "TIMEOUT") throw error
       lost++
     }
+  }
   timesMs.sort((a, b) => a - b)
   const middleMs = timesMs[timesMs.length >> 1] ?? Number.POSITIVE_INFINITY
   const repeated = repeats() - before
   const text =
     `${PING_COUNT} pings: ${middleMs.toFixed(1)} ms in the middle, ${(timesMs.at(-1) ?? 0).toFixed(1)} ms at most; ` +
-    `${lost === 0 ? "none" : lost} lost, ${repeated === 0 ? "no packet" : count(repeated, "packet")} sent again`
+    `${lost === 0 ? "none" : lost} lost, ${repeated === 0 ? "no packet" : counted(repeated, "packet")} sent again`
   if (lost === 0 && repeated === 0 && middleMs < SLOW_PING_MS) {
     report({ check: "Round trip", state: "ok", text })
     return
@@ -259,16 +277,12 @@ async function checkI2c(bus: OpenedBus): Promise<Finding> {
       text: "every address answers: something holds SDA low",
       next: "Look for a short to ground, or SDA and SCL mixed up; take the chips off one by one.",
     }
-  const addresses = found.map((address) => `0x${address.toString(16).padStart(2, "0")}`)
+  const addresses = found.map((address) => hex(address, 2))
   return {
     check: "I2C bus",
     state: "ok",
     text: bus.board.hasSimulatedChips
-      ? `${count(found.length, "simulated chip")}: ${addresses.join(", ")}`
-      : `${count(found.length, "chip")}: ${addresses.join(", ")}; so the lines are pulled up`,
+      ? `${counted(found.length, "simulated chip")}: ${addresses.join(", ")}`
+      : `${counted(found.length, "chip")}: ${addresses.join(", ")}; so the lines are pulled up`,
   }
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`
 }

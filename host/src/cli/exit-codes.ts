@@ -12,6 +12,15 @@ export const EXIT_NO_BOARD = 3
 /** Something that the command needs is not installed, or is another version. */
 export const EXIT_SETUP = 4
 
+/** What each says, for help texts. */
+export const EXIT_MEANINGS: readonly (readonly [code: number, meaning: string])[] = [
+  [EXIT_OK, "done"],
+  [EXIT_FAILED, "the operation failed"],
+  [EXIT_USAGE, "wrong command line"],
+  [EXIT_NO_BOARD, "no board"],
+  [EXIT_SETUP, "something is not installed"],
+]
+
 const BY_CODE: Partial<Record<ErrorCode, number>> = {
   INVALID_ARGUMENT: EXIT_USAGE,
   NOT_FOUND: EXIT_NO_BOARD,

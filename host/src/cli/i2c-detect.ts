@@ -1,13 +1,21 @@
 // `virtio-msg i2c detect`: the chips on the bus, as i2cdetect prints them.
 
 import type { I2cAdapter, I2cRequest } from "../driver/i2c-adapter.js"
+import { hexDigits } from "../hex.js"
 
 /** How to ask whether a chip is there. */
 export type ProbeMode = "auto" | "quick" | "read"
 
 /**
- * Asks every address from `first` to `last`, all at once, and returns those that acknowledged. `auto` writes
- * nothing except where a write could change an EEPROM or lock a chip: there it reads a byte, as i2cdetect does.
+ * The first scan asks so many addresses at once, because the device has to learn the descriptors of each. A second
+ * scan asks so many, and learns the others. Each further scan is two rounds in which hardly anything is new.
+ */
+const FIRST_ROUND = 28
+const ROUND = 56
+
+/**
+ * Asks every address from `first` to `last`. Returns those that acknowledged. `auto` sends a write without bytes.
+ * Where that could change an EEPROM or lock a chip, it reads a byte instead, as i2cdetect does.
  */
 export async function detect(
   i2c: I2cAdapter,
@@ -16,15 +24,23 @@ export async function detect(
   mode: ProbeMode,
 ): Promise<Set<number>> {
   const addresses = Array.from({ length: last - first + 1 }, (_, i) => first + i)
-  const outcomes = await Promise.all(
-    i2c.submit(
-      addresses.map((address): I2cRequest => {
-        const isRead = mode === "read" || (mode === "auto" && isWriteRisky(address))
-        return isRead ? { address, readLength: 1, failNext: false } : { address, failNext: false }
-      }),
-    ),
-  )
-  return new Set(addresses.filter((_, at) => outcomes[at]?.ok))
+  const isRead = (address: number) => mode === "read" || (mode === "auto" && isWriteRisky(address))
+  const reads = addresses.filter(isRead).map((address) => ({ address, readLength: 1, failNext: false }))
+  const writes = addresses.filter((at) => !isRead(at)).map((address) => ({ address, failNext: false }))
+  const found = new Set<number>()
+  const count = Math.ceil(addresses.length / (i2c.describedCount < FIRST_ROUND ? FIRST_ROUND : ROUND))
+  for (let round = 0; round < count; round++) {
+    // each round has as many of each kind, in the same order, so that their descriptors stay the same
+    const requests: I2cRequest[] = [reads, writes].flatMap((all) => share(all, round, count))
+    const outcomes = await Promise.all(i2c.submit(requests))
+    for (const [at, { address }] of requests.entries()) if (outcomes[at]?.ok) found.add(address)
+  }
+  return new Set(addresses.filter((address) => found.has(address)))
+}
+
+/** Part `index` of `count` parts of about the same length. */
+function share<T>(all: readonly T[], index: number, count: number): T[] {
+  return all.slice(Math.floor((all.length * index) / count), Math.floor((all.length * (index + 1)) / count))
 }
 
 /** EEPROMs, and the chips that a quick write makes write-protected. */
@@ -32,36 +48,41 @@ function isWriteRisky(address: number): boolean {
   return (address >= 0x30 && address <= 0x37) || (address >= 0x50 && address <= 0x5f)
 }
 
-/** i2cdetect's line for an adapter (-l), with the name that Linux's driver gives it. */
-export function adapterLine(devNum: number): string {
-  const name = `i2c_virtio at virtio bus ${devNum}`
-  return `i2c-${devNum}\t${"i2c".padEnd(10)}\t${name.padEnd(32)}\tI2C adapter`
+/** What Linux's driver calls the adapter. */
+export function adapterName(devNum: number): string {
+  return `i2c_virtio at virtio bus ${devNum}`
 }
 
-/** i2cdetect's list of what an adapter can do (-F): as Linux's i2c-virtio, whose transactions are emulated. */
+/** An adapter as a line of i2cdetect -l. */
+export function adapterLine(devNum: number): string {
+  return `i2c-${devNum}\t${"i2c".padEnd(10)}\t${adapterName(devNum).padEnd(32)}\tI2C adapter`
+}
+
+/** What an adapter can do, in i2cdetect's words: as Linux's i2c-virtio, whose transactions are emulated. */
+export const FUNCTIONALITY: ReadonlyMap<string, boolean> = new Map([
+  ["I2C", true],
+  ["SMBus Quick Command", true],
+  ["SMBus Send Byte", true],
+  ["SMBus Receive Byte", true],
+  ["SMBus Write Byte", true],
+  ["SMBus Read Byte", true],
+  ["SMBus Write Word", true],
+  ["SMBus Read Word", true],
+  ["SMBus Process Call", true],
+  ["SMBus Block Write", true],
+  // a message whose length the chip decides
+  ["SMBus Block Read", false],
+  ["SMBus Block Process Call", false],
+  ["SMBus PEC", true],
+  ["I2C Block Write", true],
+  ["I2C Block Read", true],
+])
+
+/** i2cdetect's list of that (-F). */
 export function functionalityLines(devNum: number): string[] {
-  const names = [
-    "I2C",
-    "SMBus Quick Command",
-    "SMBus Send Byte",
-    "SMBus Receive Byte",
-    "SMBus Write Byte",
-    "SMBus Read Byte",
-    "SMBus Write Word",
-    "SMBus Read Word",
-    "SMBus Process Call",
-    "SMBus Block Write",
-    "SMBus Block Read",
-    "SMBus Block Process Call",
-    "SMBus PEC",
-    "I2C Block Write",
-    "I2C Block Read",
-  ]
-  // these need a message whose length the chip decides
-  const missing = ["SMBus Block Read", "SMBus Block Process Call"]
   return [
     `Functionalities implemented by /dev/i2c-${devNum}:`,
-    ...names.map((name) => `${name.padEnd(32)} ${missing.includes(name) ? "no" : "yes"}`),
+    ...Array.from(FUNCTIONALITY, ([name, isThere]) => `${name.padEnd(32)} ${isThere ? "yes" : "no"}`),
   ]
 }
 
@@ -69,16 +90,12 @@ export function functionalityLines(devNum: number): string[] {
 export function formatDetected(found: ReadonlySet<number>, first: number, last: number): string[] {
   const lines = ["     0  1  2  3  4  5  6  7  8  9  a  b  c  d  e  f"]
   for (let row = 0; row < 128; row += 16) {
-    let line = `${hex2(row)}: `
+    let line = `${hexDigits(row, 2)}: `
     for (let address = row; address < row + 16; address++) {
       if (address < first || address > last) line += "   "
-      else line += found.has(address) ? `${hex2(address)} ` : "-- "
+      else line += found.has(address) ? `${hexDigits(address, 2)} ` : "-- "
     }
     lines.push(line)
   }
   return lines
-}
-
-function hex2(value: number): string {
-  return value.toString(16).padStart(2, "0")
 }

@@ -1,23 +1,24 @@
 // `virtio-msg i2c dump`: a chip's registers, as i2cdump prints them.
 
+import { SMBUS_BLOCK_MAX, type SmbusChip, WrongPecError } from "../driver/smbus.js"
 import { VirtioMsgError } from "../errors.js"
-import { SMBUS_BLOCK_MAX, type SmbusChip, WrongPecError } from "./i2c-smbus.js"
+import { hexDigits } from "../hex.js"
 
 /** Bytes, words, words of even registers, consecutive bytes, or I2C blocks: i2cdump's modes. */
 export type DumpLetter = "b" | "w" | "W" | "c" | "i"
 
-/** Registers by number; undefined where the chip did not answer, or nobody asked. */
+/** Registers by number. Undefined where the chip did not answer, or where nobody asked. */
 export type Registers = (number | undefined)[]
 
-/** A chip may show several banks of registers in one place: `bank` written to `register` chooses one. */
+/** A chip may show several banks of registers in one place. Writing `bank` to `register` chooses one. */
 export interface Bank {
   readonly bank: number
   readonly register: number
 }
 
 /**
- * Reads registers `first` to `last`. A register that does not answer is a gap, as in i2cdump; in the modes c and i,
- * whose reads depend on each other, it is an error.
+ * Reads registers `first` to `last`. A register that does not answer is a gap, as in i2cdump. In the modes c and i the
+ * reads depend on each other: there it is an error.
  */
 export async function readRegisters(
   chip: SmbusChip,
@@ -49,13 +50,13 @@ export async function readRegisters(
   return registers
 }
 
-/** Runs `work` with a bank chosen, and puts back what the register held. */
+/** Runs `work` with a bank chosen, and then restores the register. */
 export async function withBank<T>(
   chip: SmbusChip,
   bank: Bank | undefined,
   work: () => Promise<T>,
 ): Promise<T> {
-  // as i2cdump: bank 0 is what the chip shows anyway
+  // as i2cdump: bank 0 is what the chip shows already
   if (!bank?.bank) return work()
   const before = await chip.readByte(bank.register)
   await chip.writeByte(bank.register, bank.bank | (before & 0xf0))
@@ -82,11 +83,11 @@ export function formatBytes(registers: Readonly<Registers>, first: number, last:
         cells += "XX "
         text += "X"
       } else {
-        cells += `${hex(value, 2)} `
+        cells += `${hexDigits(value, 2)} `
         text += printable(value)
       }
     }
-    lines.push(`${hex(row, 2)}: ${cells}   ${text}`)
+    lines.push(`${hexDigits(row, 2)}: ${cells}   ${text}`)
   }
   return lines
 }
@@ -100,9 +101,9 @@ export function formatWords(registers: Readonly<Registers>, first: number, last:
     for (let at = row; at < row + 8; at++) {
       const value = registers[at]
       if (at < first || at > last) cells += "     "
-      else cells += value === undefined ? "XXXX " : `${hex(value, 4)} `
+      else cells += value === undefined ? "XXXX " : `${hexDigits(value, 4)} `
     }
-    lines.push(`${hex(row, 2)}: ${cells}`)
+    lines.push(`${hexDigits(row, 2)}: ${cells}`)
   }
   return lines
 }
@@ -110,10 +111,6 @@ export function formatWords(registers: Readonly<Registers>, first: number, last:
 function printable(value: number): string {
   if (value === 0x00 || value === 0xff) return "."
   return value < 32 || value >= 127 ? "?" : String.fromCharCode(value)
-}
-
-function hex(value: number, digits: number): string {
-  return value.toString(16).padStart(digits, "0")
 }
 
 /** A register that is not acknowledged, or with a wrong PEC, is a gap in the table; all else is an error. */

@@ -24,7 +24,7 @@ export function parseMode<Letter extends string>(
   return { letter, hasPec }
 }
 
-/** For the one transaction that neither Linux's i2c-virtio nor this adapter has. */
+/** For the one transaction that neither Linux's i2c-virtio nor this adapter can do. */
 export function noBlockRead(): VirtioMsgError {
   return new VirtioMsgError("INVALID_ARGUMENT", "The adapter does not have SMBus block read capability.", {
     hint: "The virtio-i2c device needs the length beforehand: mode i reads an I2C block.",

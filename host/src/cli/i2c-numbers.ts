@@ -1,6 +1,7 @@
 // Numbers as i2c-tools reads them: decimal, 0x hexadecimal, 0 octal.
 
 import { VirtioMsgError } from "../errors.js"
+import { hex } from "../hex.js"
 
 /** The number that `text` is, from `least` to `most`. Throws INVALID_ARGUMENT, naming `what` it should have been. */
 export function parseNumber(text: string, what: string, least: number, most: number, hint?: string): number {
@@ -25,16 +26,24 @@ export function parseNumber(text: string, what: string, least: number, most: num
 
 /** A chip's address. The reserved ones need `isAnyAllowed`, as with i2c-tools' -a. */
 export function parseAddress(text: string, isAnyAllowed = false): number {
-  if (isAnyAllowed) return parseNumber(text, "Chip address", 0, 0x7f)
-  return parseNumber(text, "Chip address", 0x08, 0x77, "With -a also 0x00 to 0x7f.")
+  if (isAnyAllowed) return parseNumber(text, "Chip address", 0, 0x7f, wideHint(text))
+  return parseNumber(text, "Chip address", 0x08, 0x77, wideHint(text) ?? "With -a also 0x00 to 0x7f.")
+}
+
+/** For addresses of more than 7 bits: data sheets print them with the bit for reading behind them. */
+function wideHint(text: string): string | undefined {
+  const value = Number(text)
+  if (!(value > 0x7f)) return undefined
+  if (value > 0xff) return "An address has 7 bits here; those with 10 are not carried."
+  return `An address has 7 bits: what a data sheet calls ${formatByte(value)}, with the bit for reading, is ${formatByte(value >> 1)}.`
 }
 
 /** "0x66". */
 export function formatByte(value: number): string {
-  return `0x${value.toString(16).padStart(2, "0")}`
+  return hex(value, 2)
 }
 
 /** "0x1234". */
 export function formatWord(value: number): string {
-  return `0x${value.toString(16).padStart(4, "0")}`
+  return hex(value, 4)
 }

@@ -1,9 +1,9 @@
 // `virtio-msg i2c set`: writes to a chip, with i2cset's arguments.
 
+import { SMBUS_BLOCK_MAX, type SmbusChip } from "../driver/smbus.js"
 import { VirtioMsgError } from "../errors.js"
 import { type Mode, parseMode } from "./i2c-mode.js"
 import { formatByte, formatWord, parseNumber } from "./i2c-numbers.js"
-import { SMBUS_BLOCK_MAX, type SmbusChip } from "./i2c-smbus.js"
 
 /** What to write: no value (c), a byte (b), a word (w), an SMBus block (s) or an I2C block (i). */
 export type SetLetter = "c" | "b" | "w" | "s" | "i"
@@ -27,7 +27,7 @@ export function parseSet(
 ): SetRequest {
   const register = parseNumber(registerText, "Register", 0, 0xff)
   const last = words.at(-1)
-  // a mode is no number: whatever else stands last is meant as one
+  // a mode is no number, so a last word that is no number is meant as one
   const hasMode = last !== undefined && !/^[0-9]/.test(last) && (words.length > 1 || /^[a-z]p?$/.test(last))
   const texts = hasMode ? words.slice(0, -1) : words
   const { letter, hasPec } = parseMode(hasMode ? last : texts.length === 0 ? "c" : "b", LETTERS, ["i"])
@@ -53,8 +53,14 @@ function checkCount(letter: SetLetter, count: number): void {
     throw wrong(`Mode ${letter} takes 1 to ${SMBUS_BLOCK_MAX} values, not ${count}.`)
 }
 
-/** Carries the request out; returns what i2cset prints on stdout. */
-export async function set(chip: SmbusChip, request: SetRequest): Promise<string[]> {
+/** What was written, and what the chip held afterwards. Undefined where it did not answer. */
+export interface Readback {
+  readonly written: number
+  readonly back: number | undefined
+}
+
+/** Carries the request out; resolves with what was read back, if that was wanted. */
+export async function set(chip: SmbusChip, request: SetRequest): Promise<Readback | undefined> {
   const { register, letter, values, mask } = request
   // as i2cset: only the write itself has a PEC
   const plain = chip.withoutPec()
@@ -71,17 +77,22 @@ export async function set(chip: SmbusChip, request: SetRequest): Promise<string[
   else if (letter === "w") await chip.writeWord(register, value)
   else if (letter === "s") await chip.writeBlock(register, values)
   else await chip.writeI2cBlock(register, values)
-  if (!request.readback) return []
-  const format = letter === "w" ? formatWord : formatByte
+  if (!request.readback) return undefined
   try {
-    const back = await read()
-    return back === value
-      ? [`Value ${format(value)} written, readback matched`]
-      : [`Warning - data mismatch - wrote ${format(value)}, read back ${format(back)}`]
+    return { written: value, back: await read() }
   } catch (error) {
-    if (error instanceof VirtioMsgError && error.code === "NACK") return ["Warning - readback failed"]
+    if (error instanceof VirtioMsgError && error.code === "NACK") return { written: value, back: undefined }
     throw error
   }
+}
+
+/** What i2cset prints of it. */
+export function readbackLine({ written, back }: Readback, letter: SetLetter): string {
+  const format = letter === "w" ? formatWord : formatByte
+  if (back === undefined) return "Warning - readback failed"
+  return back === written
+    ? `Value ${format(written)} written, readback matched`
+    : `Warning - data mismatch - wrote ${format(written)}, read back ${format(back)}`
 }
 
 function wrong(what: string, hint?: string): VirtioMsgError {

@@ -1,5 +1,6 @@
 // `virtio-msg i2c transfer`: messages in one transfer, with i2ctransfer's descriptions of them.
 
+import { counted } from "../counted.js"
 import type { I2cOutcome, I2cRequest } from "../driver/i2c-adapter.js"
 import { VirtioMsgError } from "../errors.js"
 import { noBlockRead } from "./i2c-mode.js"
@@ -32,7 +33,7 @@ export function parseTransfer(words: readonly string[], isAnyAddressAllowed: boo
       const data = new Uint8Array(length)
       for (let filled = 0; filled < length; ) {
         const text = words[at++]
-        if (text === undefined) throw wrong(`"${word}" lacks ${length - filled} bytes of data.`)
+        if (text === undefined) throw wrong(`"${word}" lacks ${counted(length - filled, "byte")} of data.`)
         filled = fillData(data, filled, text)
       }
       messages.push({ address, write: data })
@@ -57,7 +58,21 @@ export function formatTransfer(
   })
 }
 
-/** Stores the byte that `text` is at `at`, and what its suffix makes of it behind; returns where to go on. */
+/** The bytes of all reads, one behind the other. */
+export function readBytes(requests: readonly I2cRequest[], outcomes: readonly I2cOutcome[]): Uint8Array {
+  return Uint8Array.from(
+    requests.flatMap(({ write }, at) => (write ? [] : Array.from(outcomes[at]?.data ?? []))),
+  )
+}
+
+/** The messages as JSON: what each wrote or read. */
+export function transferJson(requests: readonly I2cRequest[], outcomes: readonly I2cOutcome[]): object[] {
+  return requests.map(({ address, write }, at) =>
+    write ? { address, write: Array.from(write) } : { address, read: Array.from(outcomes[at]?.data ?? []) },
+  )
+}
+
+/** Stores the byte `text` at `at`, and behind it what its suffix means. Returns where to go on. */
 function fillData(data: Uint8Array, at: number, text: string): number {
   const suffix = /[=+\-p]$/.exec(text)?.[0]
   let value = parseNumber(suffix ? text.slice(0, -1) : text, "Data byte", 0, 0xff)

@@ -6,14 +6,14 @@ import type { VirtioMsgError } from "../errors.js"
 import type { OpenedBus } from "../open-bus.js"
 import { colours, note, printLive } from "./context.js"
 
-/** So many changes wait to be told. */
+/** The most changes that wait to be printed. */
 const MOST_EVENTS = 1000
 
 /**
- * Listens from now on, so that nothing is missed while others look; the function that it returns prints what has
- * come and what comes. That settles when the bus is closed for good.
+ * Listens from now on, so that nothing is missed while others read. The returned function prints what has come and
+ * what comes. It settles when the bus is closed for good.
  */
-export function watchDevices(bus: OpenedBus, isJson: boolean): () => Promise<void> {
+export function watchDevices(opened: OpenedBus, isJson: boolean): () => Promise<void> {
   const types = new Map<number, string>()
   const waiting: (() => void)[] = []
   let isPrinting = false
@@ -30,19 +30,20 @@ export function watchDevices(bus: OpenedBus, isJson: boolean): () => Promise<voi
         )
     })
   const look = async (): Promise<void> => {
-    for (const { devNum, info } of await bus.devices()) types.set(devNum, deviceTypeName(info?.deviceId ?? 0))
+    for (const { devNum, info } of await opened.devices())
+      types.set(devNum, deviceTypeName(info?.deviceId ?? 0))
   }
   let events: DeviceEvent[] = []
   let missed = 0
   let isLooking = false
-  /** All that came meanwhile is looked at together, so that a bus that never stops is asked once at a time. */
+  /** Everything that has come meanwhile is asked about together, so a bus that never stops is asked once at a time. */
   const work = async (): Promise<void> => {
     if (isLooking) return
     isLooking = true
     while (events.length > 0) {
       const batch = events
       events = []
-      // a device may be gone again
+      // the device may have gone again
       if (batch.some(({ busState }) => busState === DEVICE_ADDED)) await look().catch(() => {})
       for (const { deviceNumber, busState } of batch)
         if (busState === DEVICE_ADDED || busState === DEVICE_REMOVED)
@@ -56,13 +57,13 @@ export function watchDevices(bus: OpenedBus, isJson: boolean): () => Promise<voi
     }
     isLooking = false
   }
-  bus.onDevice((event) => {
+  opened.onDevice((event) => {
     if (events.length < MOST_EVENTS) events.push(event)
     else missed++
     void work()
   })
   const ended = new Promise<void>((_, reject) => {
-    bus.bus.onLost.on((error: VirtioMsgError) => {
+    opened.bus.onLost.on((error: VirtioMsgError) => {
       if (error.code === "LINK_CLOSED") reject(error)
       else
         say(() => {
@@ -74,7 +75,7 @@ export function watchDevices(bus: OpenedBus, isJson: boolean): () => Promise<voi
   ended.catch(() => {})
   return async () => {
     await look().catch((error: VirtioMsgError) => {
-      if (error.code === "LINK_CLOSED") throw error // from anything else the bus recovers, which is told below
+      if (error.code === "LINK_CLOSED") throw error // the bus recovers from any other error, which is printed below
     })
     isPrinting = true
     for (const line of waiting.splice(0)) line()

@@ -1,10 +1,11 @@
-// Lines that come whether or not anybody reads them: up to a bound they wait, beyond it they are left out, and how many
-// is said. Lines that somebody asked for, such as those of a capture, wait instead: `untilRead`.
+// Lines that come whether or not anybody reads them. Up to a limit they wait. Beyond it they are left out, and their
+// number is told. Lines that somebody asked for, such as those of a capture, wait instead: `untilRead`.
 
 import { once } from "node:events"
 import type { Readable, Writable } from "node:stream"
+import { counted } from "../counted.js"
 
-/** What one piece of this size makes of lines is much less than may wait. */
+/** The lines made from one piece of this size take much less room than may wait. */
 const PIECE_BYTES = 16_384
 /** So much may wait for whoever reads. */
 const MOST_WAITING_BYTES = 4 * 1024 * 1024
@@ -14,7 +15,7 @@ export class LiveLines {
   readonly #tell: (sentence: string) => void
   #missed = 0
 
-  /** `tell` hears how many lines were left out, as soon as there is room again. */
+  /** `tell` is called with the number of lines that were left out, as soon as there is room again. */
   constructor(sink: Writable, tell: (sentence: string) => void) {
     this.#sink = sink
     this.#tell = tell
@@ -29,18 +30,20 @@ export class LiveLines {
   }
 
   #room(): void {
-    this.#tell(`${this.#missed} lines were left out here: whoever reads them does not keep up.`)
+    this.#tell(
+      `${counted(this.#missed, "line was", "lines were")} left out here: whoever reads them does not keep up.`,
+    )
     this.#missed = 0
   }
 }
 
-/** Settles when what was written has been taken, so far that more may follow; at once where that is so already. */
+/** Settles when the reader has taken enough that more may follow. At once if it has already. */
 export async function untilRead(sink: Writable): Promise<void> {
   if (sink.writableNeedDrain && !sink.destroyed)
     await Promise.race([once(sink, "drain"), once(sink, "close")])
 }
 
-/** Hands `take` all of a stream, no faster than what it writes to `sink` is read: none of its lines is left out. */
+/** Hands a whole stream to `take`, only as fast as what it writes to `sink` is read. None of its lines is left out. */
 export async function readAtPaceOf(
   sink: Writable,
   stream: Readable,

@@ -6,7 +6,7 @@ import { EXIT_FAILED, EXIT_OK } from "./exit-codes.js"
 import { runCommand } from "./run-command.js"
 import { wasStopped } from "./until-stopped.js"
 
-/** After Ctrl-C what was printed has so long to be read. */
+/** After Ctrl-C a reader has so long to read what was printed. */
 const LAST_WORDS_MS = 500
 
 // `virtio-msg i2c dump 0x50 | head` closes our output early: that is no error
@@ -17,5 +17,5 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(EXIT_FAILED)
 })
 process.exitCode = await runCommand(process.argv.slice(2))
-// nobody who stopped us waits for a reader that does not read
+// after a person has stopped us, we do not wait for a reader that does not read
 if (wasStopped()) setTimeout(() => process.exit(), LAST_WORDS_MS).unref()

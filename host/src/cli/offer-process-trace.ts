@@ -1,11 +1,14 @@
-// Commands that run on can be traced by `virtio-msg trace` while they do.
+// While a command runs on, `virtio-msg trace` can trace it.
 
 import { VirtioMsgError } from "../errors.js"
 import { note } from "./context.js"
 import { EPOCH_OFFSET_MS, processTrace } from "./process-trace.js"
 import { application } from "./version.js"
 
-/** Offers this process's trace under the command's name. Returns what ends that. What fails here fails nothing else. */
+/**
+ * Offers this process's trace under the command's name. Returns a function that ends that. If it fails, everything
+ * else still works.
+ */
 export async function offerProcessTrace(commandName: string): Promise<() => Promise<void>> {
   const { offerTrace } = await import("../node/trace-socket.js")
   try {

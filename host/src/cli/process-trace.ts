@@ -1,5 +1,5 @@
-// The one trace of this process: every bus that a command opens reports to it, and so does a simulated board that is
-// offered to others. --trace, `trace --` and whoever attaches read from here; unread, it costs nothing.
+// The one trace of this process. Every bus that a command opens reports to it, and so does a simulated board that
+// others use. --trace, `trace --` and other processes read it. While nobody reads, it costs nothing.
 
 import { Trace } from "../trace/trace.js"
 

@@ -1,6 +1,7 @@
 // A reading of sensors as lines for people, as CSV, and as JSON.
 
-import type { FoundSensor } from "../chips/sensor-types.js"
+import { hex } from "../hex.js"
+import type { FoundSensor } from "../sensors/sensor-types.js"
 
 export interface Reading {
   readonly sensor: FoundSensor
@@ -14,10 +15,10 @@ export const SPARK_WIDTH = 32
 
 /** "bme280@0x76", as the command takes it. */
 export function sensorName({ type, address }: FoundSensor): string {
-  return `${type.name}@0x${address.toString(16).padStart(2, "0")}`
+  return `${type.name}@${hex(address, 2)}`
 }
 
-/** Rows of cells: the sensor, the quantity, its value, and `spark` of the values before it. */
+/** Rows of cells: the sensor, the quantity, its value, and a `spark` line of the values before it. */
 export function toRows(readings: readonly Reading[], history?: History): string[][] {
   return readings.flatMap(({ sensor, values }) =>
     sensor.type.quantities.map(({ name, unit, digits }, at) => {
@@ -60,7 +61,7 @@ export function toJson(time: string, readings: readonly Reading[]): object {
   return { time, sensors }
 }
 
-/** Digits that mean nothing are no numbers to store. */
+/** Rounds to the digits that mean something. */
 function rounded(value: number | undefined, digits: number): number | null {
   return value === undefined ? null : Number(value.toFixed(digits))
 }
@@ -84,7 +85,7 @@ export class History {
   }
 }
 
-/** A line of bars, the lowest value the lowest; a steady one lies in the middle. */
+/** A line of bars, lowest for the lowest value. A value that never changes is in the middle. */
 export function spark(values: readonly number[]): string {
   const low = Math.min(...values)
   const span = Math.max(...values) - low

@@ -1,9 +1,11 @@
-// What the operating system refused, in a sentence: a disk that is full or a limit that is reached is no defect.
+// What the operating system refused, as a sentence: a full disk or a reached limit is no defect of ours.
 
 import { VirtioMsgError } from "../errors.js"
 
 const HINTS: Readonly<Record<string, string>> = {
-  EMFILE: "This shell allows too few open files; allow more: ulimit -n 1024",
+  // the same sentence is in host/bin/run-built.js
+  EMFILE:
+    "This shell allows too few open files. Allow more, in a new terminal if this one refuses: ulimit -n 1024",
   ENFILE: "The system has too many open files; end other programs.",
   ENOSPC: "The disk is full: make room.",
   EDQUOT: "Your share of the disk is full: make room.",

@@ -1,8 +1,9 @@
-// Which part of a trace is asked for: devices, messages, a time, with or without spans and acknowledgements.
+// Which part of a trace is wanted: devices, messages, a time, with or without spans and acknowledgements.
 
 import { VirtioMsgError } from "../errors.js"
 import { MESSAGE_NAMES } from "../trace/describe-message.js"
 import type { PacketContent, TraceEvent } from "../trace/trace-event.js"
+import { parseSeconds } from "./seconds.js"
 
 export interface TraceFilterOptions {
   readonly device?: readonly string[]
@@ -16,12 +17,12 @@ export interface TraceFilterOptions {
 
 export type TraceFilter = (event: TraceEvent) => TraceEvent | undefined
 
-/** Makes the filter that leaves of an event what is asked for. Throws INVALID_ARGUMENT. */
+/** Makes a filter that keeps of an event what is wanted. Throws INVALID_ARGUMENT. */
 export function makeTraceFilter(options: TraceFilterOptions): TraceFilter {
   const devices = options.device?.map(parseDevice)
   const messages = options.message?.map(parseMessage)
-  const fromMs = parseSeconds("from", options.from, 0)
-  const toMs = parseSeconds("to", options.to, Number.POSITIVE_INFINITY)
+  const fromMs = parseTime("from", options.from, 0)
+  const toMs = parseTime("to", options.to, Number.POSITIVE_INFINITY)
   if (fromMs > toMs)
     throw new VirtioMsgError("INVALID_ARGUMENT", `--from ${options.from} is after --to ${options.to}.`, {
       hint: "Both are seconds, as the trace's first column has them: --from 1.5 --to 2",
@@ -39,7 +40,7 @@ export function makeTraceFilter(options: TraceFilterOptions): TraceFilter {
   }
   return (event) => {
     startMs ??= event.timeMs
-    const atMs = Math.round((event.timeMs - startMs) * 10) / 10 // as it is printed: what stands there can be typed
+    const atMs = Math.round((event.timeMs - startMs) * 10) / 10 // as it is printed, so that it can be typed
     if (atMs < fromMs || atMs > toMs) return undefined
     if (event.kind === "state") return isFiltered ? undefined : event
     const contents = event.contents.filter(isWanted)
@@ -48,11 +49,11 @@ export function makeTraceFilter(options: TraceFilterOptions): TraceFilter {
   }
 }
 
-/** Seconds in milliseconds. */
-function parseSeconds(name: string, text: string | undefined, absent: number): number {
+/** In milliseconds, in the tenths that are printed. */
+function parseTime(name: string, text: string | undefined, absent: number): number {
   if (text === undefined) return absent
-  const seconds = Number(text)
-  if (text.trim() !== "" && Number.isFinite(seconds) && seconds >= 0) return Math.round(seconds * 10_000) / 10
+  const ms = parseSeconds(text)
+  if (ms !== undefined) return Math.round(ms * 10) / 10
   throw new VirtioMsgError("INVALID_ARGUMENT", `--${name} ${text} is no time.`, {
     hint: `Seconds, as the trace's first column has them: --${name} 1.5`,
   })

@@ -1,6 +1,6 @@
 // A trace for programs: one JSON object for each message, span, request, remark and state, a line each.
 
-import { toHex } from "../trace/field.js"
+import { hexBytes } from "../hex.js"
 import type { PacketContent, PacketEvent, TraceEvent } from "../trace/trace-event.js"
 
 /** The lines of one event. `timeMs` counts as the trace does: since 1970 for captures. */
@@ -18,10 +18,10 @@ export function traceJson(event: TraceEvent): string[] {
   )
 }
 
-/** The header of a packet as JSON, for those who ask for packets, too. */
+/** The header of a packet as JSON, for users who want packets, too. */
 export function packetJson(event: PacketEvent): string {
   const { number, timeMs, direction, fields, bytes } = event
-  return JSON.stringify({ kind: "packet", timeMs, packet: number, direction, fields, bytes: toHex(bytes) })
+  return JSON.stringify({ kind: "packet", timeMs, packet: number, direction, fields, bytes: hexBytes(bytes) })
 }
 
 function contentJson(packet: object, content: PacketContent): object {
@@ -35,7 +35,7 @@ function contentJson(packet: object, content: PacketContent): object {
       ...(device === undefined ? {} : { device }),
       ...described,
       messageKind,
-      frame: toHex(frame),
+      frame: hexBytes(frame),
       offset,
       ...(requestNumber === undefined ? {} : { requestPacket: requestNumber, roundTripMs }),
       ...(remarks.length > 0 ? { remarks } : {}),
@@ -43,7 +43,7 @@ function contentJson(packet: object, content: PacketContent): object {
   }
   if (kind === "span") {
     const { area, areaOffset, bytes, offset, records } = content
-    return { kind, ...packet, area, areaOffset, bytes: toHex(bytes), offset, records }
+    return { kind, ...packet, area, areaOffset, bytes: hexBytes(bytes), offset, records }
   }
   const { devNum, queueIndex, remarks, ...rest } = content
   return {

@@ -1,5 +1,6 @@
 // A trace for people: one line for each message and each request, spans summarised, in colours.
 
+import { counted } from "../counted.js"
 import type { PacketContent, PacketEvent, RequestEvent, SpanEvent, TraceEvent } from "../trace/trace-event.js"
 import { colours } from "./context.js"
 
@@ -9,7 +10,7 @@ const NAME_WIDTH = 20
 export class TraceLines {
   #firstMs: number | undefined
 
-  /** Times count from the first event that it is told, shown or not. */
+  /** Times count from the first event that it gets, whether shown or not. */
   begin(timeMs: number): void {
     this.#firstMs ??= timeMs
   }
@@ -45,10 +46,10 @@ export class TraceLines {
 /** The header of a packet. */
 function packetText({ number, bytes, fields }: PacketEvent): string {
   const shown = fields.map(({ name, value, meaning }) => `${name.replace("packet_", "")} ${meaning || value}`)
-  return columns("packet", String(number), `${bytes.length} bytes, ${shown.join(", ")}`, undefined)
+  return columns("packet", String(number), `${counted(bytes.length, "byte")}, ${shown.join(", ")}`, undefined)
 }
 
-/** Spans that stand together become one. */
+/** Joins spans that follow each other. */
 function group(contents: readonly PacketContent[]): (SpanEvent[] | Exclude<PacketContent, SpanEvent>)[] {
   const groups: (SpanEvent[] | Exclude<PacketContent, SpanEvent>)[] = []
   for (const content of contents) {
@@ -93,12 +94,8 @@ function spansText(spans: readonly SpanEvent[]): string {
   const inRings = [...parts].map(([part, indexes]) => `${part} ${ranges([...indexes])}`.trimEnd())
   const inBuffers = spans.reduce((sum, span) => sum + (span.records.length > 0 ? 0 : span.bytes.length), 0)
   const bytes = spans.reduce((sum, span) => sum + span.bytes.length, 0)
-  const what = [...inRings, ...(inBuffers > 0 ? [`buffers: ${byteCount(inBuffers)}`] : [])].join("; ")
-  return colours.dim(`${"window".padEnd(8)}  ${byteCount(bytes).padEnd(NAME_WIDTH)} ${what}`.trimEnd())
-}
-
-function byteCount(count: number): string {
-  return `${count} byte${count === 1 ? "" : "s"}`
+  const what = [...inRings, ...(inBuffers > 0 ? [`buffers: ${counted(inBuffers, "byte")}`] : [])].join("; ")
+  return colours.dim(`${"window".padEnd(8)}  ${counted(bytes, "byte").padEnd(NAME_WIDTH)} ${what}`.trimEnd())
 }
 
 /** "0-2, 5" for 0, 1, 2, 5. */

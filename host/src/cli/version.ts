@@ -7,7 +7,7 @@ export function packageVersion(): string {
   return JSON.parse(readFileSync(manifest, "utf8")).version
 }
 
-/** How we call ourselves in files that we write. */
+/** Our name in files that we write. */
 export function application(): string {
   return `virtio-msg ${packageVersion()}`
 }

@@ -1,4 +1,4 @@
-// Runs the rows against a device and its side of the bus, behind any port.
+// Runs the rows against a device and its side of the bus, on any port.
 
 import { getU32 } from "../../../shared-protocol/src/bytes.js"
 import { VIRTIO_ID_CONSOLE } from "../../../shared-protocol/src/device-types/console.js"
@@ -8,18 +8,21 @@ import {
   UUID_SIZE,
 } from "../../../shared-protocol/src/messages/device-info.js"
 import { HEADER_SIZE } from "../../../shared-protocol/src/messages/header.js"
+import { counted } from "../counted.js"
 import { deviceTypeName } from "../driver/names.js"
 import { VirtioMsgError } from "../errors.js"
+import { hex } from "../hex.js"
 import { Conversation } from "./conversation.js"
 import { DeviceBench } from "./device-bench.js"
 import type { DevicePort } from "./device-port.js"
+import { workloadOf } from "./device-suites.js"
 import { recogniseDraft } from "./drafts.js"
 import * as frames from "./frames.js"
 import { Hotplug } from "./hotplug.js"
-import { type Report, type RowResult, worst } from "./result.js"
+import { type Report, type RowResult, sortAs, worst } from "./result.js"
 import type { Row } from "./row.js"
 import { ShellConsole } from "./shell-console.js"
-import { hex, Verdict } from "./verdict.js"
+import { Verdict } from "./verdict.js"
 
 /** Messages shown with a failure. */
 const EXCHANGES_SHOWN = 8
@@ -31,12 +34,12 @@ export interface CheckDeviceOptions {
   /** Only this device. */
   readonly devNum?: number
   readonly chipAddress?: number
-  /** Plugs a device in, out or both; settles when it has. */
+  /** Plugs a device in, or out, or both. Settles when that is done. */
   readonly hotplug?: () => Promise<void>
   readonly onResult?: (result: RowResult) => void
 }
 
-/** Checks everything that `rows` have to say about what is behind `port`. Rejects only when the port itself fails. */
+/** Checks all `rows` against what is behind `port`. Rejects only when the port itself fails. */
 export async function checkDevice(port: DevicePort, options: CheckDeviceOptions): Promise<Report> {
   const conversation = new Conversation(port)
   const startMs = port.clock.now()
@@ -55,7 +58,7 @@ async function check(
   const { port } = conversation
   const { parameters } = port
   const facts = [
-    `${port.busName}, revision ${parameters.revision}, messages up to ${parameters.maxMessageSize} bytes, ` +
+    `${port.busName}, revision ${parameters.revision}, messages up to ${counted(parameters.maxMessageSize, "byte")}, ` +
       `transport features ${hex(parameters.transportFeatures)}`,
   ]
   const report = (results: RowResult[], draft?: string): Report => ({
@@ -85,11 +88,16 @@ async function check(
     shell: shellOf(conversation, devices, numbers),
   })
   const benches = chosen.map(
-    (device) => new DeviceBench(conversation, device, numbers, options.chipAddress, hotplug),
+    (device) =>
+      new DeviceBench(conversation, device, numbers, {
+        workload: workloadOf(device.info.deviceId),
+        chipAddress: options.chipAddress,
+        hotplug,
+      }),
   )
   for (const { devNum, info } of benches)
     facts.push(
-      `device ${devNum}: ${deviceTypeName(info.deviceId)} (${info.deviceId}), ${info.configSize} bytes of configuration`,
+      `device ${devNum}: ${deviceTypeName(info.deviceId)} (${info.deviceId}), ${counted(info.configSize, "byte")} of configuration`,
     )
   const results: RowResult[] = []
   const passive = (row: Row) => (row.isPassive ? 1 : 0)
@@ -98,11 +106,11 @@ async function check(
     results.push(result)
     options.onResult?.(result)
   }
-  results.sort((a, b) => options.rows.indexOf(a.row) - options.rows.indexOf(b.row))
+  sortAs(options.rows, results)
   return report(results)
 }
 
-/** Nothing is typed into a console that may be somebody else's. */
+/** Types nothing into a console that may be somebody else's. */
 function shellOf(conversation: Conversation, devices: readonly Found[], numbers: readonly number[]) {
   const console = devices.find(({ info }) => info.deviceId === VIRTIO_ID_CONSOLE)
   if (!conversation.port.isOwnFirmware || !console) return undefined
@@ -153,9 +161,9 @@ async function checkOn(row: Row, bench: DeviceBench): Promise<RowResult> {
     return result("pass", "")
   } catch (error) {
     if (error instanceof Verdict) return result(error.status, error.message)
-    // what the user gave us does not work: that is no verdict about the peer
+    // what the user gave us does not work: that says nothing about the peer
     if (error instanceof VirtioMsgError && error.code === "INVALID_ARGUMENT") throw error
-    // the bus gave the peer up: it is asked to begin anew, so that the other rows can be judged
+    // the bus gave up the peer: it begins anew, so that the other rows can be judged
     if (error instanceof VirtioMsgError) {
       await bench.port.reconnect().catch(() => {})
       return result("blocked", error.message)

@@ -1,13 +1,13 @@
-// Runs the rows against a driver and its side of the bus: each asks for the scenarios that it needs.
+// Runs the rows against a driver and its side of the bus. Each row asks for the scenarios that it needs.
 
 import { getU16 } from "../../../shared-protocol/src/bytes.js"
 import type { Clock } from "../clock.js"
 import type { Exchange } from "./conversation.js"
 import { draftOfDriver } from "./drafts.js"
-import { DriverRuns, type DriverSubject, isTransport } from "./driver/driver-runs.js"
+import { DriverRuns, type DriverSubject, isTransport, unlessUnplayable } from "./driver/driver-runs.js"
 import { SCENARIOS } from "./driver/scenarios.js"
 import type { ScriptedBus } from "./driver/scripted-bus.js"
-import type { Report, RowResult } from "./result.js"
+import { type Report, type RowResult, sortAs } from "./result.js"
 import type { Row } from "./row.js"
 import { Verdict } from "./verdict.js"
 
@@ -21,15 +21,24 @@ export interface CheckDriverOptions {
   /** The driver, as the user named it. */
   readonly name: string
   readonly clock: Clock
+  /** Told how many scenarios have been run. Not called when only some rows are wanted. */
+  readonly onProgress?: (done: number, total: number) => void
 }
 
-/** Checks everything that `rows` have to say about a driver. Rejects only when it cannot be started. */
+/** Checks all `rows` against a driver. Rejects only when it cannot be started. */
 export async function checkDriver(subject: DriverSubject, options: CheckDriverOptions): Promise<Report> {
   const startMs = options.clock.now()
   const runs = new DriverRuns(subject)
   const plain = await runs.run("plain")
-  // all at once: several processes keep several processors busy
-  if (options.rows.length > MANY_ROWS) await Promise.all(SCENARIOS.map(({ name }) => runs.run(name)))
+  // starts all at once, because several processes keep several processors busy
+  let done = 0
+  if (options.rows.length > MANY_ROWS)
+    await Promise.all(
+      SCENARIOS.map(async ({ name }) => {
+        await runs.run(name).catch(unlessUnplayable)
+        options.onProgress?.(++done, SCENARIOS.length)
+      }),
+    )
   const draft = plain.isDone ? undefined : await draftOfDriver(plain, (scenario) => runs.probe(scenario))
   const base = {
     subject: options.name,
@@ -44,7 +53,7 @@ export async function checkDriver(subject: DriverSubject, options: CheckDriverOp
   const passive = (row: Row) => (row.isPassive ? 1 : 0)
   for (const row of [...options.rows].sort((a, b) => passive(a) - passive(b)))
     results.push(await checkRow(row, runs))
-  results.sort((a, b) => options.rows.indexOf(a.row) - options.rows.indexOf(b.row))
+  sortAs(options.rows, results)
   return { ...base, results, tookMs: options.clock.now() - startMs }
 }
 

@@ -1,5 +1,5 @@
-// Everything that is said on a port: each frame is remembered, requests find their responses, and silence is told
-// from death by a sentinel, a request whose answer must come behind whatever the peer had to say.
+// Everything that is said on a port. Each frame is kept, and requests find their responses. A sentinel tells a silent
+// peer from a dead one: it is a request whose answer has to come after everything that the peer had to say.
 
 import { getU16 } from "../../../shared-protocol/src/bytes.js"
 import { decodeGetDevicesResponse } from "../../../shared-protocol/src/messages/bus.js"
@@ -21,10 +21,10 @@ const ANSWER_TIMEOUT_MS = 1000
 /** Slots that a GET_DEVICES response of 52 bytes can show, and how many such windows there may be. */
 const WINDOW_SLOTS = 304
 const MOST_WINDOWS = 300
-/** Less than this is nothing: times are no whole numbers, and what is left of one may be too little to be added. */
+/** Shorter times count as nothing: times are no whole numbers, and a tiny rest may be too small to be added to one. */
 const SHORTEST_WAIT_MS = 0.001
 const LOOK_EVERY_MS = 20
-/** The suite's tokens begin here: below are those of the package's own bus, on the same wire. */
+/** The suite's tokens begin here. Smaller ones belong to the package's own bus on the same wire. */
 const FIRST_TOKEN = 0x4000
 const LAST_TOKEN = 0xfff0
 
@@ -39,9 +39,9 @@ export class Conversation {
   readonly port: DevicePort
   /** All frames of the run, oldest first. */
   readonly history: Exchange[] = []
-  /** Whether the bus answers PING; it need not (B1). Undefined before it was asked. */
+  /** Whether the bus answers PING, which it need not do (B1). Undefined before it was asked. */
   hasPing: boolean | undefined
-  /** A device that is asked for its status as a sentinel, too. */
+  /** A device that serves as a sentinel, too: it is asked for its status. */
   sentinelDevice: number | undefined
   readonly #off: () => void
   #token = FIRST_TOKEN
@@ -66,7 +66,7 @@ export class Conversation {
     return token
   }
 
-  /** Where the history ends now. */
+  /** The present end of the history. */
   mark(): number {
     return this.history.length
   }
@@ -120,7 +120,7 @@ export class Conversation {
     await this.waitUntil(() => !find().includes(undefined), ANSWER_TIMEOUT_MS)
     const responses = find()
     if (!responses.includes(undefined)) return responses
-    // a response with another token is another row's business (V27): here its content counts
+    // a response with another token is for another row to judge (V27): here its content counts
     const taken = new Set(responses)
     return responses.map((response, i) => {
       if (response) return response
@@ -163,8 +163,8 @@ export class Conversation {
   }
 
   /**
-   * Sends `sent`, then the sentinel, and returns every response that came back for them, which the sentinel's are
-   * not. Blocks the row when even the sentinel stays unanswered.
+   * Sends `sent`, then the sentinel. Returns every response to `sent`. Blocks the row when the sentinel is not
+   * answered either.
    */
   async answersTo(sent: readonly Uint8Array[]): Promise<Uint8Array[]> {
     const mark = this.mark()
@@ -176,7 +176,7 @@ export class Conversation {
     )
   }
 
-  /** Asks what is always answered, and returns the answers; throws a verdict when none comes. */
+  /** Sends requests that are always answered, and returns the answers. Throws a verdict when none comes. */
   async sentinel(): Promise<Uint8Array[]> {
     const requests: Uint8Array[] = []
     if (this.sentinelDevice !== undefined) requests.push(frames.getDeviceStatus(this.sentinelDevice))
@@ -187,13 +187,13 @@ export class Conversation {
   }
 
   /**
-   * Waits until `isDone`, which is asked whenever a frame came and every 20 ms; false if the time ran out. While this
-   * process does not get to run, frames that have come wait to be read: such time does not count against the peer.
+   * Waits until `isDone`, which is called whenever a frame came and every 20 ms. False if the time ran out. While this
+   * process does not run, frames that have come wait to be read: such time does not count against the peer.
    */
   async waitUntil(isDone: () => boolean, timeoutMs = ANSWER_TIMEOUT_MS): Promise<boolean> {
     const { clock } = this.port
     let leftMs = timeoutMs
-    this.port.await(true)
+    const release = this.port.hold()
     try {
       while (!isDone()) {
         if (leftMs < SHORTEST_WAIT_MS) return false
@@ -203,7 +203,7 @@ export class Conversation {
       }
       return true
     } finally {
-      this.port.await(false)
+      release()
     }
   }
 

@@ -1,5 +1,5 @@
-// One device under test: its requests as calls, and the way from reset to a running queue. What a row does not
-// judge itself blocks it when it goes wrong: the row that is about it fails instead.
+// One device under test: its requests as calls, and the way from reset to a running queue. If something goes wrong
+// that a row does not judge, the row is blocked; the row about it fails.
 
 import {
   FEATURE_RING_RESET_BLOCK1,
@@ -29,13 +29,15 @@ import {
   type VqueueState,
 } from "../../../shared-protocol/src/messages/vqueue.js"
 import { delay } from "../clock.js"
+import { counted } from "../counted.js"
+import { hex } from "../hex.js"
 import type { Conversation } from "./conversation.js"
 import type { DevicePort } from "./device-port.js"
 import * as frames from "./frames.js"
 import { Hotplug } from "./hotplug.js"
 import { placeQueue, SuiteQueue, toAddress } from "./suite-queue.js"
-import { blocked, hex, skip } from "./verdict.js"
-import { type Workload, workloadOf } from "./workloads.js"
+import { blocked, skip } from "./verdict.js"
+import type { Workload } from "./workload.js"
 
 /** How long a reset may take (the text bounds it, without a number). */
 const RESET_TIMEOUT_MS = 5000
@@ -47,8 +49,17 @@ const MAX_FEATURE_BLOCKS = 64
 /** Options of the way to DRIVER_OK. */
 export interface StartOptions {
   readonly queueSize?: number
-  /** Feature bits of blocks 0 and 1 to select beside those that the device cannot do without. */
+  /** Feature bits of blocks 0 and 1 to select, beside those that the device needs. */
   readonly extra?: readonly [number, number]
+}
+
+export interface DeviceBenchOptions {
+  /** Undefined: the device is checked without I/O. */
+  readonly workload?: Workload | undefined
+  /** A chip on an I2C bus that may be read and written. Undefined: one is looked for, where that does no harm. */
+  readonly chipAddress?: number | undefined
+  /** The devices that come and go on this bus. */
+  readonly hotplug?: Hotplug
 }
 
 export class DeviceBench {
@@ -59,24 +70,21 @@ export class DeviceBench {
   readonly deviceNumbers: readonly number[]
   readonly info: DeviceInfo
   readonly workload: Workload | undefined
-  /** A chip that may be read and written to, on an I2C bus; undefined to look for one where that does no harm. */
   readonly chipAddress: number | undefined
-  /** What comes and goes on this bus. */
   readonly hotplug: Hotplug
 
   constructor(
     conversation: Conversation,
     device: { devNum: number; info: DeviceInfo },
     deviceNumbers: readonly number[],
-    chipAddress?: number,
-    hotplug = new Hotplug(conversation),
+    { workload, chipAddress, hotplug = new Hotplug(conversation) }: DeviceBenchOptions = {},
   ) {
     this.conversation = conversation
     this.port = conversation.port
     this.devNum = device.devNum
     this.info = device.info
     this.deviceNumbers = deviceNumbers
-    this.workload = workloadOf(device.info.deviceId)
+    this.workload = workload
     this.chipAddress = chipAddress
     this.hotplug = hotplug
   }
@@ -85,7 +93,7 @@ export class DeviceBench {
     return this.conversation.ask(frame)
   }
 
-  /** The response, which the row needs to go on. */
+  /** The response, without which the row cannot go on. */
   async need(name: string, frame: Uint8Array): Promise<Uint8Array> {
     const response = await this.ask(frame)
     if (!response) blocked(`No response to ${name}.`)
@@ -164,15 +172,17 @@ export class DeviceBench {
     const wanted = STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK
     const status = await this.setStatus(wanted)
     if ((status & STATUS_FEATURES_OK) === 0)
-      blocked(`The device refuses features ${selected.map(hex).join(", ")}: status ${hex(status)}.`)
+      blocked(
+        `The device refuses features ${selected.map((bits) => hex(bits)).join(", ")}: status ${hex(status)}.`,
+      )
     return selected
   }
 
-  /** The least that a driver selects: what the workload needs, VERSION_1, and `extra` where it is offered. */
+  /** The bits that a driver has to select: what the workload needs, VERSION_1, and `extra` where it is offered. */
   async selection(options: StartOptions = {}): Promise<number[]> {
     const offered = await this.offered()
     const [low, high] = options.extra ?? [0, 0]
-    // of a type without a workload the type's own bits are all taken: none can be known to be needless
+    // without a workload all of the type's own bits are selected: it is not known which are needed
     const needed = [this.workload?.features ?? 0x00ffffff, FEATURE_VERSION_1_BLOCK1]
     return offered.map((bits, block) => {
       const wanted = (needed[block] ?? 0) | (block === 0 ? low : block === 1 ? high : 0)
@@ -194,7 +204,9 @@ export class DeviceBench {
     }
   }
 
-  /** A queue that exists, laid out in the window but not yet configured. Skips the row for a device without. */
+  /**
+   * A queue that exists, with its place in the window, and not configured yet. Skips the row if the device has none.
+   */
   async layOutQueue(queueSize = USUAL_QUEUE_SIZE): Promise<SuiteQueue> {
     const index = this.workload?.queueIndex ?? 0
     const { maxSize } = await this.getVqueue(index)
@@ -203,17 +215,17 @@ export class DeviceBench {
     return new SuiteQueue(this.conversation, this.devNum, index, size)
   }
 
-  /** A queue laid out in the window, behind another one that is in use. */
+  /** A queue in the window, behind another one that is in use. */
   makeQueue(index: number, size: number, behind?: SuiteQueue): SuiteQueue {
     return new SuiteQueue(this.conversation, this.devNum, index, size, behind)
   }
 
-  /** Configures and enables `queue`; blocks the row when it does not take. */
+  /** Configures and enables `queue`. Blocks the row when the device does not do so. */
   async enable(queue: SuiteQueue): Promise<void> {
     await this.setVqueue(this.enabling(queue))
     const state = await this.getVqueue(queue.index)
     if ((state.flags & VQUEUE_ENABLED) === 0 || state.curSize !== queue.size)
-      blocked(`Queue ${queue.index} was not enabled with ${queue.size} descriptors.`)
+      blocked(`Queue ${queue.index} was not enabled with ${counted(queue.size, "descriptor")}.`)
   }
 
   /** Goes from reset to an enabled queue, before DRIVER_OK. */

@@ -1,19 +1,9 @@
-// What the suite needs of a bus when it plays the driver: frames in and out, a window of memory that both sides
-// see, time. One implementation for each bus (mailbox-port.ts, plain-port.ts); the checks know none of them.
+// What the suite needs of a bus when it plays the driver: frames in both directions, a window of memory that both
+// sides see, and time. channel-port.ts makes this from any channel. The checks need to know neither.
 
+import type { BusParameters } from "../bus/channel.js"
 import type { Clock } from "../clock.js"
 import type { Emitter } from "../emitter.js"
-
-/** What a bus tells its transport before any transport message (B5). */
-export interface BusParameters {
-  readonly revision: number
-  /** Bytes, either way. */
-  readonly maxMessageSize: number
-  /** Transport feature bits. */
-  readonly transportFeatures: number
-  /** Neither EVENT_AVAIL nor EVENT_USED is sent; false when absent. How that is chosen is the bus's (B40). */
-  readonly isPolling?: boolean
-}
 
 /** A run of addresses in the window. */
 export interface Region {
@@ -30,36 +20,36 @@ export interface SharedMemory {
   /** Writes inside the driver's region; the peer sees it before the next message that is sent. */
   write(address: bigint, bytes: Uint8Array): void
   /** Writes inside the device's region, where the driver can: on memory that is really shared. */
-  readonly prefill?: (address: bigint, bytes: Uint8Array) => void
-  /** Sets flags and index of a used ring to 0 where that is the driver's to do (2.7.10), and not the device's. */
+  readonly prefill?: ((address: bigint, bytes: Uint8Array) => void) | undefined
+  /** Sets flags and index of a used ring to 0, where the driver has to do that (2.7.10) and not the device. */
   initialiseUsedRing(address: bigint): void
-  /** Writes a ring's 16-bit index, which the peer must not see before everything else. */
+  /** Writes a ring's 16-bit index. The peer sees everything else first. */
   writeIndex(address: bigint, value: number): void
 }
 
 export interface DevicePort {
-  /** What the user called it. */
+  /** The user's name for it. */
   readonly name: string
   /** Which bus it is: "serial mailbox bus", "plain profile". */
   readonly busName: string
   readonly clock: Clock
   readonly parameters: BusParameters
   readonly memory: SharedMemory
-  /** Whether writing to chips and pins behind the device can do no harm, because they are simulated. */
+  /** Whether writing to chips and pins behind the device can do no harm: they are simulated. */
   readonly isSimulated: boolean
   /** Whether this package's own firmware is there: its console has a shell. */
   readonly isOwnFirmware: boolean
-  /** Each frame that arrives, as it was framed: it may be longer or shorter than its msg_size. */
+  /** Each frame that arrives, as it came: it may be longer or shorter than its msg_size. */
   readonly onFrame: Emitter<[frame: Uint8Array]>
-  /** Sends a frame as it is, token and all. */
+  /** Sends a frame unchanged, with its token. */
   send(frame: Uint8Array): void
-  /** Makes the peer look at what was written, without a message. */
+  /** Shows the peer what was written, without a message. */
   flush(): void
-  /** Tells the bus that answers are awaited, or are not any more. */
-  await(isAwaiting: boolean): void
-  /** Begins anew, as a driver that has just started: a new epoch, a new connection. */
+  /** Tells the bus that an answer is awaited, until the returned function is called. Call it once. */
+  hold(): () => void
+  /** Begins anew, as a driver that has just started does: a new epoch, a new connection. */
   reconnect(): Promise<void>
-  /** Asks the bus for its parameters again without beginning anew; undefined where there is no way to ask. */
+  /** Asks the bus for its parameters again, without beginning anew. Undefined where that is impossible. */
   askParameters(): Promise<BusParameters | undefined>
   /**
    * A request through this package's own driver side of the bus: settles once, in bounded time, with the response

@@ -49,7 +49,7 @@ export function padded(frame: Uint8Array, ...bytes: number[]): Uint8Array {
   return Uint8Array.of(...frame, ...bytes)
 }
 
-/** A message's bytes without padding behind them: what its header says, where that can be. */
+/** A message's bytes without padding behind them: as many as its header says, if that is possible. */
 export function messageSize(frame: Uint8Array): number {
   const size = frame.length >= HEADER_SIZE ? getU16(frame, 6) : 0
   return size >= HEADER_SIZE && size <= frame.length ? size : frame.length

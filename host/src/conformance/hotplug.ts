@@ -1,6 +1,6 @@
-// Devices that come and go while the suite looks on: what EVENT_DEVICE said, and what was true right behind it
-// (virtio-msg "Hotplug", "EVENT_DEVICE"). Where nothing comes by itself the suite plugs: by a command of the user's,
-// or by the shell of our own firmware.
+// Devices that come and go during the suite: what EVENT_DEVICE said, and whether it was true right after it
+// (virtio-msg "Hotplug", "EVENT_DEVICE"). Where nothing comes by itself, the suite plugs devices: by the user's
+// command, or by the shell of our own firmware.
 
 import {
   DEVICE_ADDED,
@@ -17,11 +17,11 @@ import { Verdict } from "./verdict.js"
 const EVENT_LIMIT_MS = 2000
 /** How long a user's command may take. */
 const COMMAND_LIMIT_MS = 60_000
-/** Plugged in and out so often: only from the second time on a number can be used again. */
+/** Plugged in and out so many times: a number can only be used again from the second time on. */
 const ROUNDS = 2
 
 export interface PlugEvent extends DeviceEvent {
-  /** Whether the device answered GET_DEVICE_INFO right behind the event; undefined when another event followed. */
+  /** Whether the device answered GET_DEVICE_INFO right after the event. Undefined when another event followed. */
   readonly isAnswering: boolean | undefined
 }
 
@@ -35,7 +35,7 @@ export interface PlugShell {
 }
 
 export interface HotplugMeans {
-  /** Plugs something in, out or both; settles when it has. */
+  /** Plugs a device in, or out, or both. Settles when that is done. */
   readonly command?: (() => Promise<void>) | undefined
   /** Of our own firmware. */
   readonly shell?: PlugShell | undefined
@@ -53,7 +53,7 @@ export class Hotplug {
     this.#means = means
   }
 
-  /** Has devices come and go where that can be done, once, and returns every event of the run, oldest first. */
+  /** Lets devices come and go once, where that is possible. Returns every event of the run, oldest first. */
   observe(): Promise<readonly PlugEvent[]> {
     this.#observing ??= this.#observe()
     return this.#observing
@@ -67,13 +67,13 @@ export class Hotplug {
     return this.#seen
   }
 
-  /** Looks on while the command runs, and a little longer. */
+  /** Watches while the command runs, and a little longer. */
   async #follow(command: () => Promise<void>): Promise<void> {
     let isDone = false
     const done = command().finally(() => {
       isDone = true
     })
-    done.catch(() => {}) // it is awaited below, also when it fails meanwhile
+    done.catch(() => {}) // it is awaited below, and may fail before that
     while (!isDone) {
       if (!(await this.#conversation.waitUntil(() => isDone || this.#hasNew(), COMMAND_LIMIT_MS))) break
       await this.#take()
@@ -97,7 +97,7 @@ export class Hotplug {
         await this.#take()
       }
     } catch (error) {
-      // that the console does not work is other rows' business
+      // other rows judge whether the console works
       if (!(error instanceof Verdict)) throw error
     } finally {
       await shell.close()

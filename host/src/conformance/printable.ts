@@ -1,5 +1,7 @@
-// Words of a peer's (a driver's last line, a greeting) as reports show them: without characters that a terminal takes
-// for commands, or that XML does not allow.
+// Words of a peer (a driver's last line, a greeting) for reports: without characters that a terminal takes for
+// commands, or that XML does not allow.
+
+import { hexDigits } from "../hex.js"
 
 /** Control characters other than line ends and tabs, halves of surrogate pairs, and what is no character at all. */
 const UNPRINTABLE =
@@ -9,7 +11,7 @@ const UNPRINTABLE =
 /** `text` with each such character as its code: \\x1b, \\ud800. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (character) => {
-    const code = character.charCodeAt(0).toString(16)
+    const code = hexDigits(character.charCodeAt(0))
     return code.length > 2 ? `\\u${code.padStart(4, "0")}` : `\\x${code.padStart(2, "0")}`
   })
 }

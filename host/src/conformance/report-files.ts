@@ -1,6 +1,6 @@
 // The suite's report for programs: JSON, and JUnit's XML, which most CI systems show.
 
-import { toHex } from "../bytes.js"
+import { hexBytes } from "../hex.js"
 import { describeMessage } from "../trace/describe-message.js"
 import type { Exchange } from "./conversation.js"
 import { printable } from "./printable.js"
@@ -26,7 +26,7 @@ export function reportAsJson(report: Report) {
       device: devNum ?? null,
       exchanges: exchanges.map(({ direction, frame }) => {
         const { name, kind, text } = describeMessage(frame)
-        return { direction, bytes: toHex(frame), name, kind, text }
+        return { direction, bytes: hexBytes(frame), name, kind, text }
       }),
     })),
   }
@@ -80,7 +80,7 @@ function testCase(subject: string, result: RowResult): string {
 function exchangeLines({ direction, frame }: Exchange): string[] {
   const { name, kind, text } = describeMessage(frame)
   const words = [name, kind, text].filter((part) => part !== "").join(", ")
-  return [`${direction === "out" ? "sent" : "received"} ${words}`, toHex(frame)]
+  return [`${direction === "out" ? "sent" : "received"} ${words}`, hexBytes(frame)]
 }
 
 function quoted(text: string): string {

@@ -1,6 +1,7 @@
 // The suite's report as a person reads it: what was tested, what failed with the messages around it, and counts.
 
-import { toHex } from "../bytes.js"
+import { counted } from "../counted.js"
+import { hexBytes } from "../hex.js"
 import { describeMessage } from "../trace/describe-message.js"
 import type { Exchange } from "./conversation.js"
 import { draftOf, draftSentence } from "./drafts.js"
@@ -9,7 +10,7 @@ import { countsOf, isConforming, type Report, type RowResult } from "./result.js
 import type { Level } from "./row.js"
 import type { Status } from "./verdict.js"
 
-/** How words are coloured, by what they mean. */
+/** How words are coloured, by their meaning. */
 export interface Paint {
   readonly good: (text: string) => string
   readonly bad: (text: string) => string
@@ -21,7 +22,7 @@ export interface TextOptions {
   readonly paint: Paint
   /** Columns of the terminal; long sentences wrap. */
   readonly columns: number
-  /** Every row, also those that passed. */
+  /** Show every row, also those that passed. */
   readonly isVerbose: boolean
 }
 
@@ -34,7 +35,7 @@ const LABELS: Readonly<Record<Status, string>> = {
 }
 const LABEL_WIDTH = 8
 const ID_WIDTH = 6
-/** Bytes of a frame shown; the rest is said to be there. */
+/** So many bytes of a frame are shown. Of the others, the number is told. */
 const BYTES_SHOWN = 64
 
 /** The whole report, line by line. */
@@ -78,8 +79,8 @@ export function formatExchange({ direction, frame }: Exchange, indent: number, p
     : [name, kind, devNum === undefined ? "" : `device ${devNum}`, text]
         .filter((part) => part !== "")
         .join(", ")
-  const bytes = toHex(frame.subarray(0, BYTES_SHOWN)).replace(/(.{8})(?=.)/g, "$1 ")
-  const more = frame.length > BYTES_SHOWN ? ` ... ${frame.length} bytes` : ""
+  const bytes = hexBytes(frame.subarray(0, BYTES_SHOWN)).replace(/(.{8})(?=.)/g, "$1 ")
+  const more = frame.length > BYTES_SHOWN ? ` ... ${counted(frame.length, "byte")}` : ""
   const margin = " ".repeat(indent)
   return [
     `${margin}${direction === "out" ? "sent     " : "received "}${words}`,
@@ -107,7 +108,7 @@ function summary(report: Report, paint: Paint): string[] {
     : paint.bad("Does not conform")
   return [
     `${verdict}: ${levels.join(" and ")} rows hold.`,
-    `${report.results.length} rows: ${parts.join(", ")}.`,
+    `${counted(report.results.length, "row")}: ${parts.join(", ")}.`,
   ]
 }
 

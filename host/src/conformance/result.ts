@@ -1,15 +1,15 @@
-// What became of the rows: one result each, and what they add up to.
+// The results: one for each row, and their sum.
 
 import type { Exchange } from "./conversation.js"
-import type { Row } from "./row.js"
+import type { RowText } from "./row.js"
 import type { Status } from "./verdict.js"
 
 export interface RowResult {
-  readonly row: Row
+  readonly row: RowText
   readonly status: Status
   /** Why, unless it passed. */
   readonly detail: string
-  /** The device that it is about, where there are several. */
+  /** The device that it is about, if there are several. */
   readonly devNum?: number
   /** The last messages before a failure, oldest first. */
   readonly exchanges: readonly Exchange[]
@@ -21,7 +21,7 @@ export interface Report {
   /** Its own words, one fact a line. */
   readonly facts: readonly string[]
   readonly results: readonly RowResult[]
-  /** What an older draft's peer was recognised by; undefined for a peer of this revision. */
+  /** By what a peer of an older draft was recognised. Undefined for a peer of this revision. */
   readonly draft?: string
   readonly tookMs: number
 }
@@ -34,7 +34,7 @@ export function countsOf(results: readonly RowResult[]): Counts {
   return counts
 }
 
-/** Whether the peer conforms as far as could be seen: no MUST failed, and none could not be judged. */
+/** Whether the peer conforms, as far as this was checked: no MUST failed, and none could not be judged. */
 export function isConforming(report: Report): boolean {
   return (
     report.draft === undefined &&
@@ -49,4 +49,9 @@ const SEVERITY: readonly Status[] = ["not observable", "skipped", "pass", "block
 /** The result that stands for several of the same row: the worst. */
 export function worst(results: readonly RowResult[]): RowResult {
   return results.reduce((a, b) => (SEVERITY.indexOf(b.status) > SEVERITY.indexOf(a.status) ? b : a))
+}
+
+/** Puts results into the order of the rows. */
+export function sortAs(rows: readonly RowText[], results: RowResult[]): void {
+  results.sort((a, b) => rows.indexOf(a.row) - rows.indexOf(b.row))
 }

@@ -6,7 +6,7 @@ import {
 } from "../../../shared-protocol/src/device-types/console.js"
 import type { DeviceBench } from "./device-bench.js"
 import * as frames from "./frames.js"
-import type { Chain, SuiteQueue } from "./suite-queue.js"
+import type { OfferedChain, SuiteQueue } from "./suite-queue.js"
 
 const QUEUE_SIZE = 8
 const BUFFERS = 4
@@ -19,7 +19,7 @@ export class ShellConsole {
   readonly #bench: DeviceBench
   #transmit: SuiteQueue | undefined
   #receive: SuiteQueue | undefined
-  #chains: Chain[] = []
+  #chains: OfferedChain[] = []
   #received = 0
   #sent = 0
   #text = ""
@@ -29,7 +29,7 @@ export class ShellConsole {
     this.#bench = bench
   }
 
-  /** Starts the device and asks for help; false when what answers is not our shell. */
+  /** Starts the device and asks for help. False when our shell does not answer. */
   async open(): Promise<boolean> {
     const bench = this.#bench
     await bench.negotiate()
@@ -53,7 +53,7 @@ export class ShellConsole {
     await this.#transmit?.completed(++this.#sent)
   }
 
-  /** Whether `words` come within a bounded time. */
+  /** Whether `words` come in bounded time. */
   reads(words: string): Promise<boolean> {
     return this.#bench.conversation.waitUntil(() => {
       this.#read()
@@ -61,12 +61,12 @@ export class ShellConsole {
     }, ANSWER_LIMIT_MS)
   }
 
-  /** Leaves the device reset. */
+  /** Resets the device. */
   async close(): Promise<void> {
     await this.#bench.ask(frames.setDeviceStatus(this.#bench.devNum, 0))
   }
 
-  /** Takes what came and gives the buffers back. */
+  /** Takes what has come, and gives the buffers back. */
   #read(): void {
     const receive = this.#receive
     if (!receive) return

@@ -1,5 +1,5 @@
-// The suite's own driver half of a split virtqueue (virtio 1.4 2.7), over any window of memory: it can do
-// everything right, and everything wrong on purpose.
+// The suite's own driver half of a split virtqueue (virtio 1.4 2.7), over any window of memory. It can do everything
+// right, and everything wrong on purpose.
 
 import { getU16, getU32, putU16, putU32 } from "../../../shared-protocol/src/bytes.js"
 import type { Address } from "../../../shared-protocol/src/messages/vqueue.js"
@@ -14,6 +14,7 @@ import {
   USED_ALIGNMENT,
   usedBytes,
 } from "../../../shared-protocol/src/ring/layout.js"
+import { counted } from "../counted.js"
 import type { Conversation } from "./conversation.js"
 import type { SharedMemory } from "./device-port.js"
 import * as frames from "./frames.js"
@@ -28,13 +29,13 @@ export interface PlacedBuffer {
   readonly isWritable: boolean
 }
 
-export interface Chain {
+export interface OfferedChain {
   readonly head: number
   readonly buffers: readonly PlacedBuffer[]
   readonly writableBytes: number
 }
 
-/** What the buffers of one of two queues may take in each region. */
+/** The part of each region that one of two queues may use for its buffers. */
 const RESERVED_BYTES = 1024n
 
 export interface UsedElement {
@@ -54,15 +55,15 @@ export function toAddress(address: bigint): Address {
   return { low: Number(address & 0xffffffffn), high: Number(address >> 32n) }
 }
 
-/** Where the window is free, in its two regions. */
+/** The free parts of the window's two regions. */
 export interface FreePlace {
   readonly freeDriver: bigint
   readonly freeDevice: bigint
 }
 
 /**
- * Places for a queue of `size` descriptors, from `from` on, and where the window is free behind them; undefined if it is
- * too small.
+ * Places for a queue of `size` descriptors, from `from` on, and the free parts behind them. Undefined if there is too
+ * little room.
  */
 export function placeQueue(
   memory: SharedMemory,
@@ -102,7 +103,7 @@ export class SuiteQueue {
     this.#devNum = devNum
     this.#memory = conversation.port.memory
     const placed = placeQueue(this.#memory, size, behind?.reserve())
-    if (!placed) blocked(`The window has no room for a queue of ${size} descriptors.`)
+    if (!placed) blocked(`The window has no room for a queue of ${counted(size, "descriptor")}.`)
     this.index = index
     this.size = size
     this.place = placed.place
@@ -136,8 +137,8 @@ export class SuiteQueue {
     return { address, lengthBytes, isWritable: true }
   }
 
-  /** Writes a chain into the next descriptors, in order, and offers nothing yet. */
-  describe(plans: readonly BufferPlan[]): Chain {
+  /** Writes a chain into the next descriptors, in order. Does not offer it yet. */
+  describe(plans: readonly BufferPlan[]): OfferedChain {
     const buffers = this.#placeBuffers(plans)
     const head = this.#nextDescriptor
     for (const [i, buffer] of buffers.entries()) {
@@ -159,7 +160,7 @@ export class SuiteQueue {
    * The same with the buffers from number `direct` on in an indirect table; `flags` are added to those of the
    * descriptor that stands for it.
    */
-  describeIndirect(plans: readonly BufferPlan[], direct = 0, flags = 0): Chain {
+  describeIndirect(plans: readonly BufferPlan[], direct = 0, flags = 0): OfferedChain {
     const buffers = this.#placeBuffers(plans)
     const table = new Uint8Array(DESCRIPTOR_SIZE * (buffers.length - direct))
     for (const [i, buffer] of buffers.slice(direct).entries()) {
@@ -206,14 +207,14 @@ export class SuiteQueue {
     )
   }
 
-  /** Puts a head into the available ring; the device sees it after `publish`. */
+  /** Puts a head into the available ring. The device sees it after `publish`. */
   offer(head: number): void {
     const slot = this.place.driver + BigInt(4 + 2 * (this.availIdx % this.size))
     this.#memory.write(slot, Uint8Array.of(head & 0xff, head >> 8))
     this.availIdx = (this.availIdx + 1) & 0xffff
   }
 
-  /** Shows the device what was offered, without a notification. */
+  /** Shows the device what was offered. Does not notify it. */
   publish(idx = this.availIdx): void {
     this.#memory.write(this.place.driver, Uint8Array.of(this.availFlags, 0))
     this.#memory.writeIndex(this.place.driver + 2n, idx)
@@ -228,7 +229,7 @@ export class SuiteQueue {
   }
 
   /** Describes, offers and kicks. */
-  submit(...requests: (readonly BufferPlan[])[]): Chain[] {
+  submit(...requests: (readonly BufferPlan[])[]): OfferedChain[] {
     const chains = requests.map((plans) => this.describe(plans))
     for (const chain of chains) this.offer(chain.head)
     this.kick()
@@ -243,7 +244,7 @@ export class SuiteQueue {
     return getU16(this.#memory.read(this.place.device, 2), 0)
   }
 
-  /** The used element that belongs to free-running index `at`. */
+  /** The used element of the free-running index `at`. */
   usedElement(at: number): UsedElement {
     const bytes = this.#memory.read(this.place.device + BigInt(4 + 8 * (at % this.size)), 8)
     return { id: getU32(bytes, 0), lengthBytes: getU32(bytes, 4) }
@@ -255,7 +256,7 @@ export class SuiteQueue {
   }
 
   /** The bytes of a chain's device-writable buffers. */
-  written(chain: Chain): Uint8Array {
+  written(chain: OfferedChain): Uint8Array {
     const parts = chain.buffers
       .filter((buffer) => buffer.isWritable)
       .flatMap((buffer) => [...this.#memory.read(buffer.address, buffer.lengthBytes)])
@@ -269,7 +270,7 @@ export class SuiteQueue {
   }
 }
 
-function chainOf(head: number, buffers: readonly PlacedBuffer[]): Chain {
+function chainOf(head: number, buffers: readonly PlacedBuffer[]): OfferedChain {
   const writableBytes = buffers.reduce((sum, buffer) => sum + (buffer.isWritable ? buffer.lengthBytes : 0), 0)
   return { head, buffers, writableBytes }
 }

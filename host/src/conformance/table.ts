@@ -1,5 +1,6 @@
 // The conformance table: every row, in the order in which they are checked and shown.
 
+import { DEVICE_TYPE_LETTERS, DEVICE_TYPE_ROWS } from "./device-suites.js"
 import type { Row } from "./row.js"
 import { BUS_DELIVERY_ROWS } from "./rows/bus-delivery.js"
 import { BUS_DISCOVERY_ROWS } from "./rows/bus-discovery.js"
@@ -26,17 +27,17 @@ import { DRIVER_NOTIFICATION_ROWS } from "./rows/driver-notifications.js"
 import { DRIVER_STATUS_ROWS } from "./rows/driver-status.js"
 import { DRIVER_VQUEUE_ROWS } from "./rows/driver-vqueue.js"
 import { GENERAL_ROWS } from "./rows/general.js"
-import { GPIO_DEVICE_ROWS } from "./rows/gpio-device.js"
-import { I2C_DEVICE_ROWS } from "./rows/i2c-device.js"
-import { I2C_DRIVER_ROWS } from "./rows/i2c-driver.js"
 import { RING_DEVICE_DESCRIPTOR_ROWS } from "./rows/ring-device-descriptors.js"
 import { RING_DEVICE_NOTIFICATION_ROWS } from "./rows/ring-device-notifications.js"
 import { RING_DEVICE_QUEUE_ROWS } from "./rows/ring-device-queues.js"
 import { RING_DRIVER_ROWS } from "./rows/ring-driver.js"
-import { RTC_DEVICE_ROWS } from "./rows/rtc-device.js"
-import { STREAM_DEVICE_ROWS } from "./rows/stream-devices.js"
 
-/** All rows: G, B, V, D, R, I, P, E, C, T, each by number, recommendations (B-S1) and permissions (B-M1) behind. */
+const LETTERS = `GBVDR${DEVICE_TYPE_LETTERS}`
+
+/**
+ * All rows: G, B, V, D, R, then those of the device types. By number, then recommendations (B-S1) and permissions
+ * (B-M1).
+ */
 export const TABLE: readonly Row[] = [
   ...BUS_DELIVERY_ROWS,
   ...BUS_DISCOVERY_ROWS,
@@ -62,16 +63,12 @@ export const TABLE: readonly Row[] = [
   ...DRIVER_NOTIFICATION_ROWS,
   ...DRIVER_STATUS_ROWS,
   ...DRIVER_VQUEUE_ROWS,
+  ...DEVICE_TYPE_ROWS,
   ...GENERAL_ROWS,
-  ...GPIO_DEVICE_ROWS,
-  ...I2C_DEVICE_ROWS,
-  ...I2C_DRIVER_ROWS,
   ...RING_DEVICE_DESCRIPTOR_ROWS,
   ...RING_DEVICE_NOTIFICATION_ROWS,
   ...RING_DEVICE_QUEUE_ROWS,
   ...RING_DRIVER_ROWS,
-  ...RTC_DEVICE_ROWS,
-  ...STREAM_DEVICE_ROWS,
 ].sort(byId)
 
 /** "B-S1" is letter B, kind S, number 1. */
@@ -83,7 +80,7 @@ function keyOf(id: string): string {
   const match = /^([A-Z])(?:-([SM]))?(\d+)$/.exec(id)
   if (!match) throw new Error(`${id} is no row's id`)
   const [, letter = "", kind = "", number = ""] = match
-  return `${"GBVDRIPECT".indexOf(letter)}${kind ? 1 : 0}${kind}${number.padStart(4, "0")}`
+  return `${LETTERS.indexOf(letter).toString().padStart(2, "0")}${kind ? 1 : 0}${kind}${number.padStart(4, "0")}`
 }
 
 /** Whether a row has anything to check against a device, or against a driver. */

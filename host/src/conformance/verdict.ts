@@ -1,4 +1,4 @@
-// How a check ends, and the words by which it says so.
+// How a check ends, and the functions that end it.
 
 export type Status = "pass" | "fail" | "blocked" | "skipped" | "not observable"
 
@@ -17,12 +17,12 @@ export function fail(what: string): never {
   throw new Verdict("fail", what)
 }
 
-/** The row says nothing about this peer: it lacks what the row is about. */
+/** The row does not concern this peer, which lacks what the row is about. */
 export function skip(why: string): never {
   throw new Verdict("skipped", why)
 }
 
-/** The row cannot be judged, because something before it went wrong, which another row reports. */
+/** The row cannot be judged, because something before it went wrong. Another row reports that. */
 export function blocked(why: string): never {
   throw new Verdict("blocked", why)
 }
@@ -30,9 +30,4 @@ export function blocked(why: string): never {
 /** Fails the row unless `isRight`. */
 export function expect(isRight: boolean, what: string | (() => string)): void {
   if (!isRight) fail(typeof what === "string" ? what : what())
-}
-
-/** A number as the specification writes it. */
-export function hex(value: number | bigint): string {
-  return `0x${value.toString(16)}`
 }

@@ -1,10 +1,11 @@
-// A conversation with a board's own Jacdac services, those that the runtime brings whatever program runs: what the
-// board is, what program it holds, and commands to them. Beside the mailbox, which is a program's service.
+// A conversation with a board's own Jacdac services, which the runtime has whatever program runs: what the board is,
+// what program it holds, and commands to it. The mailbox is not among them: it is a program's service.
 
-import { getU16, getU32 } from "../../../shared-protocol/src/bytes.js"
+import { getU32 } from "../../../shared-protocol/src/bytes.js"
 import { type Clock, systemClock, type Timer } from "../clock.js"
 import { Emitter } from "../emitter.js"
 import { VirtioMsgError } from "../errors.js"
+import { farEndOf } from "../link/far-end.js"
 import {
   ACK_SERVICE_INDEX,
   ANNOUNCE_REPORT,
@@ -13,6 +14,7 @@ import {
   encodeAcknowledgedCommand,
   encodeBroadcast,
   encodeCommand,
+  isUnknownCommand,
   type JacdacPacket,
 } from "../link/jacdac-frame.js"
 import type { FramePort } from "../link/jacdac-link.js"
@@ -21,8 +23,6 @@ import { visibleText } from "../visible-text.js"
 
 const CONTROL_CLASS = 0
 const ANNOUNCE_COMMAND = 0
-/** The report of a service that does not know a command; the command stands in its first two bytes. */
-const NOT_IMPLEMENTED_REPORT = 0x03
 /** Registers of the control service. */
 const DESCRIPTION_REGISTER = 0x180
 const PRODUCT_REGISTER = 0x181
@@ -77,7 +77,7 @@ export class BoardClient {
   static async open(port: FramePort, clock: Clock = systemClock): Promise<BoardClient> {
     const client = new BoardClient(port, clock)
     await port.open({
-      onFrame: (frame) => {
+      onPacket: (frame) => {
         for (const packet of decodeFrame(frame)) if (!packet.isCommand) client.#onPacket.emit(packet)
       },
       onClose: (reason) => client.#closed(reason),
@@ -102,7 +102,7 @@ export class BoardClient {
     return this.#classes.indexOf(serviceClass) + 1
   }
 
-  /** What the board says of itself; what it does not say within the time is empty. */
+  /** What the board says of itself. What it does not say in time is empty. */
   async identify(): Promise<BoardIdentity> {
     const text = async (register: number) =>
       visibleText(
@@ -132,7 +132,7 @@ export class BoardClient {
           (packet) => {
             if (packet.serviceIndex !== serviceIndex) return undefined
             if (packet.command === command) return packet.payload
-            return isUnknown(packet, command) ? "unknown" : undefined
+            return isUnknownCommand(packet, command) ? "unknown" : undefined
           },
           REGISTER_MS,
           () => this.#silent(),
@@ -160,8 +160,8 @@ export class BoardClient {
   }
 
   /**
-   * Sends a command, again and again until the board acknowledges it: only for what may run twice. Rejects with
-   * TIMEOUT after 4 s, or LINK_CLOSED.
+   * Sends a command again and again until the board acknowledges it. Only for commands that may run twice. Rejects
+   * with TIMEOUT after 4 s, or LINK_CLOSED.
    */
   async sendAcknowledged(serviceIndex: number, command: number, payload: Uint8Array): Promise<void> {
     const { frame, checksum } = encodeAcknowledgedCommand(this.#deviceId, serviceIndex, command, payload)
@@ -169,7 +169,7 @@ export class BoardClient {
     for (let tries = 1; ; tries++) {
       try {
         await this.#await(
-          () => this.#port.sendFrame(frame),
+          () => this.#port.send(frame),
           (packet) =>
             packet.serviceIndex === ACK_SERVICE_INDEX && packet.command === checksum ? true : undefined,
           waitMs,
@@ -183,7 +183,7 @@ export class BoardClient {
     }
   }
 
-  /** Closes the port; what still waits rejects with LINK_CLOSED. */
+  /** Closes the port. What still waits rejects with LINK_CLOSED. */
   async close(): Promise<void> {
     this.#end(new VirtioMsgError("LINK_CLOSED", `${this.name} was closed.`))
     await this.#port.close()
@@ -191,7 +191,7 @@ export class BoardClient {
 
   async #discover(): Promise<void> {
     const announce = () =>
-      this.#port.sendFrame(encodeBroadcast(CONTROL_CLASS, ANNOUNCE_COMMAND, new Uint8Array(0)))
+      this.#port.send(encodeBroadcast(CONTROL_CLASS, ANNOUNCE_COMMAND, new Uint8Array(0)))
     let again: Timer | undefined
     const keepAsking = () => {
       announce()
@@ -228,7 +228,7 @@ export class BoardClient {
   }
 
   #send(serviceIndex: number, command: number, payload: Uint8Array): void {
-    this.#port.sendFrame(encodeCommand(this.#deviceId, serviceIndex, command, payload))
+    this.#port.send(encodeCommand(this.#deviceId, serviceIndex, command, payload))
   }
 
   async #readOptional(serviceIndex: number, register: number): Promise<Uint8Array> {
@@ -272,18 +272,18 @@ export class BoardClient {
 
   #silent(): VirtioMsgError {
     return new VirtioMsgError("TIMEOUT", `The board on ${this.name} does not answer any more.`, {
-      hint: "Unplug it, plug it in, try again.",
+      hint: farEndOf(this.#port).whenSilent,
     })
   }
 
   #closed(reason: Error | undefined): void {
     if (reason instanceof VirtioMsgError && reason.code === "CONNECT_FAILED") {
-      this.#end(reason) // it never was ours
+      this.#end(reason) // it never belonged to us
       return
     }
     this.#end(
       new VirtioMsgError("LINK_CLOSED", `${this.name} is gone.`, {
-        hint: "Plug the board in again.",
+        hint: farEndOf(this.#port).whenGone,
         cause: reason,
         maybeExecuted: true,
       }),
@@ -295,8 +295,4 @@ export class BoardClient {
     this.#closedBy = error
     this.onClose.emit(error)
   }
-}
-
-function isUnknown({ command, payload }: JacdacPacket, asked: number): boolean {
-  return command === NOT_IMPLEMENTED_REPORT && payload.length >= 2 && getU16(payload, 0) === asked
 }

@@ -6,6 +6,7 @@
 
 import { createHash } from "node:crypto"
 import { getU16, getU32, putU32 } from "../../../shared-protocol/src/bytes.js"
+import { counted } from "../counted.js"
 import { VirtioMsgError } from "../errors.js"
 import { PIPE_SERVICE_INDEX } from "../link/jacdac-frame.js"
 import { decodeProgramName, NAME_REGISTER } from "../link/program-manager.js"
@@ -62,8 +63,8 @@ export async function readHeldProgram(board: BoardClient): Promise<HeldProgram> 
 }
 
 /**
- * Whether the board holds exactly this program. By SHA-256, which is computed from flash at every reading. A runtime
- * without it has the hash, which a Pico's computes before the last page of the program is in flash: then what is behind
+ * Whether the board holds exactly this program. The SHA-256 is computed from flash at every reading. A runtime without
+ * it has a hash. A Pico computes that before the last page of the program is in flash, so for the hash what is behind
  * some point in the last page counts as erased.
  */
 export function isSameProgram(held: HeldProgram, program: Uint8Array): boolean {
@@ -79,7 +80,7 @@ export function isSameProgram(held: HeldProgram, program: Uint8Array): boolean {
   return false
 }
 
-/** The error of a board that was given a program and holds this instead. */
+/** The error for a board that was given a program and holds this one instead. */
 export function otherProgram(board: BoardClient, held: HeldProgram): VirtioMsgError {
   return held.size === 0
     ? new VirtioMsgError(
@@ -96,7 +97,8 @@ export function otherProgram(board: BoardClient, held: HeldProgram): VirtioMsgEr
 
 /**
  * Writes `program` to the board's flash; what it holds then is the next question. Rejects with TIMEOUT or LINK_CLOSED,
- * after which the board holds no program, or with DEVICE_FAILED when the board takes none.
+ * or with DEVICE_FAILED when the board takes none. Once `onProgress` was called the board holds no program until it has
+ * all of this one.
  */
 export async function deployProgram(
   board: BoardClient,
@@ -104,14 +106,7 @@ export async function deployProgram(
   onProgress: (sentBytes: number, totalBytes: number) => void = () => {},
 ): Promise<void> {
   const padded = pad(program)
-  const size = new Uint8Array(4)
-  putU32(size, 0, padded.length)
-  const opened = await board.request(board.managerIndex, DEPLOY_COMMAND, size, OPEN_PIPE_MS)
-  const pipePort = opened.length >= 2 ? getU16(opened, 0) : 0
-  if (pipePort === 0 || pipePort > MAX_PIPE_PORT)
-    throw new VirtioMsgError("DEVICE_FAILED", `The board on ${board.name} takes no program.`, {
-      hint: "Unplug it, plug it in, try again.",
-    })
+  const pipePort = await openPipe(board, padded.length)
   let counter = 0
   const send = (flags: number, payload: Uint8Array) =>
     board.sendAcknowledged(
@@ -127,6 +122,31 @@ export async function deployProgram(
   onProgress(padded.length, padded.length)
 }
 
+/** A manager whose flash has no room for a program says nothing at all, and goes on with whatever else it is asked. */
+async function openPipe(board: BoardClient, sizeBytes: number): Promise<number> {
+  const size = new Uint8Array(4)
+  putU32(size, 0, sizeBytes)
+  let opened: Uint8Array
+  try {
+    opened = await board.request(board.managerIndex, DEPLOY_COMMAND, size, OPEN_PIPE_MS)
+  } catch (error) {
+    if ((error as VirtioMsgError).code !== "TIMEOUT") throw error
+    await board.readRegister(board.managerIndex, SIZE_REGISTER)
+    throw new VirtioMsgError(
+      "DEVICE_FAILED",
+      `The board on ${board.name} did not begin to take a program of ${counted(sizeBytes, "byte")}.`,
+      {
+        hint: "Deploy again. If it happens again, its flash has no room: give it the runtime, virtio-msg flash --board BOARD",
+      },
+    )
+  }
+  const pipePort = opened.length >= 2 ? getU16(opened, 0) : 0
+  if (pipePort > 0 && pipePort <= MAX_PIPE_PORT) return pipePort
+  throw new VirtioMsgError("DEVICE_FAILED", `The board on ${board.name} takes no program.`, {
+    hint: "Unplug it, plug it in, try again.",
+  })
+}
+
 function checked(
   board: BoardClient,
   what: string,
@@ -134,12 +154,12 @@ function checked(
   value: Uint8Array | undefined,
 ): Uint8Array {
   if (value?.length === sizeBytes) return value
-  const answer = value ? `answers ${value.length} bytes, not ${sizeBytes}` : "knows no answer"
+  const answer = value ? `answers ${counted(value.length, "byte")}, not ${sizeBytes}` : "knows no answer"
   throw new VirtioMsgError(
     "DEVICE_FAILED",
     `Asked for the ${what} of its program, the board on ${board.name} ${answer}.`,
     {
-      hint: "Unplug it, plug it in, deploy again. If that is no help, give it the runtime: virtio-msg flash",
+      hint: "Unplug it, plug it in, deploy again. If that is no help, give it the runtime: virtio-msg flash --board BOARD",
     },
   )
 }

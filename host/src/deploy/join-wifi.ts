@@ -1,6 +1,7 @@
 // Tells a board which WiFi network to join, by the runtime's own service for that (Jacdac's WiFi service): name and
 // password stay in the board's flash, apart from the program, until others come.
 
+import { counted } from "../counted.js"
 import { VirtioMsgError } from "../errors.js"
 import type { BoardClient } from "./board-client.js"
 
@@ -25,9 +26,13 @@ export function checkWifi({ name, password }: WifiNetwork): void {
   const passwordSize = new TextEncoder().encode(password).length
   const { least, most } = PASSWORD_SIZE
   if (password !== "" && (passwordSize < least || passwordSize > most || password.includes("\0")))
-    throw new VirtioMsgError("INVALID_ARGUMENT", `A WiFi network's password has ${least} to ${most} bytes.`, {
-      hint: "An empty one is for a network without a password.",
-    })
+    throw new VirtioMsgError(
+      "INVALID_ARGUMENT",
+      `A WiFi network's password has ${least} to ${counted(most, "byte")}.`,
+      {
+        hint: "An empty one is for a network without a password.",
+      },
+    )
 }
 
 /**

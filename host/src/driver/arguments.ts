@@ -1,4 +1,4 @@
-// What callers pass to drivers: refused with the value and its range before anything is queued, never cut to fit.
+// Checks what callers pass to drivers. A wrong value is refused, with its range, before anything is queued.
 
 import { VirtioMsgError } from "../errors.js"
 
@@ -9,7 +9,10 @@ export function checkInteger(what: string, value: number, least: number, most: n
   throw invalid(`${what} is an integer ${range}, not ${shown(value)}.`)
 }
 
-/** A copy of `data`, which its owner may use again at once. Throws INVALID_ARGUMENT for what is no array of bytes. */
+/**
+ * A copy of `data`, so that the caller may change its own bytes at once. Throws INVALID_ARGUMENT for what is no array
+ * of bytes.
+ */
 export function copyBytes(data: ArrayLike<number>): Uint8Array {
   if (data instanceof Uint8Array) return Uint8Array.from(data)
   if (typeof data !== "object" || data === null || typeof data.length !== "number")
@@ -31,7 +34,7 @@ function invalid(sentence: string): VirtioMsgError {
   return new VirtioMsgError("INVALID_ARGUMENT", sentence)
 }
 
-/** Text in quotes, so that "5" is told from 5. */
+/** Text in quotes, so that "5" and 5 look different. */
 function shown(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value) : String(value)
 }

@@ -12,16 +12,18 @@ import { Emitter } from "../emitter.js"
 import { VirtioMsgError } from "../errors.js"
 import { copyBytes } from "./arguments.js"
 import { Driver } from "./driver.js"
+import { closed } from "./failures.js"
+import type { DriverNeeds } from "./features.js"
 import { RequestQueue } from "./request-queue.js"
-import type { DriverNeeds, VirtioDevice } from "./virtio-device.js"
+import type { VirtioDevice } from "./virtio-device.js"
 
 /** Bytes of one buffer of input. */
 const INPUT_BYTES = 64
 /** Buffers for input with the device. */
 const INPUT_BUFFERS = 2
-/** Buffers for output with the device, and pieces of output that nobody has read, together at most. */
+/** The most buffers for output that the device has, together with the pieces of output that nobody has read. */
 const OUTPUT_BUFFERS = 4
-/** One descriptor a buffer, and no more: the window is needed for long I2C messages. */
+/** One descriptor for each buffer: the rest of the window is needed for long I2C messages. */
 const QUEUE_SIZES = [OUTPUT_BUFFERS, INPUT_BUFFERS].map((size) => Math.min(size, CONSOLE_QUEUE_SIZE))
 
 export interface ConsoleSize {
@@ -84,7 +86,7 @@ export class ConsolePort extends Driver implements AsyncIterable<Uint8Array> {
     })
   }
 
-  /** One question at a time, however often the device says that it changed. */
+  /** One question at a time, however often the device reports a change. */
   async #tellSize(): Promise<void> {
     if (this.#isTellingSize) return
     this.#isTellingSize = true
@@ -93,7 +95,7 @@ export class ConsolePort extends Driver implements AsyncIterable<Uint8Array> {
       try {
         this.onResize.emit(await this.size())
       } catch {
-        // the device has gone meanwhile, and whoever uses it hears of that
+        // the device has gone meanwhile: its user learns of it by other ways
       }
     }
     this.#isTellingSize = false
@@ -107,8 +109,8 @@ export class ConsolePort extends Driver implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * Sends bytes; resolves when the device's program has taken all of them, which may be as late as it likes. Rejects
-   * when there is no telling how many it took, and with INVALID_ARGUMENT for what is no array of bytes.
+   * Sends bytes. Resolves when the device's program has taken all of them, however long that takes. Rejects when
+   * nobody can say how many it took, and with INVALID_ARGUMENT for what is no array of bytes.
    */
   async write(data: ArrayLike<number>): Promise<void> {
     const bytes = copyBytes(data)
@@ -126,8 +128,8 @@ export class ConsolePort extends Driver implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * The device's output, piece by piece, from the start of the driver on. While nobody reads, at most
-   * OUTPUT_BUFFERS pieces come; the rest waits in the device. Throws what ended it; iterate again to go on.
+   * The device's output, in pieces, since the driver started. While nobody reads, at most OUTPUT_BUFFERS pieces come,
+   * and the rest waits in the device. Throws the error that ended it; iterate again to go on.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void> {
     await this.start()
@@ -142,7 +144,7 @@ export class ConsolePort extends Driver implements AsyncIterable<Uint8Array> {
   }
 
   override close(): void {
-    const error = new VirtioMsgError("LINK_CLOSED", "The console was closed.", { maybeExecuted: true })
+    const error = closed("console")
     this.#output.end()
     this.#receive.close(error)
     this.#transmit.close(error)
@@ -157,7 +159,7 @@ export class ConsolePort extends Driver implements AsyncIterable<Uint8Array> {
     this.#giveBuffers(this.#output)
   }
 
-  /** Lets the device have as many buffers as there is room for what it will put into them. */
+  /** Gives the device as many buffers as there is room for what it will put into them. */
   #giveBuffers(output: AsyncQueue<Uint8Array>): void {
     while (output === this.#output && this.#outputBuffers < OUTPUT_BUFFERS && this.device.isLive) {
       this.#outputBuffers++

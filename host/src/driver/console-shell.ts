@@ -6,7 +6,7 @@ import type { ConsolePort } from "./console-port.js"
 /** What the firmware prints when a command has ended. */
 export const SHELL_PROMPT = "m4> "
 
-/** Whether `output`, the log's lines among it, says that the firmware has no such command. */
+/** Whether `output` says that the firmware has no such command. Lines of the log may be among it. */
 export function isUnknownCommand(output: string): boolean {
   return /^\S+: no such command; try help\r?$/m.test(output)
 }
@@ -36,11 +36,12 @@ export class ConsoleShell {
   }
 
   /**
-   * Runs a command, and resolves with its output; log lines that came meanwhile are among it. One runs after another.
-   * Rejects when the device fails; the next command works then. Rejects with INVALID_ARGUMENT for more than one line.
+   * Runs a command, and resolves with its output. Log lines that came meanwhile are part of it. Commands run one after
+   * another. Rejects when the device fails; the next command works again. Rejects with INVALID_ARGUMENT for more than
+   * one line.
    */
   async run(command: string): Promise<string> {
-    // a second line would be a second command, whose output the next `run` would take for its own
+    // a second line would be a second command, and the next `run` would take its output for its own
     if (typeof command !== "string" || /[\r\n]/.test(command))
       throw new VirtioMsgError("INVALID_ARGUMENT", `A command is one line, not ${JSON.stringify(command)}.`, {
         hint: "Run one after another.",
@@ -56,7 +57,7 @@ export class ConsoleShell {
     return before ? this.#exchange("") : text
   }
 
-  /** The first prompt is the answer to an empty line: before it comes the log. */
+  /** An empty line is answered with a prompt. The log comes before the first one. */
   async #getInStep(): Promise<string> {
     if (this.#isInStep) return ""
     this.#text = ""

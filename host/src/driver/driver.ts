@@ -1,8 +1,9 @@
-// What the drivers of all device types share: the device is initialised when it is first used, again after it
-// failed, and only once for all who wait.
+// What the drivers of all device types share. The device is initialised at its first use, and again after it failed.
+// All who wait share one initialisation.
 
 import { VirtioMsgError } from "../errors.js"
-import type { DriverNeeds, VirtioDevice } from "./virtio-device.js"
+import type { DriverNeeds } from "./features.js"
+import type { VirtioDevice } from "./virtio-device.js"
 
 /** A device that starts again while it is being initialised is initialised again, this often in all. */
 const INITIALISE_TRIES = 3
@@ -56,7 +57,7 @@ export abstract class Driver {
     this.device.detach()
   }
 
-  /** A device that is live, but whose driver is not ready, would be taken for one that needs no initialisation. */
+  /** A device may be live when its driver is not ready. Nobody would initialise it then. */
   async #getReady(): Promise<void> {
     try {
       await this.onReady()
@@ -80,8 +81,8 @@ export abstract class Driver {
         await this.#getReady()
         return
       } catch (error) {
-        this.device.forgetInfo() // it may have been wrong
-        // the device started again unnoticed, or does so now: no request has begun, so none is repeated
+        this.device.forgetInfo() // what the device said of itself may be wrong
+        // the device started again without a sign, or does so now. No request has begun, so none is carried out twice
         const hasRestarted = error instanceof VirtioMsgError && error.code === "DEVICE_RESTARTED"
         if (!hasRestarted || tries === INITIALISE_TRIES) throw error
       }

@@ -22,13 +22,16 @@ import {
   GPIO_SET_VALUE,
   GPIO_STATUS_OK,
 } from "../../../shared-protocol/src/device-types/gpio.js"
-import { NOT_AS_SPECIFIED, VirtioMsgError } from "../errors.js"
+import { counted } from "../counted.js"
+import { VirtioMsgError } from "../errors.js"
 import { visibleText } from "../visible-text.js"
 import { checkChoice, checkInteger, copyBytes } from "./arguments.js"
 import { Driver } from "./driver.js"
+import { closed, notAsSpecified } from "./failures.js"
+import type { DriverNeeds } from "./features.js"
 import { GpioWatch, type GpioWatchOptions } from "./gpio-watch.js"
 import { RequestQueue } from "./request-queue.js"
-import type { DriverNeeds, VirtioDevice } from "./virtio-device.js"
+import type { VirtioDevice } from "./virtio-device.js"
 
 export type GpioDirection = "none" | "output" | "input"
 
@@ -43,7 +46,7 @@ export interface GpioLineInfo {
 
 const DIRECTIONS: readonly GpioDirection[] = ["none", "output", "input"]
 const TIMEOUT_MS = 1500
-/** More names than this are no names. */
+/** The most bytes of names. A device that claims more is not believed. */
 const MAX_NAMES_SIZE = 1024
 
 /**
@@ -105,6 +108,17 @@ export class GpioChip extends Driver {
     })
   }
 
+  /** The offsets of some lines. Throws INVALID_ARGUMENT for one that is not there, or that is named twice. */
+  offsetsOf(lines: readonly (string | number)[]): number[] {
+    const offsets = lines.map((line) => this.offsetOf(line))
+    const at = offsets.findIndex((offset, index) => offsets.indexOf(offset) !== index)
+    if (at < 0) return offsets
+    const [first, again] = [lines[offsets.indexOf(offsets[at] as number)], lines[at]]
+    const names =
+      first === again ? `"${again}" is named twice` : `"${first}" and "${again}" are one GPIO line`
+    throw new VirtioMsgError("INVALID_ARGUMENT", `${names}.`, { hint: "Name each line once." })
+  }
+
   /** All lines, as they are now. */
   async info(): Promise<GpioLineInfo[]> {
     await this.start()
@@ -128,20 +142,20 @@ export class GpioChip extends Driver {
     await this.#ask(GPIO_SET_DIRECTION, line, value)
   }
 
-  /** What is sensed on the line, or what it drives. */
+  /** The level that an input senses, or that an output drives. */
   async getValue(line: string | number): Promise<0 | 1> {
     const value = await this.#ask(GPIO_GET_VALUE, line, 0)
     if (value !== 0 && value !== 1) throw this.#nonsense(`the value ${value} for a line`)
     return value
   }
 
-  /** Sets what the line drives, now if it is an output, or as soon as it is one. */
+  /** Sets the level that the line drives: now if it is an output, otherwise as soon as it is one. */
   async setValue(line: string | number, value: 0 | 1): Promise<void> {
     checkInteger("The value of a line", value, 0, 1)
     await this.#ask(GPIO_SET_VALUE, line, value)
   }
 
-  /** Makes the line an output that drives `value` from the first moment on. */
+  /** Makes the line an output that drives `value` from the start. */
   async output(line: string | number, value: 0 | 1): Promise<void> {
     await this.setValue(line, value)
     await this.setDirection(line, "output").catch((error) => {
@@ -157,15 +171,12 @@ export class GpioChip extends Driver {
 
   /**
    * The edges of these lines from now on, as an async iterable; `close` ends it and gives the lines back.
-   * Rejects with INVALID_ARGUMENT for a line that is not there, or when another watch has it.
+   * Rejects with INVALID_ARGUMENT for a line that is not there, or that is named twice, and with DEVICE_FAILED when
+   * another watch has it.
    */
   async watch(lines: readonly (string | number)[], options: GpioWatchOptions = {}): Promise<GpioWatch> {
     await this.start()
-    return GpioWatch.open(
-      this,
-      lines.map((line) => this.offsetOf(line)),
-      options,
-    )
+    return GpioWatch.open(this, this.offsetsOf(lines), options)
   }
 
   /** VIRTIO_GPIO_MSG_SET_IRQ_TYPE, for those who speak virtio-gpio: `irqType` is one of GPIO_IRQ_*. */
@@ -175,8 +186,8 @@ export class GpioChip extends Driver {
   }
 
   /**
-   * Unmasks the line's interrupt, once. Resolves with true when it comes, which may be never, and with false when
-   * it was disabled instead.
+   * Unmasks the line's interrupt once. Resolves with true when the interrupt comes, which may be never, and with false
+   * when the interrupt was disabled instead.
    */
   async unmask(offset: number): Promise<boolean> {
     checkInteger("The offset of a line", offset, 0, 0xffff)
@@ -185,8 +196,8 @@ export class GpioChip extends Driver {
   }
 
   /**
-   * A request as it is; resolves with the response's status and value, whatever the status is. Rejects only when
-   * there is none.
+   * Sends a request as it is. Resolves with the response's status and value, whatever the status is. Rejects only when
+   * there is no response.
    */
   async request(message: Uint8Array, responseLength: number): Promise<Uint8Array> {
     const bytes = copyBytes(message)
@@ -195,7 +206,7 @@ export class GpioChip extends Driver {
   }
 
   override close(): void {
-    const error = new VirtioMsgError("LINK_CLOSED", "The GPIO chip was closed.", { maybeExecuted: true })
+    const error = closed("GPIO chip")
     this.#requests.close(error)
     this.#events.close(error)
     super.close()
@@ -207,7 +218,7 @@ export class GpioChip extends Driver {
     const rawCount = view.getUint16(0, true)
     const rawNamesSize = view.getUint32(4, true)
     if (rawCount === 0 || rawNamesSize > MAX_NAMES_SIZE)
-      throw this.#nonsense(`${rawCount} lines with ${rawNamesSize} bytes of names`)
+      throw this.#nonsense(`${counted(rawCount, "line")} with ${counted(rawNamesSize, "byte")} of names`)
     this.#requests.open(Math.max(GPIO_RESPONSE_SIZE, 1 + rawNamesSize))
     this.#events.open()
     this.#names = new Array(rawCount).fill(undefined)
@@ -215,7 +226,7 @@ export class GpioChip extends Driver {
     const response = await this.#requests.submit(message(GPIO_GET_LINE_NAMES, 0, 0), 1 + rawNamesSize)
     const names = String.fromCharCode(...response.subarray(1)).split("\0")
     if (response[0] !== GPIO_STATUS_OK || names.length !== rawCount + 1)
-      throw this.#nonsense(`${names.length - 1} names for ${rawCount} lines`)
+      throw this.#nonsense(`${counted(names.length - 1, "name")} for ${counted(rawCount, "line")}`)
     this.#names = names.slice(0, rawCount).map((name) => visibleText(name) || undefined)
   }
 
@@ -233,9 +244,7 @@ export class GpioChip extends Driver {
   }
 
   #nonsense(what: string): VirtioMsgError {
-    return new VirtioMsgError("PROTOCOL", `The GPIO device says ${what}.`, {
-      hint: NOT_AS_SPECIFIED,
-    })
+    return notAsSpecified(`The GPIO device says ${what}.`)
   }
 }
 

@@ -1,4 +1,4 @@
-// The edges of some GPIO lines, one after another, as the device tells them by interrupts.
+// The edges of some GPIO lines, in order, as the device's interrupts report them.
 
 import {
   GPIO_IRQ_EDGE_BOTH,
@@ -15,8 +15,8 @@ export interface GpioEdge {
   readonly offset: number
   readonly name: string | undefined
   /**
-   * With `edges: "both"` it is found out by reading the line when the interrupt has come, as Linux does: a line that
-   * changed back meanwhile tells its newer edge twice.
+   * With `edges: "both"` the direction is found by reading the line after the interrupt, as Linux does. A line that
+   * changed back meanwhile reports its newer edge twice.
    */
   readonly edge: "rising" | "falling"
   /** When the interrupt came here, in milliseconds of the bus's clock: later than the edge by up to 50 ms. */
@@ -35,7 +35,7 @@ interface InterruptChip {
   setDirection(offset: number, direction: "input" | "none"): Promise<void>
   setInterruptType(offset: number, type: number): Promise<void>
   getValue(offset: number): Promise<number>
-  /** Unmasks a line's interrupt; resolves when it comes: false when it was disabled. */
+  /** Unmasks a line's interrupt. Resolves when the interrupt comes, or with false when it was disabled. */
   unmask(offset: number): Promise<boolean>
 }
 
@@ -112,7 +112,7 @@ export class GpioWatch implements AsyncIterable<GpioEdge> {
     await this.#disarm(this.#offsets)
   }
 
-  /** Without a word about a device that is not there any more. */
+  /** Ignores errors of a device that has gone. */
   async #disarm(offsets: readonly number[]): Promise<void> {
     if (!this.#chip.device.isLive) return
     try {
@@ -131,7 +131,7 @@ export class GpioWatch implements AsyncIterable<GpioEdge> {
       let next = chip.unmask(offset)
       while ((await next) && this.#isOpen) {
         const timestampMs = chip.device.bus.clock.now()
-        // in one packet with the question, so that the line is unmasked again as soon as can be
+        // in the same packet as the question, so that the line is unmasked again as soon as possible
         next = chip.unmask(offset)
         next.catch(() => {}) // awaited below, unless reading the line fails first
         const edge =

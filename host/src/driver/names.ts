@@ -1,8 +1,9 @@
-// What numbers of the virtio specification are called, for people.
+// Names for numbers of the virtio specification.
 
-import { DEVICE_TYPES, deviceKindOf } from "../../../shared-protocol/src/device-types/catalogue.js"
+import { DEVICE_TYPES, deviceTypeOf } from "../../../shared-protocol/src/device-types/catalogue.js"
+import { hex } from "../hex.js"
 
-/** Types that people meet elsewhere. */
+/** Types that other people's devices have. */
 const OTHER_TYPES = new Map([
   [1, "virtio-net"],
   [2, "virtio-blk"],
@@ -40,8 +41,8 @@ const STATUS_BITS: readonly [number, string][] = [
 
 /** "virtio-i2c" for 34. */
 export function deviceTypeName(deviceId: number): string {
-  const kind = deviceKindOf(deviceId)
-  return kind ? DEVICE_TYPES[kind].name : (OTHER_TYPES.get(deviceId) ?? `virtio device type ${deviceId}`)
+  const type = deviceTypeOf(deviceId)
+  return type ? DEVICE_TYPES[type].name : (OTHER_TYPES.get(deviceId) ?? `virtio device type ${deviceId}`)
 }
 
 /** The numbers of the bits that are set in blocks of 32, ascending. */
@@ -55,8 +56,8 @@ export function featureBits(blocks: readonly number[]): number[] {
 
 /** "VIRTIO_F_VERSION_1" for bit 32 of any device; "bit 7" for one without a name. */
 export function featureName(deviceId: number, bit: number): string {
-  const kind = deviceKindOf(deviceId)
-  const own = kind && DEVICE_TYPES[kind].features.find(([number]) => number === bit)
+  const type = deviceTypeOf(deviceId)
+  const own = type && DEVICE_TYPES[type].features.find(([number]) => number === bit)
   return own?.[1] ?? COMMON_FEATURES.get(bit) ?? `bit ${bit}`
 }
 
@@ -65,6 +66,6 @@ export function statusName(status: number): string {
   if (status === 0) return "0 (reset)"
   const names = STATUS_BITS.filter(([bit]) => status & bit).map(([, name]) => name)
   const known = STATUS_BITS.reduce((sum, [bit]) => sum | bit, 0)
-  if (status & ~known) names.push(`0x${((status & ~known) >>> 0).toString(16)}`)
+  if (status & ~known) names.push(hex((status & ~known) >>> 0))
   return names.join(" | ")
 }

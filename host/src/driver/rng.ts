@@ -1,15 +1,11 @@
 // The microcontroller's random bytes: the driver of the virtio entropy device (virtio 1.4 5.4).
 
-import { FEATURE_IN_ORDER_BLOCK1 } from "../../../shared-protocol/src/device-types/feature-bits.js"
 import { RNG_QUEUE_SIZE } from "../../../shared-protocol/src/device-types/rng.js"
 import { PACED_BYTES } from "../../../shared-protocol/src/mailbox/packet.js"
-import { VirtioMsgError } from "../errors.js"
 import { checkInteger } from "./arguments.js"
-import { Driver } from "./driver.js"
-import { RequestQueue } from "./request-queue.js"
-import type { DriverNeeds, VirtioDevice } from "./virtio-device.js"
-
-const TIMEOUT_MS = 1500
+import { notAsSpecified } from "./failures.js"
+import { SingleQueueDriver } from "./single-queue-driver.js"
+import type { VirtioDevice } from "./virtio-device.js"
 
 /**
  * The driver of an entropy device (virtio 1.4 5.4). `OpenedBus.rng` makes it.
@@ -25,23 +21,14 @@ const TIMEOUT_MS = 1500
  * await bus.close()
  * ```
  */
-export class Rng extends Driver {
-  protected override readonly needs: DriverNeeds = {
-    wanted: [0, FEATURE_IN_ORDER_BLOCK1],
-    required: [],
-    queueSizes: [RNG_QUEUE_SIZE],
-  }
-  readonly #requests: RequestQueue
-
+export class Rng extends SingleQueueDriver {
   constructor(device: VirtioDevice) {
-    super(device)
-    this.#requests = new RequestQueue(device, {
-      index: 0,
+    super(device, {
       name: "entropy",
+      queueSize: RNG_QUEUE_SIZE,
       readableBytes: 0,
       writableBytes: PACED_BYTES,
       slotCount: RNG_QUEUE_SIZE,
-      timeoutMs: TIMEOUT_MS,
     })
   }
 
@@ -61,30 +48,19 @@ export class Rng extends Driver {
     await this.start()
     let missing = length
     while (missing > 0) {
-      // enough for all of what is missing, and no more than the queue holds; a short answer is made up for in the next round
+      // enough for all that is missing, and no more than the queue holds; what a short answer lacks is asked for in
+      // the next round
       const lengths: number[] = []
       for (let left = missing; left > 0 && lengths.length < RNG_QUEUE_SIZE; left -= PACED_BYTES)
         lengths.push(Math.min(left, PACED_BYTES))
-      const requests = lengths.map((each) => this.#requests.submit(new Uint8Array(0), each))
-      for (const request of requests) request.catch(() => {}) // the first that fails is thrown below
+      const requests = lengths.map((each) => this.requests.submit(new Uint8Array(0), each))
+      for (const request of requests) request.catch(() => {}) // the first error is thrown below
       for (const request of requests) {
         const chunk = await request
-        if (chunk.length === 0)
-          throw new VirtioMsgError("PROTOCOL", "The entropy device gave a buffer back empty.")
+        if (chunk.length === 0) throw notAsSpecified("The entropy device gave a buffer back empty.")
         missing -= chunk.length
         yield chunk
       }
     }
-  }
-
-  override close(): void {
-    this.#requests.close(
-      new VirtioMsgError("LINK_CLOSED", "The entropy device was closed.", { maybeExecuted: true }),
-    )
-    super.close()
-  }
-
-  protected override onReady(): void {
-    this.#requests.open()
   }
 }

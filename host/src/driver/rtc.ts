@@ -1,7 +1,6 @@
 // The microcontroller's clocks: the driver of the virtio-rtc device (virtio 1.4 5.23).
 
 import { getU16, getU32, putU16 } from "../../../shared-protocol/src/bytes.js"
-import { FEATURE_IN_ORDER_BLOCK1 } from "../../../shared-protocol/src/device-types/feature-bits.js"
 import {
   RTC_CFG,
   RTC_CLOCK_CAP,
@@ -18,12 +17,11 @@ import {
   RTC_STATUS_NO_CLOCK,
   RTC_STATUS_OK,
 } from "../../../shared-protocol/src/device-types/rtc.js"
+import { counted } from "../counted.js"
 import { VirtioMsgError } from "../errors.js"
-import { Driver } from "./driver.js"
-import { RequestQueue } from "./request-queue.js"
-import type { DriverNeeds, VirtioDevice } from "./virtio-device.js"
-
-const TIMEOUT_MS = 1500
+import { checkInteger } from "./arguments.js"
+import { SingleQueueDriver } from "./single-queue-driver.js"
+import type { VirtioDevice } from "./virtio-device.js"
 
 const CLOCK_TYPES = new Map([
   [RTC_CLOCK_UTC, "UTC"],
@@ -54,23 +52,14 @@ export interface RtcClock {
  * await bus.close()
  * ```
  */
-export class Rtc extends Driver {
-  protected override readonly needs: DriverNeeds = {
-    wanted: [0, FEATURE_IN_ORDER_BLOCK1],
-    required: [],
-    queueSizes: [RTC_QUEUE_SIZE],
-  }
-  readonly #requests: RequestQueue
-
+export class Rtc extends SingleQueueDriver {
   constructor(device: VirtioDevice) {
-    super(device)
-    this.#requests = new RequestQueue(device, {
-      index: 0,
+    super(device, {
       name: "clock",
+      queueSize: RTC_QUEUE_SIZE,
       readableBytes: RTC_REQUEST_SIZE,
       writableBytes: RTC_RESPONSE_SIZE,
       slotCount: RTC_QUEUE_SIZE / 2,
-      timeoutMs: TIMEOUT_MS,
     })
   }
 
@@ -91,19 +80,9 @@ export class Rtc extends Driver {
    * before this resolves by up to a round trip. Rejects with INVALID_ARGUMENT when there is no such clock.
    */
   async read(id: number): Promise<bigint> {
-    if (!Number.isInteger(id) || id < 0 || id > 0xffff)
-      throw new VirtioMsgError("INVALID_ARGUMENT", `${id} is no number of a clock: 0 to 65535.`)
+    checkInteger("The number of a clock", id, 0, 0xffff)
     const answer = await this.#ask(RTC_READ, id)
     return BigInt(getU32(answer, RTC_HEADER_SIZE)) | (BigInt(getU32(answer, RTC_HEADER_SIZE + 4)) << 32n)
-  }
-
-  override close(): void {
-    this.#requests.close(new VirtioMsgError("LINK_CLOSED", "The clock was closed.", { maybeExecuted: true }))
-    super.close()
-  }
-
-  protected override onReady(): void {
-    this.#requests.open()
   }
 
   async #ask(type: number, clock?: number): Promise<Uint8Array> {
@@ -111,7 +90,7 @@ export class Rtc extends Driver {
     const request = new Uint8Array(clock === undefined ? RTC_HEADER_SIZE : RTC_REQUEST_SIZE)
     putU16(request, 0, type)
     if (clock !== undefined) putU16(request, RTC_HEADER_SIZE, clock)
-    const answer = await this.#requests.submit(request, RTC_RESPONSE_SIZE)
+    const answer = await this.requests.submit(request, RTC_RESPONSE_SIZE)
     const [status] = answer
     if (status === RTC_STATUS_NO_CLOCK)
       throw new VirtioMsgError("INVALID_ARGUMENT", `Device ${this.device.devNum} has no clock ${clock}.`, {
@@ -120,7 +99,7 @@ export class Rtc extends Driver {
     if (status !== RTC_STATUS_OK || answer.length < RTC_RESPONSE_SIZE)
       throw new VirtioMsgError(
         "DEVICE_FAILED",
-        `The clock answered with status ${status} and ${answer.length} bytes of ${RTC_RESPONSE_SIZE}.`,
+        `The clock answered with status ${status} and ${counted(answer.length, "byte")} of ${RTC_RESPONSE_SIZE}.`,
         { hint: "Try again; if it stays so, check the device: virtio-msg conform" },
       )
     return answer

@@ -45,7 +45,9 @@ import {
   type VqueueState,
 } from "../../../shared-protocol/src/messages/vqueue.js"
 import type { Bus } from "../bus/bus.js"
-import { NOT_AS_SPECIFIED, VirtioMsgError } from "../errors.js"
+import { counted } from "../counted.js"
+import type { VirtioMsgError } from "../errors.js"
+import { notAsSpecified } from "./failures.js"
 
 /** Every method rejects with PROTOCOL for an answer that makes no sense, else as `Bus.request`. */
 export class Transport {
@@ -115,7 +117,9 @@ export class Transport {
     encodeGetConfigRequest(request, this.devNum, { offset, length })
     const config = this.#decoded(decodeGetConfigResponse(await this.bus.request(request)))
     if (config.offset !== offset || config.length !== length)
-      throw this.nonsense(`asked for ${length} bytes of configuration, it answers ${config.length}`)
+      throw this.nonsense(
+        `asked for ${counted(length, "byte")} of configuration, it answers ${config.length}`,
+      )
     return config
   }
 
@@ -131,7 +135,7 @@ export class Transport {
     })
     const answer = this.#decoded(decodeSetConfigResponse(await this.bus.request(request)))
     if (answer.length !== 0 && answer.length !== data.length)
-      throw this.nonsense(`it applied ${answer.length} of ${data.length} bytes of configuration`)
+      throw this.nonsense(`it applied ${answer.length} of ${counted(data.length, "byte")} of configuration`)
     return answer
   }
 
@@ -164,10 +168,7 @@ export class Transport {
 
   /** The error for a device that does not follow the specification. */
   nonsense(what: string): VirtioMsgError {
-    return new VirtioMsgError("PROTOCOL", `Device ${this.devNum}: ${what}.`, {
-      hint: NOT_AS_SPECIFIED,
-      maybeExecuted: true,
-    })
+    return notAsSpecified(`Device ${this.devNum}: ${what}.`)
   }
 
   #decoded<T>(decoded: Decoded<T>): T {

@@ -1,15 +1,9 @@
 // The driver's side of one device: status, features, configuration, virtqueues, in the specification's order
 // (virtio-msg "Driver Operation", D19 to D59; virtio 1.4 3.1.1).
 
-import {
-  FEATURE_ACCESS_PLATFORM_BLOCK1,
-  FEATURE_NOTIF_CONFIG_DATA_BLOCK1,
-  FEATURE_VERSION_1_BLOCK1,
-} from "../../../shared-protocol/src/device-types/feature-bits.js"
 import { DEVICE_REMOVED } from "../../../shared-protocol/src/messages/bus.js"
 import type { DeviceInfo } from "../../../shared-protocol/src/messages/device-info.js"
 import { decodeEventConfig, decodeEventUsed } from "../../../shared-protocol/src/messages/events.js"
-import { TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION } from "../../../shared-protocol/src/messages/hello.js"
 import { EVENT_CONFIG, EVENT_USED } from "../../../shared-protocol/src/messages/ids.js"
 import {
   STATUS_ACKNOWLEDGE,
@@ -20,30 +14,20 @@ import {
 } from "../../../shared-protocol/src/messages/status.js"
 import type { Bus } from "../bus/bus.js"
 import { delay } from "../clock.js"
+import { counted } from "../counted.js"
 import { Emitter } from "../emitter.js"
 import { VirtioMsgError } from "../errors.js"
+import { ConfigSpace } from "./config-space.js"
+import { deviceFailed } from "./failures.js"
+import { type DriverNeeds, missingFeatures, selectFeatures } from "./features.js"
 import { Transport } from "./transport.js"
 import { Virtqueue } from "./virtqueue.js"
 
 /** How long a device may take to finish a reset, and how often to ask it (D11, D43). */
 const RESET_TIMEOUT_MS = 2000
 const RESET_POLL_MS = 10
-/** Taken of every device that offers it: our addresses are the bus's, never physical ones. */
-const WANTED_OF_ALL_BLOCK1 = FEATURE_VERSION_1_BLOCK1 | FEATURE_ACCESS_PLATFORM_BLOCK1
 /** More feature blocks than any device has; a device that claims more is not believed. */
 const MAX_FEATURE_BLOCKS = 64
-/** Reading a configuration that changes all the time is given up after so many tries (D-S1). */
-const CONFIG_TRIES = 5
-
-/** What a driver wants of a device. */
-export interface DriverNeeds {
-  /** Feature bits that the driver can use, in blocks of 32; it selects those that are offered. */
-  readonly wanted: readonly number[]
-  /** Those that it cannot do without. */
-  readonly required: readonly number[]
-  /** For each virtqueue the largest size that it has a use for, in descriptors, a power of two. */
-  readonly queueSizes: readonly number[]
-}
 
 /**
  * One device of the bus: its features, status, configuration and queues.
@@ -81,29 +65,29 @@ export class VirtioDevice {
   /** The last status that the device reported. */
   status = 0
 
+  readonly #config: ConfigSpace
   readonly #off: (() => void)[]
   #isLive = false
   /** What the device's driver is called, from when there is one. */
   #driver: string | undefined
   #isDetached = false
-  /** Why the bus was lost since `initialise` began. */
+  /** Why the bus was lost after `initialise` began; undefined if it was not. */
   #lostBy: VirtioMsgError | undefined
   #removed: VirtioMsgError | undefined
   /** The epoch of the bus in which `info` was asked for. */
   #infoFrom = 0
-  /** Of the configuration, as last seen. */
-  #generation = 0
 
   constructor(bus: Bus, devNum: number) {
     this.bus = bus
     this.devNum = devNum
     this.transport = new Transport(bus, devNum)
+    this.#config = new ConfigSpace(this.transport)
     this.#off = [
       bus.onEvent.on((from, msgId, frame) => {
         if (from === devNum) this.#takeEvent(msgId, frame)
       }),
       bus.onLost.on((error) => {
-        this.queues = [] // the window they lay in is gone
+        this.queues = [] // the window with their places has gone
         this.#lostBy = error
         this.fail(error)
       }),
@@ -113,19 +97,19 @@ export class VirtioDevice {
     ]
   }
 
-  /** Whether the device was initialised and nothing went wrong since. */
+  /** Whether the device was initialised and nothing has gone wrong since. */
   get isLive(): boolean {
     return this.#isLive
   }
 
-  /** Whether the bus said that the device is gone (EVENT_DEVICE). Its number is another device's from then on. */
+  /** Whether the bus said that the device has gone (EVENT_DEVICE). From then on its number may be another device's. */
   get isRemoved(): boolean {
     return this.#removed !== undefined
   }
 
   /**
-   * Takes the device for a driver: two would each take what the other's queues bring. Throws INVALID_ARGUMENT when it
-   * has one, or had one that was closed.
+   * Takes the device for a driver: two drivers would each take the other's completions. Throws INVALID_ARGUMENT when
+   * the device has a driver, or had one that was closed.
    */
   claim(driver: string): void {
     if (this.#isDetached)
@@ -143,7 +127,7 @@ export class VirtioDevice {
     this.#driver = driver
   }
 
-  /** Stops listening; the device itself is left as it is, and no driver can use this object any more. */
+  /** Stops listening. The device itself stays as it is, and no driver can use this object any more. */
   detach(): void {
     this.#isDetached = true
     for (const off of this.#off) off()
@@ -151,7 +135,7 @@ export class VirtioDevice {
 
   /** Whether `info` was asked for in this epoch of the bus. */
   get hasInfo(): boolean {
-    return this.info !== undefined && this.#infoFrom === this.bus.generation
+    return this.info !== undefined && this.#infoFrom === this.bus.epochCount
   }
 
   /** `info` is asked for again before the next initialisation. */
@@ -162,7 +146,7 @@ export class VirtioDevice {
   /** GET_DEVICE_INFO: allowed at any time, also before initialisation. */
   async getInfo(): Promise<DeviceInfo> {
     this.info = await this.transport.getDeviceInfo()
-    this.#infoFrom = this.bus.generation
+    this.#infoFrom = this.bus.epochCount
     return this.info
   }
 
@@ -176,7 +160,7 @@ export class VirtioDevice {
     this.#lostBy = undefined
     const info = this.hasInfo && this.info ? this.info : await this.getInfo() // D20
     await this.reset()
-    // what need not wait for an answer travels together: a board sends 50 packets a second
+    // requests that need not wait for an answer are sent together: a board sends 50 packets a second
     await Promise.all([
       this.#setStatus(STATUS_ACKNOWLEDGE),
       this.#setStatus(STATUS_ACKNOWLEDGE | STATUS_DRIVER),
@@ -186,12 +170,12 @@ export class VirtioDevice {
     this.queues = queues
     for (const [index, size] of needs.queueSizes.entries()) {
       const queue = await Virtqueue.lay(this, index, size)
-      queues.push(queue) // before the device hears of it: the next reset gives its place back, also if this one fails
+      queues.push(queue) // before the device is told: if this fails, the next reset gives the place back
       await queue.enable()
     }
     const status = await this.#addStatus(STATUS_DRIVER_OK)
     if ((status & STATUS_DRIVER_OK) === 0) throw this.#failure("does not go to DRIVER_OK") // D29
-    // the packet with the last answer may have ended more than the wait
+    // the packet with the last answer may also have ended the epoch
     const endedBy = this.#lostBy ?? this.#removed
     if (endedBy) throw endedBy
     this.#isLive = true
@@ -215,55 +199,26 @@ export class VirtioDevice {
    * Reads `length` bytes at `offset` of the configuration, at one generation (D-S1), in as many messages as it
    * takes. Throws INVALID_ARGUMENT outside the configuration space (D24, D40).
    */
-  async readConfig(offset: number, length: number): Promise<Uint8Array> {
-    this.#checkConfigRange(offset, length)
-    const most = this.transport.maxConfigLength
-    for (let tries = 0; tries < CONFIG_TRIES; tries++) {
-      const data = new Uint8Array(length)
-      const generations = new Set<number>()
-      for (let at = 0; at < length; at += most) {
-        const part = await this.transport.getConfig(offset + at, Math.min(most, length - at))
-        for (let i = 0; i < part.length; i++) data[at + i] = part.data[part.dataOffset + i] as number
-        generations.add(part.generation)
-        this.#generation = part.generation
-      }
-      if (generations.size <= 1) return data
-    }
-    throw this.#failure("changes its configuration faster than it can be read")
+  readConfig(offset: number, length: number): Promise<Uint8Array> {
+    return this.#config.read(offset, length, this.info?.configSize ?? 0)
   }
 
   /**
-   * Writes to the configuration, in one message; again if it changed meanwhile and the bus wants to know (D-S4).
-   * Resolves with whether the device applied it. Throws
-   * INVALID_ARGUMENT outside the configuration space (D41) or for more than a message holds.
+   * Writes to the configuration, in one message. If the bus is strict and the configuration has changed meanwhile,
+   * writes again (D-S4). Resolves with whether the device applied it. Throws INVALID_ARGUMENT outside the
+   * configuration space (D41), or for more than one message holds.
    */
-  async writeConfig(offset: number, data: Uint8Array): Promise<boolean> {
-    this.#checkConfigRange(offset, data.length)
-    if (data.length > this.transport.maxConfigLength)
-      throw new VirtioMsgError(
-        "INVALID_ARGUMENT",
-        `A message carries at most ${this.transport.maxConfigLength} bytes of configuration, not ${data.length}.`,
-      )
-    const profile = this.bus.hello.transportFeatures // D5, D6
-    const isStrict = (profile & TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION) !== 0
-    for (let tries = 1; ; tries++) {
-      const sent = isStrict ? this.#generation : 0 // D7, D8
-      const answer = await this.transport.setConfig(sent, offset, data)
-      this.#generation = answer.generation
-      if (answer.length > 0 || data.length === 0) return answer.length > 0
-      // refused although the generation is right: the device does not want it
-      if (!isStrict || answer.generation === sent || tries === CONFIG_TRIES) return false
-      this.#generation = (await this.transport.getConfig(offset, data.length)).generation // D-S4
-    }
+  writeConfig(offset: number, data: Uint8Array): Promise<boolean> {
+    return this.#config.write(offset, data, this.info?.configSize ?? 0)
   }
 
-  /** Publishes the chains that were offered, and tells the device unless it looks by itself (R30, R31). */
+  /** Publishes the chains that were offered, and tells the device, unless it looks for itself (R30, R31). */
   announce(queue: Virtqueue): void {
     if (queue.ring.publish()) this.transport.eventAvail(queue.index)
-    else this.bus.session.scheduleFlush()
+    else this.bus.flush()
   }
 
-  /** The device is gone, and with it all that it used of the window. */
+  /** The device has gone, and with it everything that it used of the window. */
   #leave(): void {
     const error = new VirtioMsgError("DEVICE_REMOVED", `Device ${this.devNum} was removed from the bus.`, {
       hint: "See what is there: virtio-msg info",
@@ -288,21 +243,14 @@ export class VirtioDevice {
     this.onBroken.emit(error)
   }
 
-  /** Selects what is offered and wanted, and has it confirmed (D25 to D27). */
+  /** Selects the bits that are offered and wanted, and has the device confirm them (D25 to D27). */
   async #negotiate(info: DeviceInfo, needs: DriverNeeds): Promise<void> {
     if (info.numFeatureBlocks > MAX_FEATURE_BLOCKS)
-      throw this.transport.nonsense(`it claims ${info.numFeatureBlocks} blocks of feature bits`)
+      throw this.transport.nonsense(`it claims ${counted(info.numFeatureBlocks, "block")} of feature bits`)
     this.offered = await this.transport.getDeviceFeatures(info.numFeatureBlocks)
-    this.selected = this.offered.map((bits, block) => {
-      const wanted = (needs.wanted[block] ?? 0) | (block === 1 ? WANTED_OF_ALL_BLOCK1 : 0)
-      const banned = block === 1 ? FEATURE_NOTIF_CONFIG_DATA_BLOCK1 : 0
-      return (bits & wanted & ~banned) >>> 0
-    })
-    for (const block of [0, 1]) {
-      const required = (needs.required[block] ?? 0) | (block === 1 ? FEATURE_VERSION_1_BLOCK1 : 0)
-      const missing = (required & ~(this.selected[block] ?? 0)) >>> 0
-      if (missing !== 0) throw this.#failure(`lacks feature bits 0x${missing.toString(16)} of block ${block}`)
-    }
+    this.selected = selectFeatures(this.offered, needs)
+    const missing = missingFeatures(this.selected, needs)
+    if (missing !== "") throw this.#failure(`lacks ${missing}`)
     const [, status] = await Promise.all([
       this.transport.setDriverFeatures(this.selected),
       this.#addStatus(STATUS_FEATURES_OK),
@@ -337,25 +285,13 @@ export class VirtioDevice {
 
   #takeConfigEvent(deviceStatus: number, generation: number): void {
     this.status = deviceStatus
-    this.#generation = generation
+    this.#config.generation = generation
     if (deviceStatus & STATUS_DEVICE_NEEDS_RESET)
       this.fail(this.#failure("asks to be reset (DEVICE_NEEDS_RESET)"))
     else this.onConfigChange.emit()
   }
 
-  #checkConfigRange(offset: number, length: number): void {
-    const size = this.info?.configSize ?? 0
-    if (offset < 0 || length < 0 || offset + length > size)
-      throw new VirtioMsgError(
-        "INVALID_ARGUMENT",
-        `Bytes ${offset} to ${offset + length} are outside the device's ${size} bytes of configuration.`,
-      )
-  }
-
   #failure(what: string): VirtioMsgError {
-    return new VirtioMsgError("DEVICE_FAILED", `Device ${this.devNum} ${what}.`, {
-      hint: "The next call initialises it again; reset the board if that does not help.",
-      maybeExecuted: true,
-    })
+    return deviceFailed(this.devNum, what)
   }
 }

@@ -5,7 +5,7 @@ import {
   FEATURE_IN_ORDER_BLOCK1,
   FEATURE_INDIRECT_DESC,
 } from "../../../shared-protocol/src/device-types/feature-bits.js"
-import { VERSION_BLOCK_SIZE } from "../../../shared-protocol/src/mailbox/mailbox.js"
+import { NOTE_BLOCK_SIZE } from "../../../shared-protocol/src/mailbox/mailbox.js"
 import type { Address } from "../../../shared-protocol/src/messages/vqueue.js"
 import {
   VQUEUE_ENABLE,
@@ -25,18 +25,22 @@ import {
 } from "../../../shared-protocol/src/ring/layout.js"
 import type { Bus } from "../bus/bus.js"
 import { takePlaces, type WindowPlaces } from "../bus/window-places.js"
-import { VirtioMsgError } from "../errors.js"
+import { counted } from "../counted.js"
+import { noQueue } from "./failures.js"
 import type { Transport } from "./transport.js"
 
-/** From so many on a queue's place in the window is chosen for speed. */
+/** Queues of so many descriptors or more get a place in the window that makes them fast. */
 const MANY_DESCRIPTORS = 64
+
+/** Flags and index of a used ring. */
+const USED_HEADER_BYTES = 4
 
 /** What a queue needs of the device that it belongs to. */
 interface QueueOwner {
   readonly devNum: number
   readonly bus: Bus
   readonly transport: Transport
-  /** Feature bits that are in force, in blocks of 32. */
+  /** The feature bits that were agreed on, in blocks of 32. */
   readonly selected: readonly number[]
 }
 
@@ -68,7 +72,7 @@ export class Virtqueue {
    */
   static async lay(device: QueueOwner, index: number, wantedSize: number): Promise<Virtqueue> {
     const offered = await device.transport.getVqueue(index) // D46
-    if (offered.maxSize === 0) throw failure(device, index, "does not exist")
+    if (offered.maxSize === 0) throw noQueue(device.devNum, index, "does not exist")
     const { window } = device.bus
     const { driverSpace, deviceSpace } = window
     // a quarter of the window stays free for the buffers
@@ -77,19 +81,22 @@ export class Virtqueue {
       usedBytes(entries) <= (deviceSpace.longestFree * 3) / 4
     let size = wantedSize
     while (size > 1 && (size > offered.maxSize || !fits(size))) size /= 2 // D47
-    if (!isQueueSize(size)) throw failure(device, index, `cannot have ${wantedSize} descriptors`)
+    if (!isQueueSize(size))
+      throw noQueue(device.devNum, index, `cannot have ${counted(wantedSize, "descriptor")}`)
     const places = takePlaces([
       {
         space: driverSpace,
         lengthBytes: descBytes(size),
         alignment: DESC_ALIGNMENT,
-        // the device then remembers chains of up to four neighbours (DeviceRing); in short queues that is not worth the gap
-        wishedAlignment: size < MANY_DESCRIPTORS ? DESC_ALIGNMENT : VERSION_BLOCK_SIZE,
+        // at such a place the device remembers chains of up to four neighbours (DeviceRing). Short queues are not
+        // worth the gap
+        wishedAlignment: size < MANY_DESCRIPTORS ? DESC_ALIGNMENT : NOTE_BLOCK_SIZE,
       },
       { space: driverSpace, lengthBytes: availBytes(size), alignment: AVAIL_ALIGNMENT },
       { space: deviceSpace, lengthBytes: usedBytes(size), alignment: USED_ALIGNMENT },
     ])
-    if (!places) throw failure(device, index, `has no room for ${size} descriptors in the window`)
+    if (!places)
+      throw noQueue(device.devNum, index, `has no room for ${counted(size, "descriptor")} in the window`)
     const [desc, avail, used] = places.offsets as [number, number, number]
     const [low = 0, high = 0] = device.selected
     const features = {
@@ -111,6 +118,8 @@ export class Virtqueue {
     const desc = address(bases.driver, descOffset)
     const driver = address(bases.driver, availOffset)
     const used = address(bases.device, usedOffset)
+    // where the driver can write there, it clears the used ring before it hands it over (virtio 1.4 2.7.10)
+    bus.window.shared?.prefill(usedOffset, new Uint8Array(USED_HEADER_BYTES))
     const setting = transport.setVqueue({
       index,
       flags: VQUEUE_ENABLE, // every field is given, so no ignore bit is set (D48, D49)
@@ -120,7 +129,7 @@ export class Virtqueue {
       driver,
       device: used,
     })
-    // D55: the empty response says nothing
+    // D55: the response is empty, so ask
     const [, state] = await Promise.all([setting, transport.getVqueue(index)])
     const isAsAsked =
       (state.flags & VQUEUE_ENABLED) !== 0 &&
@@ -128,7 +137,7 @@ export class Virtqueue {
       isSame(state.desc, desc) &&
       isSame(state.driver, driver) &&
       isSame(state.device, used)
-    if (!isAsAsked) throw failure(this.#device, index, "did not take its configuration")
+    if (!isAsAsked) throw noQueue(this.#device.devNum, index, "did not take its configuration")
     this.state = state
   }
 
@@ -136,12 +145,6 @@ export class Virtqueue {
   release(): void {
     this.#places.release()
   }
-}
-
-function failure(device: QueueOwner, index: number, what: string): VirtioMsgError {
-  return new VirtioMsgError("DEVICE_FAILED", `Virtqueue ${index} of device ${device.devNum} ${what}.`, {
-    hint: "Close the bus and open it again, or use fewer of the board's devices; else reinstall the firmware.",
-  })
 }
 
 function address(base: BaseAddress, offset: number): Address {

@@ -1,17 +1,18 @@
-// Calls that wait in the host until there is room with the device: oldest first, so many at most. Taking one costs the
-// same however many wait; an array's own `shift` moves all that are behind it.
+// Calls that wait in the host until the device has room for them: oldest first, and a limited number. Taking one costs
+// the same however many wait. An array's own `shift` would move all that are behind it.
 
+import { counted } from "../counted.js"
 import { VirtioMsgError } from "../errors.js"
 
-/** So many may wait for one queue of a device; more is a program that asks faster than a device can ever answer. */
+/** So many may wait for one queue of a device. A program with more asks faster than any device can answer. */
 export const MAX_WAITING_CALLS = 0x40000
 
-/** Places that were left at the front before the others move up. */
+/** So many empty places may be at the front before the others move up. */
 const MIN_LEFT = 1024
 
 export class WaitingLine<T> {
   #items: T[] = []
-  /** Where the oldest one is; those before it have left. */
+  /** The index of the oldest call. Those before it have left. */
   #first = 0
 
   get length(): number {
@@ -23,12 +24,17 @@ export class WaitingLine<T> {
     return this.#items[this.#first]
   }
 
+  /** The oldest ones, so many at most. */
+  oldest(count: number): T[] {
+    return this.#items.slice(this.#first, this.#first + count)
+  }
+
   /** Throws QUEUE_FULL when `count` more are too many for `name`, which is what people call the device. */
   checkRoom(count: number, name: string): void {
     if (this.length + count <= MAX_WAITING_CALLS) return
     throw new VirtioMsgError(
       "QUEUE_FULL",
-      `${this.length} calls wait for the ${name} device; at most ${MAX_WAITING_CALLS} may.`,
+      `${counted(this.length, "call waits", "calls wait")} for the ${name} device; at most ${MAX_WAITING_CALLS} may.`,
       { hint: "Await some of them before making more." },
     )
   }

@@ -5,7 +5,7 @@ import { VirtioMsgError } from "../errors.js"
 import { findBoards } from "../node/find-boards.js"
 import { offeredTraces } from "../node/trace-socket.js"
 
-/** What a board is given to do when the user names nothing: harmless, and seen at once. */
+/** What a board has to do when the user names nothing: it is harmless, and seen at once. */
 export const DEFAULT_COMMAND = "i2c detect"
 export const DEFAULT_INTERVAL_S = 2
 

@@ -29,7 +29,7 @@ interface Options {
   readonly interval?: string
 }
 
-/** What stands in braces must not end early. */
+/** The text stands in braces, so it must not have one that ends them early. */
 function plain(text: string): string {
   return text.replace(/[{}\n]/g, " ")
 }
@@ -61,7 +61,8 @@ async function run(options: Options): Promise<number> {
             `arg {number=1}{call=--interval}{display=Repeat every (seconds)}{tooltip=0: once}{type=unsigned}{default=${DEFAULT_INTERVAL_S}}{range=0,3600}`,
           ],
     )
-  if (!options.capture) return EXIT_OK // asked whether a capture filter is valid: all are, and none does anything
+  // Wireshark asks whether a capture filter is valid: all are, and none has an effect
+  if (!options.capture) return EXIT_OK
   if (options.fifo === undefined)
     throw new VirtioMsgError("INVALID_ARGUMENT", "--capture needs --fifo.", {
       hint: "Wireshark calls this program; see docs/wireshark.md.",

@@ -1,5 +1,5 @@
-// The image that an ESP32's ROM starts: a header, segments, a checksum, a hash; and what else is in a file for all of
-// the flash. Only what tells images apart and sound ones from damaged ones.
+// The image that an ESP32's ROM starts (a header, segments, a checksum, a hash), and a file for the whole flash. Only
+// as much as is needed to tell images apart, and damaged ones from sound ones.
 //
 //   0 0xe9, 1 number of segments u8, 12 chip id u16, 23 1: a hash follows, 24 segments, each address u32, length u32, bytes;
 //   then zeros up to one byte before a multiple of 16, and that byte: 0xef exclusive-or all bytes of the segments;
@@ -9,6 +9,8 @@
 
 import { createHash } from "node:crypto"
 import { getU16, getU32 } from "../../../shared-protocol/src/bytes.js"
+import { counted } from "../counted.js"
+import { hex } from "../hex.js"
 
 const MAGIC = 0xe9
 const HEADER_SIZE = 24
@@ -44,7 +46,7 @@ export function whyNoEspImage(file: Uint8Array, chipId: number, flashOffset = 0)
   if (reason) return reason
   for (const at of programsIn(file, flashOffset)) {
     const wrong = whyNoImage(file.subarray(at), chipId)
-    if (wrong) return `The program at 0x${(at + flashOffset).toString(16)}: ${wrong}`
+    if (wrong) return `The program at ${hex(at + flashOffset)}: ${wrong}`
   }
   return ""
 }
@@ -54,7 +56,7 @@ function whyNoImage(file: Uint8Array, chipId: number): string {
   const told = getU16(file, 12)
   if (told !== chipId) return `It is for the ${nameOf(told)}, not for the ${nameOf(chipId)}.`
   const count = file[1] as number
-  if (count === 0 || count > MAX_SEGMENTS) return `It says to have ${count} segments.`
+  if (count === 0 || count > MAX_SEGMENTS) return `It says to have ${counted(count, "segment")}.`
   let at = HEADER_SIZE
   let checksum = CHECKSUM_SEED
   for (let segment = 0; segment < count; segment++) {
@@ -69,12 +71,15 @@ function whyNoImage(file: Uint8Array, chipId: number): string {
   return whyWrongHash(file, checksumAt + 1)
 }
 
-/** The hash is at `end`, behind what it is of. The checksum lets one damaged image in eleven pass, and the header all. */
+/**
+ * The hash is at `end`, after what it covers. One damaged image in eleven passes the checksum, and damage in the
+ * header always does.
+ */
 function whyWrongHash(file: Uint8Array, end: number): string {
   const hasHash = file[HAS_HASH_AT] as number
   if (hasHash > 1) return "It is damaged: its header says neither that a hash follows nor that none does."
   if (hasHash === 1 && end + HASH_SIZE > file.length) return "It is cut off."
-  // the one bit that says that there is a hash may be what is damaged
+  // the bit that says that there is a hash may itself be damaged
   const image = Uint8Array.from(file.subarray(0, end))
   image[HAS_HASH_AT] = 1
   const hash = createHash("sha256").update(image).digest()

@@ -1,14 +1,16 @@
-// Microsoft's firmware for a board: downloaded once, resumed where it broke off, kept in the cache with its SHA-256.
+// Microsoft's firmware for a board. It is downloaded once, resumed where it broke off, and kept in the cache with its
+// SHA-256.
 
 import { createHash } from "node:crypto"
 import { appendFile, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
 import { homedir } from "node:os"
 import path from "node:path"
 import type { FirmwareRelease } from "../../../boards/src/index.js"
+import { counted } from "../counted.js"
 import { VirtioMsgError } from "../errors.js"
 import { makeCacheFolder } from "../node/make-folder.js"
 
-/** No byte for so long: the network is gone. */
+/** No byte for so long: the network has gone. */
 const SILENCE_MS = 20_000
 
 const RANGE_NOT_SATISFIABLE = 416
@@ -17,7 +19,7 @@ export interface DownloadedFirmware {
   readonly file: string
   readonly contents: Uint8Array
   readonly sha256: string
-  /** Whether the SHA-256 was compared with one that we know beforehand, or only with that of the first download. */
+  /** Whether the SHA-256 was compared with one that is known beforehand, or only with that of the first download. */
   readonly trust: "pinned" | "first download"
   readonly fromCache: boolean
 }
@@ -93,7 +95,7 @@ function check(
     })
   if (release.sizeBytes !== undefined && release.sizeBytes !== sizeBytes)
     throw wrong(
-      `${sizeBytes} bytes, not ${release.sizeBytes}`,
+      `${counted(sizeBytes, "byte")}, not ${release.sizeBytes}`,
       "Try again later, or give the file: --file FIRMWARE",
     )
   if (release.sha256 !== undefined && release.sha256 !== sha256)
@@ -125,7 +127,8 @@ async function fetchToPart(url: string, part: string, options: DownloadOptions):
   try {
     const silence = new Silence()
     let response = await fetch(url, { headers, signal: silence.signal })
-    // all of it is there already, from an attempt that ended before the file had its name: what it is nobody knows
+    // all of it is there from an earlier attempt that ended before the file got its name: nobody knows whether it is
+    // right
     if (response.status === RANGE_NOT_SATISFIABLE) response = await fetch(url, { signal: silence.signal })
     if (!response.ok || !response.body) throw notFound(url, response)
     const isResumed = response.status === 206
@@ -141,7 +144,7 @@ async function fetchToPart(url: string, part: string, options: DownloadOptions):
       options.onProgress?.(done, total)
     }
     silence.end()
-    if (total > 0 && done < total) throw new Error(`it ended after ${done} of ${total} bytes`)
+    if (total > 0 && done < total) throw new Error(`it ended after ${done} of ${counted(total, "byte")}`)
   } catch (error) {
     if (error instanceof VirtioMsgError) throw error
     const cause =
@@ -149,14 +152,14 @@ async function fetchToPart(url: string, part: string, options: DownloadOptions):
     throw new VirtioMsgError("SYSTEM_FAILED", `Cannot download ${url}: ${cause.message}`, {
       hint:
         done > 0
-          ? `Try again: it goes on after ${done} bytes.`
+          ? `Try again: it goes on after ${counted(done, "byte")}.`
           : "Without a network, get the file elsewhere and give it: --file FIRMWARE",
       cause: error,
     })
   }
 }
 
-/** Aborts a download in which nothing happens any more. */
+/** Aborts a download in which nothing has happened for too long. */
 class Silence {
   readonly #abort = new AbortController()
   #timer = this.#start()

@@ -1,4 +1,5 @@
-// The DeviceScript runtime onto a board, whatever its chip: the right file, the right board, written, and running.
+// Puts the DeviceScript runtime on a board, whatever its chip: the right file for the right board, written, and
+// running.
 
 import { readFile } from "node:fs/promises"
 import { BOARDS, type Board, type EspChip, type Uf2Chip } from "../../../boards/src/index.js"
@@ -6,6 +7,7 @@ import { delay, systemClock } from "../clock.js"
 import { BoardClient, type BoardIdentity } from "../deploy/board-client.js"
 import { VirtioMsgError } from "../errors.js"
 import { type BootDrive, countBootloaders, findBootDrives } from "../node/boot-drives.js"
+import { portsOf, resolvePort, SeveralBoardsError } from "../node/choose-board.js"
 import { makeFramePort } from "../node/open-link.js"
 import { listSerialPorts, type SerialPortInfo } from "../node/serial-ports.js"
 import { openSerialPort } from "../node/serial-stream.js"
@@ -207,7 +209,10 @@ async function flashByRom(options: FlashOptions, chip: EspChip, image: Uint8Arra
 
 async function onePort({ port, board }: FlashOptions): Promise<Pick<SerialPortInfo, "path" | "usb">> {
   const ports = await listSerialPorts()
-  if (port !== "auto") return ports.find(({ path }) => path === port) ?? { path: port, usb: undefined }
+  if (port !== "auto") {
+    const named = await resolvePort(port)
+    return ports.find(({ path }) => path === named) ?? { path: named, usb: undefined }
+  }
   // in its boot loader the chip has other ids than while it runs, so the maker's is all that can be asked for
   const vendors = new Set(
     BOARDS.filter(({ chip }) => chip === board.chip).flatMap(({ usb }) => usb.map((id) => id.vendor)),
@@ -224,17 +229,16 @@ async function onePort({ port, board }: FlashOptions): Promise<Pick<SerialPortIn
       hint: `${board.bootloader} virtio-msg ports shows what is there.`,
     })
   if (another)
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
+    throw new SeveralBoardsError(
       `More than one port could be ${board.name}: ${fitting.map(({ path }) => path).join(", ")}.`,
-      { hint: `Say which: --port ${found.path}` },
+      portsOf(fitting.map(({ path, usb }) => ({ path, serialNumber: usb?.serialNumber }))),
     )
   return found
 }
 
 // --- after it ---
 
-/** The board that runs now: on `port`, or on one that is none of the others. undefined if none answers in time. */
+/** The board that runs now: on `port`, or on a port that is none of the others. Undefined if none answers in time. */
 async function findStarted(
   board: Board,
   port: string | undefined,

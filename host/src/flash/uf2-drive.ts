@@ -3,6 +3,7 @@
 
 import { access, open } from "node:fs/promises"
 import path from "node:path"
+import { counted } from "../counted.js"
 import { VirtioMsgError } from "../errors.js"
 import type { BootDrive } from "../node/boot-drives.js"
 
@@ -28,13 +29,13 @@ export async function copyToDrive(
         onProgress(done, file.length)
         await handle.write(file.subarray(done, done + PIECE_SIZE))
         await handle.sync()
-        await access(target) // a drive that was pulled may go on to take bytes that go nowhere
+        await access(target) // a drive that was pulled may still accept bytes, which are lost
       }
     } finally {
       await handle.close()
     }
   } catch (error) {
-    // the boot loader needs no more than the bytes: it starts the firmware while we still say goodbye to the drive
+    // the boot loader only needs the bytes: it starts the firmware while we are still closing the file
     const isAllWritten = done + PIECE_SIZE >= file.length
     const isGone = await access(drive.folder).then(
       () => false,
@@ -64,7 +65,7 @@ function copyError(
   const what = isGone ? "went away" : `refused to be written (${error.message})`
   return new VirtioMsgError(
     isGone ? "LINK_CLOSED" : "DEVICE_FAILED",
-    `The drive ${drive.folder} ${what} after ${done} of ${total} bytes: the board holds half a firmware.`,
+    `The drive ${drive.folder} ${what} after ${done} of ${counted(total, "byte")}: the board holds half a firmware.`,
     {
       hint: "Nothing is broken: hold BOOTSEL while you plug it in, and flash again.",
       cause: error,

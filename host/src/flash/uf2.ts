@@ -5,6 +5,8 @@
 //   28 family id u32, 32 payload [476], 508 magic
 
 import { getU32 } from "../../../shared-protocol/src/bytes.js"
+import { counted } from "../counted.js"
+import { hex } from "../hex.js"
 
 export const UF2_BLOCK_SIZE = 512
 const MAGIC_START = [0x0a324655, 0x9e5d5157] as const
@@ -42,7 +44,7 @@ export function isUf2(file: Uint8Array): boolean {
 export function whyNoUf2(file: Uint8Array, family: number): string {
   if (!isUf2(file)) return "It is no UF2 file."
   if (file.length % UF2_BLOCK_SIZE !== 0)
-    return `It is cut off: ${file.length} bytes are no whole blocks of 512.`
+    return `It is cut off: ${counted(file.length, "byte is", "bytes are")} no whole blocks of 512.`
   const count = file.length / UF2_BLOCK_SIZE
   const written = new Set<number>()
   for (let block = 0; block < count; block++) {
@@ -54,7 +56,7 @@ export function whyNoUf2(file: Uint8Array, family: number): string {
     )
     if (reason) return reason
     const address = getU32(file, block * UF2_BLOCK_SIZE + 12)
-    if (written.has(address)) return `Block ${block} writes address 0x${address.toString(16)} once more.`
+    if (written.has(address)) return `Block ${block} writes address ${hex(address)} once more.`
     written.add(address)
   }
   return ""
@@ -67,18 +69,18 @@ function whyNoBlock(block: Uint8Array, index: number, count: number, family: num
   const told = flags & FLAG_HAS_FAMILY ? getU32(block, 28) : 0
   if (told !== family) return `It is for ${familyName(told)}, not for ${familyName(family)}.`
   if (getU32(block, 24) !== count)
-    return `It is cut off: it should have ${getU32(block, 24)} blocks, and has ${count}.`
+    return `It is cut off: it should have ${counted(getU32(block, 24), "block")}, and has ${count}.`
   if (getU32(block, 20) !== index) return `Block ${index} is numbered ${getU32(block, 20)}.`
   const [address, size] = [getU32(block, 12), getU32(block, 16)]
-  if (size !== PAGE_SIZE) return `Block ${index} has ${size} bytes, and not ${PAGE_SIZE}.`
+  if (size !== PAGE_SIZE) return `Block ${index} has ${counted(size, "byte")}, and not ${PAGE_SIZE}.`
   if (address < FLASH_BASE || address + size > FLASH_BASE + FLASH_SIZE)
-    return `Block ${index} is for address 0x${address.toString(16)}, where no flash is.`
+    return `Block ${index} is for address ${hex(address)}, where no flash is.`
   if (address % PAGE_SIZE !== 0)
-    return `Block ${index} is for address 0x${address.toString(16)}, where no page of ${PAGE_SIZE} bytes begins.`
+    return `Block ${index} is for address ${hex(address)}, where no page of ${PAGE_SIZE} bytes begins.`
   return ""
 }
 
 function familyName(family: number): string {
   if (family === 0) return "no chip family in particular"
-  return FAMILY_NAMES.get(family) ?? `chip family 0x${family.toString(16)}`
+  return FAMILY_NAMES.get(family) ?? `chip family ${hex(family)}`
 }

@@ -18,7 +18,7 @@ export class NodeWebSerialPort implements WebSerialPort {
     this.#usb = usb
   }
 
-  /** Set when the cable was pulled: whoever writes then gets this error. */
+  /** Set when the cable was pulled. Further writes get this error. */
   get lost(): VirtioMsgError | undefined {
     return this.#lost
   }
@@ -46,7 +46,7 @@ export class NodeWebSerialPort implements WebSerialPort {
         port.on("close", () => {
           if (this.#port === port) this.#lose()
           if (!isRead) return
-          // what waits for a packet fails at a byte that begins none, instead of when its time is up
+          // what waits for a packet fails at a byte that begins none, so it need not wait until its time is up
           controller.enqueue(Uint8Array.of(0))
           controller.close()
         })
@@ -75,7 +75,7 @@ export class NodeWebSerialPort implements WebSerialPort {
     )
   }
 
-  /** A pseudo-terminal has no such lines, and a board on one none to reset: that is no error. */
+  /** A pseudo-terminal has no such lines, and a board on one cannot be reset: that is no error. */
   async setSignals(signals: { dataTerminalReady?: boolean; requestToSend?: boolean }): Promise<void> {
     const { dataTerminalReady: dtr, requestToSend: rts } = signals
     const lines = { ...(dtr === undefined ? {} : { dtr }), ...(rts === undefined ? {} : { rts }) }

@@ -1,4 +1,4 @@
-// The board's end of the serial framing: what its USB port does between its frames and the host's bytes.
+// The board's end of the serial framing: what its USB port does between its own frames and the host's bytes.
 
 import { getU32 } from "../../../shared-protocol/src/bytes.js"
 import { decodeFrame } from "./jacdac-frame.js"
@@ -26,7 +26,7 @@ export class BoardStream {
     this.#ends = ends
     this.#decoder = new SerialDecoder({
       onFrame: (frame) => this.#takeFrame(frame),
-      onLog: () => {}, // what is no frame is noise to a board
+      onLog: () => {}, // to a board, what is no frame is noise
       onGap: () => {},
     })
   }
@@ -49,7 +49,7 @@ export class BoardStream {
 
   #takeFrame(frame: Uint8Array): void {
     const packets = decodeFrame(frame)
-    if (packets.length === 0) return // damaged: the board's checksum finds it, too
+    if (packets.length === 0) return // damaged: the board's checksum would find that, too
     if (getU32(frame, 4) === USB_BRIDGE_CLASS && packets[0]?.command === ENABLE_PACKETS_COMMAND)
       this.#isForwarding = true
     else this.#ends.sendFrame(frame)

@@ -4,6 +4,7 @@
 //   the board's first record is the answer to a probe: flags NO_EPOCH, epoch 65535
 
 import { MAX_PACKET_SIZE, PACKET_HEADER_SIZE } from "../../../shared-protocol/src/mailbox/packet.js"
+import { counted } from "../counted.js"
 
 /** "I am here". */
 export const EMPTY_RECORD = Uint8Array.of(0)
@@ -16,7 +17,7 @@ export function encodeDialRecord(packet: Uint8Array): Uint8Array {
   return record
 }
 
-/** Cuts a byte stream into packets, whatever pieces it comes in. Keeps at most one unfinished record. */
+/** Cuts a byte stream into packets, whatever pieces it comes in. Keeps one unfinished record at most. */
 export class DialRecordDecoder {
   readonly #onPacket: (packet: Uint8Array) => void
   #rest = new Uint8Array(0)
@@ -25,7 +26,9 @@ export class DialRecordDecoder {
     this.#onPacket = onPacket
   }
 
-  /** Returns what is wrong with the stream, as a sentence; "" while nothing is. No packet follows a wrong record. */
+  /**
+   * Returns what is wrong with the stream, as a sentence; "" while nothing is. After a wrong record no packet follows.
+   */
   push(chunk: Uint8Array): string {
     const bytes = new Uint8Array(this.#rest.length + chunk.length)
     bytes.set(this.#rest)
@@ -34,7 +37,7 @@ export class DialRecordDecoder {
     while (at < bytes.length) {
       const length = bytes[at] as number
       if (length > 0 && (length < PACKET_HEADER_SIZE || length > MAX_PACKET_SIZE))
-        return `It sent a record of ${length} bytes, which no packet has.`
+        return `It sent a record of ${counted(length, "byte")}, which no packet has.`
       const end = at + 1 + length
       if (end > bytes.length) break
       if (length > 0) this.#onPacket(bytes.slice(at + 1, end))

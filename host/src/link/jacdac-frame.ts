@@ -7,7 +7,7 @@
 // A frame may carry several packets one behind another; we read all of them and write one.
 
 import { getU16, putU16, putU32 } from "../../../shared-protocol/src/bytes.js"
-import { toHex } from "../bytes.js"
+import { hexBytes } from "../hex.js"
 
 const FRAME_HEADER_SIZE = 12
 const PACKET_HEADER_SIZE = 4
@@ -27,6 +27,9 @@ export const ANNOUNCE_REPORT = 0
 export const PIPE_SERVICE_INDEX = 0x3e
 export const ACK_SERVICE_INDEX = 0x3f
 
+/** The report of a service that does not know a command; the command stands in its first two bytes. */
+const NOT_IMPLEMENTED_REPORT = 0x03
+
 export interface JacdacPacket {
   /** 8 bytes as 16 hexadecimal digits, in the order on the wire. */
   readonly deviceId: string
@@ -34,6 +37,11 @@ export interface JacdacPacket {
   readonly serviceIndex: number
   readonly command: number
   readonly payload: Uint8Array
+}
+
+/** Whether the packet says that its service does not know the command `asked`. */
+export function isUnknownCommand({ command, payload }: JacdacPacket, asked: number): boolean {
+  return command === NOT_IMPLEMENTED_REPORT && payload.length >= 2 && getU16(payload, 0) === asked
 }
 
 /** CRC-16/CCITT-FALSE of `bytes` from `start`: 0x29b1 for "123456789". */
@@ -99,9 +107,9 @@ export function encodeReport(
 export function decodeFrame(frame: Uint8Array): JacdacPacket[] {
   if (frame.length < FRAME_HEADER_SIZE + PACKET_HEADER_SIZE) return []
   const end = FRAME_HEADER_SIZE + (frame[2] as number)
-  // a frame that lost or gained bytes is known by its length, whatever its checksum says by chance
+  // a frame that lost or gained bytes shows it by its length, even if the checksum fits by chance
   if (frame.length !== end || getU16(frame, 0) !== crc16(frame.subarray(0, end), 2)) return []
-  const deviceId = toHex(frame.subarray(4, 12))
+  const deviceId = hexBytes(frame.subarray(4, 12))
   const isCommand = ((frame[3] as number) & FLAG_COMMAND) !== 0
   const packets: JacdacPacket[] = []
   for (let at = FRAME_HEADER_SIZE; at + PACKET_HEADER_SIZE <= end; ) {

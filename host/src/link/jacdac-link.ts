@@ -9,6 +9,8 @@ import {
 } from "../../../shared-protocol/src/mailbox/packet.js"
 import { type Clock, systemClock, type Timer } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
+import { hexDigits } from "../hex.js"
+import { type FarEnd, farEndOf } from "./far-end.js"
 import {
   ANNOUNCE_REPORT,
   CONTROL_SERVICE_INDEX,
@@ -35,8 +37,8 @@ export const PACKET_COMMAND = 0x80
 const ANNOUNCE_COMMAND = 0
 const CONTROL_CLASS = 0
 /**
- * A program's services announce themselves only while nobody talks to them, but under an id that follows from
- * their board's: this, in the order on the wire, exclusive-or the board's own id. So they can be asked at once.
+ * While somebody talks to a program, its services do not announce themselves. But their id follows from their board's
+ * id: it is the board's id, exclusive-or these bytes, in the order on the wire. So they can be asked at once.
  */
 const SERVER_ID_MASK = "f8531b75a74922db"
 const READ_NAME = GET_REGISTER | NAME_REGISTER
@@ -47,23 +49,11 @@ export const PROBE_PACKET: Uint8Array = Uint8Array.of(0, PROBE_EPOCH & 0xff, PRO
 
 /** How long to look for a board: it announces itself twice a second, and boots in about a second. */
 const DISCOVERY_MS = 4000
-/** How much longer to look for the service of a board that is there: its program starts 5 s after a panic. */
+/** How much longer to look for the service of a board that is there. After a panic its program starts within 5 s. */
 const PROGRAM_START_MS = 4000
 
-export interface FramePortEvents {
-  onFrame(frame: Uint8Array): void
-  onClose(reason: CloseReason): void
-  onLog(line: string): void
-}
-
-/** Moves Jacdac frames. */
-export interface FramePort {
-  readonly name: string
-  readonly isSimulated: boolean
-  open(events: FramePortEvents): Promise<void>
-  sendFrame(frame: Uint8Array): void
-  close(): Promise<void>
-}
+/** A link whose packets are Jacdac frames. It looks for no service: whoever opens it does. */
+export type FramePort = Link
 
 interface Service {
   readonly deviceId: string
@@ -80,13 +70,14 @@ interface Service {
  * const machine = new VirtualMachine({ program: readFirmware("simulated") })
  * const link = new JacdacLink(new VmPort(machine))
  * const bus = await Bus.open(link)
- * console.log(bus.link.name) // sim
+ * console.log(bus.name) // sim
  * await bus.close()
  * ```
  */
 export class JacdacLink implements Link {
   readonly name: string
   readonly isSimulated: boolean
+  readonly farEnd: FarEnd
   /** Frames with a wrong checksum or size. */
   damagedCount = 0
 
@@ -95,34 +86,36 @@ export class JacdacLink implements Link {
   #events: LinkEvents | undefined
   #service: Service | undefined
   #onService: ((service: Service) => void) | undefined
-  /** Whether a board was heard that has not shown the service yet. */
+  /** Whether a board was heard whose service has not been found yet. */
   #isBoardThere = false
-  /** What program it holds: asked for when the service is late, "" until then. */
+  /** The name of its program. It is asked for when the service is late; "" until it is known. */
   #programName = ""
   #isLate = false
+  /** Ends the present attempt to open. */
+  #giveUp: ((error: VirtioMsgError) => void) | undefined
   /** Ends the search for the service. */
   #searchLimit: Timer | undefined
 
   constructor(port: FramePort, clock: Clock = systemClock) {
     this.name = port.name
     this.isSimulated = port.isSimulated
+    this.farEnd = farEndOf(port)
     this.#port = port
     this.#clock = clock
   }
 
   async open(events: LinkEvents): Promise<void> {
     this.#events = events
-    let onClosed: (error: Error) => void = () => {}
     const closed = new Promise<never>((_, reject) => {
-      onClosed = reject
+      this.#giveUp = reject
     })
     closed.catch(() => {})
     await this.#port.open({
-      onFrame: (frame) => this.#takeFrame(frame),
+      onPacket: (frame) => this.#takeFrame(frame),
       onClose: (reason) => {
         const isOpening = this.#service === undefined
         this.#service = undefined
-        onClosed(this.#closedEarly(reason))
+        this.#giveUp?.(this.#closedEarly(reason))
         if (!isOpening) events.onClose(reason)
       },
       onLog: (line) => events.onLog?.(line),
@@ -135,17 +128,17 @@ export class JacdacLink implements Link {
     } finally {
       this.#searchLimit?.cancel()
       this.#onService = undefined
+      this.#giveUp = undefined
     }
   }
 
   send(packet: Uint8Array): void {
     if (!this.#service) return
-    this.#port.sendFrame(
-      encodeCommand(this.#service.deviceId, this.#service.serviceIndex, PACKET_COMMAND, packet),
-    )
+    this.#port.send(encodeCommand(this.#service.deviceId, this.#service.serviceIndex, PACKET_COMMAND, packet))
   }
 
   async close(): Promise<void> {
+    this.#giveUp?.(new VirtioMsgError("LINK_CLOSED", `${this.name} was closed.`))
     this.#service = undefined
     await this.#port.close()
   }
@@ -161,7 +154,7 @@ export class JacdacLink implements Link {
         this.#searchLimit = this.#clock.schedule(PROGRAM_START_MS, () => reject(this.#noFirmware()))
       })
       this.#onService = resolve
-      this.#port.sendFrame(encodeBroadcast(CONTROL_CLASS, ANNOUNCE_COMMAND, new Uint8Array(0)))
+      this.#port.send(encodeBroadcast(CONTROL_CLASS, ANNOUNCE_COMMAND, new Uint8Array(0)))
     })
   }
 
@@ -199,7 +192,9 @@ export class JacdacLink implements Link {
         },
       )
     return new VirtioMsgError("NOT_FOUND", `The board on ${this.name} does not run our firmware.`, {
-      hint: `Put it there: virtio-msg --port ${this.name} deploy`,
+      hint:
+        `Put it there: virtio-msg --port ${this.name} deploy\n` +
+        `If it is there, it ends as soon as it begins, and its log says why: virtio-msg --port ${this.name} logs`,
     })
   }
 
@@ -224,7 +219,7 @@ export class JacdacLink implements Link {
     }
   }
 
-  /** The service is where it announces itself, or where it answers a probe. */
+  /** The service is at the device that announces it, or that answers a probe. */
   #lookForService(packet: JacdacPacket, found: (service: Service) => void): void {
     if (packet.serviceIndex === CONTROL_SERVICE_INDEX && packet.command === ANNOUNCE_REPORT) {
       const serviceIndex = findService(packet.payload)
@@ -235,8 +230,8 @@ export class JacdacLink implements Link {
       this.#isBoardThere = true
       const managerIndex = findService(packet.payload, MANAGER_CLASS)
       if (this.#isLate && managerIndex > 0)
-        this.#port.sendFrame(encodeCommand(packet.deviceId, managerIndex, READ_NAME, new Uint8Array(0)))
-      this.#port.sendFrame(
+        this.#port.send(encodeCommand(packet.deviceId, managerIndex, READ_NAME, new Uint8Array(0)))
+      this.#port.send(
         encodeCommand(serverIdOf(packet.deviceId), FIRMWARE_SERVICE_INDEX, PACKET_COMMAND, PROBE_PACKET),
       )
     } else if (packet.command === READ_NAME) this.#programName = decodeProgramName(packet.payload)
@@ -256,7 +251,7 @@ function serverIdOf(boardId: string): string {
     const byte =
       Number.parseInt(boardId.slice(digits, digits + 2), 16) ^
       Number.parseInt(SERVER_ID_MASK.slice(digits, digits + 2), 16)
-    return byte.toString(16).padStart(2, "0")
+    return hexDigits(byte, 2)
   }).join("")
 }
 

@@ -91,7 +91,7 @@ export class SerialDecoder {
       case RESERVED:
         return
       case MARK:
-        this.#isMarked = true // the first of two marks was noise
+        this.#isMarked = true // the first of the two marks was noise
         return
       default:
         this.#isInFrame = false // noise inside a frame

@@ -1,4 +1,4 @@
-// Reads mailbox packets out of Jacdac frames that pass by, for whoever watches a board from beside the link.
+// Reads mailbox packets out of Jacdac frames that pass by, for code that watches a board from beside the link.
 
 import { ANNOUNCE_REPORT, CONTROL_SERVICE_INDEX, decodeFrame, type JacdacPacket } from "./jacdac-frame.js"
 import { findService, PACKET_COMMAND, PROBE_PACKET } from "./jacdac-link.js"
@@ -6,7 +6,7 @@ import type { Direction } from "./link.js"
 
 export class JacdacTap {
   readonly #onPacket: (direction: Direction, packet: Uint8Array) => void
-  /** Where the service is: as it announced itself, or as a host looked for it. */
+  /** Where the service is. Known from its announcement, or from a host that looked for it. */
   #deviceId: string | undefined
   #serviceIndex = 0
 

@@ -1,5 +1,5 @@
-// The runtime's service that holds a board's program, as far as more than `deploy` needs it (Jacdac "DeviceScript
-// Manager"). It is there whatever program runs.
+// The runtime's service that holds a board's program (Jacdac "DeviceScript Manager"): the part that not only `deploy`
+// needs. It is there whatever program runs.
 
 import { visibleText } from "../visible-text.js"
 
@@ -14,7 +14,7 @@ export function decodeProgramName(payload: Uint8Array): string {
   return visibleText(new TextDecoder().decode(payload).replace(/\0+$/, ""))
 }
 
-/** Whether a program of this name is a build of ours that dials its host, and is silent on its serial port. */
+/** Whether a program of this name is a build of ours that dials its host, so that it is silent on its serial port. */
 export function isDialling(programName: string): boolean {
   return /^@virtio-msg\/firmware .*-dial$/.test(programName)
 }

@@ -1,10 +1,11 @@
-// Jacdac frames over a byte stream: a serial port, a pseudo-terminal, a socket. The stream itself is injected.
+// Jacdac frames over a byte stream: a serial port, a pseudo-terminal, a socket. The caller brings the stream.
 
 import type { Clock } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
-import type { FramePort, FramePortEvents } from "./jacdac-link.js"
+import { type FarEnd, farEndOf } from "./far-end.js"
+import type { FramePort } from "./jacdac-link.js"
 import { encodeEnablePackets, encodeSerialFrame, SerialDecoder } from "./jacdac-serial.js"
-import type { CloseReason } from "./link.js"
+import type { CloseReason, LinkEvents } from "./link.js"
 
 export interface ByteStreamEvents {
   onData(chunk: Uint8Array): void
@@ -16,9 +17,11 @@ export interface ByteStreamEvents {
 export interface ByteStream {
   readonly name: string
   readonly isSimulated: boolean
+  /** As in `Link`. */
+  readonly farEnd?: FarEnd | undefined
   /**
-   * Between two full frames the sender waits so long, in milliseconds: stock firmware on a board loses
-   * full frames that come closer than 2 ms. 0 where nothing is lost.
+   * The sender waits so long between two full frames, in milliseconds: stock firmware on a board loses full frames
+   * that follow each other within 2 ms. 0 where nothing is lost.
    */
   readonly paceMs: number
   open(events: ByteStreamEvents): Promise<void>
@@ -31,12 +34,13 @@ export const BOARD_IN_USE_LINE = "virtio-msg: another program uses this board"
 
 /** Frames shorter than this need no pause behind them. */
 const SHORT_FRAME_SIZE = 128
-/** So many frames may wait for the pauses between them: a second's worth, and more than a whole program takes. */
+/** So many frames may wait for these pauses: those of a second, more than a whole program has. */
 const MOST_WAITING_FRAMES = 1000
 
 export class StreamPort implements FramePort {
   readonly name: string
   readonly isSimulated: boolean
+  readonly farEnd: FarEnd
   /** How often the board said that it dropped frames. */
   gapCount = 0
   /** Frames that were dropped because too many waited. */
@@ -45,24 +49,25 @@ export class StreamPort implements FramePort {
   readonly #stream: ByteStream
   readonly #clock: Clock
   #isOpen = false
-  /** Frames that wait for the pause behind a full one. */
+  /** Frames that wait for a pause to end. */
   #waiting: Uint8Array[] = []
   #isPausing = false
 
   constructor(stream: ByteStream, clock: Clock) {
     this.name = stream.name
     this.isSimulated = stream.isSimulated
+    this.farEnd = farEndOf(stream)
     this.#stream = stream
     this.#clock = clock
   }
 
-  async open(events: FramePortEvents): Promise<void> {
+  async open(events: LinkEvents): Promise<void> {
     let isInUse = false
     const decoder = new SerialDecoder({
-      onFrame: (frame) => events.onFrame(frame),
+      onFrame: (frame) => events.onPacket(frame),
       onLog: (line) => {
         isInUse = line === BOARD_IN_USE_LINE
-        if (!isInUse) events.onLog(line)
+        if (!isInUse) events.onLog?.(line)
       },
       onGap: () => {
         this.gapCount++
@@ -79,11 +84,11 @@ export class StreamPort implements FramePort {
     this.#stream.write(encodeEnablePackets())
   }
 
-  sendFrame(frame: Uint8Array): void {
+  send(frame: Uint8Array): void {
     if (!this.#isOpen) return
     if (!this.#isPausing) this.#write(frame)
     else if (this.#waiting.length < MOST_WAITING_FRAMES) this.#waiting.push(frame)
-    else this.droppedCount++ // as on the wire: what has to arrive is sent again
+    else this.droppedCount++ // as on the wire: what has to arrive will be sent again
   }
 
   async close(): Promise<void> {
@@ -107,7 +112,8 @@ export class StreamPort implements FramePort {
   }
 }
 
-function inUse(name: string, cause: CloseReason): VirtioMsgError {
+/** The error of a second host. */
+export function inUse(name: string, cause: CloseReason): VirtioMsgError {
   return new VirtioMsgError("CONNECT_FAILED", `Another program uses the board on ${name}.`, {
     hint: "A board has one host at a time: end that program first.",
     cause,

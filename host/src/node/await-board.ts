@@ -12,11 +12,12 @@ import type { SerialLocation } from "./serial-location.js"
 /** A board resets, is enumerated on USB, and starts its program about a second later; 5 s after a panic. */
 const RESTART_MS = 30_000
 const LOOK_AGAIN_MS = 250
-/** What the next attempt may cure. */
+/** Errors that may be gone at the next attempt. */
 const PASSING = ["NOT_FOUND", "CONNECT_FAILED", "LINK_CLOSED", "TIMEOUT", "DEVICE_RESTARTED"]
 
 /**
- * Opens the bus of our firmware on a board that was just given it, wherever its port is now. Rejects with why it did not answer within 30 s.
+ * Opens the bus of our firmware on a board that was just given it, wherever its port is now. Rejects with the reason
+ * if it does not answer within 30 s.
  */
 export function openRestartedBoard(
   location: SerialLocation,
@@ -27,7 +28,8 @@ export function openRestartedBoard(
 }
 
 /**
- * Waits until a board that was just given `program` says that it holds it. Rejects with why it did not within 30 s.
+ * Waits until a board that was just given `program` says that it holds it. Rejects with the reason if it does not
+ * within 30 s.
  */
 export function awaitHeldProgram(location: SerialLocation, program: Uint8Array): Promise<void> {
   return untilThere(systemClock, async () => {
@@ -41,7 +43,7 @@ export function awaitHeldProgram(location: SerialLocation, program: Uint8Array):
   })
 }
 
-/** Tries until it succeeds, or fails in a way that time does not cure, or 30 s are over. */
+/** Tries until it succeeds, or fails in a way that another attempt cannot change, or 30 s have passed. */
 async function untilThere<T>(clock: Clock, attempt: () => Promise<T>): Promise<T> {
   const endMs = clock.now() + RESTART_MS
   for (;;) {

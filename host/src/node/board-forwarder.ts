@@ -1,5 +1,5 @@
-// The board's I2C bus for a guest: forwards to the adapter of the board behind the port, which the bus finds again
-// when it was unplugged. Never answers by itself.
+// The board's I2C bus for a guest. Requests go on to the adapter of the board behind the port; the bus finds the board
+// again after it was unplugged. Nothing is answered here.
 
 import type { I2cAdapter, I2cOutcome, I2cRequest } from "../driver/i2c-adapter.js"
 import { Emitter } from "../emitter.js"
@@ -13,7 +13,7 @@ export class BoardForwarder implements I2cForwarder {
   /** The board answered a request. */
   readonly onOutcome = new Emitter<[request: I2cRequest, outcome: I2cOutcome]>()
 
-  /** A request was refused before it reached the board, and failed at once. */
+  /** A request was refused before it was sent to the board, and failed at once. */
   readonly onRefused = new Emitter<[error: VirtioMsgError]>()
 
   readonly #open: () => Promise<OpenedBus>
@@ -22,21 +22,21 @@ export class BoardForwarder implements I2cForwarder {
   #isThere = false
   #isClosed = false
 
-  /** `open` opens a bus that opens its link again by itself. */
+  /** `open` opens a bus that opens its link again when it has gone. */
   constructor(open: () => Promise<OpenedBus>) {
     this.#open = open
   }
 
-  /** Opens the board. Rejects when it is not there the first time. */
+  /** Opens the board. Rejects when it is not there at the first attempt. */
   async start(): Promise<void> {
-    const bus = await this.#open()
-    if (this.#isClosed) return bus.close()
-    this.#bus = bus
-    bus.bus.onLost.on((error) => {
+    const opened = await this.#open()
+    if (this.#isClosed) return opened.close()
+    this.#bus = opened
+    opened.bus.onLost.on((error) => {
       if (error.code === "LINK_CLOSED") this.#setThere(false)
     })
-    bus.bus.onUp.on(() => this.#setThere(true))
-    this.#adapter = await bus.i2c()
+    opened.bus.onUp.on(() => this.#setThere(true))
+    this.#adapter = await opened.i2c()
     this.#setThere(true)
   }
 
@@ -47,8 +47,8 @@ export class BoardForwarder implements I2cForwarder {
   }
 
   /**
-   * As `I2cAdapter.submit`; every promise rejects with LINK_CLOSED while no board is there. A group that is too much
-   * for the board fails with its reason, as if no chip had acknowledged: a guest knows no other answer.
+   * As `I2cAdapter.submit`. While no board is there, every promise rejects with LINK_CLOSED. A group that is too much
+   * for the board fails as if no chip had acknowledged, since a guest knows no other answer. The reason is told.
    */
   submit(requests: readonly I2cRequest[]): Promise<ForwardedOutcome>[] {
     if (!this.#adapter)
@@ -96,7 +96,7 @@ function isRefusal(error: unknown): error is VirtioMsgError {
   return error instanceof VirtioMsgError && error.code === "INVALID_ARGUMENT"
 }
 
-/** Requests that belong together: each but a group's last has FAIL_NEXT. */
+/** Requests that belong together: all but the last one of a group have FAIL_NEXT. */
 function groupsOf(requests: readonly I2cRequest[]): I2cRequest[][] {
   const groups: I2cRequest[][] = []
   let group: I2cRequest[] = []

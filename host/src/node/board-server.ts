@@ -1,6 +1,5 @@
-// A simulated board behind a socket or a pseudo-terminal: a second process drives it exactly like a real one.
+// A simulated board behind a socket or a pseudo-terminal. Another process drives it exactly like a real one.
 
-import { chmod } from "node:fs/promises"
 import net from "node:net"
 import type { Duplex } from "node:stream"
 import { VirtioMsgError } from "../errors.js"
@@ -9,8 +8,9 @@ import { JacdacTap } from "../link/jacdac-tap.js"
 import type { Trace } from "../trace/trace.js"
 import type { VirtualMachine } from "../vm/virtual-machine.js"
 import { BoundedStream } from "./bounded-stream.js"
+import { listen } from "./listen.js"
 import { OneHost } from "./one-host.js"
-import { isLoopback, ownersOnly, removeStaleSocket } from "./private-socket.js"
+import { isLoopback } from "./private-socket.js"
 import { openPty } from "./pty.js"
 import { parseSocketAddress } from "./socket-stream.js"
 
@@ -28,13 +28,13 @@ export interface BoardServer {
  */
 export async function serveBoard(
   machine: VirtualMachine,
-  listen: string,
+  where: string,
   trace?: Trace,
   isExposed = false,
   onNotice?: (sentence: string) => void,
 ): Promise<BoardServer> {
   const tap = new JacdacTap((direction, packet) => trace?.onPacket.emit(direction, packet))
-  if (listen === "pty") {
+  if (where === "pty") {
     const pty = await openPty()
     const detach = attach(machine, pty.stream, tap)
     return {
@@ -45,21 +45,21 @@ export async function serveBoard(
       },
     }
   }
-  const address = parseSocketAddress(listen)
+  const address = parseSocketAddress(where)
   if (!address)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `"${listen}" is nothing to listen on.`, {
+    throw new VirtioMsgError("INVALID_ARGUMENT", `"${where}" is nothing to listen on.`, {
       hint: "Use unix:PATH, tcp://127.0.0.1:PORT or pty.",
     })
   if (!("path" in address) && !isExposed && !isLoopback(hostOf(address)))
-    throw new VirtioMsgError("INVALID_ARGUMENT", `${listen} can be reached from other computers.`, {
+    throw new VirtioMsgError("INVALID_ARGUMENT", `${where} can be reached from other computers.`, {
       hint: "Whoever reaches it has the board: use tcp://127.0.0.1:PORT, or say --expose if that is what you want.",
     })
-  return serveSocket(machine, listen, address, tap, onNotice)
+  return serveSocket(machine, where, address, tap, onNotice)
 }
 
 async function serveSocket(
   machine: VirtualMachine,
-  listen: string,
+  where: string,
   address: net.NetConnectOpts,
   tap: JacdacTap,
   onNotice: ((sentence: string) => void) | undefined,
@@ -69,23 +69,9 @@ async function serveSocket(
     () => onNotice?.("A second host was refused: the board has one already."),
   )
   const server = net.createServer((socket) => holder.take(socket))
-  const path = "path" in address ? address.path : undefined
-  if (path !== undefined) await removeStaleSocket(path)
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) =>
-      reject(
-        new VirtioMsgError("SYSTEM_FAILED", `Cannot listen on ${listen}: ${error.message}`, {
-          hint: "Is the address in use, or the folder missing?",
-          cause: error,
-        }),
-      ),
-    )
-    ownersOnly(() => server.listen(address, resolve))
-  })
-  server.on("error", () => {}) // one connection that could not be taken
-  if (path !== undefined) await chmod(path, 0o600)
+  await listen(server, address, where)
   const bound = server.address()
-  const port = bound && typeof bound === "object" ? `tcp://${hostOf(address)}:${bound.port}` : listen
+  const port = bound && typeof bound === "object" ? `tcp://${hostOf(address)}:${bound.port}` : where
   return {
     port,
     close: () =>
@@ -96,7 +82,7 @@ async function serveSocket(
   }
 }
 
-/** Connects the two; returns what undoes it. */
+/** Connects the two. Returns a function that undoes it. */
 function attach(
   machine: VirtualMachine,
   stream: Duplex,

@@ -3,21 +3,27 @@
 
 import {
   type Board,
+  type Chip,
   type GpioLine,
   gpioRanges,
   whyNoGpioLines,
   whyNoI2cPins,
 } from "../../../boards/src/index.js"
-import { DEVICE_KINDS, DEVICE_TYPES } from "../../../shared-protocol/src/device-types/catalogue.js"
+import { DEVICE_TYPE_NAMES, DEVICE_TYPES } from "../../../shared-protocol/src/device-types/catalogue.js"
 import { GPIO_MAX_LINES } from "../../../shared-protocol/src/device-types/gpio.js"
 import type { DeviceConfig } from "../deploy/device-config.js"
 import { VirtioMsgError } from "../errors.js"
 
 /** The virtio devices that a board can have. */
-export const DEVICE_NAMES: readonly string[] = DEVICE_KINDS.filter((kind) => DEVICE_TYPES[kind].isFromStart)
+export const DEVICE_NAMES: readonly string[] = DEVICE_TYPE_NAMES.filter(
+  (kind) => DEVICE_TYPES[kind].isFromStart,
+)
 export const I2C_SPEEDS_KHZ = { slowest: 10, usual: 100, fastest: 1000 }
 
-/** What may be asked for. */
+/** Where the runtime has little memory for programs, the window that the host shares is smaller, too. */
+const USUAL_HEAP_KIB = 64
+
+/** What the user may ask for. */
 export interface PinChoice {
   /** GPIO numbers; the board's usual ones when absent. */
   readonly sda?: number
@@ -37,7 +43,7 @@ export interface BoardPins {
   readonly gpio: readonly GpioLine[]
 }
 
-/** What can be said without a board. Throws INVALID_ARGUMENT. */
+/** Checks what can be checked without a board. Throws INVALID_ARGUMENT. */
 export function checkPinChoice({ sda, scl, khz, gpio, devices }: PinChoice): void {
   const { slowest, fastest } = I2C_SPEEDS_KHZ
   if (khz !== undefined && !(khz >= slowest && khz <= fastest))
@@ -69,7 +75,7 @@ export function checkPinChoice({ sda, scl, khz, gpio, devices }: PinChoice): voi
     )
 }
 
-/** The pins of `board` for what is asked. Throws INVALID_ARGUMENT when it has no such pins. */
+/** The pins of `board` for these wishes. Throws INVALID_ARGUMENT when it has no such pins. */
 export function choosePins(board: Board, choice: PinChoice): BoardPins {
   const sda = choice.sda ?? board.i2c.sda
   const scl = choice.scl ?? board.i2c.scl
@@ -97,7 +103,7 @@ function chooseLines(
     return gpio
   }
   if (devices && !devices.includes("gpio")) return []
-  // one that the bus was put on is the bus's
+  // a pin that was chosen for the bus is no line
   const usual = board.gpioLines.filter((line) => whyNoGpioLines(board, [line], i2c) === "")
   if (devices && usual.length === 0)
     throw new VirtioMsgError(
@@ -108,10 +114,11 @@ function chooseLines(
   return usual
 }
 
-/** The settings by name; `pins` is undefined where the chips are simulated. */
+/** The settings by name. `pins` is undefined where the chips are simulated, `chip` where it is not known. */
 export function settingsOf(
   pins: BoardPins | undefined,
   { devices, dial }: { readonly devices?: readonly string[]; readonly dial?: string },
+  chip?: Chip,
 ): DeviceConfig {
   const settings = new Map<string, number | string>()
   if (pins) {
@@ -121,10 +128,11 @@ export function settingsOf(
   }
   if (devices) settings.set("virtio.devices", devices.join(","))
   if (dial !== undefined) settings.set("virtio.dial", dial)
+  if (chip && chip.heapKib < USUAL_HEAP_KIB) settings.set("virtio.window", "small")
   return settings
 }
 
-/** As the firmware reads it, and as `deploy --gpio` takes it: `LED=7`, `BOOT=9:up`, `15`. */
+/** As the firmware reads it and `deploy --gpio` takes it: `LED=7`, `BOOT=9:up`, `15`. */
 export function formatGpioLine({ name, gpio, pull }: GpioLine): string {
   return `${name === "" ? "" : `${name}=`}${gpio}${pull ? `:${pull}` : ""}`
 }

@@ -13,7 +13,7 @@ export interface BootDrive {
   readonly boardId: string
 }
 
-/** The drives that are mounted, whatever chip they are of. */
+/** The mounted drives of boot loaders, of any chip. */
 export async function findBootDrives(): Promise<BootDrive[]> {
   const found: BootDrive[] = []
   for (const folder of await mountedFolders()) {
@@ -24,7 +24,7 @@ export async function findBootDrives(): Promise<BootDrive[]> {
   return found
 }
 
-/** How many boot loaders are on USB, mounted or not; 0 where nobody can tell. */
+/** How many boot loaders are on USB, mounted or not. 0 where the system does not show it. */
 export async function countBootloaders(usbId: { vendor: number; product: number }): Promise<number> {
   const folder = systemPath("/sys/bus/usb/devices")
   const names = await readdir(folder).catch(() => [])

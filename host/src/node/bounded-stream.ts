@@ -1,26 +1,27 @@
-// What peers of ours are written to and read from, so that none of them can make this process grow or keep its event
-// loop: bytes that wait for a peer have a bound, and who does not read what we answer is not read from either.
+// Streams to and from peers, none of which can make this process grow or keep its event loop busy. Bytes that wait for
+// a peer have a limit. A peer that does not read our answers is not read from.
 
 import type { Duplex } from "node:stream"
+import { counted } from "../counted.js"
 import { VirtioMsgError } from "../errors.js"
 
-/** So much may wait for a peer that does not read; every protocol of ours has less than a tenth of it under way. */
+/** So many bytes may wait for a peer that does not read. No protocol of ours has a tenth of that on its way. */
 export const MOST_WAITING_BYTES = 1024 * 1024
-/** Node reads at most so much at once: behind a piece of this size more is waiting. */
+/** Node reads at most so much at once. After a piece of this size, more is waiting. */
 const FULL_READ_BYTES = 65_536
 
 export interface BoundedStreamOptions {
-  /** Who the peer is, for the sentence. */
+  /** What to call the peer in the sentence. */
   readonly name: string
   onData(chunk: Uint8Array): void
-  /** What is too much is lost, and the stream stays: for a terminal, at whose other end nobody may be. */
+  /** Bytes beyond the limit are lost, and the stream stays. For a terminal, at whose other end there may be nobody. */
   readonly isLossy?: boolean
   /**
-   * `onData` threw: a defect of ours, for which this peer's connection ends and no other. Without it, the error goes its
-   * way.
+   * `onData` threw, which is a defect of ours. The connection of this peer ends, and no other. Without this function
+   * the error is thrown on.
    */
   onThrow?(error: unknown): void
-  /** More than MOST_WAITING_BYTES wait; the stream is destroyed behind it. */
+  /** More than MOST_WAITING_BYTES wait. After this call the stream is destroyed. */
   onOverflow?(error: VirtioMsgError): void
 }
 
@@ -29,7 +30,7 @@ export class BoundedStream {
   readonly #options: BoundedStreamOptions
   #isPaused = false
 
-  /** Reads `stream` from now on. Its errors and its end are the caller's. */
+  /** Reads `stream` from now on. The caller handles its errors and its end. */
   constructor(stream: Duplex, options: BoundedStreamOptions) {
     this.#stream = stream
     this.#options = options
@@ -46,7 +47,7 @@ export class BoundedStream {
     if (this.#options.isLossy || stream.writableLength <= MOST_WAITING_BYTES) return
     const error = new VirtioMsgError(
       "LINK_CLOSED",
-      `${this.#options.name} was disconnected: it does not read what it is sent, and ${stream.writableLength} bytes wait.`,
+      `${this.#options.name} was disconnected: it does not read what it is sent, and ${counted(stream.writableLength, "byte waits", "bytes wait")}.`,
       { hint: "The program at the other end hangs, or floods us with what must be answered." },
     )
     this.#options.onOverflow?.(error)
@@ -65,7 +66,7 @@ export class BoundedStream {
     if (this.#isPaused || stream.destroyed) return
     if (stream.writableNeedDrain) this.#pause()
     else if (chunk.length >= FULL_READ_BYTES) {
-      // whoever floods us waits while timers, signals and others have their turn
+      // after a full piece, timers, signals and others get their turn before this peer is read again
       this.#pause()
       setImmediate(() => {
         if (!stream.writableNeedDrain) this.#resume()

@@ -1,10 +1,11 @@
-// The board's console for a guest: bytes between it and a Unix socket that QEMU listens on, as its back end of a
-// virtio-serial port. Whoever is slow slows the other; nothing is lost between the two.
+// The board's console for a guest: bytes between it and a Unix socket on which QEMU listens, the back end of a
+// virtio-serial port. When one side is slow, the other has to wait. Nothing is lost between the two.
 
 import { connect, type Socket } from "node:net"
 import { type Clock, systemClock, type Timer } from "../clock.js"
 import type { ConsolePort } from "../driver/console-port.js"
 import { VirtioMsgError } from "../errors.js"
+import { checkSocketPlace } from "./listening-place.js"
 
 const RETRY_MS = 100
 
@@ -22,8 +23,12 @@ export class ConsoleBridge {
     this.#clock = clock
   }
 
-  /** Starts carrying bytes as soon as QEMU is there, and again whenever it or the board comes back. */
+  /**
+   * Carries bytes as soon as QEMU is there, and again whenever it or the board comes back. Throws INVALID_ARGUMENT or
+   * SYSTEM_FAILED if there can be no socket at the path.
+   */
   start(): void {
+    checkSocketPlace(this.#socketPath, false)
     this.#connect()
     void this.#carryOutput()
   }
@@ -42,7 +47,7 @@ export class ConsoleBridge {
     })
     socket.on("data", (bytes) => {
       socket.pause()
-      // a board that is gone has nobody who could miss these
+      // a board that has gone needs no more input
       this.#port
         .write(bytes)
         .catch(() => {})

@@ -1,7 +1,7 @@
 // Our firmware onto a board behind a port: which board it is, its settings, the program over the wire, and HELLO.
 
 import { BOARDS, type Board } from "../../../boards/src/index.js"
-import type { HelloResponse } from "../../../shared-protocol/src/messages/hello.js"
+import type { ChannelParameters } from "../bus/channel.js"
 import { BoardClient, type BoardIdentity } from "../deploy/board-client.js"
 import {
   deployProgram,
@@ -25,31 +25,33 @@ import {
   type PinChoice,
   settingsOf,
 } from "./board-settings.js"
+import { findOneBoard, resolvePort } from "./choose-board.js"
 import { checkDialled } from "./dialled-host.js"
-import { findOneBoard, makeFramePort } from "./open-link.js"
+import { makeFramePort } from "./open-link.js"
 import { SerialLocation } from "./serial-location.js"
+import { isSimPort } from "./sim-port.js"
 
-/** The number by which the runtime's build for the VM says what it is. */
+/** The number by which the runtime's build for the VM identifies itself. */
 const SIMULATOR_PRODUCT = 0x3fe5b46f
 /**
- * What our firmware takes of the runtime's heap under the heaviest load, and a little to work with: with all its devices
- * 51 kB (docs/devices.md), with I2C alone 36 kB. test/firmware/firmware.test.ts measures both.
+ * The heap that our firmware takes under the heaviest load, on a board that is as slow as a chip
+ * (test/firmware/heap.test.ts): with all its devices, and with I2C alone and the small window.
  */
-const HEAP_NEEDED_KIB = { all: 56, i2cAlone: 39 }
+export const HEAP_NEEDED_KIB = { all: 54, i2cAlone: 37 }
 
 export interface DeployOptions extends PinChoice {
   /** `auto`, a serial port's path, `unix:PATH` or `tcp://HOST:PORT`. */
   readonly port: string
   readonly build: ChipBuild
-  /** The board's id; the board itself says it when it is absent. */
+  /** The board's id. When absent, the board itself says it. */
   readonly boardId?: string
-  /** HOST:PORT, where the board finds its host over WiFi; it waits behind its serial port when absent. */
+  /** HOST:PORT, where the board finds its host over WiFi. When absent, it waits behind its serial port. */
   readonly dial?: string
-  /** The network that the board is to join; the one that it knows when absent. */
+  /** The network that the board has to join. When absent, the one that it knows. */
   readonly wifi?: WifiNetwork
   readonly onChoice?: (choice: string) => void
   readonly onProgress?: (sentBytes: number, totalBytes: number) => void
-  /** Told of HELLO; the program itself goes another way. */
+  /** Told of the packets with HELLO. The program itself is sent without packets. */
   readonly trace?: Trace
 }
 
@@ -64,7 +66,7 @@ export interface Deployment {
   /** Whether the board held the very same program already. */
   readonly wasThere: boolean
   /** undefined for a board that dials: it says HELLO there. */
-  readonly hello: HelloResponse | undefined
+  readonly hello: ChannelParameters | undefined
 }
 
 /**
@@ -72,18 +74,19 @@ export interface Deployment {
  * TIMEOUT (gone meanwhile: the board holds no program then), DEVICE_FAILED (it holds or runs something else, or has no WiFi).
  */
 export async function deployFirmware(options: DeployOptions): Promise<Deployment> {
-  if (options.port === "sim")
+  if (isSimPort(options.port))
     throw new VirtioMsgError(
       "INVALID_ARGUMENT",
-      "--port sim is a board that is gone when the command ends.",
+      `--port ${options.port} is a board that is gone when the command ends.`,
       {
         hint: "One that stays: virtio-msg sim --blank --listen unix:/tmp/board.sock",
       },
     )
   checkWithoutBoard(options)
-  const port = options.port === "auto" ? await findOneBoard(options.onChoice) : options.port
+  const port =
+    options.port === "auto" ? await findOneBoard(options.onChoice) : await resolvePort(options.port)
   const location = new SerialLocation(port)
-  await location.find() // to know the board again when its port has another name afterwards
+  await location.find() // to recognise the board when its port has another name afterwards
   const client = await BoardClient.open(makeFramePort(port))
   let written: Omit<Deployment, "hello">
   let program: Uint8Array
@@ -96,7 +99,7 @@ export async function deployFirmware(options: DeployOptions): Promise<Deployment
     if (options.wifi) await joinWifi(client, options.wifi)
     const pins = board && options.build === "hardware" ? choosePins(board, options) : undefined
     const build = options.dial === undefined ? options.build : (`${options.build}-dial` as const)
-    program = withSettings(readFirmware(build), settingsOf(pins, options))
+    program = withSettings(readFirmware(build), settingsOf(pins, options, board?.chip))
     const held = await readIfSane(client)
     const wasThere = held !== undefined && isSameProgram(held, program)
     if (held && isDialling(held.name) && options.dial === undefined)
@@ -108,12 +111,12 @@ export async function deployFirmware(options: DeployOptions): Promise<Deployment
   } finally {
     await client.close()
   }
-  // one that dials says no HELLO here; one that started again meanwhile may have begun before all was in flash
+  // a board that dials says no HELLO here. One that has started again meanwhile may have begun before all was in flash
   if (options.dial !== undefined || !isVerified) await awaitHeldProgram(location, program)
   if (options.dial !== undefined) return { ...written, hello: undefined }
-  const bus = await openRestartedBoard(location, options.trace ? { trace: options.trace } : {})
+  const opened = await openRestartedBoard(location, options.trace ? { trace: options.trace } : {})
   try {
-    if (bus.board.hasSimulatedChips !== (options.build === "simulated"))
+    if (opened.board.hasSimulatedChips !== (options.build === "simulated"))
       throw new VirtioMsgError(
         "DEVICE_FAILED",
         `The board on ${port} runs another program than it was given.`,
@@ -121,13 +124,13 @@ export async function deployFirmware(options: DeployOptions): Promise<Deployment
           hint: "Unplug it, plug it in, deploy again.",
         },
       )
-    return { ...written, port: bus.bus.link.name, hello: bus.board }
+    return { ...written, port: opened.bus.name, hello: opened.board }
   } finally {
-    await bus.close()
+    await opened.close()
   }
 }
 
-/** What can be said without a board, said before anything is opened. */
+/** Checks what can be checked without a board, before anything is opened. */
 function checkWithoutBoard(options: DeployOptions): void {
   const { boardId, devices, dial, wifi } = options
   const board = BOARDS.find(({ id }) => id === boardId)
@@ -176,7 +179,7 @@ function whichBoard(identity: BoardIdentity, port: string, options: DeployOption
       "INVALID_ARGUMENT",
       `The board on ${port} is ${told.id} (${told.name}), not ${asked.id}.`,
       {
-        hint: "Leave --board out, or give it that board's runtime: virtio-msg flash",
+        hint: `Leave --board out, or give it that board's runtime: virtio-msg flash --board ${asked.id}`,
       },
     )
   const board = told ?? asked
@@ -192,7 +195,7 @@ function whichBoard(identity: BoardIdentity, port: string, options: DeployOption
   )
 }
 
-/** undefined for a board whose manager answers nonsense, as if it held something else: writing repairs it. */
+/** Undefined for a board whose manager answers nonsense, as if it held another program: writing repairs it. */
 async function readIfSane(client: BoardClient): Promise<HeldProgram | undefined> {
   try {
     return await readHeldProgram(client)
@@ -202,20 +205,22 @@ async function readIfSane(client: BoardClient): Promise<HeldProgram | undefined>
   }
 }
 
-/** Resolves with whether the board could say that it holds the program: with new settings it starts again at once. */
+/** Resolves with whether the board has said that it holds the program. With new settings it starts again at once. */
 async function write(client: BoardClient, program: Uint8Array, options: DeployOptions): Promise<boolean> {
+  let hasBegun = false
   try {
-    await deployProgram(client, program, options.onProgress)
+    await deployProgram(client, program, (sentBytes, totalBytes) => {
+      hasBegun = true
+      options.onProgress?.(sentBytes, totalBytes)
+    })
   } catch (error) {
     if (!(error instanceof VirtioMsgError)) throw error
-    throw new VirtioMsgError(
-      error.code,
-      `${error.message} It holds no program now: writing was not finished.`,
-      {
-        hint: "Plug it in and deploy again.",
-        cause: error,
-      },
-    )
+    const state = hasBegun
+      ? "It holds no program now: writing was not finished."
+      : "It may hold no program now."
+    const { hint: next = "" } = error
+    const hint = error.code === "DEVICE_FAILED" ? next : `${next} Then deploy again.`
+    throw new VirtioMsgError(error.code, `${error.message} ${state}`, { hint, cause: error })
   }
   let held: HeldProgram
   try {

@@ -1,34 +1,36 @@
-// A link that waits for its board: the firmware opens a TCP connection to us (docs/bus.md "On TCP"). One board at a
-// time; whoever else connects is turned away.
+// A link that waits for its board: the firmware opens a TCP connection to us (docs/bus.md "On TCP"). It takes one
+// board at a time; others who connect are turned away.
 
 import net from "node:net"
 import { PACKET_HEADER_SIZE } from "../../../shared-protocol/src/mailbox/packet.js"
 import type { Clock, Timer } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
 import { DialRecordDecoder, EMPTY_RECORD, encodeDialRecord } from "../link/dial-record.js"
+import { BOARD_THAT_DIALS } from "../link/far-end.js"
 import { isProbeAnswer } from "../link/jacdac-link.js"
 import type { Link, LinkEvents } from "../link/link.js"
 import { BoundedStream } from "./bounded-stream.js"
+import { listen } from "./listen.js"
 import { isLoopback } from "./private-socket.js"
 
 const DEFAULT_HOST = "127.0.0.1"
 /** How long to wait for a board: it starts its program about a second after power-up (5 s after a panic), joins its network, and dials every 2 s. */
 const FIRST_WAIT_MS = 60_000
-/** How long for one that was there; whoever wants it waits again. */
+/** How long to wait for a board that was there before. Each call that wants it waits again. */
 const NEXT_WAIT_MS = 10_000
-/** How long a connection may take to greet. */
+/** How long a new connection may take to greet. */
 const GREETING_MS = 10_000
-/** Each side sends an empty record so often, and takes a peer for gone that is silent for so many of its own ticks. */
+/** Each side sends an empty record so often. A peer that is silent for so many of our ticks is taken for gone. */
 const TICK_MS = 2000
 const SILENT_TICKS = 5
-/** Connections that have not greeted, and those that are turned away. */
+/** The most connections that have not greeted yet, or are being turned away. */
 const MAX_CONNECTIONS = 16
 
 export interface DialAddress {
   readonly host: string
   /** 0 for any free one. */
   readonly port: number
-  /** Others than this computer may connect. */
+  /** Other computers may connect. */
   readonly isExposed: boolean
 }
 
@@ -43,13 +45,13 @@ export function parseDialAddress(text: string): DialAddress | undefined {
 
 export interface DialInOptions {
   readonly clock: Clock
-  /** Told what is waited for, and who was turned away. */
+  /** Told what the link waits for, and who was turned away. */
   readonly onNotice?: (sentence: string) => void
   /** Once a board is there, its connection does not keep the process running. */
   readonly isBackground?: boolean
 }
 
-/** What is there between `open` and the end of the connection. */
+/** What exists from `open` to the end of the connection. */
 interface Listening {
   readonly server: net.Server
   readonly sockets: Set<net.Socket>
@@ -59,16 +61,19 @@ interface Listening {
 
 export class DialInLink implements Link {
   readonly isSimulated = false
+  /** TCP is reliable: what the board sends arrives once and in order, or the connection ends. */
+  readonly isReliable = true
+  readonly farEnd = BOARD_THAT_DIALS
   readonly #address: DialAddress
   readonly #options: DialInOptions
   #port: number
   #listening: Listening | undefined
-  /** Ends the waiting that is under way. */
+  /** Ends the present wait. */
   #giveUp: ((error: VirtioMsgError) => void) | undefined
   #wasThere = false
   #silentTicks = 0
 
-  /** Throws INVALID_ARGUMENT for an address that others can reach, unless it says that this is wanted. */
+  /** Throws INVALID_ARGUMENT for an address that other computers can reach, unless it says that this is wanted. */
   constructor(address: DialAddress, options: DialInOptions) {
     this.#address = address
     this.#port = address.port
@@ -127,24 +132,13 @@ export class DialInLink implements Link {
     const server = net.createServer()
     server.maxConnections = MAX_CONNECTIONS
     const listening: Listening = { server, sockets: new Set(), board: undefined, timer: undefined }
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", (cause) =>
-        reject(
-          new VirtioMsgError("SYSTEM_FAILED", `Cannot listen on ${this.name}: ${cause.message}`, {
-            hint: "Does another program wait there, or is the address not one of this computer's?",
-            cause,
-          }),
-        ),
-      )
-      server.listen(this.#port, this.#address.host, resolve)
-    })
-    server.on("error", () => {}) // one connection that could not be taken; the board dials again
+    await listen(server, { port: this.#port, host: this.#address.host }, this.name)
     this.#port = (server.address() as net.AddressInfo).port
     this.#listening = listening
     return listening
   }
 
-  /** A connection: the board's if its first record says so, and if no board is there. */
+  /** A new connection: it is the board if its first record says so, and if there is no board yet. */
   #greet(socket: net.Socket, listening: Listening, events: LinkEvents, found: () => void): void {
     listening.sockets.add(socket)
     const from = socket.remoteAddress ?? "somewhere"
@@ -178,9 +172,10 @@ export class DialInLink implements Link {
       failure ??= error
     })
     const take = (chunk: Uint8Array) => {
-      if (socket.destroyed) return // no more of what was read already
+      if (socket.destroyed) return // drops what was read already
       if (isBoard()) this.#silentTicks = 0
-      if (isFirst && chunk[0] !== PACKET_HEADER_SIZE) return isNoBoard() // whatever it is, nothing more of it is needed
+      // nothing more of this connection is needed, whatever it is
+      if (isFirst && chunk[0] !== PACKET_HEADER_SIZE) return isNoBoard()
       isFirst = false
       const wrong = decoder.push(chunk)
       if (wrong === "" || socket.destroyed) return
@@ -205,7 +200,7 @@ export class DialInLink implements Link {
     })
   }
 
-  /** Tells the board that we are there, and looks whether it is. */
+  /** Tells the board that we are there, and checks whether it is. */
   #keepAlive(listening: Listening): void {
     listening.timer = this.#options.clock.schedule(TICK_MS, () => {
       if (++this.#silentTicks > SILENT_TICKS) {
@@ -224,7 +219,7 @@ export class DialInLink implements Link {
       "NOT_FOUND",
       `No board has dialled in to ${this.name} within ${waitMs / 1000} s.`,
       {
-        hint: "Has it our firmware for this, with this computer's address (virtio-msg deploy --dial), and its network?",
+        hint: "Has it our firmware for this, with this computer's address (virtio-msg deploy --dial HOST:PORT), and its network?",
       },
     )
   }

@@ -4,7 +4,7 @@ import type { Board } from "../../../boards/src/index.js"
 import { VirtioMsgError } from "../errors.js"
 import { isLoopback } from "./private-socket.js"
 
-/** Of a name in the DNS. The runtime in the VM cuts at 256. */
+/** Of a name in the DNS. The runtime in the VM cuts longer names at 256. */
 const MAX_HOST_SIZE = 253
 
 function parse(dial: string): { readonly host: string; readonly port: number } | undefined {
@@ -33,7 +33,7 @@ export function checkDialled(dial: string, board: Board | undefined): void {
     })
 }
 
-/** What to give to --port so that the board that dials `dial` finds somebody. */
+/** What to give to --port so that a board that dials `dial` finds a host there. */
 export function listeningPort(dial: string): string {
   const { host, port } = parse(dial) as { host: string; port: number }
   return isLoopback(host) ? `tcp-listen://${host}:${port}` : `tcp-listen://0.0.0.0:${port},expose`

@@ -6,7 +6,7 @@ import { type UsbDevice, usbIdText } from "./usb-device.js"
 
 export interface BoardPort {
   readonly path: string
-  /** The board's name, or what those that it may be have in common. */
+  /** The board's name, or what the possible boards have in common. */
   readonly board: string
   readonly serialNumber: string | undefined
 }
@@ -19,7 +19,7 @@ export async function findBoards(): Promise<BoardPort[]> {
     .map(({ path, boards, usb }) => ({ path, board: namesOf(boards), serialNumber: usb?.serialNumber }))
 }
 
-/** The serial ports on USB that are none of the boards that we know, by path; they may be boards all the same. */
+/** The serial ports on USB that are no known board, by path. They may be boards all the same. */
 export async function findUnknownPorts(): Promise<SerialPortInfo[]> {
   return (await listSerialPorts()).filter(({ usb, boards }) => usb && boards.length === 0)
 }
@@ -35,7 +35,7 @@ export function productOf({ manufacturerName, productName }: UsbDevice): string 
   return [manufacturerName, productName].filter((text) => text !== undefined).join(" ")
 }
 
-/** One name, two, or the chips of more boards than one wants to read. */
+/** One name, or two, or the names of the chips when there are more. */
 export function namesOf(boards: readonly Board[]): string {
   const names = boards.map(({ name }) => name)
   if (names.length <= 2) return names.join(" or ")

@@ -4,13 +4,13 @@ import { readFileSync, statSync, writeFileSync } from "node:fs"
 import { VirtioMsgError } from "../errors.js"
 import type { FlashMemory } from "../vm/machine.js"
 
-/** How the runtime's store in flash begins: "FSTR" and four bytes. */
+/** The beginning of the runtime's store in flash: "FSTR" and four bytes. */
 const STORE_MAGIC = Uint8Array.of(0x46, 0x53, 0x54, 0x52, 0x0a, 0xea, 0xec, 0x6b)
 
 export class FlashFile implements FlashMemory {
   readonly #file: string
 
-  /** Throws INVALID_ARGUMENT for a file that cannot be used, or that is something else: it would be overwritten. */
+  /** Throws INVALID_ARGUMENT for a file that cannot be used, or that is something else and would be overwritten. */
   constructor(file: string) {
     this.#file = file
     const contents = this.load()
@@ -23,7 +23,8 @@ export class FlashFile implements FlashMemory {
 
   load(): Uint8Array | undefined {
     try {
-      if (!statSync(this.#file).isFile()) throw new Error("it is not a regular file") // a device may never end
+      // reading a device file may never end
+      if (!statSync(this.#file).isFile()) throw new Error("it is not a regular file")
       const contents = readFileSync(this.#file)
       return contents.length > 0 ? contents : undefined
     } catch (error) {
@@ -33,7 +34,7 @@ export class FlashFile implements FlashMemory {
   }
 
   save(contents: Uint8Array): void {
-    if (isStore(contents)) this.#write(contents) // a VM that crashes hands over four zeros
+    if (isStore(contents)) this.#write(contents) // a VM that crashes writes four zeros
   }
 
   #write(contents: Uint8Array): void {

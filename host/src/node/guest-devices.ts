@@ -1,65 +1,80 @@
-// What of a board a guest gets beside I2C: for each device that is there, its back end on its socket.
+// The devices of a board that a guest gets beside I2C: each has a back end on a socket.
 
-import { DEVICE_KINDS, DEVICE_TYPES } from "../../../shared-protocol/src/device-types/catalogue.js"
+import {
+  DEVICE_TYPES,
+  GUEST_DEVICE_TYPES,
+  type GuestDeviceType,
+} from "../../../shared-protocol/src/device-types/catalogue.js"
 import type { VirtioMsgError } from "../errors.js"
 import type { OpenedBus } from "../opened-bus.js"
 import { ConsoleBridge } from "./console-bridge.js"
 import { VhostUserBackend } from "./vhost-user/backend.js"
+import type { VhostUserDevice } from "./vhost-user/device.js"
 import { VirtioGpioDevice } from "./vhost-user/gpio-device.js"
 import { VirtioRngDevice } from "./vhost-user/rng-device.js"
 
-/** A device that a guest can have beside I2C. The console's back end is QEMU's own, bridged; the others are vhost-user. */
-export type GuestDevice = "gpio" | "rng" | "console"
+interface BackEnd {
+  start(): void | Promise<void>
+  close(): void
+}
 
-/** All that a guest can have. */
-export const GUEST_DEVICES = DEVICE_KINDS.filter((kind) => DEVICE_TYPES[kind].isForGuests) as GuestDevice[]
+type MakeBackEnd = (
+  bus: OpenedBus,
+  socketPath: string,
+  onError: (error: VirtioMsgError) => void,
+) => Promise<BackEnd>
+
+/** The console's back end is QEMU's own, bridged; the others are vhost-user. */
+const BACK_ENDS: { readonly [kind in GuestDeviceType]: MakeBackEnd } = {
+  gpio: async (bus, socketPath, onError) => vhostUser(await gpioOf(bus), socketPath, onError),
+  rng: async (bus, socketPath, onError) =>
+    vhostUser(new VirtioRngDevice(await bus.rng()), socketPath, onError),
+  console: async (bus, socketPath) => new ConsoleBridge(await bus.console(), socketPath),
+}
 
 export class GuestDevices {
-  readonly #parts: { close(): void }[] = []
+  readonly #parts: BackEnd[] = []
 
   /** Which of them the board has. */
-  static async on(bus: OpenedBus): Promise<GuestDevice[]> {
+  static async on(bus: OpenedBus): Promise<GuestDeviceType[]> {
     const ids = (await bus.devices()).map(({ info }) => info?.deviceId)
-    return GUEST_DEVICES.filter((device) => ids.includes(DEVICE_TYPES[device].id))
+    return GUEST_DEVICE_TYPES.filter((kind) => ids.includes(DEVICE_TYPES[kind].id))
   }
 
-  /** Starts a back end for each of `devices`, which connects to the socket that `pathOf` names. */
+  /** Starts a back end for each of `kinds`. It connects to the socket that `pathOf` names. */
   async start(
     bus: OpenedBus,
-    devices: readonly GuestDevice[],
-    pathOf: (device: GuestDevice) => string,
+    kinds: readonly GuestDeviceType[],
+    pathOf: (kind: GuestDeviceType) => string,
     onError: (error: VirtioMsgError) => void,
   ): Promise<void> {
-    for (const device of devices) {
-      const socketPath = pathOf(device)
-      if (device === "console") {
-        const bridge = new ConsoleBridge(await bus.console(), socketPath)
-        bridge.start()
-        this.#parts.push(bridge)
-        continue
-      }
-      const served = device === "gpio" ? await this.#gpio(bus) : new VirtioRngDevice(await bus.rng())
-      const backend = new VhostUserBackend({ socketPath, device: served })
-      backend.onError.on(onError)
-      await backend.start()
-      this.#parts.push(backend)
+    for (const kind of kinds) {
+      const backEnd = await BACK_ENDS[kind](bus, pathOf(kind), onError)
+      await backEnd.start()
+      this.#parts.push(backEnd)
     }
   }
 
   close(): void {
     for (const part of this.#parts.splice(0)) part.close()
   }
+}
 
-  async #gpio(bus: OpenedBus): Promise<VirtioGpioDevice> {
-    const chip = await bus.gpio()
-    const device = await VirtioGpioDevice.of(chip)
-    const restore = () => {
-      device.restore().catch(() => {}) // gone again: the next time
-    }
-    bus.bus.onUp.on(restore)
-    chip.device.onBroken.on((error) => {
-      if (error.code === "DEVICE_FAILED" || error.code === "TIMEOUT") restore()
-    })
-    return device
+function vhostUser(device: VhostUserDevice, socketPath: string, onError: (error: VirtioMsgError) => void) {
+  const backend = new VhostUserBackend({ socketPath, device })
+  backend.onError.on(onError)
+  return backend
+}
+
+async function gpioOf(opened: OpenedBus): Promise<VirtioGpioDevice> {
+  const chip = await opened.gpio()
+  const device = await VirtioGpioDevice.of(chip)
+  const restore = () => {
+    device.restore().catch(() => {}) // the device has gone again: the next attempt tells
   }
+  opened.bus.onUp.on(restore)
+  chip.device.onBroken.on((error) => {
+    if (error.code === "DEVICE_FAILED" || error.code === "TIMEOUT") restore()
+  })
+  return device
 }

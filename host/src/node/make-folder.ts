@@ -4,7 +4,7 @@ import { mkdirSync, statSync } from "node:fs"
 import path from "node:path"
 import { VirtioMsgError } from "../errors.js"
 
-/** Makes what is missing of `folder`, with that mode. Throws the system's error where it cannot be made. */
+/** Makes the folders that `folder` lacks, with that mode. Throws the system's error if one cannot be made. */
 export function makeFolder(folder: string, mode = 0o777): void {
   const missing: string[] = []
   for (let at = path.resolve(folder); !isFolder(at) && at !== path.dirname(at); at = path.dirname(at))
@@ -28,7 +28,7 @@ export function makeCacheFolder(folder: string): void {
   }
 }
 
-/** Another process may have made it meanwhile, which is as good. */
+/** Another process may have made it meanwhile. That is as good. */
 function makeOne(folder: string, mode: number): void {
   try {
     mkdirSync(folder, { mode })

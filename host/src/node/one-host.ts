@@ -1,24 +1,38 @@
-// One host at a time has a board behind a socket, as with a serial port: who comes second is told, and the first goes on.
-
+// A board behind a socket has one host at a time, as one on a serial port has. A second host is told so, and the first
+// one is not disturbed.
 import type net from "node:net"
 import { BOARD_IN_USE_LINE } from "../link/stream-port.js"
 
-/** A host that ends, and the next that comes at once, are seen in any order: so long the next waits. */
+/**
+ * The end of one host, and the next host that comes at once, may be seen in any order. So the next host waits so long.
+ */
 const HANDOVER_MS = 300
-/** A host whose computer is gone without a word is asked for after so long, and has lost the board 10 s later. */
+/**
+ * After so long without a word, a host's computer is asked whether it is still there. 10 s later the host has lost the
+ * board.
+ */
 const KEEP_ALIVE_MS = 10_000
 
 export class OneHost {
   readonly #attach: (socket: net.Socket) => () => void
   readonly #onRefused: () => void
+  readonly #refusal: string | Uint8Array
   #current: net.Socket | undefined
-  /** Those that wait whether the board becomes free, the first first. */
+  /** The hosts that wait for the board, oldest first. */
   readonly #waiting = new Set<net.Socket>()
 
-  /** `attach` connects a host to the board, and returns what undoes it. */
-  constructor(attach: (socket: net.Socket) => () => void, onRefused: () => void) {
+  /**
+   * `attach` connects a host to the board, and returns a function that undoes it. `refusal` is sent to a second host.
+   * When absent, a line of log text says why.
+   */
+  constructor(
+    attach: (socket: net.Socket) => () => void,
+    onRefused: () => void,
+    refusal: string | Uint8Array = `${BOARD_IN_USE_LINE}\n`,
+  ) {
     this.#attach = attach
     this.#onRefused = onRefused
+    this.#refusal = refusal
   }
 
   take(socket: net.Socket): void {
@@ -29,15 +43,20 @@ export class OneHost {
       this.#have(socket)
       return
     }
-    this.#waiting.add(socket) // what it sends meanwhile stays with the kernel
+    this.#waiting.add(socket) // until then, the kernel keeps what it sends
     const limit = setTimeout(() => {
-      // a busy process sees its time-outs first: what ended meanwhile has two turns to be seen
+      // a busy process sees its time-outs first, so an end that has come meanwhile gets two turns to be seen
       setImmediate(() => setImmediate(() => this.#refuse(socket)))
     }, HANDOVER_MS)
     socket.once("close", () => {
       clearTimeout(limit)
       this.#waiting.delete(socket)
     })
+  }
+
+  /** Ends the connection of the host that has the board. The next one may come. */
+  disconnect(): void {
+    this.#current?.destroy()
   }
 
   close(): void {
@@ -60,9 +79,9 @@ export class OneHost {
   }
 
   #refuse(socket: net.Socket): void {
-    if (!this.#waiting.delete(socket)) return // it has the board by now, or is gone
+    if (!this.#waiting.delete(socket)) return // it has the board by now, or has gone
     this.#onRefused()
-    socket.resume() // else its end is never seen
-    socket.end(`${BOARD_IN_USE_LINE}\n`)
+    socket.resume() // without reading, its end would never be seen
+    socket.end(this.#refusal)
   }
 }

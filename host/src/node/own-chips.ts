@@ -6,10 +6,13 @@ import { register } from "node:module"
 import path from "node:path"
 import { pathToFileURL } from "node:url"
 import { VirtioMsgError } from "../errors.js"
+import { hex } from "../hex.js"
 import { type BusChip, type OwnChip, toBusChip } from "../vm/bus-chip.js"
 import { findCompiler } from "./typescript-hooks.js"
 
 const EXAMPLE = "virtio-msg sim --chip ./my-chip.ts@0x40"
+/** A chip has one of these at least: what has none is another thing, or is misspelt. */
+const MEMBERS = ["registers", "start", "address", "write", "read", "stop"] as const
 /** Addresses below and above have a meaning of their own. */
 const FIRST_ADDRESS = 0x08
 const LAST_ADDRESS = 0x77
@@ -27,7 +30,7 @@ export async function loadChips(
   const add = (text: string, address: number, exported: unknown) => {
     if (!(address >= FIRST_ADDRESS && address <= LAST_ADDRESS))
       throw wrong(`${text}: an I2C address is from 0x08 to 0x77.`)
-    if (chips.has(address)) throw wrong(`${text}: two chips are at 0x${address.toString(16)}.`)
+    if (chips.has(address)) throw wrong(`${text}: two chips are at ${hex(address)}.`)
     chips.set(address, makeChip(text, address, exported))
   }
   for (const text of single) {
@@ -49,6 +52,8 @@ function makeChip(text: string, address: number, exported: unknown): BusChip {
   const chip = typeof exported === "function" ? exported(address) : exported
   if (typeof chip !== "object" || chip === null)
     throw wrong(`${text} exports no chip: its default export is ${chip === null ? "null" : typeof chip}.`)
+  if (!MEMBERS.some((member) => member in chip))
+    throw wrong(`${text} exports no chip: it has none of ${MEMBERS.join(", ")}.`)
   try {
     return toBusChip(chip as OwnChip)
   } catch (error) {
@@ -67,12 +72,17 @@ async function importDefault(file: string): Promise<unknown> {
   try {
     return (await import(pathToFileURL(fullPath).href)).default
   } catch (error) {
-    const where = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `${file} cannot be loaded: ${firstLines(where)}`, {
+    throw new VirtioMsgError("INVALID_ARGUMENT", `${file} cannot be loaded: ${whereItFailed(error)}`, {
       hint: "It has to be an ES module: export default { ... }",
       cause: error,
     })
   }
+}
+
+/** The place in the file where it knows one. Of an error with a code the place is in Node.js itself. */
+function whereItFailed(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return "code" in error ? error.message : firstLines(error.stack ?? error.message)
 }
 
 let isTypeScriptKnown = "typescript" in process.features && Boolean(process.features.typescript)
@@ -93,7 +103,7 @@ function learnTypeScript(fileName: string): void {
   isTypeScriptKnown = true
 }
 
-/** What a person needs of an error's stack: what, and the first place. */
+/** The part of an error's stack that a person needs: the message and the first place. */
 export function firstLines(stack: string): string {
   return stack
     .split("\n")

@@ -1,5 +1,6 @@
-// The file that a device of the plain profile names in its greeting: whose it may be, and where. The device must not be
-// able to choose among its user's files (docs/conform-your-own.md "Which file").
+// Files that are shared with a peer: whose they may be. A file that a device of the plain profile names in its
+// greeting also has to be in the right place and to begin with a mark. Otherwise the device could choose among its
+// user's files (docs/conform-your-own.md "Which file").
 
 import {
   closeSync,
@@ -13,36 +14,65 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
+import { counted } from "../counted.js"
 import { VirtioMsgError } from "../errors.js"
-import { PLAIN_MARK } from "../link/plain-record.js"
+import { PLAIN_MARK } from "../plain/plain-record.js"
 
 export interface PeerFile {
   readonly path: string
   /** The size that the greeting promises. */
   readonly lengthBytes: number
   /**
-   * The folder in which the device may have made the file, beside private folders for temporary files; undefined where
+   * The folder in which the device may have made the file, beside private folders for temporary files. Undefined where
    * the user named the file.
    */
   readonly folder: string | undefined
 }
 
-/** Opens it for reading and writing, and returns the descriptor. Throws CONNECT_FAILED for a file that breaks the rule. */
+/**
+ * Opens the file for reading and writing. Returns the descriptor. Throws CONNECT_FAILED for a file that breaks the
+ * rules.
+ */
 export function openPeerFile(file: PeerFile): number {
   checkFolder(file)
+  const opened = openOwnFile(file.path, (found) => {
+    if (found.size !== file.lengthBytes)
+      throw refused(file, `has ${counted(found.size, "byte")} instead of ${file.lengthBytes}`)
+  })
+  try {
+    checkMark(file, opened.descriptor)
+    return opened.descriptor
+  } catch (error) {
+    closeSync(opened.descriptor)
+    throw error
+  }
+}
+
+/**
+ * Opens a file that the user names, of any size, for reading and writing. Throws CONNECT_FAILED if it is missing, is
+ * no regular file, belongs to another user, or has a second name.
+ */
+export function openNamedFile(path: string): { readonly descriptor: number; readonly lengthBytes: number } {
+  return openOwnFile(path, () => {})
+}
+
+function openOwnFile(path: string, check: (found: Stats) => void) {
   let descriptor: number
   try {
-    // looked at before it is opened: opening alone does something to a device or a pipe
-    checkFile(file, lstatSync(file.path))
-    descriptor = openSync(file.path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0))
+    // checked before it is opened, since opening a device or a pipe already has an effect
+    const found = lstatSync(path)
+    checkOwner(path, found)
+    check(found)
+    descriptor = openSync(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0))
   } catch (error) {
     if (error instanceof VirtioMsgError) throw error
-    throw refused(file, `cannot be opened: ${error instanceof Error ? error.message : error}`, error)
+    throw refused({ path }, `cannot be opened: ${error instanceof Error ? error.message : error}`, error)
   }
   try {
-    checkFile(file, fstatSync(descriptor)) // it may be another one by now
-    checkMark(file, descriptor)
-    return descriptor
+    const found = fstatSync(descriptor) // it may have been replaced meanwhile
+    checkOwner(path, found)
+    check(found)
+    return { descriptor, lengthBytes: found.size }
   } catch (error) {
     closeSync(descriptor)
     throw error
@@ -64,19 +94,17 @@ function checkFolder(file: PeerFile): void {
     throw refused(file, "lies neither in the socket's folder nor in a private one for temporary files")
 }
 
-/** Whether `folder` is directly in the system's folder for temporary files, and this user's alone. */
+/** Whether `folder` is directly in the system's folder for temporary files, and belongs to this user alone. */
 function isPrivateTemporary(folder: string): boolean {
   if (path.dirname(folder) !== realpathSync(tmpdir())) return false
   const found = lstatSync(folder)
   return isOurs(found) && (found.mode & 0o077) === 0
 }
 
-function checkFile(file: PeerFile, found: Stats): void {
-  if (!found.isFile()) throw refused(file, "is no regular file")
-  if (!isOurs(found)) throw refused(file, "belongs to another user")
-  if (found.nlink !== 1) throw refused(file, "has other names, too")
-  if (found.size !== file.lengthBytes)
-    throw refused(file, `has ${found.size} bytes instead of ${file.lengthBytes}`)
+function checkOwner(path: string, found: Stats): void {
+  if (!found.isFile()) throw refused({ path }, "is no regular file")
+  if (!isOurs(found)) throw refused({ path }, "belongs to another user")
+  if (found.nlink !== 1) throw refused({ path }, "has other names, too")
 }
 
 function checkMark(file: PeerFile, descriptor: number): void {
@@ -91,7 +119,7 @@ function isOurs(found: Stats): boolean {
   return !process.getuid || found.uid === process.getuid()
 }
 
-function refused(file: PeerFile, what: string, cause?: unknown): VirtioMsgError {
+function refused(file: Pick<PeerFile, "path">, what: string, cause?: unknown): VirtioMsgError {
   return new VirtioMsgError("CONNECT_FAILED", `The shared memory ${file.path} ${what}.`, {
     hint: 'Only a file that the device side made for this is written to: docs/conform-your-own.md, "Which file".',
     cause,

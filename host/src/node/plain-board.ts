@@ -1,10 +1,11 @@
-// The simulated board's devices behind the plain profile, run natively: `virtio-msg sim --listen plain:unix:PATH`.
-// No bytecode and no mailbox: a peer for drivers of other implementations (docs/conform-your-own.md).
+// The devices of the simulated board behind the plain profile: `virtio-msg sim --listen plain:unix:PATH`. Their code
+// runs in this process, without bytecode and without a mailbox. Drivers of other implementations can be tried with it
+// (docs/conform-your-own.md).
 
 import { randomFillSync } from "node:crypto"
 import { demoChips, SimulatedBus } from "../../../firmware/src/chips/simulated-bus.js"
 import { SimulatedLines } from "../../../firmware/src/gpio/simulated-lines.js"
-import type { DeviceType } from "../../../shared-protocol/src/device/device-type.js"
+import type { DeviceModel } from "../../../shared-protocol/src/device/device-model.js"
 import { GpioDevice } from "../../../shared-protocol/src/device/gpio.js"
 import { I2cDevice } from "../../../shared-protocol/src/device/i2c.js"
 import { RngDevice } from "../../../shared-protocol/src/device/rng.js"
@@ -12,9 +13,11 @@ import { MAX_AREA_SIZE } from "../../../shared-protocol/src/mailbox/packet.js"
 import { allocateBytes, type HostBytes } from "../bytes.js"
 import { type Clock, systemClock, type Timer } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
+import { PlainDevice } from "../plain/plain-device.js"
 import type { BoardServer } from "./board-server.js"
-import { PlainDevice } from "./plain-device.js"
+import { NativeChannel } from "./native-channel.js"
 import { PlainServer } from "./plain-server.js"
+import { NATIVE_PORT } from "./port-forms.js"
 
 const WINDOW_BYTES = MAX_AREA_SIZE
 /** Between two looks at the GPIO lines while an interrupt is enabled, and while none is: as the firmware does. */
@@ -24,7 +27,7 @@ const IDLE_SAMPLE_MS = 50
 const MAX_MESSAGE_SIZE = 264
 
 /** The devices of the simulated board that need no program: I2C, GPIO, entropy. */
-export function simulatedTypes(clock: Clock) {
+export function simulatedModels(clock: Clock) {
   const now = () => clock.now()
   const entropy = {
     fill: (into: unknown, offset: number, lengthBytes: number) =>
@@ -57,13 +60,13 @@ export async function servePlainBoard(
     onNotice,
   }
   const server = await PlainServer.listen(parameters, WINDOW_BYTES, events, socketPath)
-  const types = simulatedTypes(clock)
+  const models = simulatedModels(clock)
   device = new PlainDevice(
-    { types, windowBytes: WINDOW_BYTES, maxMessageSize: MAX_MESSAGE_SIZE },
+    { models, windowBytes: WINDOW_BYTES, maxMessageSize: MAX_MESSAGE_SIZE },
     server.window,
     (frame) => server.send(frame),
   )
-  const stopSampling = sampleLines(types, clock)
+  const stopSampling = sampleLines(models, clock)
   return {
     port: server.port,
     async close() {
@@ -73,9 +76,15 @@ export async function servePlainBoard(
   }
 }
 
-/** Looks at the GPIO lines again and again, or no edge would ever be told. Returns how to stop. */
-function sampleLines(types: readonly DeviceType[], clock: Clock): () => void {
-  const chips = types.filter((type) => type instanceof GpioDevice)
+/** The same devices in this process, without a socket, and not connected yet. */
+export function makeNativeChannel(clock: Clock = systemClock): NativeChannel {
+  const models = simulatedModels(clock)
+  return new NativeChannel(NATIVE_PORT, models, sampleLines(models, clock))
+}
+
+/** Looks at the GPIO lines again and again, since otherwise no edge would be seen. Returns a function that stops it. */
+function sampleLines(models: readonly DeviceModel[], clock: Clock): () => void {
+  const chips = models.filter((model) => model instanceof GpioDevice)
   let timer: Timer | undefined
   const look = () => {
     const watched = chips.filter((chip) => chip.isWatching())

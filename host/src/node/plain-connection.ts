@@ -5,7 +5,9 @@ import path from "node:path"
 import { systemClock } from "../clock.js"
 import { VirtioMsgError } from "../errors.js"
 import type { CloseReason } from "../link/link.js"
-import { decodeGreeting, encodeRecord, type PlainGreeting, RecordDecoder } from "../link/plain-record.js"
+import { BOARD_IN_USE_LINE, inUse } from "../link/stream-port.js"
+import type { PlainEvents, PlainPeer } from "../plain/plain-peer.js"
+import { decodeGreeting, encodeRecord, type PlainGreeting, RecordDecoder } from "../plain/plain-record.js"
 import { SharedFile } from "./shared-file.js"
 import { parseSocketAddress, SocketStream } from "./socket-stream.js"
 
@@ -15,7 +17,7 @@ const GREETING_TIMEOUT_MS = 5000
 
 interface PlainAddress {
   readonly socket: net.NetConnectOpts
-  /** The shared file, where the user names it: the greeting has to name the same. */
+  /** The shared file, if the user names it. Then the greeting has to name the same one. */
   readonly file: string | undefined
 }
 
@@ -30,22 +32,6 @@ function parsePlainPort(port: string): PlainAddress | undefined {
 /** Whether a port is one of the plain profile. */
 export function isPlainPort(port: string): boolean {
   return parsePlainPort(port) !== undefined
-}
-
-export interface PlainEvents {
-  onFrame(frame: Uint8Array): void
-  onClose(reason: CloseReason): void
-}
-
-/** A device of the plain profile, connected. */
-export interface PlainPeer {
-  readonly greeting: PlainGreeting
-  readonly window: {
-    read(offset: number, lengthBytes: number): Uint8Array
-    write(offset: number, bytes: Uint8Array): void
-  }
-  send(frame: Uint8Array): void
-  close(): Promise<void>
 }
 
 export class PlainConnection implements PlainPeer {
@@ -89,7 +75,9 @@ export class PlainConnection implements PlainPeer {
     })
     const timer = systemClock.schedule(GREETING_TIMEOUT_MS, () => onEarlyClose?.(undefined))
     try {
-      const greeting = decodeGreeting(await greeted, port)
+      const first = await greeted
+      if (new TextDecoder().decode(first) === BOARD_IN_USE_LINE) throw inUse(port, undefined)
+      const greeting = decodeGreeting(first, port)
       return new PlainConnection(stream, greeting, openWindow(greeting, port, address))
     } catch (error) {
       await stream.close()

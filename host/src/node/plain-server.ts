@@ -1,18 +1,20 @@
 // The device's end of the plain profile: a Unix socket that greets, and the file that both sides share.
 
-import { chmod, mkdtemp, rm } from "node:fs/promises"
+import { mkdtemp, rm } from "node:fs/promises"
 import net from "node:net"
 import { tmpdir } from "node:os"
 import path from "node:path"
-import { VirtioMsgError } from "../errors.js"
-import { encodeGreeting, encodeRecord, type PlainGreeting, RecordDecoder } from "../link/plain-record.js"
+import { BOARD_IN_USE_LINE } from "../link/stream-port.js"
+import { encodeGreeting, encodeRecord, type PlainGreeting, RecordDecoder } from "../plain/plain-record.js"
 import { BoundedStream } from "./bounded-stream.js"
-import { ownersOnly, removeStaleSocket } from "./private-socket.js"
+import { listen } from "./listen.js"
+import { checkSocketPlace } from "./listening-place.js"
+import { OneHost } from "./one-host.js"
 import { SharedFile } from "./shared-file.js"
 
 export interface PlainServerEvents {
   onFrame(frame: Uint8Array): void
-  /** A driver connected: a new bus begins. */
+  /** A driver has connected: a new bus begins. */
   onConnect?(): void
   /** A driver was disconnected, and why. */
   onNotice?(sentence: string): void
@@ -25,76 +27,66 @@ export class PlainServer {
   readonly window: SharedFile
   readonly #folder: string
   readonly #server: net.Server
-  #socket: net.Socket | undefined
+  readonly #hosts: OneHost
+  readonly #events: PlainServerEvents
   #stream: BoundedStream | undefined
   #greeting: Uint8Array = new Uint8Array(0)
 
-  private constructor(folder: string, socketPath: string, window: SharedFile, server: net.Server) {
+  private constructor(
+    folder: string,
+    socketPath: string,
+    window: SharedFile,
+    server: net.Server,
+    events: PlainServerEvents,
+  ) {
     this.#folder = folder
     this.socketPath = socketPath
     this.port = `plain:unix:${socketPath}`
     this.window = window
     this.#server = server
+    this.#events = events
+    this.#hosts = new OneHost(
+      (socket) => this.#attach(socket),
+      () => events.onNotice?.("A second driver was refused: the device has one at a time."),
+      encodeRecord(new TextEncoder().encode(BOARD_IN_USE_LINE)),
+    )
   }
 
-  /** Listens at `where`, or in a new folder that only its owner may enter. Rejects with SYSTEM_FAILED. */
+  /**
+   * Listens at `where`, or in a new folder that only its owner may enter. The window is in that folder or in
+   * `windowPath`, a file that is kept. Rejects with SYSTEM_FAILED.
+   */
   static async listen(
     parameters: Omit<PlainGreeting, "file" | "windowBytes">,
     windowBytes: number,
     events: PlainServerEvents,
     where?: string,
+    windowPath?: string,
   ): Promise<PlainServer> {
+    if (where !== undefined) checkSocketPlace(where)
     const folder = await mkdtemp(path.join(tmpdir(), "virtio-msg-plain-"))
-    const window = SharedFile.create(path.join(folder, "window"), windowBytes)
+    const window =
+      windowPath === undefined
+        ? SharedFile.create(path.join(folder, "window"), windowBytes)
+        : SharedFile.keep(windowPath, windowBytes)
     const server = net.createServer()
     const socketPath = where ?? path.join(folder, "socket")
-    if (where !== undefined) await removeStaleSocket(where)
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", (cause) =>
-        reject(
-          new VirtioMsgError("SYSTEM_FAILED", `Cannot listen on plain:unix:${socketPath}: ${cause.message}`, {
-            hint: "Is the address in use, or the folder missing?",
-            cause,
-          }),
-        ),
-      )
-      ownersOnly(() => server.listen(socketPath, resolve))
-    })
-    server.on("error", () => {}) // one connection that could not be taken
-    if (where !== undefined) await chmod(where, 0o600)
-    const made = new PlainServer(folder, socketPath, window, server)
+    await listen(server, { path: socketPath }, `plain:unix:${socketPath}`)
+    const made = new PlainServer(folder, socketPath, window, server, events)
     made.greetWith(parameters)
-    server.on("connection", (socket) => {
-      // whoever comes last has the bus
-      made.#socket?.destroy()
-      made.#socket = socket
-      events.onConnect?.()
-      const decoder = new RecordDecoder((bytes) => events.onFrame(bytes))
-      made.#stream = new BoundedStream(socket, {
-        name: "The driver",
-        onThrow: (error) => events.onNotice?.(`The driver was disconnected: ${error}`),
-        onOverflow: (error) => events.onNotice?.(error.message),
-        onData: (chunk) => {
-          if (made.#socket === socket) decoder.push(chunk) // else another driver has the bus by now
-        },
-      })
-      socket.on("error", () => {})
-      window.mark()
-      made.#stream.write(encodeRecord(made.#greeting))
-    })
+    server.on("connection", (socket) => made.#hosts.take(socket))
     return made
   }
 
-  /** What connections from now on are told. */
+  /** The greeting for connections from now on. */
   greetWith(parameters: Omit<PlainGreeting, "file" | "windowBytes">): void {
     const { path, lengthBytes } = this.window
     this.#greeting = encodeGreeting({ ...parameters, windowBytes: lengthBytes, file: path })
   }
 
-  /** Ends the connection; a driver may make another one. */
+  /** Ends the connection. A driver may connect again. */
   disconnect(): void {
-    this.#socket?.destroy()
-    this.#socket = undefined
+    this.#hosts.disconnect()
   }
 
   send(frame: Uint8Array): void {
@@ -102,9 +94,30 @@ export class PlainServer {
   }
 
   async close(): Promise<void> {
-    this.#socket?.destroy()
+    this.#hosts.close()
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
     this.window.close()
     await rm(this.#folder, { recursive: true, force: true })
+  }
+
+  /** A driver has the device: a new bus begins. */
+  #attach(socket: net.Socket): () => void {
+    const { onFrame, onConnect, onNotice } = this.#events
+    onConnect?.()
+    const decoder = new RecordDecoder((bytes) => onFrame(bytes))
+    const stream = new BoundedStream(socket, {
+      name: "The driver",
+      onThrow: (error) => onNotice?.(`The driver was disconnected: ${error}`),
+      onOverflow: (error) => onNotice?.(error.message),
+      onData: (chunk) => {
+        if (this.#stream === stream) decoder.push(chunk)
+      },
+    })
+    this.#stream = stream
+    this.window.mark()
+    stream.write(encodeRecord(this.#greeting))
+    return () => {
+      this.#stream = undefined
+    }
   }
 }

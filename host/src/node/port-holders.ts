@@ -1,4 +1,5 @@
-// Which other programs have a serial port open, as far as Linux tells this user: /proc has each process' open files.
+// Which other programs have a serial port open, as far as Linux shows it to this user: /proc has the open files of
+// each process.
 
 import { readdir, readFile, readlink, realpath } from "node:fs/promises"
 import path from "node:path"
@@ -12,7 +13,10 @@ export interface PortHolder {
 
 const PTY_MASTER = /^\/dev\/(pts\/)?ptmx$/
 
-/** The processes that have one of these ports open, by the port's path; other users' only for root. */
+/**
+ * The processes that have one of these ports open, by the port's path. Root sees all of them, other users only their
+ * own.
+ */
 export async function findPortHolders(ports: readonly string[]): Promise<ReadonlyMap<string, PortHolder[]>> {
   const holders = new Map<string, PortHolder[]>(ports.map((port) => [port, []]))
   const portOf = new Map<string, string>()
@@ -24,7 +28,7 @@ export async function findPortHolders(ports: readonly string[]): Promise<Readonl
     if (!Number.isInteger(pid) || pid === process.pid) continue
     const files = await openFiles(path.join(folder, name, "fd"))
     const held = new Set(files.flatMap((file) => portOf.get(file) ?? []))
-    // who made a pseudo-terminal has both its ends open: that is the board, not one who uses it
+    // the program that made a pseudo-terminal has both ends open: it is the board, and not a user of it
     if (held.size === 0 || files.some((file) => PTY_MASTER.test(file))) continue
     const program = await readFile(path.join(folder, name, "comm"), "utf8").catch(() => "a program")
     for (const port of held) holders.get(port)?.push({ pid, name: program.trim() })
@@ -39,7 +43,7 @@ export function holdersHint(holders: readonly PortHolder[]): string {
   return `${names} ${holders.length === 1 ? "uses" : "use"} it: end that first.`
 }
 
-/** Where the descriptors of a process lead; none of a process that is gone, or somebody else's. */
+/** Where the descriptors of a process lead. None for a process that has ended, or that belongs to somebody else. */
 async function openFiles(folder: string): Promise<string[]> {
   const descriptors = await readdir(folder).catch(() => [])
   return Promise.all(descriptors.map((name) => readlink(path.join(folder, name)).catch(() => "")))

@@ -4,7 +4,7 @@ import { readFile, stat } from "node:fs/promises"
 import { systemPath } from "./system-root.js"
 import { type UsbDevice, usbIdText } from "./usb-device.js"
 
-/** A sentence that can be typed: joins the port's group, or, where it has none, makes a udev rule. */
+/** A sentence with a command to type. It joins the port's group, or, if the port has none, makes a udev rule. */
 export async function permissionHint(portPath: string, usb: UsbDevice | undefined): Promise<string> {
   const group = await groupOf(portPath)
   if (group) return `You may not use this port: sudo usermod -a -G ${group} $USER, then log in again.`
@@ -20,7 +20,7 @@ export function udevRule(usb: UsbDevice): string {
   return `SUBSYSTEM=="tty", ATTRS{idVendor}=="${vendor}", ATTRS{idProduct}=="${product}", TAG+="uaccess"`
 }
 
-/** Who may use a device file that is not a serial port's alone, and what lets another user in: a sentence. */
+/** Who may use a device file, of a serial port or of anything else, and how another user gets access: a sentence. */
 export async function usersHint(devicePath: string, subsystem: string): Promise<string> {
   const group = await groupOf(devicePath)
   return group
@@ -29,7 +29,7 @@ export async function usersHint(devicePath: string, subsystem: string): Promise<
         "sudo tee /etc/udev/rules.d/60-virtio-msg-attach.rules && sudo udevadm control --reload"
 }
 
-/** The name of the group that may write; undefined for root's, for none, and where it cannot be told. */
+/** The name of the group that may write. Undefined for root's group, for no group, and where it cannot be found out. */
 async function groupOf(portPath: string): Promise<string | undefined> {
   try {
     const { gid, mode } = await stat(portPath)

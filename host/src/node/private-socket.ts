@@ -1,12 +1,13 @@
-// Sockets that only their owner may use, from the moment they are there; and what is this computer's alone.
+// Sockets that only their owner may use, from the first moment, and addresses that only this computer can reach.
 
 import { lstat, rm } from "node:fs/promises"
 import net from "node:net"
 import { isMainThread } from "node:worker_threads"
 
-/** Runs `make`, which creates a socket in the file system at once, so that nobody else may ever open it. */
+/** Runs `make`, which creates a socket in the file system before it returns, so that nobody else can ever open it. */
 export function ownersOnly<T>(make: () => T): T {
-  if (!isMainThread) return make() // a worker has no umask of its own; whoever makes it there sets the mode afterwards
+  // a worker has no umask of its own; the code that makes a socket there sets the mode afterwards
+  if (!isMainThread) return make()
   const before = process.umask(0o177)
   try {
     return make()
@@ -20,9 +21,9 @@ export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
 }
 
-/** A socket that nobody listens on any more is in the way; any other file is not ours to remove. */
+/** Removes a socket that nobody listens on any more. Any other file is not ours to remove. */
 export async function removeStaleSocket(path: string): Promise<void> {
-  // connecting to a regular file is refused, too, and no file that is not a socket may ever be removed
+  // connecting to a regular file is refused, too, so the kind of file is checked first
   const found = await lstat(path).catch(() => undefined)
   if (!found?.isSocket()) return
   const isAlive = await new Promise<boolean>((resolve) => {

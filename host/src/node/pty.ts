@@ -16,14 +16,16 @@ export interface Pty {
 /** sizeof(struct termios) is 60 with glibc; room to spare. */
 const TERMIOS_SIZE = 128
 
-/** A full pseudo-terminal is asked again so often, so many times: a program that reads at all has read by then. */
+/**
+ * A full pseudo-terminal is tried again so often, and so many times. Any program that reads at all has read by then.
+ */
 const ASK_AGAIN_MS = 5
 const ASK_TIMES = 200
 
-/** Waits for a program that reads slowly. Where nobody reads, what is written is lost, as on a board's serial port. */
+/** Waits for a program that reads slowly. If nobody reads, what is written is lost, as on a board's serial port. */
 class PtyWriter {
   readonly #fd: number
-  /** How often it may be asked again until somebody has read something. */
+  /** How many attempts are left until somebody has read something. */
   #triesLeft = ASK_TIMES
 
   constructor(fd: number) {
@@ -44,7 +46,7 @@ class PtyWriter {
   }
 }
 
-/** Linux's: a process that we start does not get it. Node has no name for it. */
+/** Linux's number: processes that we start do not get it. Node has no name for it. */
 const O_CLOEXEC = 0o2000000
 
 /** Opens a pseudo-terminal in raw mode. Throws MISSING_DEPENDENCY or SYSTEM_FAILED. */
@@ -60,7 +62,7 @@ export async function openPty(): Promise<Pty> {
   libc.cfmakeraw(termios) // no echo, no translation of line ends
   libc.tcsetattr(master, 0, termios)
   const path = libc.ptsname(master)
-  // held open, so that the master sees no error while no program has the other end
+  // kept open, so that the master gets no error while no program has the other end
   const held = openSync(path, constants.O_RDWR | constants.O_NOCTTY)
   const reader = new tty.ReadStream(master)
   const writer = new PtyWriter(master)

@@ -1,5 +1,5 @@
-// Where a board's serial port is now. A board that was unplugged and plugged in again may have got another name: it is
-// known again by its USB serial number.
+// Where a board's serial port is now. A board that was unplugged and plugged in again may have another name. Its USB
+// serial number shows that it is the same one.
 
 import { realpath } from "node:fs/promises"
 import { VirtioMsgError } from "../errors.js"
@@ -14,7 +14,7 @@ export class SerialLocation {
   /** As the user named it. */
   readonly path: string
   readonly #list: () => Promise<SerialPortInfo[]>
-  /** Of the board that was there; undefined while none was, or if it has no serial number. */
+  /** The serial number of the board that was there. Undefined while there was none, or if it has none. */
   #identity: Identity | undefined
 
   constructor(path: string, list: () => Promise<SerialPortInfo[]> = listSerialPorts) {
@@ -23,8 +23,8 @@ export class SerialLocation {
   }
 
   /**
-   * The path to open now: the one that was given, until a board was found there that has a serial number; from then on
-   * wherever that board is. Rejects with NOT_FOUND while it is nowhere.
+   * The path to open now. At first the given one. After a board with a serial number was found there, the path where
+   * that board is. Rejects with NOT_FOUND while it is nowhere.
    */
   async find(): Promise<string> {
     const ports = await this.#list()
@@ -37,7 +37,7 @@ export class SerialLocation {
     const candidates = ports.filter(
       ({ usb }) => usb?.vendor === identity.vendor && usb.serialNumber === identity.serialNumber,
     )
-    // a board may have more than one port: the one with the old name is right if it is there
+    // a board may have several ports: the one with the old name is the right one, if it is there
     const found = (await portAt(candidates, this.path)) ?? candidates[0]
     if (found) return found.path
     throw new VirtioMsgError(

@@ -1,5 +1,5 @@
-// Every serial port of this computer, and what it probably is. On Linux read from sysfs, without udevadm, which small
-// systems lack and the serialport package's listing needs; elsewhere by that listing.
+// Every serial port of this computer, and what it probably is. On Linux this is read from sysfs. The serialport
+// package's own listing needs udevadm, which small systems lack; it is used elsewhere.
 
 import { constants } from "node:fs"
 import { access, readdir, readFile, realpath } from "node:fs/promises"
@@ -18,10 +18,10 @@ export interface SerialPortInfo {
   readonly isAccessible: boolean
 }
 
-/** Places of the bus between a tty and its USB device. */
+/** Between a tty and its USB device, a path in sysfs has so many places. */
 const USB_LEVELS = 4
 
-/** The serial ports by name; ports that the computer only reserves numbers for are left out. */
+/** The serial ports by name, without those that the computer only has numbers for. */
 export async function listSerialPorts(): Promise<SerialPortInfo[]> {
   return process.platform === "linux" || process.env.VIRTIO_MSG_ROOT ? listFromSysfs() : listByBinding()
 }
@@ -45,7 +45,7 @@ async function listFromSysfs(): Promise<SerialPortInfo[]> {
   return inOrder(infos.filter((info) => info !== undefined))
 }
 
-/** A built-in port has type 0 where nothing is behind it. */
+/** A built-in port has type 0 when nothing is connected to it. */
 async function hasHardware(folder: string): Promise<boolean> {
   try {
     return (await readFile(path.join(folder, "type"), "utf8")).trim() !== "0"
@@ -78,7 +78,7 @@ async function listByBinding(): Promise<SerialPortInfo[]> {
           productName: undefined,
           serialNumber: port.serialNumber,
         }
-    // Windows' ports are no files: whether one may be used shows when it is opened
+    // Windows' ports are no files: only opening one shows whether this user may
     return makeInfo(port.path, usb, process.platform === "win32" || undefined)
   })
   return inOrder(await Promise.all(infos))

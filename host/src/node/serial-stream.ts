@@ -4,15 +4,16 @@ import { VirtioMsgError } from "../errors.js"
 import type { ByteStream, ByteStreamEvents } from "../link/stream-port.js"
 import { findPortHolders, holdersHint } from "./port-holders.js"
 import { permissionHint } from "./port-permission.js"
+import { mendedBinding } from "./serial-binding.js"
 import { SerialLocation } from "./serial-location.js"
 import { listSerialPorts } from "./serial-ports.js"
 
-/** Native USB ignores the rate; the classic ESP32's bridge runs at this one. */
+/** Native USB ignores the rate. The bridge of a classic ESP32 runs at this one. */
 const BAUD_RATE = 1_500_000
-/** Stock firmware loses full frames that come closer together. */
+/** Stock firmware loses full frames that follow each other sooner. */
 const PACE_MS = 2
 
-/** So much may wait for a board that takes nothing. */
+/** So many bytes may wait for a board that does not read. */
 const MOST_WAITING_BYTES = 1024 * 1024
 
 /** What we use of a port of the serialport package. */
@@ -42,8 +43,8 @@ export class SerialStream implements ByteStream {
   }
 
   /**
-   * Opens the port; opened again, the port that the same board has now. Rejects with NOT_FOUND, CONNECT_FAILED or
-   * MISSING_DEPENDENCY.
+   * Opens the port. When opened again, finds the port that the same board has now. Rejects with NOT_FOUND,
+   * CONNECT_FAILED or MISSING_DEPENDENCY.
    */
   async open(events: ByteStreamEvents): Promise<void> {
     const path = await this.#location.find()
@@ -51,7 +52,7 @@ export class SerialStream implements ByteStream {
     this.#port = port
     this.#events = events
     this.#waitingBytes = 0
-    // the port notices that its cable is gone only while somebody reads
+    // only while somebody reads does the port notice that its cable has gone
     port.on("data", (chunk) => events.onData(chunk))
     port.on("error", () => {}) // "close" follows
     port.on("close", (error) => {
@@ -101,7 +102,7 @@ async function makePort(path: string, baudRate: number): Promise<SerialPortLike>
   try {
     const { SerialPortStream } = await import("@serialport/stream")
     const { autoDetect } = await import("@serialport/bindings-cpp")
-    const options = { binding: autoDetect(), path, baudRate, autoOpen: false }
+    const options = { binding: mendedBinding(autoDetect()), path, baudRate, autoOpen: false }
     return new SerialPortStream(options) as unknown as SerialPortLike
   } catch (cause) {
     throw new VirtioMsgError("MISSING_DEPENDENCY", "Serial ports need two packages that are not installed.", {
@@ -111,7 +112,7 @@ async function makePort(path: string, baudRate: number): Promise<SerialPortLike>
   }
 }
 
-/** Why a port could not be opened, by what the serialport package's binding says on each system. */
+/** Why a port could not be opened, from what the serialport package's binding says on each system. */
 export async function openError(path: string, error: Error): Promise<VirtioMsgError> {
   if (/no such file|file not found/i.test(error.message))
     return new VirtioMsgError("NOT_FOUND", `There is no serial port ${path}.`, {

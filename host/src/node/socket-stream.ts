@@ -1,9 +1,9 @@
 // A byte stream over a Unix or TCP socket: a simulated board in another process, or on another machine.
 
 import net from "node:net"
-import { VirtioMsgError } from "../errors.js"
 import type { ByteStream, ByteStreamEvents } from "../link/stream-port.js"
 import { BoundedStream } from "./bounded-stream.js"
+import { cannotConnect } from "./cannot-connect.js"
 
 /** `unix:PATH` and `tcp://HOST:PORT`, taken apart; undefined for anything else. */
 export function parseSocketAddress(text: string): net.NetConnectOpts | undefined {
@@ -53,14 +53,7 @@ export class SocketStream implements ByteStream {
       })
       socket.on("error", (error) => {
         failure = error
-        reject(
-          new VirtioMsgError("CONNECT_FAILED", `Cannot connect to ${this.name}: ${error.message}`, {
-            hint: /ENOTFOUND|EAI_AGAIN/.test(error.message)
-              ? "Is the host's name right? Its address works, too: tcp://192.0.2.1:7000"
-              : `Is a board listening there? Start one: virtio-msg sim --listen ${this.name}`,
-            cause: error,
-          }),
-        )
+        reject(cannotConnect(this.name, this.#address, error))
       })
       socket.on("close", () => {
         if (this.#socket === socket) events.onClose(failure)
@@ -79,7 +72,7 @@ export class SocketStream implements ByteStream {
     if (!socket || socket.destroyed) return
     await new Promise<void>((resolve) => {
       socket.once("close", () => resolve())
-      socket.destroy() // a peer that does not read must not keep us
+      socket.destroy() // waits no longer for a peer that does not read
     })
   }
 }

@@ -1,25 +1,28 @@
-// Where a running process can be traced by another: a Unix socket in the user's runtime folder, which sends a pcapng
-// capture to whoever connects, beginning with what a late observer has to know.
+// A place where another process can trace this one: a Unix socket in the user's runtime folder. Whoever connects gets
+// a pcapng capture, which begins with what a late observer has to know.
 
-import { chmodSync, lstatSync, readdirSync } from "node:fs"
+import { chmodSync, readdirSync } from "node:fs"
 import net from "node:net"
-import os from "node:os"
 import path from "node:path"
 import { VirtioMsgError } from "../errors.js"
 import { capture } from "../trace/capture.js"
 import type { Trace } from "../trace/trace.js"
 import { TraceObserver } from "../trace/trace-observer.js"
-import { makeFolder } from "./make-folder.js"
 import { ownersOnly, removeStaleSocket } from "./private-socket.js"
+import { cannotOffer, isPrivate, prepareRuntimeFolder, runtimeFolder } from "./runtime-folder.js"
 
-/** A reader that falls so far behind is let go: it must not fill our memory. So are those of more readers than so many. */
+/**
+ * A reader that is so far behind is let go, so that it cannot fill our memory. More readers than so many are let go,
+ * too.
+ */
 const MOST_BUFFERED = 4 * 1024 * 1024
 const MOST_READERS = 16
-/** How long a reader may take for the rest when the process ends. */
+/** When the process ends, a reader has so long to take the rest. */
 const LAST_WORDS_MS = 500
+const CANNOT = "Cannot be traced by others"
 
 export interface TraceOffer {
-  /** What to call it: "serve", and the process's number is added. */
+  /** What to call it: "serve". The number of the process is added. */
   readonly name: string
   readonly application: string
   readonly epochOffsetMs: number
@@ -34,17 +37,10 @@ export interface OfferedTrace {
   close(): Promise<void>
 }
 
-/** Only its owner can enter it. */
-export function traceFolder(): string {
-  const { XDG_RUNTIME_DIR } = process.env
-  if (XDG_RUNTIME_DIR) return path.join(XDG_RUNTIME_DIR, "virtio-msg")
-  return path.join(os.tmpdir(), `virtio-msg-${os.userInfo().uid}`)
-}
-
 /** Offers `trace` to others until it is closed. Rejects with SYSTEM_FAILED where that cannot be. */
 export async function offerTrace(trace: Trace, offer: TraceOffer): Promise<OfferedTrace> {
   const name = `${offer.name}-${process.pid}`
-  const socketPath = path.join(prepareFolder(offer.folder ?? traceFolder()), `${name}.sock`)
+  const socketPath = path.join(prepareRuntimeFolder(offer.folder ?? runtimeFolder(), CANNOT), `${name}.sock`)
   const known = new TraceObserver()
   const off = trace.onPacket.on((direction, packet) =>
     known.observe(trace.clock.now(), direction, Uint8Array.from(packet)),
@@ -53,7 +49,7 @@ export async function offerTrace(trace: Trace, offer: TraceOffer): Promise<Offer
   const server = net.createServer((socket) => {
     sockets.add(socket)
     socket.on("error", () => {})
-    socket.resume() // a reader says nothing; unread, what a stranger says would hide that he has gone
+    socket.resume() // a reader sends nothing. If it does, that is read, since otherwise its end would not be seen
     const end = capture(trace, {
       application: offer.application,
       epochOffsetMs: offer.epochOffsetMs,
@@ -69,12 +65,12 @@ export async function offerTrace(trace: Trace, offer: TraceOffer): Promise<Offer
     })
   })
   server.maxConnections = MOST_READERS
-  await removeStaleSocket(socketPath) // a process of the same number has left it
+  await removeStaleSocket(socketPath) // an earlier process with the same number has left it
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => reject(cannotOffer(socketPath, error)))
+    server.once("error", (error) => reject(cannotOffer(CANNOT, socketPath, error)))
     ownersOnly(() => server.listen(socketPath, resolve))
   })
-  server.on("error", () => {}) // one connection that could not be taken
+  server.on("error", () => {}) // one connection could not be accepted
   chmodSync(socketPath, 0o600)
   return {
     name,
@@ -92,10 +88,10 @@ export async function offerTrace(trace: Trace, offer: TraceOffer): Promise<Offer
 }
 
 /**
- * The processes that can be traced now, by name: none in a folder that others may write to. Sockets that nobody listens
+ * The processes that can be traced now, by name. None when others may write to the folder. Sockets that nobody listens
  * on are removed.
  */
-export async function offeredTraces(folder = traceFolder()): Promise<{ name: string; path: string }[]> {
+export async function offeredTraces(folder = runtimeFolder()): Promise<{ name: string; path: string }[]> {
   const found: { name: string; path: string }[] = []
   for (const file of socketsIn(folder)) {
     const socketPath = path.join(folder, file)
@@ -122,38 +118,13 @@ export async function connectTrace(socketPath: string): Promise<net.Socket> {
   return socket
 }
 
-function prepareFolder(folder: string): string {
-  try {
-    makeFolder(folder, 0o700)
-    if (!isPrivate(folder)) throw new Error("it belongs to others, or they may enter it")
-    return folder
-  } catch (error) {
-    throw cannotOffer(folder, error)
-  }
-}
-
-/** Whether a folder is there that nobody else may enter; on Windows there is no such question. */
-function isPrivate(folder: string): boolean {
-  const found = lstatSync(folder, { throwIfNoEntry: false })
-  if (!found?.isDirectory()) return false
-  return !process.getuid || (found.uid === process.getuid() && (found.mode & 0o077) === 0)
-}
-
-function cannotOffer(where: string, error: unknown): VirtioMsgError {
-  const reason = error instanceof Error ? error.message : String(error)
-  return new VirtioMsgError("SYSTEM_FAILED", `Cannot be traced by others: ${where}: ${reason}.`, {
-    hint: "Set XDG_RUNTIME_DIR to a folder of your own.",
-    cause: error,
-  })
-}
-
-/** The files that may be sockets of processes: none in a folder that others may write to, or that is not there. */
+/** The files that may be sockets of processes. None when others may write to the folder, or when it is not there. */
 export function socketsIn(folder: string): string[] {
   try {
     if (!isPrivate(folder)) return []
     return readdirSync(folder).filter((file) => file.endsWith(".sock"))
   } catch {
-    return [] // no process has offered anything yet
+    return [] // no process has offered a trace yet
   }
 }
 

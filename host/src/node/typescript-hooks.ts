@@ -1,5 +1,5 @@
-// Lets this process import TypeScript files where Node.js itself cannot yet (before 22.18): module hooks, which run in a
-// thread of Node's own, and the compiler of the user's project or of ours.
+// Lets this process import TypeScript files where Node.js itself cannot (before 22.18). It uses module hooks, which
+// run in a thread of Node, and the compiler of the user's project or of ours.
 
 import { readFile } from "node:fs/promises"
 import { createRequire } from "node:module"

@@ -2,6 +2,7 @@
 
 import { readFile } from "node:fs/promises"
 import path from "node:path"
+import { hexDigits } from "../hex.js"
 import { visibleText } from "../visible-text.js"
 
 export interface UsbDevice {
@@ -16,7 +17,7 @@ export interface UsbDevice {
 export async function readUsbDevice(folder: string): Promise<UsbDevice | undefined> {
   const read = async (file: string) => {
     try {
-      // these are strings of the device, which can be anything
+      // these are strings from the device, and can be anything
       return visibleText((await readFile(path.join(folder, file), "utf8")).trim()) || undefined
     } catch {
       return undefined
@@ -36,5 +37,5 @@ export async function readUsbDevice(folder: string): Promise<UsbDevice | undefin
 
 /** `2e8a:420a` */
 export function usbIdText({ vendor, product }: { vendor: number; product: number }): string {
-  return [vendor, product].map((id) => id.toString(16).padStart(4, "0")).join(":")
+  return [vendor, product].map((id) => hexDigits(id, 4)).join(":")
 }

@@ -14,7 +14,7 @@ export interface CaptureOptions {
   /** What to add to the trace's milliseconds to get those since 1970. */
   readonly epochOffsetMs: number
   readonly write: (bytes: Uint8Array) => void
-  /** An observer that has followed the trace so far: the capture begins with what it knows. */
+  /** An observer that has followed the trace so far. What it knows is written at the beginning of the capture. */
   readonly known?: TraceObserver
 }
 
@@ -42,7 +42,8 @@ export function capture(trace: Trace, options: CaptureOptions): () => void {
     trace.onPacket.on(add),
     trace.onState.on((state, text) => {
       options.write(encodeLinkState({ timeMs: trace.clock.now() + options.epochOffsetMs, state, text }))
-      pending.push(`link ${state}: ${text}`) // Wireshark shows comments of packets: the next one tells it, too
+      // only packets' comments are shown by Wireshark, so the next packet has this, too
+      pending.push(`link ${state}: ${text}`)
     }),
   ]
   return () => {
@@ -50,7 +51,7 @@ export function capture(trace: Trace, options: CaptureOptions): () => void {
   }
 }
 
-/** What is remarkable of a packet and its contents, one line each. */
+/** What is remarkable about a packet and its contents, one line each. */
 export function commentsOn(packet: PacketEvent): string[] {
   return [
     ...packet.remarks,

@@ -1,12 +1,10 @@
 // Walks a chain of descriptors as an observer of the window sees it: its buffers, and what is wrong with it
 // (virtio 1.4 2.7.5).
 
-import {
-  DESCRIPTOR_INDIRECT,
-  DESCRIPTOR_NEXT,
-  DESCRIPTOR_SIZE,
-  DESCRIPTOR_WRITE,
-} from "../../../shared-protocol/src/ring/layout.js"
+import { readChain } from "../../../shared-protocol/src/ring/chain-reader.js"
+import { DESCRIPTOR_SIZE, descBytes } from "../../../shared-protocol/src/ring/layout.js"
+import { counted } from "../counted.js"
+import { hex } from "../hex.js"
 import { type Place, placeOf, type WindowView } from "./window-view.js"
 
 /** One buffer of a chain. */
@@ -17,55 +15,40 @@ interface Buffer {
 }
 
 /** A chain that went to the device, or came back. */
-export interface Chain {
+export interface ObservedChain {
   readonly head: number
   readonly buffers: readonly Buffer[]
   /** What is wrong with it; undefined when nothing is. */
   readonly fault: string | undefined
 }
 
-/** The chain that begins at descriptor `head` of a table of `size`, as it stands in the window now. */
-export function walkChain(window: WindowView, table: Place, size: number, head: number): Chain {
+/** The chain that begins at descriptor `head` of a table of `size`, as the window has it now. */
+export function walkChain(window: WindowView, table: Place, size: number, head: number): ObservedChain {
   const buffers: Buffer[] = []
-  const fault = walkTable(window, table, size, head, buffers, true)
-  return { head, buffers, fault }
+  const bytesAt = (place: Place, length: number) => window.read(place.area, place.offset, length)
+  const fault = readChain(bytesAt(table, descBytes(size)) ?? new Uint8Array(), head, size, {
+    table: ({ low, high, lengthBytes }) => {
+      if (lengthBytes === 0 || lengthBytes % DESCRIPTOR_SIZE !== 0)
+        return `an indirect table of ${counted(lengthBytes, "byte")}`
+      return bytesAt(placeOf(low, high), lengthBytes) ?? outside("an indirect table", lengthBytes, low, high)
+    },
+    buffer: ({ low, high, lengthBytes, isWritable }) => {
+      const place = placeOf(low, high)
+      if (!bytesAt(place, lengthBytes)) return outside("a buffer", lengthBytes, low, high)
+      if (buffers.at(-1)?.isWritable && !isWritable) return "a readable buffer behind a writable one"
+      buffers.push({ place, length: lengthBytes, isWritable })
+      return ""
+    },
+  })
+  return { head, buffers, fault: fault || undefined }
+}
+
+function outside(what: string, lengthBytes: number, low: number, high: number): string {
+  const { area, offset } = placeOf(low, high)
+  return `${what} of ${counted(lengthBytes, "byte")} at ${area}:${hex(offset)}, outside the window`
 }
 
 /** How many bytes the device may write to a chain. */
-export function writableBytes(chain: Chain): number {
+export function writableBytes(chain: ObservedChain): number {
   return chain.buffers.reduce((sum, { isWritable, length }) => sum + (isWritable ? length : 0), 0)
-}
-
-function walkTable(
-  window: WindowView,
-  table: Place,
-  size: number,
-  first: number,
-  buffers: Buffer[],
-  isOuter: boolean,
-): string | undefined {
-  const visited = new Set<number>()
-  let hasWritable = false
-  for (let index = first; ; ) {
-    if (index >= size) return `descriptor ${index} is outside the table of ${size}`
-    if (visited.has(index)) return "a chain that goes round in circles"
-    visited.add(index)
-    const at = table.offset + DESCRIPTOR_SIZE * index
-    const place = placeOf(window.u32(table.area, at), window.u32(table.area, at + 4))
-    const length = window.u32(table.area, at + 8)
-    const flags = window.u16(table.area, at + 12)
-    if (flags & DESCRIPTOR_INDIRECT) {
-      if (!isOuter) return "an indirect table inside an indirect table"
-      if (length === 0 || length % DESCRIPTOR_SIZE !== 0) return `an indirect table of ${length} bytes`
-      return walkTable(window, place, length / DESCRIPTOR_SIZE, 0, buffers, false)
-    }
-    if (!window.read(place.area, place.offset, length))
-      return `a buffer of ${length} bytes at ${place.area}:0x${place.offset.toString(16)}, outside the window`
-    const isWritable = (flags & DESCRIPTOR_WRITE) !== 0
-    if (hasWritable && !isWritable) return "a readable buffer behind a writable one"
-    hasWritable = isWritable
-    buffers.push({ place, length, isWritable })
-    if ((flags & DESCRIPTOR_NEXT) === 0) return undefined
-    index = window.u16(table.area, at + 14)
-  }
 }

@@ -1,5 +1,5 @@
-// A virtio-msg message as people and programs read it: name, fields, and what it says. Every face of the trace
-// (lines, --json, captures, the page, the conformance suite's reports) takes it from here.
+// Describes a virtio-msg message for people and programs: its name, its fields, and what it says. All that shows
+// traces (lines, --json, captures, the page, the conformance suite's reports) uses this.
 
 import {
   decodeHeader,
@@ -9,6 +9,7 @@ import {
   TYPE_BUS,
   TYPE_RESPONSE,
 } from "../../../shared-protocol/src/messages/header.js"
+import { hex } from "../hex.js"
 import { type Field, FieldReader } from "./field.js"
 import { BUS_LAYOUTS, type MessageLayout, TRANSPORT_LAYOUTS } from "./message-layouts.js"
 import { messageWords } from "./message-words.js"
@@ -24,9 +25,9 @@ export interface MessageDescription {
   readonly devNum: number | undefined
   readonly msgId: number
   readonly token: number
-  /** What it says, in a line; or why it is malformed. "" when there is nothing beyond the name. */
+  /** What it says, in a line, or why it is malformed. "" when the name says everything. */
   readonly text: string
-  /** The common header's fields, then the payload's; offsets count from the start of the frame. */
+  /** The fields of the common header, then those of the payload. Offsets count from the start of the frame. */
   readonly fields: readonly Field[]
   /** Why it is malformed; undefined when it is sound. */
   readonly malformed: string | undefined
@@ -74,7 +75,7 @@ export function describeMessage(frame: Uint8Array, deviceId = -1): MessageDescri
   else payload.data("payload")
   const text = messageWords(header, frame, deviceId)
   return {
-    name: layout?.name ?? `message 0x${header.msgId.toString(16)}`,
+    name: layout?.name ?? `message ${hex(header.msgId)}`,
     kind: kindOf(header),
     devNum: isBus ? undefined : header.devNum,
     msgId: header.msgId,
@@ -85,12 +86,7 @@ export function describeMessage(frame: Uint8Array, deviceId = -1): MessageDescri
   }
 }
 
-/** The specification's name of a message; undefined when it defines none. */
-export function messageName(msgId: number, isBus: boolean): string | undefined {
-  return layoutOf(msgId, isBus)?.name
-}
-
-/** Every name that a message can have, for those who filter by it. */
+/** Every name that a message can have, for filters. */
 export const MESSAGE_NAMES: readonly string[] = [...TRANSPORT_LAYOUTS, ...BUS_LAYOUTS].map(({ name }) => name)
 
 function layoutOf(msgId: number, isBus: boolean): MessageLayout | undefined {

@@ -1,7 +1,7 @@
 // What a chain of descriptors asks of its device, and what came back, by device type (virtio 1.4 5.16 I2C, 5.18
 // GPIO, 5.4 entropy, 5.3 console).
 
-import { deviceKindOf, type PerDeviceKind } from "../../../shared-protocol/src/device-types/catalogue.js"
+import { deviceTypeOf, type PerDeviceType } from "../../../shared-protocol/src/device-types/catalogue.js"
 import {
   GPIO_DIRECTION_IN,
   GPIO_DIRECTION_NONE,
@@ -39,28 +39,30 @@ import {
   RTC_RESPONSE_SIZE,
   RTC_STATUS_OK,
 } from "../../../shared-protocol/src/device-types/rtc.js"
+import { counted } from "../counted.js"
+import { hex, hexDigits } from "../hex.js"
 import { visibleText } from "../visible-text.js"
 import { type Field, FieldReader } from "./field.js"
 
 /** A chain's buffers as they lie in the window. */
 export interface ChainBytes {
   readonly queueIndex: number
-  /** All readable buffers, one behind the other. */
+  /** All readable buffers, one after another. */
   readonly readable: Uint8Array
-  /** All writable buffers: what the device wrote so far. */
+  /** All writable buffers, with what the device wrote so far. */
   readonly writable: Uint8Array
-  /** How much the device says that it wrote; undefined while it has the chain. */
+  /** How much the device says that it wrote. Undefined while the device has the chain. */
   readonly usedLength: number | undefined
 }
 
 export interface RequestDescription {
   readonly text: string
   readonly fields: readonly Field[]
-  /** Undefined when the answer does not say, or is not there yet. */
+  /** Undefined when the answer does not say so, or is not there yet. */
   readonly ok?: boolean
 }
 
-const GPIO_TYPES = new Map([
+export const GPIO_TYPES = new Map([
   [GPIO_GET_LINE_NAMES, "GET_LINE_NAMES"],
   [GPIO_GET_DIRECTION, "GET_DIRECTION"],
   [GPIO_SET_DIRECTION, "SET_DIRECTION"],
@@ -68,12 +70,12 @@ const GPIO_TYPES = new Map([
   [GPIO_SET_VALUE, "SET_VALUE"],
   [GPIO_SET_IRQ_TYPE, "SET_IRQ_TYPE"],
 ])
-const GPIO_DIRECTIONS = new Map([
+export const GPIO_DIRECTIONS = new Map([
   [GPIO_DIRECTION_NONE, "none"],
   [GPIO_DIRECTION_OUT, "out"],
   [GPIO_DIRECTION_IN, "in"],
 ])
-const GPIO_IRQ_TYPES = new Map([
+export const GPIO_IRQ_TYPES = new Map([
   [GPIO_IRQ_NONE, "none"],
   [GPIO_IRQ_EDGE_RISING, "rising edge"],
   [GPIO_IRQ_EDGE_FALLING, "falling edge"],
@@ -82,10 +84,10 @@ const GPIO_IRQ_TYPES = new Map([
   [GPIO_IRQ_LEVEL_LOW, "level low"],
 ])
 
-/** The most bytes that a line shows; the rest is counted. */
+/** The most bytes that a line shows. Of the others only the number is shown. */
 const SHOWN_BYTES = 16
 
-const DESCRIBERS: PerDeviceKind<(chain: ChainBytes) => RequestDescription> = {
+const DESCRIBERS: PerDeviceType<(chain: ChainBytes) => RequestDescription> = {
   i2c,
   gpio: (chain) => (chain.queueIndex === GPIO_EVENT_QUEUE ? gpioInterrupt(chain) : gpio(chain)),
   rng: entropy,
@@ -95,7 +97,7 @@ const DESCRIBERS: PerDeviceKind<(chain: ChainBytes) => RequestDescription> = {
 
 /** Describes a chain of a device of type `deviceId`. Never throws. */
 export function describeRequest(deviceId: number, chain: ChainBytes): RequestDescription {
-  const kind = deviceKindOf(deviceId)
+  const kind = deviceTypeOf(deviceId)
   return kind ? DESCRIBERS[kind](chain) : any(chain)
 }
 
@@ -104,14 +106,14 @@ function i2c(chain: ChainBytes): RequestDescription {
   const { readable, writable } = chain
   if (readable.length < I2C_HEADER_SIZE || writable.length < 1) return any(chain)
   const request = new FieldReader(readable)
-  const raw = request.u16("i2c_addr", (address) => hex2(address >> 1))
+  const raw = request.u16("i2c_addr", (address) => hex(address >> 1, 2))
   request.u16("i2c_padding")
   const flags = request.u32("i2c_flags", i2cFlags)
   request.data("i2c_write")
   const readLength = writable.length - 1
   const isRead = (flags & I2C_FLAG_M_RD) !== 0
   const isDone = chain.usedLength !== undefined
-  const address = `i2c ${hex2(raw >> 1)}`
+  const address = `i2c ${hex(raw >> 1, 2)}`
   const what = isRead
     ? `read ${readLength}`
     : readable.length > I2C_HEADER_SIZE
@@ -175,7 +177,7 @@ function gpioValue(type: number, value: number): string {
   return ""
 }
 
-/** A buffer for an interrupt of a line: {gpio le16}; {status u8} when it came. */
+/** A buffer for one interrupt of a line: {gpio le16}, then {status u8} when the interrupt came. */
 function gpioInterrupt(chain: ChainBytes): RequestDescription {
   const { readable, writable } = chain
   if (readable.length < 2 || writable.length < 1) return any(chain)
@@ -195,7 +197,8 @@ function gpioInterrupt(chain: ChainBytes): RequestDescription {
 }
 
 function entropy({ writable, usedLength }: ChainBytes): RequestDescription {
-  if (usedLength === undefined) return { text: `entropy: asks for ${writable.length} bytes`, fields: [] }
+  if (usedLength === undefined)
+    return { text: `entropy: asks for ${counted(writable.length, "byte")}`, fields: [] }
   const answer = new FieldReader(writable, 0, usedLength)
   answer.data("entropy")
   const got = writable.subarray(0, usedLength)
@@ -212,7 +215,7 @@ function consoleData({ readable, writable, usedLength }: ChainBytes): RequestDes
       ...(usedLength === undefined ? {} : { ok: true }),
     }
   if (usedLength === undefined)
-    return { text: `console: a buffer of ${writable.length} bytes for input`, fields: [] }
+    return { text: `console: a buffer of ${counted(writable.length, "byte")} for input`, fields: [] }
   const input = new FieldReader(writable, 0, usedLength)
   input.data("console_input")
   return {
@@ -256,7 +259,7 @@ function rtc(chain: ChainBytes): RequestDescription {
 function any({ readable, writable, usedLength }: ChainBytes): RequestDescription {
   const request = new FieldReader(readable)
   request.data("readable")
-  const sizes = `${readable.length} bytes to read, ${writable.length} to write`
+  const sizes = `${counted(readable.length, "byte")} to read, ${writable.length} to write`
   if (usedLength === undefined) return { text: sizes, fields: request.fields }
   const answer = new FieldReader(writable, 0, usedLength)
   answer.data("writable")
@@ -266,21 +269,17 @@ function any({ readable, writable, usedLength }: ChainBytes): RequestDescription
   }
 }
 
-/** The fields, `by` bytes further behind. */
+/** The fields, with offsets that are larger by `by` bytes. */
 function moved(fields: readonly Field[], by: number): Field[] {
   return fields.map((field) => ({ ...field, offset: field.offset + by }))
 }
 
 function shownBytes(bytes: Uint8Array): string {
-  const shown = Array.from(bytes.subarray(0, SHOWN_BYTES), (byte) => byte.toString(16).padStart(2, "0"))
+  const shown = Array.from(bytes.subarray(0, SHOWN_BYTES), (byte) => hexDigits(byte, 2))
   const rest = bytes.length - shown.length
   return `${shown.join(" ")}${rest > 0 ? ` and ${rest} more` : ""}`
 }
 
 function shownText(bytes: Uint8Array): string {
   return visibleText(JSON.stringify(String.fromCharCode(...bytes)))
-}
-
-function hex2(value: number): string {
-  return `0x${value.toString(16).padStart(2, "0")}`
 }

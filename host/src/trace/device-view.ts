@@ -21,7 +21,7 @@ export class DeviceView {
   configSize: number | undefined
   /** The status that the device reported last. */
   status = 0
-  /** Blocks of feature bits that the device offers; and those that the driver took. */
+  /** The blocks of feature bits that the device offers, and those that the driver accepted. */
   readonly offered: number[] = []
   readonly taken: number[] = []
   readonly queues = new Map<number, QueueView>()
@@ -56,7 +56,7 @@ export class DeviceView {
       if (!key.startsWith(`${GET_DEVICE_INFO} `)) this.#memorable.delete(key)
   }
 
-  /** Keeps a frame that a late observer has to know of. */
+  /** Keeps a frame for observers that come later. */
   remember(message: MessageDescription, frame: Uint8Array): void {
     const { msgId, kind } = message
     const isAnswer = kind === "response"
@@ -69,7 +69,7 @@ export class DeviceView {
     this.#memorable.set(isStatus ? "status" : `${msgId} ${part}`, { frame, isFromDevice: isAnswer })
   }
 
-  /** The frames to tell a late observer. */
+  /** The frames for an observer that comes later. */
   memorable(): { readonly fromDevice: Uint8Array[]; readonly fromDriver: Uint8Array[] } {
     const kept = [...this.#memorable.values()]
     return {

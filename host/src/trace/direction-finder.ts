@@ -1,5 +1,5 @@
-// Who sent a packet of a capture that does not say it (docs/bus.md "Packets"): the packet tells by its flags and
-// messages, or the sequences of the packets around it do.
+// Finds out who sent a packet, for captures that do not say it (docs/bus.md "Packets"). The packet's flags and
+// messages may show it, or the sequences of the packets around it.
 
 import { DEVICE_CREDIT, HOST_CREDIT, PROBE_EPOCH } from "../../../shared-protocol/src/mailbox/packet.js"
 import { EVENT_BIT, TYPE_BUS, TYPE_RESPONSE } from "../../../shared-protocol/src/messages/header.js"
@@ -7,9 +7,9 @@ import { EVENT_AVAIL } from "../../../shared-protocol/src/messages/ids.js"
 import type { Direction } from "../link/link.js"
 import { type PacketContents, readPacket } from "./packet-records.js"
 
-/** An acknowledgement lies no further behind than what may be unacknowledged. */
+/** An acknowledgement is no further behind than so many packets may be unacknowledged. */
 const MOST_BEHIND = Math.max(DEVICE_CREDIT, HOST_CREDIT)
-/** Heartbeats stand between; after so many packets nothing tells any more. */
+/** Heartbeats come in between. After so many packets nothing can be concluded any more. */
 const MOST_WAITING = 64
 
 interface Sequences {
@@ -23,15 +23,15 @@ interface Waiting<Packet> {
   readonly stated: Direction | undefined
 }
 
-/** Hands packets on in their order, each with its sender: undefined when nothing says who that is. */
+/** Hands packets on in order, each with its sender; undefined when nothing shows who that is. */
 export class DirectionFinder<Packet extends { readonly bytes: Uint8Array }> {
   readonly #onPacket: (packet: Packet, direction: Direction | undefined) => void
-  /** The first could be either side's, until a packet tells which side's sequence goes on. */
+  /** The first of them could be from either side. It waits until a later packet shows whose sequence continues. */
   #waiting: Waiting<Packet>[] = []
   #epoch: number | undefined
-  /** The sequence that each side comes to next; undefined until its first packet. */
+  /** The next sequence of each side. Undefined until its first packet. */
   readonly #next: Sequences = { out: undefined, in: undefined }
-  /** What each side has acknowledged: it takes nothing back. */
+  /** What each side has acknowledged. A side never takes that back. */
   readonly #acknowledged: Sequences = { out: undefined, in: undefined }
 
   constructor(onPacket: (packet: Packet, direction: Direction | undefined) => void) {
@@ -54,12 +54,15 @@ export class DirectionFinder<Packet extends { readonly bytes: Uint8Array }> {
     else if (direction || this.#waiting.length > MOST_WAITING) this.end()
   }
 
-  /** No more packets come. */
+  /** There are no more packets. */
   end(): void {
     this.#settle(undefined, 0)
   }
 
-  /** Hands on what waits. `known` has come to `sequence`: what it lacks before that is among them. */
+  /**
+   * Hands on the packets that wait. Side `known` has reached `sequence`: the numbers that it lacks before are among
+   * them.
+   */
   #settle(known: Direction | undefined, sequence: number): void {
     for (const { packet, bytes, stated } of this.#waiting.splice(0)) {
       const parts = readPacket(bytes)
@@ -91,7 +94,7 @@ export class DirectionFinder<Packet extends { readonly bytes: Uint8Array }> {
     return direction
   }
 
-  /** A CONNECT begins an epoch, and with it the sequences of both sides. */
+  /** A CONNECT begins an epoch, and so new sequences on both sides. */
   #begin({ epoch, isConnect }: PacketContents): void {
     this.#epoch = epoch
     for (const sequences of [this.#next, this.#acknowledged]) {
@@ -100,7 +103,7 @@ export class DirectionFinder<Packet extends { readonly bytes: Uint8Array }> {
     }
   }
 
-  /** The one direction that the packet's sequence and acknowledgement go with. */
+  /** The one direction that agrees with the packet's sequence and acknowledgement. */
   #fits(parts: PacketContents): Direction | undefined {
     const [only, another] = (["out", "in"] as const).filter((direction) => {
       if (parts.hasData && this.#next[direction] !== parts.sequence) return false
@@ -113,7 +116,7 @@ export class DirectionFinder<Packet extends { readonly bytes: Uint8Array }> {
   }
 }
 
-/** Only a host connects, asks and makes available; only a device answers and uses. */
+/** Only a host connects, sends requests and makes chains available. Only a device answers and uses chains. */
 function toldBy({ isConnect, records }: PacketContents, bytes: Uint8Array): Direction | undefined {
   if (isConnect) return "out"
   const message = records.find(({ kind, length }) => kind === "message" && length >= 2)

@@ -1,6 +1,7 @@
 // One field of something that crossed the link: what the trace, --json, the page, captures and failure reports show.
 
 import { getU16, getU32 } from "../../../shared-protocol/src/bytes.js"
+import { hexBytes, hexDigits } from "../hex.js"
 
 /** A field as it stands in the bytes, and what it means. */
 export interface Field {
@@ -8,7 +9,7 @@ export interface Field {
   readonly name: string
   /** A number of up to 32 bits; "0x..." with 16 digits for 64 bits; hexadecimal digits for bytes; or text. */
   readonly value: number | string
-  /** The value in words, where it has any: "ACKNOWLEDGE | DRIVER". */
+  /** The value in words, if there are words for it: "ACKNOWLEDGE | DRIVER". */
   readonly meaning?: string
   /** The first byte, counted from the start of what the field belongs to: a frame, a descriptor, a request. */
   readonly offset: number
@@ -16,16 +17,16 @@ export interface Field {
   readonly length: number
 }
 
-/** Says in words what a number means; "" when there is nothing to say. */
+/** Says in words what a number means. "" when there is nothing to say. */
 export type Meaning = (value: number) => string
 
-/** Reads fields one behind the other. Never throws: what lies behind the end of the bytes is left out. */
+/** Reads fields one after another. Never throws: what would be behind the end of the bytes is left out. */
 export class FieldReader {
   readonly fields: Field[] = []
   readonly bytes: Uint8Array
   /** Where the next field begins. */
   at: number
-  /** Where the bytes end that may be read. */
+  /** The end of the bytes that may be read. */
   readonly end: number
 
   constructor(bytes: Uint8Array, at = 0, end = bytes.length) {
@@ -56,13 +57,13 @@ export class FieldReader {
     if (this.left < 8) return
     const low = getU32(this.bytes, this.at)
     const high = getU32(this.bytes, this.at + 4)
-    this.#add(name, `0x${hexDigits(high)}${hexDigits(low)}`, meaning?.(low, high) ?? "", 8)
+    this.#add(name, `0x${hexDigits(high, 8)}${hexDigits(low, 8)}`, meaning?.(low, high) ?? "", 8)
   }
 
   /** `length` bytes, or as many as there are. */
   data(name: string, length = this.left): void {
     const present = Math.min(length, this.left)
-    if (present > 0) this.#add(name, toHex(this.bytes.subarray(this.at, this.at + present)), "", present)
+    if (present > 0) this.#add(name, hexBytes(this.bytes.subarray(this.at, this.at + present)), "", present)
   }
 
   /** Zero-padded ASCII in `length` bytes. */
@@ -74,11 +75,11 @@ export class FieldReader {
     this.#add(name, shown.replace(/[^ -~]/g, "?"), "", length)
   }
 
-  /** Bytes that are a number of several parts, such as a version. */
+  /** Bytes that are a number with several parts, such as a version. */
   parts(name: string, length: number, meaning: (bytes: Uint8Array) => string): void {
     if (this.left < length) return
     const bytes = this.bytes.subarray(this.at, this.at + length)
-    this.#add(name, toHex(bytes), meaning(bytes), length)
+    this.#add(name, hexBytes(bytes), meaning(bytes), length)
   }
 
   #number(name: string, length: number, meaning: Meaning | undefined, read: () => number): number {
@@ -92,13 +93,4 @@ export class FieldReader {
     this.fields.push({ name, value, ...(meaning ? { meaning } : {}), offset: this.at, length })
     this.at += length
   }
-}
-
-/** "0e2566" */
-export function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
-}
-
-function hexDigits(value: number): string {
-  return value.toString(16).padStart(8, "0")
 }

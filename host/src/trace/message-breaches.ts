@@ -1,5 +1,5 @@
-// Which rules of the specification a message breaks, as far as the message alone shows it. What only the messages
-// before it show is in conversation.ts. A remark names the conformance row.
+// The rules of the specification that a message breaks, as far as the message alone shows it. exchange-follower.ts
+// finds those that show only with the messages before. A remark names the conformance row.
 
 import { TYPE_BUS, TYPE_RESPONSE } from "../../../shared-protocol/src/messages/header.js"
 import {
@@ -14,17 +14,18 @@ import {
   SET_DRIVER_FEATURES,
   SET_VQUEUE,
 } from "../../../shared-protocol/src/messages/ids.js"
+import { counted } from "../counted.js"
 import type { Direction } from "../link/link.js"
 import type { MessageDescription } from "./describe-message.js"
 import type { Remark } from "./trace-event.js"
 
-/** The value of a message's numeric field; 0 when the message has none of that name. */
+/** The value of a message's numeric field. 0 when the message has no field of that name. */
 export function numberOf(message: MessageDescription, name: string): number {
   const value = message.fields.find((field) => field.name === name)?.value
   return typeof value === "number" ? value : 0
 }
 
-/** Whether a message is the one of that id, and goes that way. */
+/** Whether a message has that id and direction. */
 export function is(message: MessageDescription, msgId: number, kind: MessageDescription["kind"]): boolean {
   return message.devNum !== undefined && message.msgId === msgId && message.kind === kind
 }
@@ -103,7 +104,7 @@ function checkTransport(message: MessageDescription, breach: Breach): void {
 }
 
 const SIZE_IGNORE = 4
-/** Name of the address, its ignore bit, and its alignment in a split virtqueue. */
+/** The name of the address, its ignore bit, and the alignment that a split virtqueue wants. */
 const ADDRESSES: readonly [string, number, number][] = [
   ["desc", 8, 16],
   ["driver", 16, 2],
@@ -116,11 +117,11 @@ function checkSetVqueue(message: MessageDescription, breach: Breach): void {
   if (flags >>> 6 || numberOf(message, "reserved") !== 0) breach("D48", "reserved bits are set")
   if ((flags & 3) === 3) breach("D49", "the reserved state operation 3")
   if ((flags & SIZE_IGNORE) === 0 && (size < 1 || size > 32768 || size & (size - 1)))
-    breach("D51", `a queue of ${size} descriptors: not a power of two up to 32768`)
+    breach("D51", `a queue of ${counted(size, "descriptor")}: not a power of two up to 32768`)
   for (const [name, ignoreBit, alignment] of ADDRESSES) {
     if (flags & ignoreBit) continue
     const address = BigInt(message.fields.find((field) => field.name === name)?.value ?? 0)
-    if (address % BigInt(alignment)) breach("D52", `${name} is not aligned to ${alignment} bytes`)
+    if (address % BigInt(alignment)) breach("D52", `${name} is not aligned to ${counted(alignment, "byte")}`)
   }
 }
 

@@ -3,6 +3,7 @@
 
 import * as ids from "../../../shared-protocol/src/messages/ids.js"
 import { deviceTypeName, featureBits, featureName, statusName } from "../driver/names.js"
+import { hex } from "../hex.js"
 import type { FieldReader } from "./field.js"
 
 /** Reads the payload of a message of one kind. `deviceId` is the virtio device type, -1 when it is not known. */
@@ -233,9 +234,5 @@ export function numbersIn(bitmap: Uint8Array, first: number): number[] {
 
 /** Area and offset in the shared window: "1:0x0010". */
 export function windowAddress(low: number, high: number): string {
-  return `${high >>> 16}:0x${low.toString(16).padStart(4, "0")}`
-}
-
-function hex(value: number): string {
-  return `0x${value.toString(16)}`
+  return `${high >>> 16}:${hex(low, 4)}`
 }

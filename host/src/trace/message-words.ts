@@ -1,4 +1,4 @@
-// One line of words for each virtio-msg message: what it says, for people.
+// One line of words for each virtio-msg message, for people.
 
 import {
   decodeEventDevice,
@@ -47,11 +47,13 @@ import {
   VQUEUE_ENABLE,
   VQUEUE_ENABLED,
 } from "../../../shared-protocol/src/messages/vqueue.js"
+import { counted } from "../counted.js"
 import { deviceTypeName, featureBits, featureName, statusName } from "../driver/names.js"
+import { hex } from "../hex.js"
 
 type Words = (frame: Uint8Array, deviceId: number) => string
 
-/** What is said by a message without payload. */
+/** What a message without payload says. */
 const nothing: Words = () => ""
 
 const TRANSPORT: readonly [id: number, request: Words, response: Words][] = [
@@ -62,9 +64,9 @@ const TRANSPORT: readonly [id: number, request: Words, response: Words][] = [
       say(decodeGetDeviceInfoResponse(frame, new Uint8Array(UUID_SIZE)), (info) =>
         [
           `${deviceTypeName(info.deviceId)} (${info.deviceId})`,
-          count(info.numFeatureBlocks, "feature block"),
-          `${info.configSize} bytes of configuration`,
-          count(info.maxVirtqueues, "virtqueue"),
+          counted(info.numFeatureBlocks, "feature block"),
+          `${counted(info.configSize, "byte")} of configuration`,
+          counted(info.maxVirtqueues, "virtqueue"),
         ].join(", "),
       ),
   ],
@@ -82,7 +84,8 @@ const TRANSPORT: readonly [id: number, request: Words, response: Words][] = [
   ],
   [
     ids.GET_CONFIG,
-    (frame) => say(decodeGetConfigRequest(frame), (range) => `${range.length} bytes at ${range.offset}`),
+    (frame) =>
+      say(decodeGetConfigRequest(frame), (range) => `${counted(range.length, "byte")} at ${range.offset}`),
     (frame) => say(decodeGetConfigResponse(frame), configuration),
   ],
   [
@@ -106,7 +109,7 @@ const TRANSPORT: readonly [id: number, request: Words, response: Words][] = [
       say(decodeGetVqueueResponse(frame), (state) =>
         state.maxSize === 0
           ? `${queue(state.index)}: there is none`
-          : `${queue(state.index)}: at most ${state.maxSize} descriptors, ` +
+          : `${queue(state.index)}: at most ${counted(state.maxSize, "descriptor")}, ` +
             `${state.flags & VQUEUE_ENABLED ? `enabled with ${state.curSize}` : "not enabled"}`,
       ),
   ],
@@ -116,7 +119,7 @@ const TRANSPORT: readonly [id: number, request: Words, response: Words][] = [
       say(
         decodeSetVqueueRequest(frame),
         (setting) =>
-          `${queue(setting.index)}: ${setting.size} descriptors, table at ${address(setting.desc)}, ` +
+          `${queue(setting.index)}: ${counted(setting.size, "descriptor")}, table at ${address(setting.desc)}, ` +
           `available ring at ${address(setting.driver)}, used ring at ${address(setting.device)}` +
           ((setting.flags & 3) === VQUEUE_ENABLE ? ", enable" : ""),
       ),
@@ -179,15 +182,15 @@ const BUS: readonly [id: number, request: Words, response: Words][] = [
       say(
         decodeHelloResponse(frame),
         (hello) =>
-          `revision ${hello.revision}, messages up to ${hello.maxMessageSize} bytes, ` +
-          `window ${hello.driverAreaSize} + ${hello.deviceAreaSize} bytes, epoch ${hex(hello.epoch)}`,
+          `revision ${hello.revision}, messages up to ${counted(hello.maxMessageSize, "byte")}, ` +
+          `window ${hello.driverAreaSize} + ${counted(hello.deviceAreaSize, "byte")}, epoch ${hex(hello.epoch)}`,
       ),
   ],
 ]
 
 /**
- * What the message in `frame`, whose header is sound, says; or why it is malformed. With the virtio device type
- * (34 for I2C) of the device concerned, its own feature bits get their names.
+ * What the message in `frame` says, or why it is malformed. Its header is sound. With the virtio device type (34 for
+ * I2C) of the message's device, feature bits of this type have names.
  */
 export function messageWords(header: Header, frame: Uint8Array, deviceId: number): string {
   const table = header.type & TYPE_BUS ? BUS : TRANSPORT
@@ -206,7 +209,7 @@ function featureNames(range: { blockIndex: number; features: readonly number[] }
 }
 
 function configuration(config: { offset: number; length: number; generation: number }): string {
-  return `${config.length} bytes at ${config.offset}, generation ${config.generation}`
+  return `${counted(config.length, "byte")} at ${config.offset}, generation ${config.generation}`
 }
 
 function blocks(first: number, length: number): string {
@@ -217,15 +220,7 @@ function queue(index: number): string {
   return `queue ${index}`
 }
 
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`
-}
-
-function hex(value: number): string {
-  return `0x${value.toString(16)}`
-}
-
 /** Area and offset in the shared window. */
 function address(value: Address): string {
-  return `${value.high >>> 16}:0x${value.low.toString(16).padStart(4, "0")}`
+  return `${value.high >>> 16}:${hex(value.low, 4)}`
 }

@@ -7,9 +7,10 @@ import {
   PACKET_NO_EPOCH,
   PACKET_RESEND,
 } from "../../../shared-protocol/src/mailbox/packet.js"
+import { hex } from "../hex.js"
 import { type Field, FieldReader } from "./field.js"
 
-/** Never on a link: in a capture, marks a packet that tells a late observer what it has missed. */
+/** Only in captures: marks a packet that tells a late observer what it has missed. */
 export const PACKET_SNAPSHOT = 0x80
 
 const FLAGS: readonly [number, string][] = [
@@ -24,7 +25,7 @@ const FLAGS: readonly [number, string][] = [
 export function packetFlagNames(flags: number): string {
   const names = FLAGS.filter(([bit]) => flags & bit).map(([, name]) => name)
   const known = FLAGS.reduce((sum, [bit]) => sum | bit, 0)
-  if (flags & ~known) names.push(`0x${(flags & ~known).toString(16)}`)
+  if (flags & ~known) names.push(hex(flags & ~known))
   return names.join(" | ")
 }
 
@@ -32,7 +33,7 @@ export function packetFlagNames(flags: number): string {
 export function packetFields(packet: Uint8Array): readonly Field[] {
   const header = new FieldReader(packet, 0, PACKET_HEADER_SIZE)
   header.u8("packet_flags", packetFlagNames)
-  header.u16("epoch", (value) => `0x${value.toString(16)}`)
+  header.u16("epoch", (value) => hex(value))
   header.u8("sequence")
   header.u8("acknowledgement")
   return header.fields

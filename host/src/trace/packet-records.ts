@@ -1,5 +1,5 @@
-// Takes a mailbox packet apart for whoever watches the link: header, spans and messages (docs/bus.md "Packets").
-// The mailbox itself reads packets in one pass and keeps nothing; this keeps where everything stands.
+// Takes a mailbox packet apart for code that watches the link: header, spans and messages (docs/bus.md "Packets"). The
+// mailbox itself reads a packet in one pass and keeps nothing of it. This keeps where everything is.
 
 import { getU16 } from "../../../shared-protocol/src/bytes.js"
 import {
@@ -33,16 +33,16 @@ export interface PacketContents {
   readonly asksAgain: boolean
   readonly knowsNoEpoch: boolean
   readonly epoch: number
-  /** Of this packet, if it has data. */
+  /** The number of this packet, if it has data. */
   readonly sequence: number
   /** The next sequence that the sender expects. */
   readonly acknowledgement: number
   readonly records: readonly PacketRecord[]
-  /** Where the packet stops making sense; undefined when all of it does. */
+  /** Where the packet stops making sense. Undefined when all of it does. */
   readonly malformedAt: number | undefined
 }
 
-/** What is in `packet`; undefined for one that is too short to have a header. Never throws. */
+/** What is in `packet`. Undefined for one that is too short to have a header. Never throws. */
 export function readPacket(packet: Uint8Array): PacketContents | undefined {
   if (packet.length < PACKET_HEADER_SIZE) return undefined
   const flags = packet[0] as number
@@ -61,7 +61,7 @@ export function readPacket(packet: Uint8Array): PacketContents | undefined {
   }
 }
 
-/** Reads records up to `end`: the packet's length, or the first record that makes no sense. */
+/** Reads records. Returns their end: the packet's length, or where the first record is that makes no sense. */
 function readRecords(packet: Uint8Array): { records: PacketRecord[]; end: number } {
   const records: PacketRecord[] = []
   let spanEnd = 0
@@ -76,7 +76,7 @@ function readRecords(packet: Uint8Array): { records: PacketRecord[]; end: number
   return { records, end }
 }
 
-/** The record whose tag is at `at`; undefined for an unknown tag, or when its head is cut off. */
+/** The record whose tag is at `at`. Undefined for an unknown tag, or when the record's head is cut off. */
 function readRecord(packet: Uint8Array, at: number, spanEnd: number): PacketRecord | undefined {
   const tag = packet[at] as number
   const second = packet[at + 1]

@@ -1,5 +1,6 @@
 // Reads pcapng captures of our links as they come in, in pieces of any size: ours, and those that Wireshark saved.
 
+import { counted } from "../counted.js"
 import { VirtioMsgError } from "../errors.js"
 import type { Direction } from "../link/link.js"
 import { DirectionFinder } from "./direction-finder.js"
@@ -16,7 +17,7 @@ const OPTION_IF_NAME = 2
 const OPTION_PACKET_FLAGS = 2
 const OPTION_TIME_RESOLUTION = 9
 const OPTION_TIME_OFFSET = 14
-/** Beside comments. */
+/** Beside comments: the options that are read. */
 const KNOWN_OPTIONS: ReadonlySet<number> = new Set([
   OPTION_IF_NAME,
   OPTION_PACKET_FLAGS,
@@ -24,14 +25,14 @@ const KNOWN_OPTIONS: ReadonlySet<number> = new Set([
   OPTION_TIME_OFFSET,
 ])
 const PCAP_MAGICS = [0xa1b2c3d4, 0xd4c3b2a1, 0xa1b23c4d, 0x4d3cb2a1]
-/** No block of ours comes near; a larger one is no block. */
+/** No block of ours is nearly as large. A larger one is no block. */
 const LARGEST_BLOCK = 16 * 1024 * 1024
 const BLOCK_HEAD_BYTES = 12
-/** More than any capture has. */
+/** No capture has more. */
 const MOST_INTERFACES = 4096
-/** So many comments of one packet are kept; how many more there are is said. */
+/** So many comments of one packet are kept. Of the others only the number is told. */
 const MOST_COMMENTS = 256
-/** What is kept for pieces of blocks after a large one. */
+/** The most memory that is kept for blocks in pieces after a large one. */
 const USUAL_BUFFER_BYTES = 65_536
 const FLAG_DIRECTION = 3
 const FLAG_INBOUND = 1
@@ -41,20 +42,20 @@ interface Interface {
   readonly linkType: number
   readonly name: string
   readonly ticksPerMs: number
-  /** What its time stamps lack of those since 1970, in milliseconds. */
+  /** What to add to its time stamps to get milliseconds since 1970. */
   readonly offsetMs: number
 }
 
-/** A packet as a capture has it. Without a direction in the capture it has the one that is found, else "out". */
+/** A packet of a capture. If the capture has no direction for it, this is the one that was found, or "out". */
 export interface ReadPacket extends CapturedPacket, PacketFlaws {}
 
 export class PcapngReader {
   readonly #directions: DirectionFinder<Omit<ReadPacket, "direction">>
   readonly #onState: (event: StateEvent) => void
-  /** What came of blocks that are not whole: the first `#filled` bytes of it. */
+  /** The beginning of a block that is not complete: the first `#filled` bytes. */
   #buffer = new Uint8Array(USUAL_BUFFER_BYTES)
   #filled = 0
-  /** With fewer bytes there is no block to take. */
+  /** With fewer bytes no block can be complete. */
   #wanted = BLOCK_HEAD_BYTES
   #isLittleEndian = true
   #hasSection = false
@@ -94,7 +95,10 @@ export class PcapngReader {
     this.#filled = bytes.length - at
   }
 
-  /** Appends to the buffer, which doubles: a block in many pieces costs no more than one in a single piece. */
+  /**
+   * Appends to the buffer, which doubles its size when it is full. So a block in many pieces costs no more than one in
+   * a single piece.
+   */
   #keep(chunk: Uint8Array): void {
     const needed = this.#filled + chunk.length
     if (needed > this.#buffer.length) {
@@ -106,19 +110,19 @@ export class PcapngReader {
     this.#filled = needed
   }
 
-  /** The capture ends. Throws INVALID_ARGUMENT when it holds nothing, or stops in the middle of a block. */
+  /** The capture has ended. Throws INVALID_ARGUMENT when it is empty, or ends within a block. */
   end(): void {
     this.#directions.end()
     if (!this.#hasSection) throw notPcapng("it is empty, or too short", undefined)
     if (this.#filled > 0)
       throw new VirtioMsgError(
         "INVALID_ARGUMENT",
-        `The capture is cut off: its last ${this.#filled} bytes are no whole block.`,
+        `The capture is cut off: its last ${counted(this.#filled, "byte is", "bytes are")} no whole block.`,
         { hint: "Everything before them was read." },
       )
   }
 
-  /** The length of the block at `at`; undefined when it is not yet there to be read. */
+  /** The length of the block at `at`. Undefined when that is not there to be read yet. */
   #blockLength(bytes: Uint8Array, at: number): number | undefined {
     if (at + BLOCK_HEAD_BYTES > bytes.length) return undefined
     const view = new DataView(bytes.buffer, bytes.byteOffset + at, BLOCK_HEAD_BYTES)
@@ -131,7 +135,7 @@ export class PcapngReader {
       throw notPcapng("it does not begin with a section header", view.getUint32(0, true))
     const length = view.getUint32(4, this.#isLittleEndian)
     if (length < BLOCK_HEAD_BYTES || length % 4 !== 0 || length > LARGEST_BLOCK)
-      throw notPcapng(`it has a block of ${length} bytes`, undefined)
+      throw notPcapng(`it has a block of ${counted(length, "byte")}`, undefined)
     return length
   }
 
@@ -152,7 +156,7 @@ export class PcapngReader {
     const options = this.#options(view, 16)
     const name = options.find(([code]) => code === OPTION_IF_NAME)?.[1]
     const resolution = options.find(([code]) => code === OPTION_TIME_RESOLUTION)?.[1][0] ?? 6
-    // the uppermost bit says whether the rest is an exponent of 2 or of 10
+    // the highest bit says whether the others are an exponent of 2 or of 10
     const offset = options.find(([code, value]) => code === OPTION_TIME_OFFSET && value.length === 8)?.[1]
     const seconds = offset
       ? new DataView(offset.buffer, offset.byteOffset, 8).getBigInt64(0, this.#isLittleEndian)
@@ -197,7 +201,7 @@ export class PcapngReader {
     return (view.getUint32(12, little) * 0x100000000 + view.getUint32(16, little)) / ticksPerMs + offsetMs
   }
 
-  /** The interface is the sender; a capture that was made otherwise may have the direction. */
+  /** The interface is the sender. A capture of another program may have the direction as a flag. */
   #statedDirection(source: Interface, options: readonly [number, Uint8Array][]): Direction | undefined {
     if (source.name === "A7") return "out"
     if (source.name === "M4") return "in"
@@ -207,7 +211,7 @@ export class PcapngReader {
     return flag === FLAG_OUTBOUND ? "out" : flag === FLAG_INBOUND ? "in" : undefined
   }
 
-  /** The options that anybody asks for: the first of each code, and so many comments. */
+  /** The options that are used: the first of each code, and a limited number of comments. */
   #options(view: DataView, start: number): [code: number, value: Uint8Array][] {
     const options: [number, Uint8Array][] = []
     const end = view.byteLength - 4

@@ -1,6 +1,6 @@
-// Writes pcapng blocks (draft-ietf-opsawg-pcapng): a section header, two interfaces, one packet after another, and
-// between them what became of the link. By hand, because no maintained library on npm writes pcapng, and these are
-// four kinds of block.
+// Writes pcapng blocks (draft-ietf-opsawg-pcapng): a section header, two interfaces, then packets, and between them
+// what became of the link. Written by hand, because no maintained library on npm writes pcapng, and it is only four
+// kinds of block.
 
 import type { Direction } from "../link/link.js"
 import type { StateEvent } from "./trace-event.js"
@@ -8,7 +8,7 @@ import type { StateEvent } from "./trace-event.js"
 /** Link type USER0: Wireshark shows it by the dissector in host/wireshark. */
 export const LINKTYPE_USER0 = 147
 
-/** Each packet stands under the interface of its sender. */
+/** Each packet belongs to the interface of its sender. */
 export const INTERFACES = [
   { name: "A7", description: "The driver side: packets from the A7 to the M4", direction: "out" },
   { name: "M4", description: "The device side: packets from the M4 to the A7", direction: "in" },
@@ -35,7 +35,7 @@ const FLAG_OUTBOUND = 2
 
 type Option = readonly [code: number, value: Uint8Array]
 
-/** What a capture begins with. `application` says who wrote it: "virtio-msg 0.1.0". */
+/** The beginning of a capture. `application` says who wrote it: "virtio-msg 0.1.0". */
 export function encodeCaptureHeader(application: string): Uint8Array {
   const section = new Uint8Array(16)
   const view = new DataView(section.buffer)
@@ -85,8 +85,8 @@ export function encodeCapturedPacket({ timeMs, direction, bytes, comments }: Cap
 }
 
 /**
- * What became of the link, as statistics of the driver's interface with a comment, "link closed: ...": it stands where
- * it happened, also when no packet follows that could have the comment.
+ * What became of the link, as statistics of the driver's interface with a comment, "link closed: ...". So it is where
+ * it happened, even if no packet follows that could have the comment.
  */
 export function encodeLinkState({ timeMs, state, text: words }: Omit<StateEvent, "kind">): Uint8Array {
   const body = new Uint8Array(12)

@@ -15,7 +15,7 @@ import { windowAddress } from "./message-layouts.js"
 import type { QueueRecord } from "./trace-event.js"
 import { overlaps, type Place, type WindowView } from "./window-view.js"
 
-/** Where a queue's parts lie; all of them have to be inside the window. */
+/** Where a queue's parts are. All of them have to be inside the window. */
 export interface QueueParts {
   readonly devNum: number
   readonly index: number
@@ -30,11 +30,11 @@ interface Run extends Place {
   readonly length: number
 }
 
-/** How the elements of a ring are read, and what stands behind them. */
+/** How the elements of a ring are read, and what is behind them. */
 interface RingLayout {
   readonly part: "available ring" | "used ring"
   readonly elementSize: number
-  /** The index at which the other side wants to hear again. */
+  /** The index at which the other side wants to be notified again. */
   readonly eventName: string
   readonly readElement: (reader: FieldReader) => void
 }
@@ -56,7 +56,7 @@ const USED: RingLayout = {
   },
 }
 
-/** What of the queue the run of bytes is. The bytes are in the window already. */
+/** Which parts of the queue the run of bytes is. The bytes are in the window already. */
 export function queueRecords(queue: QueueParts, window: WindowView, run: Run): QueueRecord[] {
   const { size, desc, driver, device } = queue
   const touches = (place: Place, bytes: number) =>
@@ -81,7 +81,10 @@ function descriptorsIn(queue: QueueParts, window: WindowView, run: Run): QueueRe
   })
 }
 
-/** Both rings are alike: flags, idx, elements, and an index at which the other side wants to hear again. */
+/**
+ * Both rings have the same form: flags, idx, elements, and an index at which the other side wants to be notified
+ * again.
+ */
 function ringIn(
   queue: QueueParts,
   window: WindowView,
@@ -106,7 +109,7 @@ function ringIn(
   return records
 }
 
-/** The numbers of the slots, of `slotSize` bytes each from `start` on, that the run has bytes of. */
+/** The numbers of the slots that the run has bytes of. Slots have `slotSize` bytes each, from `start` on. */
 function slotsIn({ offset, length }: Run, start: number, slotSize: number, count: number): number[] {
   const first = Math.max(0, Math.floor((offset - start) / slotSize))
   const last = Math.min(count - 1, Math.floor((offset + length - 1 - start) / slotSize))

@@ -2,7 +2,7 @@
 // (virtio 1.4 2.7).
 
 import { availBytes, descBytes, isQueueSize, usedBytes } from "../../../shared-protocol/src/ring/layout.js"
-import { type Chain, walkChain, writableBytes } from "./chain.js"
+import { type ObservedChain, walkChain, writableBytes } from "./chain.js"
 import { queueRecords } from "./queue-records.js"
 import type { QueueRecord } from "./trace-event.js"
 import { NOWHERE, overlaps, type Place, type WindowView } from "./window-view.js"
@@ -11,7 +11,7 @@ const BIT_IN_ORDER = 35
 
 /** A used chain, and how much the device wrote to it. */
 export interface UsedChain {
-  readonly chain: Chain
+  readonly chain: ObservedChain
   readonly length: number
   /** Whether the chain was seen going to the device. */
   readonly wasInFlight: boolean
@@ -34,11 +34,11 @@ export class QueueView {
 
   readonly #owner: QueueOwner
   readonly #window: WindowView
-  /** Up to where the rings were followed. */
+  /** How far the rings were followed. */
   #availIdx = 0
   #usedIdx = 0
-  /** Chains with the device, in the order in which they went. */
-  readonly #inFlight = new Map<number, Chain>()
+  /** Chains that the device has, in the order in which they went there. */
+  readonly #inFlight = new Map<number, ObservedChain>()
 
   constructor(owner: QueueOwner, index: number, window: WindowView) {
     this.#owner = owner
@@ -55,7 +55,7 @@ export class QueueView {
     return { available: this.#availIdx, used: this.#usedIdx }
   }
 
-  /** The queue begins: its rings are followed from where they are now. */
+  /** The queue begins: its rings are followed from now on. */
   begin(): void {
     this.isEnabled = true
     this.#availIdx = this.#window.u16(this.driver.area, this.driver.offset + 2)
@@ -69,21 +69,21 @@ export class QueueView {
     }
   }
 
-  /** What of this queue a run of bytes is. The bytes are in the window already. */
+  /** What a run of bytes is in this queue. The bytes are in the window already. */
   recordsIn(area: number, offset: number, length: number): QueueRecord[] {
     return this.#isSound() ? queueRecords(this, this.#window, { area, offset, length }) : []
   }
 
-  /** Whether the run of bytes has the index of the available ring, or of the used ring, in it. */
+  /** Whether the index of the available ring or of the used ring is in the run of bytes. */
   announces(part: "available" | "used", area: number, offset: number, length: number): boolean {
     const place = part === "available" ? this.driver : this.device
     return this.#isSound() && place.area === area && overlaps(offset, length, place.offset + 2, 2)
   }
 
   /** The chains that became available since the last call. */
-  takeAvailable(): Chain[] {
+  takeAvailable(): ObservedChain[] {
     const idx = this.#window.u16(this.driver.area, this.driver.offset + 2)
-    const chains: Chain[] = []
+    const chains: ObservedChain[] = []
     for (let left = Math.min((idx - this.#availIdx) & 0xffff, this.size); left > 0; left--) {
       const chain = this.#walk(this.#availHead(idx - left))
       this.#inFlight.delete(chain.head)
@@ -112,7 +112,7 @@ export class QueueView {
   }
 
   /** With VIRTIO_F_IN_ORDER one used element stands for all chains up to its own (2.7.9). */
-  #batchUpTo(head: number, most: number): Chain[] {
+  #batchUpTo(head: number, most: number): ObservedChain[] {
     const known = this.#inFlight.get(head)
     if (!known) return [this.#walk(head)]
     if (!this.#owner.hasTaken(BIT_IN_ORDER)) return [known]
@@ -121,12 +121,12 @@ export class QueueView {
     return batch.length <= most ? batch : [known]
   }
 
-  #giveBack(chain: Chain, length: number | undefined): UsedChain {
+  #giveBack(chain: ObservedChain, length: number | undefined): UsedChain {
     const wasInFlight = this.#inFlight.delete(chain.head)
     return { chain, length: length ?? writableBytes(chain), wasInFlight }
   }
 
-  #walk(head: number): Chain {
+  #walk(head: number): ObservedChain {
     return walkChain(this.#window, this.desc, this.size, head)
   }
 

@@ -1,32 +1,33 @@
-// Finds the requests in the virtqueues of an epoch: when a span announces chains, in either direction, they are walked
+// Finds the requests in the virtqueues of an epoch. When a span announces chains, in either direction, they are walked
 // and described.
 
+import { counted } from "../counted.js"
 import { deviceTypeName } from "../driver/names.js"
-import { type Chain, writableBytes } from "./chain.js"
-import type { Conversation } from "./conversation.js"
+import { type ObservedChain, writableBytes } from "./chain.js"
 import { describeRequest } from "./device-requests.js"
 import type { DeviceView } from "./device-view.js"
+import type { ExchangeFollower } from "./exchange-follower.js"
 import type { QueueView } from "./queue-view.js"
 import type { QueueRecord, Remark, RequestEvent } from "./trace-event.js"
 import type { WindowView } from "./window-view.js"
 
 export class RequestWatch {
   readonly #window: WindowView
-  readonly #conversation: Conversation
+  readonly #exchanges: ExchangeFollower
   /** When each chain with a device was made available. */
   readonly #availableMs = new Map<string, number>()
 
-  constructor(window: WindowView, conversation: Conversation) {
+  constructor(window: WindowView, exchanges: ExchangeFollower) {
     this.#window = window
-    this.#conversation = conversation
+    this.#exchanges = exchanges
   }
 
-  /** Which parts of which virtqueues the bytes of a span are. */
+  /** Which parts of which virtqueues a span's bytes are. */
   recordsIn(area: number, offset: number, length: number): QueueRecord[] {
     return this.#queues().flatMap(({ queue }) => queue.recordsIn(area, offset, length))
   }
 
-  /** The chains that a span, stored already, makes available or gives back. */
+  /** The chains that a span makes available or gives back. The span is in the window already. */
   announcedBy(area: number, offset: number, length: number, timeMs: number): RequestEvent[] {
     return this.#queues().flatMap(({ device, queue }) => [
       ...(queue.announces("available", area, offset, length) ? this.#available(device, queue, timeMs) : []),
@@ -55,7 +56,7 @@ export class RequestWatch {
       if (length > writableBytes(chain))
         remarks.push({
           severity: "warning",
-          text: `used length ${length} exceeds the chain's ${writableBytes(chain)} writable bytes`,
+          text: `used length ${length} exceeds the chain's ${counted(writableBytes(chain), "writable byte")}`,
         })
       return {
         ...this.#describe(device, queue, chain, length),
@@ -65,7 +66,7 @@ export class RequestWatch {
     })
   }
 
-  #describe(device: DeviceView, queue: QueueView, chain: Chain, usedLength: number | undefined) {
+  #describe(device: DeviceView, queue: QueueView, chain: ObservedChain, usedLength: number | undefined) {
     const described = describeRequest(device.deviceId, {
       queueIndex: queue.index,
       readable: this.#bytesOf(chain, false),
@@ -84,7 +85,7 @@ export class RequestWatch {
   }
 
   /** The readable or the writable buffers of a chain, one behind the other, as they are now. */
-  #bytesOf(chain: Chain, isWritable: boolean): Uint8Array {
+  #bytesOf(chain: ObservedChain, isWritable: boolean): Uint8Array {
     const parts = chain.buffers
       .filter((buffer) => buffer.isWritable === isWritable)
       .map(({ place, length }) => this.#window.read(place.area, place.offset, length) ?? new Uint8Array(0))
@@ -98,16 +99,16 @@ export class RequestWatch {
   }
 
   #queues(): { device: DeviceView; queue: QueueView }[] {
-    return [...this.#conversation.devices.values()].flatMap((device) =>
+    return [...this.#exchanges.devices.values()].flatMap((device) =>
       [...device.queues.values()].map((queue) => ({ device, queue })),
     )
   }
 }
 
-function key(device: DeviceView, queue: QueueView, chain: Chain): string {
+function key(device: DeviceView, queue: QueueView, chain: ObservedChain): string {
   return `${device.devNum}/${queue.index}/${chain.head}`
 }
 
-function faults(chain: Chain, row: string): Remark[] {
+function faults(chain: ObservedChain, row: string): Remark[] {
   return chain.fault === undefined ? [] : [{ severity: "breach", row, text: chain.fault }]
 }

@@ -1,5 +1,5 @@
-// What an observer knows, as two packets that tell it to another one who comes later: messages that negotiated
-// something, and the window's bytes. They carry PACKET_SNAPSHOT and were never on a link.
+// What an observer knows, as two packets that tell it to an observer who comes later: the messages that negotiated
+// something, and the bytes of the window. They carry PACKET_SNAPSHOT and were never on a link.
 
 import {
   MAX_AREA_SIZE,
@@ -16,14 +16,14 @@ import type { TraceObserver } from "./trace-observer.js"
 import type { WindowView } from "./window-view.js"
 
 const LONGEST_SPAN = 255
-/** Runs of zeros shorter than this are sent along: another span's head would cost as much. */
+/** Shorter runs of zeros are sent along: the head of another span would cost as much. */
 const SHORT_GAP = 4
 
-/** The device's side comes first: sizes of the areas, then what queues need in order to be followed. */
+/** The device's side comes first: it has the sizes of the areas, then what is needed to follow queues. */
 export function snapshotPackets(known: TraceObserver): { direction: Direction; bytes: Uint8Array }[] {
-  const { epoch, conversation, window } = known
+  const { epoch, exchanges, window } = known
   if (epoch === undefined) return []
-  const { fromDevice, fromDriver } = conversation.memorable()
+  const { fromDevice, fromDriver } = exchanges.memorable()
   return [
     { direction: "in", bytes: packet(epoch, [...messages(fromDevice), ...spans(window, DEVICE_AREA)]) },
     { direction: "out", bytes: packet(epoch, [...spans(window, DRIVER_AREA), ...messages(fromDriver)]) },

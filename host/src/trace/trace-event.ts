@@ -1,7 +1,8 @@
 // What an observer of a link reports: packets with what is in them, and changes of the link itself. Plain data, so
-// that lines, JSON, captures and the page show one and the same thing.
+// that lines, JSON, captures and the page show the same.
 
 import type { Direction } from "../link/link.js"
+import type { LinkState } from "../link/tap.js"
 import type { MessageDescription } from "./describe-message.js"
 import type { Field } from "./field.js"
 
@@ -14,11 +15,11 @@ export interface Remark {
   readonly row?: string
 }
 
-/** What a capture does not have of a packet. */
+/** What the capture lacks of a packet. */
 export interface PacketFlaws {
-  /** Nothing says who sent it. */
+  /** Nothing shows who sent it. */
   readonly isDirectionUnknown?: boolean
-  /** So many bytes of its end were not kept. */
+  /** So many bytes at its end were not kept. */
   readonly cutBytes?: number
 }
 
@@ -32,7 +33,7 @@ export interface MessageEvent {
   /** The virtio device type of the message's device, -1 when it is not known. */
   readonly deviceId: number
   readonly remarks: readonly Remark[]
-  /** Of a response: the number of the packet with its request, and the time between in milliseconds. */
+  /** Of a response: the number of the packet with its request, and the milliseconds between them. */
   readonly requestNumber?: number
   readonly roundTripMs?: number
 }
@@ -42,7 +43,7 @@ export interface QueueRecord {
   readonly part: "descriptor" | "available ring" | "used ring"
   readonly devNum: number
   readonly queueIndex: number
-  /** The descriptor's number; the slot of a ring's element; absent for a ring's flags and index. */
+  /** The number of the descriptor, or of the slot of a ring's element. Absent for a ring's flags and index. */
   readonly index?: number
   /** Offsets count from the start of the part: a descriptor, or a ring. */
   readonly fields: readonly Field[]
@@ -52,12 +53,12 @@ export interface QueueRecord {
 export interface SpanEvent {
   readonly kind: "span"
   readonly area: number
-  /** Where the bytes go, in the area. */
+  /** Where in the area the bytes go. */
   readonly areaOffset: number
   readonly bytes: Uint8Array
   /** Where the bytes begin in the packet. */
   readonly offset: number
-  /** What they are, where that is known: what lies in no ring is the data of a buffer. */
+  /** What the bytes are, where that is known. Bytes that lie in no ring are the data of a buffer. */
   readonly records: readonly QueueRecord[]
 }
 
@@ -73,11 +74,11 @@ export interface RequestEvent {
   readonly deviceType: string
   /** In words: "i2c 0x54 read 66". */
   readonly text: string
-  /** Offsets count through the readable buffers of the chain, then the writable ones. */
+  /** Offsets count through the readable buffers of the chain, then through the writable ones. */
   readonly fields: readonly Field[]
-  /** Whether the device carried it out, as far as its answer says so; undefined in phase `available`. */
+  /** Whether the device carried it out, if its answer says so. Undefined in phase `available`. */
   readonly ok?: boolean
-  /** Of a used chain: since it was made available. */
+  /** Of a used chain: the time since it was made available. */
   readonly roundTripMs?: number
   readonly remarks: readonly Remark[]
 }
@@ -93,12 +94,12 @@ export interface PacketEvent {
   readonly direction: Direction
   readonly bytes: Uint8Array
   readonly fields: readonly Field[]
-  /** Whether it has records: others only acknowledge. */
+  /** Whether it has records. Packets without records only acknowledge. */
   readonly hasData: boolean
-  /** Whether its receiver takes no notice of its records: it comes again, too early, or out of another epoch. */
+  /** Whether its receiver ignores its records: it comes again, too early, or out of another epoch. */
   readonly isIgnored: boolean
   readonly remarks: readonly Remark[]
-  /** In the order on the wire; a request stands behind the span that announced it. */
+  /** In the order on the wire. A request comes after the span that announced it. */
   readonly contents: readonly PacketContent[]
 }
 
@@ -111,7 +112,6 @@ export interface StateEvent {
   readonly text: string
 }
 
-/** `up`: an epoch began and HELLO was answered; `lost`: it is over, a new one may begin; `closed`: for good. */
-export type LinkState = "up" | "lost" | "closed"
+export type { LinkState } from "../link/tap.js"
 
 export type TraceEvent = PacketEvent | StateEvent

@@ -1,10 +1,12 @@
-// Turns the packets of a link into events that can be read: live, or out of a capture. It needs only packets, their
-// direction and time, so that every place where they can be seen shows the same.
+// Turns the packets of a link into events that can be read, live or from a capture. It needs only the packets, their
+// direction and time. So every place where packets can be seen shows the same.
 
 import { PROBE_EPOCH } from "../../../shared-protocol/src/mailbox/packet.js"
+import { counted } from "../counted.js"
+import { hex } from "../hex.js"
 import type { Direction } from "../link/link.js"
-import { Conversation } from "./conversation.js"
 import { describeMessage } from "./describe-message.js"
+import { ExchangeFollower } from "./exchange-follower.js"
 import { breachesIn } from "./message-breaches.js"
 import { PACKET_SNAPSHOT, packetFields } from "./packet-fields.js"
 import { type PacketContents, type PacketRecord, readPacket } from "./packet-records.js"
@@ -12,7 +14,7 @@ import { RequestWatch } from "./request-watch.js"
 import type { MessageEvent, PacketContent, PacketEvent, PacketFlaws, Remark } from "./trace-event.js"
 import { areaWrittenBy, WindowView } from "./window-view.js"
 
-/** Below this distance a sequence lies behind the expected one, else before it. */
+/** If a sequence is less than this ahead of the expected one, it is a later one; otherwise it is an earlier one. */
 const HALF = 0x80
 
 /**
@@ -28,24 +30,24 @@ const HALF = 0x80
  * ```
  */
 export class TraceObserver {
-  /** The window as the packets so far made it. */
+  /** The window, as the packets have filled it so far. */
   readonly window = new WindowView()
-  conversation = new Conversation(this.window)
+  exchanges = new ExchangeFollower(this.window)
 
-  #requests = new RequestWatch(this.window, this.conversation)
+  #requests = new RequestWatch(this.window, this.exchanges)
   #count = 0
   #epoch: number | undefined
-  /** The sequence that each direction comes to next; undefined until its first packet. */
+  /** The next sequence of each direction. Undefined until its first packet. */
   readonly #next: { out: number | undefined; in: number | undefined } = { out: undefined, in: undefined }
   /** Whether everything of this epoch was seen. */
   #isComplete = false
 
-  /** The epoch that the packets speak of; undefined before the first. */
+  /** The epoch of the last packets. Undefined before the first. */
   get epoch(): number | undefined {
     return this.#epoch
   }
 
-  /** Describes the next packet. Never throws, whatever the bytes are. What the capture lacks, it blames on nobody. */
+  /** Describes the next packet. Never throws, whatever the bytes are. Nobody is blamed for what the capture lacks. */
   observe(timeMs: number, direction: Direction, bytes: Uint8Array, flaws: PacketFlaws = {}): PacketEvent {
     const parts = readPacket(bytes)
     const remarks: Remark[] = []
@@ -58,12 +60,18 @@ export class TraceObserver {
         text: "the capture does not say who sent this packet: it is left out",
       })
     if (flaws.cutBytes !== undefined)
-      remarks.push({ severity: "note", text: `the capture lacks its last ${flaws.cutBytes} bytes` })
+      remarks.push({
+        severity: "note",
+        text: `the capture lacks its last ${counted(flaws.cutBytes, "byte")}`,
+      })
     else if (!parts)
-      remarks.push({ severity: "warning", text: `${bytes.length} bytes are too short for a packet's header` })
+      remarks.push({
+        severity: "warning",
+        text: `${counted(bytes.length, "byte is", "bytes are")} too short for a packet's header`,
+      })
     else if (parts.malformedAt !== undefined)
       remarks.push({ severity: "warning", text: `malformed from byte ${parts.malformedAt} on` })
-    // what was not seen accuses nobody of what follows
+    // a packet that was not seen is no reason to blame those that follow
     if (flaws.cutBytes !== undefined || (isUnknown && parts?.hasData)) this.#isComplete = false
     const packet = { number, timeMs, direction, isIgnored, isUnknown, remarks, bytes }
     return {
@@ -91,7 +99,9 @@ export class TraceObserver {
     return contents
   }
 
-  /** Whether the receiver of this packet takes its records; says what is remarkable about its header. */
+  /**
+   * Whether the receiver of this packet accepts its records. Also says what is remarkable about the packet's header.
+   */
   #accept(parts: PacketContents, direction: Direction, bytes: Uint8Array, remarks: Remark[]): boolean {
     const note = (text: string) => remarks.push({ severity: "note", text })
     const warn = (text: string) => remarks.push({ severity: "warning", text })
@@ -102,15 +112,15 @@ export class TraceObserver {
     }
     if ((bytes[0] as number) & PACKET_SNAPSHOT) return this.#takeSnapshot(epoch, note)
     if (parts.knowsNoEpoch) {
-      warn(`the M4 knows no epoch 0x${epoch.toString(16)}: it has started again`)
+      warn(`the M4 knows no epoch ${hex(epoch)}: it has started again`)
       return false
     }
     if (parts.isConnect && direction === "out" && epoch !== this.#epoch) {
       this.#begin(epoch, true)
-      note(`epoch 0x${epoch.toString(16)} begins`)
+      note(`epoch ${hex(epoch)} begins`)
     } else if (this.#epoch === undefined) this.#begin(epoch, false)
     if (epoch !== this.#epoch) {
-      warn(`of epoch 0x${epoch.toString(16)}, which is over`)
+      warn(`of epoch ${hex(epoch)}, which is over`)
       return false
     }
     if (parts.asksAgain) note("asks to send again what is unacknowledged")
@@ -123,20 +133,20 @@ export class TraceObserver {
       return false
     }
     if (behind > 0) {
-      warn(`${0x100 - behind === 1 ? "a packet" : `${0x100 - behind} packets`} before it got lost`)
+      warn(`${0x100 - behind === 1 ? "a packet" : `${counted(0x100 - behind, "packet")}`} before it got lost`)
       return false
     }
     this.#next[direction] = (sequence + 1) & 0xff
     return true
   }
 
-  /** Its receiver has acknowledged more than was seen: the rest is missing in the capture. */
+  /** The receiver has acknowledged more than was seen: the capture lacks the rest. */
   #catchUp(parts: PacketContents, acknowledged: Direction, warn: (text: string) => void): void {
     const expected = this.#next[acknowledged]
     if (expected === undefined) return
     const ahead = (parts.acknowledgement - expected) & 0xff
     if (ahead === 0 || ahead >= HALF) return
-    warn(`the trace lacks ${ahead} packet${ahead === 1 ? "" : "s"} of the other direction`)
+    warn(`the trace lacks ${counted(ahead, "packet")} of the other direction`)
     this.#next[acknowledged] = parts.acknowledgement
     this.#isComplete = false
   }
@@ -151,8 +161,8 @@ export class TraceObserver {
     this.#epoch = epoch
     this.#isComplete = isComplete
     this.window.clear()
-    this.conversation = new Conversation(this.window)
-    this.#requests = new RequestWatch(this.window, this.conversation)
+    this.exchanges = new ExchangeFollower(this.window)
+    this.#requests = new RequestWatch(this.window, this.exchanges)
     this.#next.out = isComplete ? 0 : undefined
     this.#next.in = isComplete ? 0 : undefined
   }
@@ -160,11 +170,11 @@ export class TraceObserver {
   #message({ at: offset, length }: PacketRecord, packet: Seen): MessageEvent {
     const frame = packet.bytes.subarray(offset, offset + length)
     const devNum = frame.length >= 4 ? (frame[2] as number) | ((frame[3] as number) << 8) : -1
-    const deviceId = this.conversation.devices.get(devNum)?.deviceId ?? -1
+    const deviceId = this.exchanges.devices.get(devNum)?.deviceId ?? -1
     const message = describeMessage(frame, deviceId)
     const remarks = packet.isUnknown ? [] : breachesIn(packet.direction, message)
     if (packet.isIgnored) return { kind: "message", frame, offset, message, deviceId, remarks }
-    const followed = this.conversation.follow(message, frame, packet, this.#isComplete)
+    const followed = this.exchanges.follow(message, frame, packet, this.#isComplete)
     return {
       kind: "message",
       frame,
@@ -178,7 +188,7 @@ export class TraceObserver {
     }
   }
 
-  /** Stores the spans that stand together, and only then looks at what they are: a descriptor may be in two. */
+  /** Stores all spans of a run first, and then looks at what they are: a descriptor may be in two spans. */
   #spans(spans: PacketRecord[], packet: Seen): PacketContent[] {
     const area = areaWrittenBy(packet.direction)
     const run = spans.splice(0).map(({ at, length, offset }) => ({
@@ -204,23 +214,23 @@ export class TraceObserver {
     remarks: Remark[],
   ): boolean {
     if (this.window.write(area, areaOffset, bytes)) return true
-    const place = `${area}:0x${areaOffset.toString(16)}`
+    const place = `${area}:${hex(areaOffset)}`
     remarks.push({
       severity: "warning",
-      text: `a span of ${bytes.length} bytes at ${place}, outside the area of ${this.window.sizes.get(area)}`,
+      text: `a span of ${counted(bytes.length, "byte")} at ${place}, outside the area of ${this.window.sizes.get(area)}`,
     })
     return false
   }
 }
 
-/** What a packet's contents have to know of it. */
+/** What describing a packet's contents needs to know of the packet. */
 interface Seen {
   readonly number: number
   readonly timeMs: number
   readonly direction: Direction
   readonly bytes: Uint8Array
   readonly isIgnored: boolean
-  /** Whether `direction` is but a guess. */
+  /** Whether `direction` is only a guess. */
   readonly isUnknown: boolean
   readonly remarks: Remark[]
 }

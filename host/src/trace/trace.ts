@@ -1,13 +1,12 @@
-// Where everything that crosses a link can be watched: counters, the demo, captures, the page.
+// Where everything that crosses a link can be watched. Counters, the demo, captures and the page use it.
 
 import { type Clock, systemClock } from "../clock.js"
-import { Emitter } from "../emitter.js"
-import type { Direction } from "../link/link.js"
-import type { LinkState, TraceEvent } from "./trace-event.js"
+import { Tap } from "../link/tap.js"
+import type { TraceEvent } from "./trace-event.js"
 import { TraceObserver } from "./trace-observer.js"
 
 /**
- * What crosses a link, for whoever wants to watch. Give it to `openBus` or `Bus.open`.
+ * What crosses a link, for programs that want to watch it. Give it to `openBus` or `Bus.open`.
  *
  * @example
  * ```ts
@@ -22,28 +21,22 @@ import { TraceObserver } from "./trace-observer.js"
  * await bus.close()
  * ```
  */
-export class Trace {
-  /** A virtio-msg message, when it is queued to be sent, or when it arrived. */
-  readonly onMessage: Emitter<[direction: Direction, frame: Uint8Array]> = new Emitter()
-  /** A mailbox packet, each time it is sent, also again, or arrives. */
-  readonly onPacket: Emitter<[direction: Direction, packet: Uint8Array]> = new Emitter()
-  /** The link comes, is lost, or goes for good. */
-  readonly onState = new Emitter<[state: LinkState, text: string]>()
+export class Trace extends Tap {
   readonly clock: Clock
 
   constructor(clock: Clock = systemClock) {
+    super()
     this.clock = clock
   }
 
   /**
-   * Calls back with everything that happens from now on, described. Returns the function that stops that.
-   * A trace that is watched from its first packet on knows all requests; a later one learns of queues only when
-   * they are set up anew.
+   * Calls back with a description of everything that happens from now on. Returns the function that stops that. Who
+   * watches from the first packet on sees all requests. Who comes later learns of a queue only when it is set up anew.
    */
   watch(listener: (event: TraceEvent) => void): () => void {
     const observer = new TraceObserver()
     const offs = [
-      // the mailbox changes the acknowledgement of a packet that it sends again
+      // when the mailbox sends a packet again, it changes its acknowledgement
       this.onPacket.on((direction, packet) =>
         listener(observer.observe(this.clock.now(), direction, Uint8Array.from(packet))),
       ),

@@ -1,11 +1,11 @@
-// An observer's copy of the shared window: both areas, as the spans on the link wrote them.
+// An observer's copy of the shared window: both areas, as the spans on the link filled them.
 
 import { getU16, getU32 } from "../../../shared-protocol/src/bytes.js"
 import { MAX_AREA_SIZE } from "../../../shared-protocol/src/mailbox/packet.js"
 import { DEVICE_AREA, DRIVER_AREA } from "../../../shared-protocol/src/ring/layout.js"
 import type { Direction } from "../link/link.js"
 
-/** Whose area a packet's spans go to. */
+/** Whose area the spans of a packet go to. */
 export function areaWrittenBy(direction: Direction): number {
   return direction === "out" ? DRIVER_AREA : DEVICE_AREA
 }
@@ -19,7 +19,7 @@ export interface Place {
 export const NOWHERE: Place = { area: 0, offset: 0 }
 
 export class WindowView {
-  /** Bytes of the areas, as HELLO told; the largest possible before. */
+  /** The sizes of the areas in bytes, as HELLO said. Before that, the largest possible ones. */
   readonly sizes = new Map([
     [DRIVER_AREA, MAX_AREA_SIZE],
     [DEVICE_AREA, MAX_AREA_SIZE],
@@ -42,7 +42,7 @@ export class WindowView {
     return true
   }
 
-  /** Bytes of the window; undefined where it has none. */
+  /** Bytes of the window. Undefined where the window has none. */
   read(area: number, offset: number, length: number): Uint8Array | undefined {
     const stored = this.area(area)
     return stored && offset + length <= stored.length ? stored.subarray(offset, offset + length) : undefined
@@ -69,7 +69,7 @@ export function placeOf(low: number, high: number): Place {
   return high & 0xffff ? NOWHERE : { area: high >>> 16, offset: low }
 }
 
-/** Whether two runs of bytes have one in common. */
+/** Whether two runs of bytes overlap. */
 export function overlaps(offset: number, length: number, start: number, size: number): boolean {
   return offset < start + size && start < offset + length
 }

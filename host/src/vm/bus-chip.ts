@@ -1,7 +1,7 @@
-// An I2C chip of one's own on the simulated board: the bus's five verbs, or registers (docs/own-chips.md).
+// An I2C chip of the user's own on the simulated board: the bus's five verbs, or registers (docs/own-chips.md).
 
 /**
- * A chip by what happens on the bus. Every verb is optional; without one the chip does what is said there.
+ * A chip by what happens on the bus. Every verb is optional. Without one, the chip does what its comment says.
  *
  * @example
  * ```ts
@@ -27,8 +27,8 @@ export interface BusChip {
 }
 
 /**
- * A chip of byte registers behind a pointer: the first byte written is the register, the following ones are stored from there
- * on, reads show registers from there on; the pointer counts on and wraps.
+ * A chip of byte registers behind a pointer. The first byte that is written is the register. Further bytes are stored
+ * from there on, and reads show registers from there on. The pointer counts on and wraps.
  *
  * @example
  * ```ts
@@ -55,7 +55,10 @@ export interface RegisterChip {
 
 export type OwnChip = BusChip | RegisterChip
 
-/** A register chip in the bus's verbs; others are that already. Throws a RangeError for a bad number of registers. */
+/**
+ * A register chip in the bus's verbs. Other chips have them already. Throws a RangeError for a bad number of
+ * registers.
+ */
 export function toBusChip(chip: OwnChip): BusChip {
   if (!("registers" in chip)) return chip
   const { registers } = chip

@@ -1,12 +1,8 @@
-// Runs chips of one's own beside the VM of a simulated board: each transfer to one of their addresses comes out of the
-// VM as a report, and its result goes back in as a command (layouts: firmware/src/outside-bus.ts).
+// Runs the user's own chips beside the VM of a simulated board. Each transfer to one of their addresses comes out of
+// the VM as a report, and its result goes back in as a command (layouts: firmware/src/outside-bus.ts).
 
 import { getU16 } from "../../../shared-protocol/src/bytes.js"
-import {
-  I2C_DONE,
-  I2C_READ_FAILED,
-  I2C_WRITE_FAILED,
-} from "../../../shared-protocol/src/device/i2c-controller.js"
+import { I2C_DONE, I2C_READ_FAILED, I2C_WRITE_FAILED } from "../../../shared-protocol/src/device-types/i2c.js"
 import { type Clock, systemClock } from "../clock.js"
 import { decodeFrame, encodeCommand, type JacdacPacket } from "../link/jacdac-frame.js"
 import type { BusChip } from "./bus-chip.js"
@@ -18,7 +14,7 @@ const REQUEST_HEADER = 6
 const ANSWER_HEADER = 4
 const PACKET_BYTES = 236
 const MAX_TRANSFER_BYTES = 4096
-/** The runtime's queue holds seven packets: longer answers come in their turn. */
+/** The runtime's queue holds seven packets: the rest of a longer answer has to wait. */
 const PACKET_EVERY_MS = 2
 
 export interface ChipTransfer {
@@ -48,8 +44,8 @@ export function runTransfer(chip: BusChip, written: Uint8Array, readLength: numb
 }
 
 /**
- * Serves `chips`, by address, to the board until the function that it returns is called. `onError` hears what a chip threw;
- * the transfer then fails as if it had not acknowledged.
+ * Serves `chips`, by address, to the board until the returned function is called. `onError` is told what a chip threw.
+ * The transfer then fails as if the chip had not acknowledged.
  */
 export function serveChips(
   machine: Machine,

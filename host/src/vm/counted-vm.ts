@@ -1,6 +1,6 @@
-// The DeviceScript VM with counters in it: what the bytecode costs the chip, in numbers that never vary.
+// The DeviceScript VM with counters in it: what the bytecode costs the chip, in numbers that are always the same.
 
-import type { LoadRuntime } from "./runtime.js"
+import type { BareRuntime, RuntimeScope } from "./runtime.js"
 import { loadRuntime } from "./runtime-loader.js"
 import { addCounters, type Counter } from "./wasm-counters.js"
 
@@ -18,9 +18,9 @@ export interface VmCounts {
   readonly scanned: number
   /** Properties read by name: fields, methods, what the runtime has built in. */
   readonly properties: number
-  /** Maps that were searched for a name; one that is not in the first is searched for in the prototype's. */
+  /** Maps that were searched for a name. A name that is not in the first map is searched for in the prototype's. */
   readonly lookups: number
-  /** Names decoded and measured, each to be compared with one that is looked for. */
+  /** Names that were decoded and measured, to compare each with the one that is looked for. */
   readonly names: number
   /** Bytes of free memory that the allocator filled with its pattern. */
   readonly filledBytes: number
@@ -60,7 +60,7 @@ export class CountingEngine {
   #instance: Instance | undefined
 
   /** For a Machine's option of this name. */
-  readonly loadRuntime: LoadRuntime = (scope) => {
+  readonly loadRuntime = (scope: RuntimeScope): Promise<BareRuntime> => {
     const engine: Engine = Reflect.get(globalThis, "WebAssembly")
     const instantiate: Engine["instantiate"] = async (wasm, imports) => {
       const parts = await engine.instantiate(addCounters(wasm, COUNTERS), imports)
@@ -88,18 +88,19 @@ export class CountingEngine {
   }
 }
 
-/** What happened between two readings. */
+/** What happened between two readings. A count returns to 0 after 2^32 - 1. */
 export function difference(before: VmCounts, after: VmCounts): VmCounts {
+  const between = (name: keyof VmCounts) => (after[name] - before[name]) >>> 0
   return {
-    operations: after.operations - before.operations,
-    calls: after.calls - before.calls,
-    fibers: after.fibers - before.fibers,
-    allocations: after.allocations - before.allocations,
-    collections: after.collections - before.collections,
-    scanned: after.scanned - before.scanned,
-    properties: after.properties - before.properties,
-    lookups: after.lookups - before.lookups,
-    names: after.names - before.names,
-    filledBytes: (after.filledBytes - before.filledBytes) >>> 0,
+    operations: between("operations"),
+    calls: between("calls"),
+    fibers: between("fibers"),
+    allocations: between("allocations"),
+    collections: between("collections"),
+    scanned: between("scanned"),
+    properties: between("properties"),
+    lookups: between("lookups"),
+    names: between("names"),
+    filledBytes: between("filledBytes"),
   }
 }

@@ -1,4 +1,4 @@
-// Where the compiled firmware lies in this package.
+// Where the compiled firmware is in this package.
 
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"

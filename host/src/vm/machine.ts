@@ -11,12 +11,12 @@ const DEFAULT_DEVICE_ID = "12abdd2289421234"
 export interface MachineOptions {
   /** DeviceScript bytecode. Without, the board runs the program that is in its flash, or none. */
   readonly program?: Uint8Array
-  /** Flash memory that outlives the machine; without, every power-up finds it empty. */
+  /** Flash memory that outlives the machine. Without it, every power-up finds the flash empty. */
   readonly flash?: FlashMemory
   readonly clock?: Clock
   /** 16 hexadecimal digits. */
   readonly deviceId?: string
-  /** Where the VM's randomness comes from; give a seeded source for a run that can be repeated. */
+  /** Where the VM's randomness comes from. With a seeded source, a run can be repeated. */
   readonly randomBytes: (length: number) => Uint8Array
   /** Where the VM comes from. */
   readonly loadRuntime: LoadRuntime
@@ -42,6 +42,10 @@ export class Machine {
   readonly #clock: Clock
   #runtime: Runtime | undefined
   #timers = new Set<Timer>()
+  /** The VM is sending a frame. */
+  #isSending = false
+  /** Frames that came meanwhile, and those after them. */
+  readonly #arrived: Uint8Array[] = []
 
   constructor(options: MachineOptions) {
     this.#options = options
@@ -71,9 +75,15 @@ export class Machine {
       randomBytes: this.#options.randomBytes,
       onError: (message) => this.onLog.emit(String(message)),
     })
-    // frames of a VM that was stopped meanwhile go nowhere
+    // frames of a VM that was stopped meanwhile are dropped
     runtime.sendPacket = (frame) => {
-      if (this.#runtime === runtime) this.onFrame.emit(Uint8Array.from(frame))
+      if (this.#runtime !== runtime) return 0
+      this.#isSending = true
+      try {
+        this.onFrame.emit(Uint8Array.from(frame))
+      } finally {
+        this.#isSending = false
+      }
       return 0
     }
     runtime.dmesg = (line) => this.onLog.emit(line)
@@ -97,9 +107,24 @@ export class Machine {
     }
   }
 
-  /** Hands the board a frame, as its serial port would. A board that is off hears nothing. */
+  /** Hands the board a frame, as its serial port would. A board that is off gets nothing. */
   sendFrame(frame: Uint8Array): void {
-    this.#runtime?.handlePacket(frame)
+    if (this.#isSending || this.#arrived.length > 0) this.#arrive(frame)
+    else this.#runtime?.handlePacket(frame)
+  }
+
+  /**
+   * The VM loses a frame that comes while it sends one. On a board it comes when the VM is done, and so it does here.
+   */
+  #arrive(frame: Uint8Array): void {
+    this.#arrived.push(frame)
+    if (this.#arrived.length > 1) return
+    queueMicrotask(() => {
+      for (let next = this.#arrived[0]; next; next = this.#arrived[0]) {
+        this.#runtime?.handlePacket(next)
+        this.#arrived.shift() // only now, so that what comes meanwhile comes after it
+      }
+    })
   }
 
   /** Collects garbage at every allocation. */
@@ -107,16 +132,17 @@ export class Machine {
     this.#runtime?.devsGcStress(isOn)
   }
 
-  /** Takes the power away. */
+  /** Switches the power off. */
   stop(): void {
-    this.#runtime?.sockClose() // what the VM opened outside itself outlives it
+    this.#runtime?.sockClose() // what the VM opened outside itself would stay open
     this.#runtime?.devsStop()
     this.#runtime = undefined
+    this.#arrived.length = 0
     for (const timer of this.#timers) timer.cancel()
     this.#timers.clear()
   }
 
-  /** Takes the power away and gives it back: all that the program had in memory is gone. */
+  /** Switches the power off and on: everything that the program had in memory is gone. */
   async restart(): Promise<void> {
     this.stop()
     await this.start()

@@ -1,16 +1,16 @@
-// Gets the DeviceScript virtual machine, as WebAssembly, out of the DeviceScript command line tool.
-// No package offers the VM by itself: it is a section of the tool's one bundled file, so that section is cut out
-// and evaluated, with time and chance injected. Pinned to one version, and loud when that is not what is there.
+// Takes the DeviceScript virtual machine, as WebAssembly, out of the DeviceScript command line tool. No package offers
+// the VM by itself. It is a section of the tool's one bundled file: this section is cut out and evaluated, with our
+// own time and randomness. Only one version is accepted, and another one is an error.
 
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import path from "node:path"
 import { VirtioMsgError } from "../errors.js"
 import {
+  type BareRuntime,
   instantiateRuntime,
   RUNTIME_EXPORT,
   RUNTIME_PARAMETERS,
-  type Runtime,
   type RuntimeScope,
 } from "./runtime.js"
 
@@ -22,7 +22,7 @@ const SECTION_END = "\n// dap/"
 let section: string | undefined
 
 /** Makes a new VM. Throws MISSING_DEPENDENCY when the tool is not there or is another version. */
-export async function loadRuntime(scope: RuntimeScope): Promise<Runtime> {
+export async function loadRuntime(scope: RuntimeScope): Promise<BareRuntime> {
   section ??= readRuntimeCode()
   const evaluate = new Function(...RUNTIME_PARAMETERS, `${section}\nreturn ${RUNTIME_EXPORT}()`)
   return instantiateRuntime(

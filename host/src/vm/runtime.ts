@@ -10,7 +10,10 @@ export interface RuntimeScope {
   randomBytes(length: number): Uint8Array
   /** What the VM complains about. */
   onError(message: string): void
-  /** Stands for the global `WebAssembly`, so that an instrument can look into the VM; that itself when absent. */
+  /**
+   * Takes the place of the global `WebAssembly`, so that a counter can look into the VM. When absent, that one is
+   * used.
+   */
   readonly webAssembly?: object
 }
 
@@ -19,7 +22,7 @@ export interface Runtime {
   /** Called for each frame that the VM sends. */
   sendPacket: (frame: Uint8Array) => number
   dmesg: (line: string) => void
-  /** Called when the program panics; 0 means a restart that the program asked for. */
+  /** Called when the program panics. 0 means a restart that the program asked for. */
   panicHandler: (code: number) => void
   /** What is in flash at power-up; null for nothing. Read by devsStart. */
   flashLoad: (() => Uint8Array) | null
@@ -36,6 +39,17 @@ export interface Runtime {
   handlePacket(frame: Uint8Array): void
   /** Collects garbage at every allocation, to find what holds on to freed memory. Very slow. */
   devsGcStress(isOn: boolean): void
+}
+
+/** With what an instrument needs: the VM's memory, and its C functions. */
+export interface BareRuntime extends Runtime {
+  /** The memory that its C code sees; another array whenever it has grown. */
+  readonly HEAPU8: Uint8Array
+  /** A pointer to so many bytes of it. */
+  _malloc(length: number): number
+  _free(pointer: number): void
+  /** Puts the frame that lies there into the receive queue, as an interrupt does; not 0 when it is full. */
+  _jd_em_frame_received(pointer: number): number
 }
 
 /** Makes a new VM that lives in `scope`. */
@@ -66,7 +80,7 @@ export function instantiateRuntime(
   evaluate: (...surroundings: unknown[]) => unknown,
   scope: RuntimeScope,
   require: (name: string) => unknown,
-): Promise<Runtime> {
+): Promise<BareRuntime> {
   const factory = evaluate(
     (name: string) => (name === "crypto" ? { randomBytes: scope.randomBytes } : require(name)),
     "devicescript-vm.js",
@@ -80,7 +94,7 @@ export function instantiateRuntime(
     { now: () => Math.floor(scope.now()) },
     { log: scope.onError, error: scope.onError, warn: scope.onError, debug: () => {} },
     scope.webAssembly ?? Reflect.get(globalThis, "WebAssembly"),
-  ) as () => Promise<Runtime>
+  ) as () => Promise<BareRuntime>
   return factory()
 }
 

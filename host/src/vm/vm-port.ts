@@ -1,6 +1,7 @@
 // The simulated board in this process, as something that Jacdac frames can be sent to.
 
-import type { FramePort, FramePortEvents } from "../link/jacdac-link.js"
+import type { FramePort } from "../link/jacdac-link.js"
+import type { LinkEvents } from "../link/link.js"
 import type { Machine } from "./machine.js"
 
 /**
@@ -13,7 +14,7 @@ import type { Machine } from "./machine.js"
  * const machine = new VirtualMachine({ program: readFirmware("simulated") })
  * const link = new JacdacLink(new VmPort(machine, "mine"))
  * const bus = await Bus.open(link)
- * console.log(bus.link.name) // mine
+ * console.log(bus.name) // mine
  * await bus.close()
  * ```
  */
@@ -28,15 +29,15 @@ export class VmPort implements FramePort {
     this.name = name
   }
 
-  async open(events: FramePortEvents): Promise<void> {
+  async open(events: LinkEvents): Promise<void> {
     this.#off = [
-      this.#machine.onFrame.on((frame) => events.onFrame(frame)),
-      this.#machine.onLog.on((line) => events.onLog(line)),
+      this.#machine.onFrame.on((frame) => events.onPacket(frame)),
+      this.#machine.onLog.on((line) => events.onLog?.(line)),
     ]
     await this.#machine.start()
   }
 
-  sendFrame(frame: Uint8Array): void {
+  send(frame: Uint8Array): void {
     this.#machine.sendFrame(frame)
   }
 

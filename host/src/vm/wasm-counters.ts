@@ -1,6 +1,6 @@
-// Puts counters into a WebAssembly module: each time a function named in its name section is entered, an exported
-// global goes up. So the real DeviceScript VM says how often it called, allocated and collected: exactly, and the
-// same on every machine. (WebAssembly core specification 5.5 "Modules".)
+// Puts counters into a WebAssembly module. Each time a function that is named in its name section is entered, an
+// exported global goes up. So the real DeviceScript VM says how often it called, allocated and collected: exactly, and
+// the same on every machine. (WebAssembly core specification 5.5 "Modules".)
 
 const SECTION_IMPORT = 2
 const SECTION_GLOBAL = 6

@@ -1,8 +1,9 @@
-// The page as a whole: what it is connected to, and the parts that show it and act on it.
+// The page as a whole: its present connection, and the parts that show it and act on it.
 
 import type { HelloResponse } from "../../../shared-protocol/src/messages/hello.js"
 import type { I2cAdapter } from "../../src/driver/i2c-adapter.js"
 import { VirtioMsgError } from "../../src/errors.js"
+import { hex } from "../../src/hex.js"
 import type { OpenedBus } from "../../src/opened-bus.js"
 import type { Bench, SourceKind } from "./bench/bench.js"
 import { LiveBench } from "./bench/live-bench.js"
@@ -17,11 +18,11 @@ import { Inspector } from "./view/inspector.js"
 import { LadderView } from "./view/ladder.js"
 import { ProcessChooser } from "./view/process-chooser.js"
 import { QueueDials } from "./view/queues.js"
+import { SAMPLE_MS, SensorPanel } from "./view/sensor-panel.js"
 import { watchTheme } from "./view/theme.js"
 import { TimeControls } from "./view/time-controls.js"
 import { TrafficView } from "./view/traffic.js"
 import { TroubleView } from "./view/trouble.js"
-import { SAMPLE_MS, WeatherView } from "./view/weather.js"
 import { WindowMap } from "./view/window-map.js"
 import { WireModel } from "./wire/wire-model.js"
 
@@ -36,7 +37,7 @@ export class App {
   readonly inspector = new Inspector(this.model, this.ladder)
   readonly time = new TimeControls(this.model, () => this.bench)
   readonly trouble = new TroubleView(this.model, () => this.bench)
-  readonly weather = new WeatherView(() => this.adapter())
+  readonly sensor = new SensorPanel(() => this.adapter())
   readonly i2c = new I2cPanel(() => this.adapter())
   readonly #gpio = new GpioPanel(() => this.bench?.bus)
   readonly #processes = new ProcessChooser(
@@ -48,9 +49,9 @@ export class App {
   readonly #tour = new Tour(this)
   bench: Bench | undefined
   #isReady = false
-  /** What `say` said last. */
+  /** The last text of `say`. */
   #said = ""
-  /** How often it was chosen what to connect to. */
+  /** How often a connection was chosen. */
   #choices = 0
 
   start(): void {
@@ -59,17 +60,17 @@ export class App {
     byId("tour-start").addEventListener("click", () => this.#tour.start())
     watchTheme(() => {
       this.#map.forgetColours()
-      this.weather.recolour()
+      this.sensor.recolour()
     })
     document.addEventListener("keydown", (event) => this.#takeKey(event))
     this.model.onRow.on((row) => {
       if (this.bench?.kind !== "live") return
       this.i2c.lookOn(row)
-      this.weather.lookOn(row)
+      this.sensor.lookOn(row)
     })
     this.model.onClear.on(() => {
       this.i2c.clear()
-      this.weather.clear()
+      this.sensor.clear()
       if (this.bench?.kind === "live") byId("sensor").hidden = true
     })
     this.model.onHello.on((hello) => this.#greet(hello))
@@ -78,14 +79,14 @@ export class App {
       requestAnimationFrame(drawForever)
     }
     requestAnimationFrame(drawForever)
-    // only the command's own server offers the live view; without a command to show there may be nothing to see
+    // only the server of `virtio-msg dashboard` offers the live view. It opens at once only for a command or a replay
     const offer = document.querySelector<HTMLMetaElement>('meta[name="virtio-msg-live"]')
     byId("source-live").hidden = offer === null
     const isShown = offer?.content === "command" || offer?.content === "replay"
     this.connect(isShown ? "live" : "simulated", { isPaused: offer?.content === "replay" })
   }
 
-  /** The I2C adapter of what the page is connected to. Rejects with NOT_FOUND, or as `OpenedBus.i2c`. */
+  /** The I2C adapter of the present connection. Rejects with NOT_FOUND, or as `OpenedBus.i2c`. */
   async adapter(): Promise<I2cAdapter> {
     const bus = this.bench?.bus
     if (!bus) throw new VirtioMsgError("NOT_FOUND", "This page is not connected to a board.")
@@ -108,7 +109,7 @@ export class App {
     }
   }
 
-  /** Makes a simulated board, switches it on and begins to connect to it; paused, all that waits for time to go on. */
+  /** Makes a simulated board, switches it on and begins to connect to it. When paused, this waits for time to go on. */
   async connectSimulated({ isPaused = false } = {}): Promise<void> {
     const isNewest = await this.#disconnect()
     this.say("Loading the virtual machine", "wait")
@@ -118,7 +119,7 @@ export class App {
     this.#take(bench)
     const connecting = bench.connect()
     connecting.then(
-      // whoever steps through it from the beginning decides what the driver asks
+      // a person who steps through it from the beginning decides what the driver asks
       (bus) => this.#use(bench, bus, { detects: !isPaused }),
       (error) => isNewest() && this.#fail(error),
     )
@@ -129,7 +130,7 @@ export class App {
     else this.time.goOn()
   }
 
-  /** Shows in what state the connection is. */
+  /** Shows the state of the connection. */
   say(text: string, tone: Tone): void {
     this.#said = text
     this.#showStatus(text, tone)
@@ -152,7 +153,7 @@ export class App {
       return await serial.requestPort()
     } catch (error) {
       const { name, message } = error as DOMException
-      // what the page was connected to, it still is
+      // the page keeps its connection
       const tone = byId("status").dataset.tone as Tone
       if (name === "NotFoundError") this.#showStatus(`No serial port was chosen. ${this.#said}`, tone)
       else this.#showStatus(`The browser offers no serial port: ${message}`, "bad")
@@ -169,20 +170,20 @@ export class App {
     await this.#use(bench, await bench.connect(), { detects: true })
   }
 
-  /** Paused, what passes is kept to be stepped through. */
+  /** When paused, packets are kept to be stepped through. */
   async #connectLive(isPaused: boolean): Promise<void> {
     const isNewest = await this.#disconnect()
     if (!isNewest()) return
     const bench = new LiveBench(this.model)
     this.#take(bench)
-    bench.onState = (text, isConnected) => this.say(text, isConnected ? "good" : "bad")
+    bench.onState = (text, tone) => this.say(text, tone)
     if (isPaused) this.time.pause()
     bench.onProcesses = (processes) => this.#processes.show(processes)
     this.say("Connecting to the dashboard's server", "wait")
     bench.connect()
   }
 
-  /** Lets go of what is connected. Returns what tells whether nothing else was chosen since. */
+  /** Closes the present connection. The returned function tells whether no other connection was chosen since. */
   async #disconnect(): Promise<() => boolean> {
     const choice = ++this.#choices
     const { bench } = this
@@ -201,7 +202,7 @@ export class App {
     this.#gpio.clear()
     this.#setReady(false)
     this.#processes.clear(bench.kind === "live")
-    // who only looks on has no use for what acts on a board
+    // a view that only watches hides the parts that act on a board
     for (const part of document.querySelectorAll<HTMLElement>("[data-drives]"))
       part.hidden = bench.kind === "live"
     this.time.connected()
@@ -210,14 +211,14 @@ export class App {
     setText(byId("m4-what"), "the device")
   }
 
-  /** Whether the I2C device can be used: what needs the board is there to be used only then. */
+  /** Sets whether the I2C device can be used. Parts that need the board are enabled only then. */
   #setReady(isReady: boolean): void {
     this.#isReady = isReady
     this.i2c.setEnabled(isReady)
     this.#gpio.setEnabled(isReady)
   }
 
-  /** The bus is connected: keeps it so, looks who is on its I2C bus, and measures the weather. */
+  /** Uses a connected bus: keeps it connected, looks for chips on its I2C bus, and reads a sensor. */
   async #use(bench: Bench, opened: OpenedBus, { detects }: { detects: boolean }): Promise<void> {
     const { bus } = opened
     bus.onLost.on((error) => {
@@ -238,7 +239,7 @@ export class App {
     if (this.bench === bench) this.trouble.recovered()
   }
 
-  /** Initialises the I2C device, trying until it works or the bench is another. */
+  /** Initialises the I2C device. Tries until it works, or until there is another bench. */
   async #reach(bench: Bench, opened: OpenedBus): Promise<void> {
     while (this.bench === bench) {
       try {
@@ -258,7 +259,7 @@ export class App {
 
   async #sampleForever(bench: Bench): Promise<void> {
     while (this.bench === bench && bench.bus) {
-      if (this.weather.isWanted) await this.weather.sample(() => bench.now())
+      if (this.sensor.isWanted) await this.sensor.sample(() => bench.now())
       await wait(bench.bus, SAMPLE_MS)
     }
   }
@@ -267,7 +268,7 @@ export class App {
     const { epoch } = this.model
     const version = hello.firmwareVersion.slice(0, 3).join(".")
     setText(byId("m4-what"), hello.board)
-    const what = `${this.bench?.title}: firmware ${version}, epoch 0x${epoch.toString(16).padStart(4, "0")}`
+    const what = `${this.bench?.title}: firmware ${version}, epoch ${hex(epoch, 4)}`
     if (this.bench?.kind === "live") this.say(`Watching ${what}`, "good")
     else if (this.#isReady) this.say(`Connected to ${what}`, "good")
     else this.say(`Setting up the devices of ${what}`, "wait")
@@ -277,7 +278,7 @@ export class App {
     const isOurs = error instanceof VirtioMsgError
     this.say(isOurs ? [error.message, error.hint].filter(Boolean).join(" ") : String(error), "bad")
     if (this.bench && !this.bench.bus) {
-      // nobody answered: there is nothing to pause, and nothing to trouble
+      // nobody answered: there is nothing to pause or to disturb
       this.trouble.disable("There is no board to trouble.")
       this.time.setEnabled(false)
     }

@@ -1,4 +1,4 @@
-// Starts the page. The style comes first, then what the page shows, then what it is connected to.
+// Starts the page: first the style, then the parts of the page, then the connection.
 
 import "./style/page.css"
 import { App } from "./app.js"

@@ -23,3 +23,14 @@ export const I2C_QUEUE_SIZE = 256
  * control byte. So much always fits the window, also with all devices open, and a chip's heap.
  */
 export const I2C_MAX_TRANSFER_BYTES = 1032
+
+// How a transaction on the bus ended, as the device's controller and chips outside the board tell it.
+
+/** The transaction was carried out. */
+export const I2C_DONE = 0
+/** The address, or a byte written, was not acknowledged; nothing behind it was carried out. */
+export const I2C_WRITE_FAILED = 1
+/** The write, if there was one, was carried out; the read was not. */
+export const I2C_READ_FAILED = 2
+/** As I2C_WRITE_FAILED, and the bus itself does not work: whoever drives it should look at the wires. */
+export const I2C_BUS_HELD = 3

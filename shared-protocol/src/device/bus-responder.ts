@@ -46,8 +46,8 @@ export function maxMessageSizeOf(options: BusResponderOptions): number {
 }
 
 /**
- * The response to a bus request on a bus of `devices`, token still 0; undefined for one that is malformed or unknown
- * (B19).
+ * The response to a request to the bus that has `devices`; its token is still 0. Undefined for a request that is
+ * malformed or unknown (B19).
  */
 export function answerBusRequest(
   request: ByteBuf,

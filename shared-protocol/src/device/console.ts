@@ -18,7 +18,7 @@ import {
 } from "../device-types/feature-bits.js"
 import { PACED_BYTES } from "../mailbox/packet.js"
 import { type DeviceRing, RING_BROKEN, RING_EMPTY } from "../ring/device-ring.js"
-import type { DeviceHost, DeviceType } from "./device-type.js"
+import type { DeviceHost, DeviceModel } from "./device-model.js"
 
 const NO_CHAIN = -1
 
@@ -30,11 +30,11 @@ export interface ConsoleProgram {
   read(into: OwnedBytes, offset: number, length: number): number
   /** Takes input: returns how many of the `length` bytes, fewer when there is no room for the others now. */
   write(bytes: ByteBuf, offset: number, length: number): number
-  /** The driver is gone, and with it what it had typed so far. */
+  /** The driver has gone. What it had typed so far is gone, too. */
   reset(): void
 }
 
-export class ConsoleDevice implements DeviceType {
+export class ConsoleDevice implements DeviceModel {
   readonly deviceId = VIRTIO_ID_CONSOLE
   readonly features: readonly number[] = [
     CONSOLE_FEATURE_SIZE | FEATURE_INDIRECT_DESC,
@@ -47,9 +47,9 @@ export class ConsoleDevice implements DeviceType {
 
   private readonly program: ConsoleProgram
   private host: DeviceHost | undefined
-  /** The chain of input that the program has not wholly taken, or NO_CHAIN; and how far it is. */
+  /** The chain of input that the program has not taken completely, or NO_CHAIN, and how much of it was taken. */
   private heldHead = NO_CHAIN
-  private heldGeneration = 0
+  private heldResetCount = 0
   private heldBuffer = 0
   private heldAt = 0
   private heldCount = 0
@@ -77,7 +77,7 @@ export class ConsoleDevice implements DeviceType {
     this.program.reset()
   }
 
-  /** The console has another size now: the driver hears of it. */
+  /** The console now has another size. The driver is told. */
   resize(cols: number, rows: number): void {
     putU16(this.config, 0, cols)
     putU16(this.config, 2, rows)
@@ -98,13 +98,13 @@ export class ConsoleDevice implements DeviceType {
     return queueIndex === CONSOLE_RECEIVE_QUEUE ? this.serveOutput(ring) : this.serveInput(ring)
   }
 
-  /** Fills one buffer; output waits in the program until the driver gives another. */
+  /** Fills one buffer. Output waits in the program until the driver gives another buffer. */
   private serveOutput(ring: DeviceRing): string {
     if (!this.program.hasOutput()) return ""
     const head = ring.pop()
     if (head === RING_EMPTY) return ""
     if (head === RING_BROKEN) return ring.brokenReason
-    if (ring.readable > 0) return "a device-readable buffer in a console's receive queue"
+    if (ring.readable > 0) return "a readable buffer"
     const into = ring.deviceArea
     let total = 0
     for (let i = 0; i < ring.count && total < PACED_BYTES; i++) {
@@ -119,10 +119,13 @@ export class ConsoleDevice implements DeviceType {
     return ""
   }
 
-  /** Gives the program all that it takes; the rest stays with the driver, who so hears of the back-pressure. */
+  /**
+   * Gives the program as much as it takes. The rest stays in the driver's buffers, so the driver notices that it has
+   * to wait.
+   */
   private serveInput(ring: DeviceRing): string {
-    if (ring.generation !== this.heldGeneration) {
-      this.heldGeneration = ring.generation
+    if (ring.resetCount !== this.heldResetCount) {
+      this.heldResetCount = ring.resetCount
       this.heldHead = NO_CHAIN
     }
     while (true) {

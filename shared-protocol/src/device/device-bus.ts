@@ -9,15 +9,15 @@ import { EVENT_BIT, HEADER_SIZE, TYPE_BUS, TYPE_RESPONSE } from "../messages/hea
 import { EVENT_AVAIL, SET_DEVICE_STATUS } from "../messages/ids.js"
 import { answerBusRequest, type BusResponderOptions, maxMessageSizeOf } from "./bus-responder.js"
 import type { DeviceChannel } from "./device-channel.js"
-import type { DeviceType } from "./device-type.js"
+import type { DeviceModel } from "./device-model.js"
 import { TransportDevice } from "./transport-device.js"
 
-/** Before any: no packet that a channel counts. */
+/** No paced queue was served yet. A channel's `nextOut` is never this. */
 const NO_PACKET = -1
 
 export interface DeviceBusOptions extends BusResponderOptions {
   /** The devices; their numbers are 0, 1, 2, ... unless `deviceNumbers` says otherwise. */
-  readonly types: readonly DeviceType[]
+  readonly models: readonly DeviceModel[]
   readonly deviceNumbers?: readonly number[]
 }
 
@@ -27,7 +27,7 @@ interface Doorbell {
   readonly queueIndex: number
   /** The EVENT_USED of this queue: always the same bytes. */
   readonly usedEvent: ByteBuf
-  /** Carries a stream: served once a packet at most (`DeviceType.pacedQueues`). */
+  /** Carries a stream: served once a packet at most (`DeviceModel.pacedQueues`). */
   readonly isPaced: boolean
   isRung: boolean
 }
@@ -50,9 +50,12 @@ export class DeviceBus {
   private readonly channel: DeviceChannel
   private nextDeviceNumber = 0
   private doorbells: Doorbell[] = []
-  private isAnyRung = false
-  private isAnyPacedRung = false
-  /** `nextOut` of the channel when a paced queue was served: another one's turn comes with the next packet. */
+  /** A queue was announced that carries no stream, or one that does: `work` has something to do. */
+  isAnyRung = false
+  isAnyPacedRung = false
+  /** While `isAnyRung`: the queue that was announced, or undefined when there may be several. Never a paced one. */
+  private onlyRung: Doorbell | undefined
+  /** The channel's `nextOut` when a paced queue was last served. The next one has to wait for another packet. */
   private pacedAt = NO_PACKET
   /** Where in `doorbells` to look first for the next paced queue, so that each gets its turn. */
   private nextPaced = 0
@@ -60,24 +63,30 @@ export class DeviceBus {
   constructor(options: DeviceBusOptions, channel: DeviceChannel) {
     this.options = options
     this.channel = channel
-    // fields of their own: the chip would look for these methods among the names of all fields first (docs/performance.md)
+    // copied into fields: the chip searches the fields of an object before the methods of its class (docs/performance.md)
     const own = this
     own.work = own.work
     own.serve = own.serve
     own.ring = own.ring
-    for (let i = 0; i < options.types.length; i++)
-      this.addDevice(options.deviceNumbers === undefined ? i : options.deviceNumbers[i], options.types[i])
+    for (let i = 0; i < options.models.length; i++)
+      this.addDevice(options.deviceNumbers === undefined ? i : options.deviceNumbers[i], options.models[i])
     const self = this // DeviceScript has no `this` in arrow functions
     channel.onMessage = (bytes, offset, length) => {
       // EVENT_AVAIL, the hot one, is looked for first and read in place
-      if (bytes[offset + 1] === EVENT_AVAIL && (bytes[offset] & 3) === 0) {
-        const devNum = bytes[offset + 2] | (bytes[offset + 3] << 8)
-        const msgSize = bytes[offset + 6] | (bytes[offset + 7] << 8)
-        if (msgSize < EVENT_AVAIL_SIZE) self.discardedCount++
-        else if (msgSize > length) self.discardedCount++
-        else if (bytes[offset + 10] | bytes[offset + 11]) self.discardedCount++
-        else self.ring(devNum, bytes[offset + 8] | (bytes[offset + 9] << 8))
-      } else self.takeOther(bytes, offset, length)
+      if (bytes[offset + 1] === EVENT_AVAIL)
+        if ((bytes[offset] & 3) === 0) {
+          const msgSize = bytes[offset + 6] | (bytes[offset + 7] << 8)
+          if (msgSize >= EVENT_AVAIL_SIZE)
+            if (msgSize <= length)
+              if ((bytes[offset + 10] | bytes[offset + 11]) === 0) {
+                const devNum = bytes[offset + 2] | (bytes[offset + 3] << 8)
+                self.ring(devNum, bytes[offset + 8] | (bytes[offset + 9] << 8))
+                return
+              }
+          self.discardedCount++
+          return
+        }
+      self.takeOther(bytes, offset, length)
     }
   }
 
@@ -85,30 +94,34 @@ export class DeviceBus {
   async work(): Promise<void> {
     while (this.isAnyRung) {
       this.isAnyRung = false
-      const bells = this.doorbells
-      for (let i = 0; i < bells.length; i++) {
-        const bell = bells[i]
-        if (bell.isRung) if (!bell.isPaced) await this.serve(bell)
+      const only = this.onlyRung
+      if (only !== undefined) await this.serve(only)
+      else {
+        const bells = this.doorbells
+        for (let i = 0; i < bells.length; i++) {
+          const bell = bells[i]
+          if (bell.isRung) if (!bell.isPaced) await this.serve(bell)
+        }
       }
     }
-    if (this.isAnyPacedRung && (this.pacedAt !== this.channel.nextOut || !this.channel.hasPending()))
-      await this.servePaced()
+    if (this.isAnyPacedRung)
+      if (this.pacedAt !== this.channel.nextOut || !this.channel.hasPending()) await this.servePaced()
   }
 
   /** A device that throws asks for its reset, and the others go on. */
   private async serve(bell: Doorbell): Promise<void> {
+    const device = bell.device
     bell.isRung = false
     try {
-      if (await bell.device.serve(bell.queueIndex)) this.channel.post(bell.usedEvent)
+      if (await device.serve(bell.queueIndex)) this.channel.post(bell.usedEvent)
     } catch (thrown) {
       this.catchFault(thrown)
-      this.post(bell.device.requireReset())
+      this.post(device.requireReset())
     }
-    const statusEvent = bell.device.takeStatusEvent()
-    if (statusEvent !== undefined) this.channel.post(statusEvent)
+    if (device.isStatusEventDue) this.post(device.takeStatusEvent())
   }
 
-  /** Serves the next of the paced queues that are rung: what it adds fits into the packet that comes. */
+  /** Serves the next paced queue that was announced. What it adds fits into the next packet. */
   private async servePaced(): Promise<void> {
     const bells = this.doorbells
     let next: Doorbell | undefined
@@ -130,10 +143,10 @@ export class DeviceBus {
    * Plugs a device in while the bus is in use, and tells the driver (B33, B34). Returns its number: one that no
    * device had before, as long as there are such (B-S3).
    */
-  plug(type: DeviceType): number {
+  plug(model: DeviceModel): number {
     let devNum = this.nextDeviceNumber
     while (this.find(devNum) !== undefined) devNum = (devNum + 1) & 0xffff
-    this.addDevice(devNum, type)
+    this.addDevice(devNum, model)
     this.announce(devNum, DEVICE_ADDED)
     return devNum
   }
@@ -148,6 +161,7 @@ export class DeviceBus {
     device.reset()
     this.devices = this.devices.filter((other) => other !== device)
     this.doorbells = this.doorbells.filter((bell) => bell.device !== device)
+    this.onlyRung = undefined
     this.announce(devNum, DEVICE_REMOVED)
     return true
   }
@@ -159,7 +173,7 @@ export class DeviceBus {
     return frame !== undefined
   }
 
-  /** A new epoch, or a new driver: whatever one before left behind is gone. */
+  /** A new epoch, or a new driver: forgets whatever an earlier one left behind. */
   reset(): void {
     for (let i = 0; i < this.devices.length; i++) this.devices[i].reset()
     for (let i = 0; i < this.doorbells.length; i++) this.doorbells[i].isRung = false
@@ -168,44 +182,44 @@ export class DeviceBus {
     this.pacedAt = NO_PACKET
   }
 
-  /** Counts an exception that was caught instead of the program's end. */
+  /** Counts an exception that would have ended the program if nobody had caught it. */
   catchFault(thrown: unknown): void {
     this.faultCount++
     if (this.faultCount === 1) this.onFault(thrown)
   }
 
   private announce(devNum: number, busState: number): void {
-    if (this.channel.epoch === 0) return // nobody has connected: GET_DEVICES will tell
+    if (this.channel.epoch === 0) return // nobody is connected: whoever connects learns of it by GET_DEVICES
     const frame = this.options.alloc(EVENT_DEVICE_SIZE)
     encodeEventDevice(frame, { deviceNumber: devNum, busState })
     this.post(frame)
   }
 
-  private addDevice(devNum: number, type: DeviceType): void {
+  private addDevice(devNum: number, model: DeviceModel): void {
     const device = new TransportDevice(
       {
         devNum,
-        type,
+        model,
         alloc: this.options.alloc,
         maxMessageSize: maxMessageSizeOf(this.options),
         isStrict: this.options.isStrict === true,
       },
       this.channel.incoming,
       this.channel.outgoing,
-      this.channel.incomingVersions,
+      this.channel.incomingNotes,
     )
     this.devices.push(device)
     this.nextDeviceNumber = (devNum + 1) & 0xffff
-    for (let i = 0; i < type.queueMaxSizes.length; i++) {
+    for (let i = 0; i < model.queueMaxSizes.length; i++) {
       const usedEvent = this.options.alloc(EVENT_USED_SIZE)
       encodeEventUsed(usedEvent, devNum, i)
-      const paced = type.pacedQueues
+      const paced = model.pacedQueues
       const isPaced = paced !== undefined ? paced.includes(i) : false
       this.doorbells.push({ device, queueIndex: i, usedEvent, isPaced, isRung: false })
     }
-    if (type.attach === undefined) return
+    if (model.attach === undefined) return
     const self = this
-    type.attach({
+    model.attach({
       wake: (queueIndex) => {
         if (!device.isLive()) return
         self.ring(devNum, queueIndex)
@@ -216,7 +230,7 @@ export class DeviceBus {
     })
   }
 
-  /** Sends what a device says by itself, if it has a frame. */
+  /** Sends what a device says by itself, if there is such a frame. */
   private post(frame: ByteBuf | undefined): void {
     if (frame === undefined) return
     this.channel.post(frame)
@@ -243,7 +257,7 @@ export class DeviceBus {
       this.discardedCount++
       return
     }
-    response[4] = request[4] // V27: the token is the bus's, and comes back as it came
+    response[4] = request[4] // V27: the token belongs to the bus, and goes back unchanged
     response[5] = request[5]
     this.channel.post(response)
   }
@@ -266,13 +280,18 @@ export class DeviceBus {
   }
 
   private ring(devNum: number, queueIndex: number): void {
-    for (let i = 0; i < this.doorbells.length; i++) {
-      const bell = this.doorbells[i]
-      if (bell.device.devNum === devNum)
-        if (bell.queueIndex === queueIndex) {
+    const bells = this.doorbells
+    for (let i = 0; ; i++) {
+      const bell = bells[i]
+      if (bell === undefined) break
+      if (bell.queueIndex === queueIndex)
+        if (bell.device.devNum === devNum) {
           bell.isRung = true
           if (bell.isPaced) this.isAnyPacedRung = true
-          else this.isAnyRung = true
+          else if (!this.isAnyRung) {
+            this.isAnyRung = true
+            this.onlyRung = bell
+          } else if (this.onlyRung !== bell) this.onlyRung = undefined
           return
         }
     }

@@ -1,25 +1,31 @@
-// What a bus of devices stands on: something that carries its messages, and the window that it shares with the
-// driver. A Mailbox is one; a stream of frames beside memory that is really shared is another.
+// What a bus of devices needs below it: something that carries its messages, and the window that it shares with the
+// driver. A Mailbox is one. A stream of frames with really shared memory is another.
 
 import type { ByteBuf, OwnedBytes } from "../bytes.js"
 import type { MessageHandler } from "../mailbox/mailbox.js"
 import type { OutgoingArea } from "../mailbox/outgoing-area.js"
 
 export interface DeviceChannel {
-  /** What the driver writes, as it is now. */
+  /** The area that the driver writes, as it is now. */
   readonly incoming: OwnedBytes
-  /** As `Mailbox.incomingVersions`; undefined where nobody tells what was written. */
-  readonly incomingVersions: number[] | undefined
-  /** What the device writes, and which of it is not with the driver yet. */
+  /** As `Mailbox.incomingNotes`; undefined where nothing notes what the driver wrote. */
+  readonly incomingNotes: number[] | undefined
+  /** The area that the device writes, and which of its bytes the driver has not been sent yet. */
   readonly outgoing: OutgoingArea
-  /** 0 until a driver connects; HELLO tells it. */
+  /** 0 until a driver connects. HELLO reports it. */
   readonly epoch: number
-  /** Changes whenever messages leave together, where they wait for each other; else any number. */
+  /**
+   * A channel that sends several messages together returns another number after each such packet. Others may return
+   * any number.
+   */
   readonly nextOut: number
-  /** To be called for each message of the driver's, in order: it lies in `bytes` at `offset`. The bus sets it. */
+  /**
+   * The channel calls it for each message of the driver, in order. The message lies in `bytes` at `offset`. The bus
+   * sets it.
+   */
   onMessage: MessageHandler
   /** Whether anything waits to leave. */
   hasPending(): boolean
-  /** Sends a message, behind all that was written. The frame does not change until it has left. */
+  /** Sends a message after everything that was written before. The frame must not change until it was sent. */
   post(frame: ByteBuf): void
 }

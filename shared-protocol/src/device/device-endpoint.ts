@@ -24,7 +24,7 @@ export interface DeviceEndpointOptions extends DeviceBusOptions {
  * const rng = new RngDevice({ fill: (into, offset, length) => into.fillAt(offset, length, 4) }, allocateBytes(0))
  * const endpoint = makeDeviceEndpoint({
  *   alloc: allocateBytes,
- *   types: [rng],
+ *   models: [rng],
  *   driverAreaSize: 8192,
  *   deviceAreaSize: 8192,
  *   identity: { board: "mine", firmwareVersion: [1, 0, 0, 0], hasSimulatedChips: false },
@@ -41,7 +41,7 @@ export function makeDeviceEndpoint(options: DeviceEndpointOptions): DeviceEndpoi
     credit: HOST_CREDIT,
     waitingBytes: DEVICE_WAITING_BYTES,
     runLimit: DEVICE_RUN_LIMIT,
-    hasVersions: true,
+    hasNotes: true,
   })
   return new Endpoint(mailbox, new DeviceBus(options, mailbox))
 }

@@ -39,25 +39,25 @@ export class DeviceQueues {
   private readonly maxSizes: readonly number[]
   private readonly driverArea: ByteBuf
   private readonly deviceArea: OutgoingArea
-  /** As configured; what a ring uses while it is enabled was checked. */
+  /** As configured. What a ring uses while it is enabled has been checked. */
   private readonly sizes: number[] = []
   private readonly desc: Address[] = []
   private readonly driver: Address[] = []
   private readonly device: Address[] = []
 
-  /** `alloc` and `versions` as for `DeviceRing`. */
+  /** `alloc` and `areaNotes` as for `DeviceRing`. */
   constructor(
     maxSizes: readonly number[],
     driverArea: ByteBuf,
     deviceArea: OutgoingArea,
     alloc: Allocator,
-    versions?: readonly number[],
+    areaNotes?: number[],
   ) {
     this.maxSizes = maxSizes
     this.driverArea = driverArea
     this.deviceArea = deviceArea
     for (let i = 0; i < maxSizes.length; i++) {
-      this.rings.push(new DeviceRing(driverArea, deviceArea, alloc, versions))
+      this.rings.push(new DeviceRing(driverArea, deviceArea, alloc, maxSizes[i], areaNotes))
       this.sizes.push(0)
       this.desc.push(UNSET)
       this.driver.push(UNSET)
@@ -119,25 +119,17 @@ export class DeviceQueues {
     const desc = flags & VQUEUE_DESC_IGNORE ? this.desc[index] : setting.desc
     const driver = flags & VQUEUE_DRIVER_IGNORE ? this.driver[index] : setting.driver
     const device = flags & VQUEUE_DEVICE_IGNORE ? this.device[index] : setting.device
-    // what the request brings must be sound by itself; all of it must be sound before the queue starts
+    // what the request sets has to be right by itself; the whole has to be right before the queue starts
     const isSizeSound = isQueueSize(size) && size <= this.maxSizes[index]
-    if ((isEnable || (flags & VQUEUE_SIZE_IGNORE) === 0) && !isSizeSound) return
+    const unchecked = isEnable ? 0 : flags
+    if ((unchecked & VQUEUE_SIZE_IGNORE) === 0) if (!isSizeSound) return
     const ringSize = isSizeSound ? size : 1
-    if (
-      (isEnable || (flags & VQUEUE_DESC_IGNORE) === 0) &&
-      !this.isPlace(desc, DRIVER_AREA, DESC_ALIGNMENT, descBytes(ringSize))
-    )
-      return
-    if (
-      (isEnable || (flags & VQUEUE_DRIVER_IGNORE) === 0) &&
-      !this.isPlace(driver, DRIVER_AREA, AVAIL_ALIGNMENT, availBytes(ringSize))
-    )
-      return
-    if (
-      (isEnable || (flags & VQUEUE_DEVICE_IGNORE) === 0) &&
-      !this.isPlace(device, DEVICE_AREA, USED_ALIGNMENT, usedBytes(ringSize))
-    )
-      return
+    if ((unchecked & VQUEUE_DESC_IGNORE) === 0)
+      if (!this.isPlace(desc, DRIVER_AREA, DESC_ALIGNMENT, descBytes(ringSize))) return
+    if ((unchecked & VQUEUE_DRIVER_IGNORE) === 0)
+      if (!this.isPlace(driver, DRIVER_AREA, AVAIL_ALIGNMENT, availBytes(ringSize))) return
+    if ((unchecked & VQUEUE_DEVICE_IGNORE) === 0)
+      if (!this.isPlace(device, DEVICE_AREA, USED_ALIGNMENT, usedBytes(ringSize))) return
     this.sizes[index] = size
     this.desc[index] = desc
     this.driver[index] = driver

@@ -37,27 +37,28 @@ import {
   GPIO_STATUS_OK,
   VIRTIO_ID_GPIO,
 } from "../device-types/gpio.js"
+import { gather, scatter, writableLength } from "../ring/chain-bytes.js"
 import { type DeviceRing, RING_BROKEN, RING_EMPTY } from "../ring/device-ring.js"
-import type { DeviceHost, DeviceType } from "./device-type.js"
+import type { DeviceHost, DeviceModel } from "./device-model.js"
 import type { GpioLines } from "./gpio-lines.js"
 
 const NO_CHAIN = -1
 
-/** What a driver made of a line. */
+/** The state of a line, as a driver has set it. */
 interface LineState {
   irqType: number
   /** As last sampled. */
   level: number
-  /** An edge was seen and not told yet. */
+  /** An edge was seen that the driver was not told of yet. */
   isLatched: boolean
-  /** The eventq chain that unmasks the interrupt, or NO_CHAIN; and where its status byte is. */
+  /** The eventq chain that unmasks the interrupt, or NO_CHAIN, and where the chain's status byte is. */
   chain: number
   statusAt: number
   /** The interrupt was disabled: the chain goes back as INVALID. */
   isReturned: boolean
 }
 
-export class GpioDevice implements DeviceType {
+export class GpioDevice implements DeviceModel {
   readonly deviceId = VIRTIO_ID_GPIO
   readonly features: readonly number[] = [
     GPIO_FEATURE_IRQ | FEATURE_INDIRECT_DESC,
@@ -72,15 +73,16 @@ export class GpioDevice implements DeviceType {
   mergedCount = 0
 
   private readonly gpio: GpioLines
+  /** The response to GET_LINE_NAMES: a status, then the names. */
   private readonly names: OwnedBytes
-  /** The request at hand. */
+  /** The request at hand, and the response to it. */
   private readonly request: OwnedBytes
   private readonly lines: LineState[] = []
   private host: DeviceHost | undefined
   private hasIrq = false
   private watchedCount = 0
-  /** Of the event ring whose chains `lines` hold. */
-  private eventGeneration = 0
+  /** The event ring's `resetCount` when `lines` took their chains from it. */
+  private eventResetCount = 0
 
   /** `gpio` has 1 to GPIO_MAX_LINES lines. */
   constructor(gpio: GpioLines, alloc: Allocator) {
@@ -92,8 +94,9 @@ export class GpioDevice implements DeviceType {
       namesSize += gpio.names[i].length + 1
       if (gpio.names[i] !== "") hasNames = true
     }
-    this.names = alloc(hasNames ? namesSize : 0)
-    let at = 0
+    this.names = alloc(hasNames ? 1 + namesSize : 1)
+    this.names[0] = GPIO_STATUS_OK
+    let at = 1
     for (let i = 0; hasNames && i < gpio.names.length; i++) {
       const name = gpio.names[i]
       for (let c = 0; c < name.length; c++) this.names[at + c] = name.charCodeAt(c) & 0x7f
@@ -101,7 +104,7 @@ export class GpioDevice implements DeviceType {
     }
     const config = alloc(GPIO_CONFIG_SIZE)
     putU16(config, 0, gpio.names.length)
-    putU32(config, 4, this.names.length)
+    putU32(config, 4, this.names.length - 1)
     this.config = config
     for (let i = 0; i < gpio.names.length; i++)
       this.lines.push({
@@ -142,8 +145,8 @@ export class GpioDevice implements DeviceType {
   }
 
   /**
-   * Compares every watched line with its last sample. What is shorter than the time between two calls is not
-   * seen; that is the whole of the device's view of time.
+   * Compares every watched line with its last sample. A change that is shorter than the time between two calls is not
+   * seen: the device has no clock.
    */
   sample(): void {
     let isDue = false
@@ -174,39 +177,25 @@ export class GpioDevice implements DeviceType {
       if (head === RING_EMPTY) return ""
       if (head === RING_BROKEN) return ring.brokenReason
       const room = writableLength(ring)
-      if (room < 1) return "a virtio-gpio request without a byte for its status"
-      const into = ring.deviceArea
+      if (room < 1) return "no status"
       const request = this.request
       let value = -1
-      if (this.gather(ring) === GPIO_REQUEST_SIZE && room >= GPIO_RESPONSE_SIZE) {
+      if (gather(ring, request, GPIO_REQUEST_SIZE) === GPIO_REQUEST_SIZE && room >= GPIO_RESPONSE_SIZE) {
         const type = request[0] | (request[1] << 8)
         const index = request[2] | (request[3] << 8)
         // values have 8 bits at most; more is no value of any message
         const argument = request[5] | request[6] | request[7] ? -1 : request[4]
         if (type === GPIO_GET_LINE_NAMES) {
-          if (index === 0 && argument === 0 && this.names.length > 0 && room > this.names.length) {
-            for (let i = 0; i < this.names.length; i++) into.put8(writableAt(ring, 1 + i), this.names[i])
-            into.put8(writableAt(ring, 0), GPIO_STATUS_OK)
-            ring.push(head, 1 + this.names.length)
+          if (index === 0 && argument === 0 && this.names.length > 1 && room >= this.names.length) {
+            ring.push(head, scatter(ring, this.names, this.names.length))
             continue
           }
         } else if (index < this.lines.length) value = this.carryOut(type, index, argument)
       }
-      into.put8(writableAt(ring, 0), value < 0 ? GPIO_STATUS_ERROR : GPIO_STATUS_OK)
-      if (room >= GPIO_RESPONSE_SIZE) into.put8(writableAt(ring, 1), value < 0 ? 0 : value)
-      ring.push(head, room < GPIO_RESPONSE_SIZE ? room : GPIO_RESPONSE_SIZE)
+      request[0] = value < 0 ? GPIO_STATUS_ERROR : GPIO_STATUS_OK
+      request[1] = value < 0 ? 0 : value
+      ring.push(head, scatter(ring, request, GPIO_RESPONSE_SIZE))
     }
-  }
-
-  /** Copies the readable bytes of the popped chain, however it is cut, into `request`; returns how many there are. */
-  private gather(ring: DeviceRing): number {
-    let total = 0
-    for (let i = 0; i < ring.readable; i++) {
-      for (let at = 0; at < ring.lengths[i] && total + at < GPIO_REQUEST_SIZE; at++)
-        this.request[total + at] = ring.driverArea[ring.offsets[i] + at]
-      total += ring.lengths[i]
-    }
-    return total
   }
 
   /** Carries out a message about a line; returns the response's value, or -1 for an error. */
@@ -227,7 +216,8 @@ export class GpioDevice implements DeviceType {
       case GPIO_SET_VALUE: {
         if (argument !== 0 && argument !== 1) return -1
         if (!this.gpio.write(index, argument)) return -1
-        // another line may follow at once, by a wire: a value set twice in one kick is two edges there
+        // a wire may connect this line with an input: a value that changes twice in one kick has to be two edges
+        // there
         if (this.watchedCount > 0) this.sample()
         return 0
       }
@@ -247,7 +237,7 @@ export class GpioDevice implements DeviceType {
     }
     const isKnown =
       (irqType >= GPIO_IRQ_EDGE_RISING && irqType <= GPIO_IRQ_LEVEL_HIGH) || irqType === GPIO_IRQ_LEVEL_LOW
-    // a type is changed by way of NONE, and a line that we drive has no interrupt
+    // the type can only change from NONE, and an output has no interrupt
     if (!isKnown || line.irqType !== GPIO_IRQ_NONE || this.gpio.direction(index) === GPIO_DIRECTION_OUT)
       return -1
     line.irqType = irqType
@@ -272,16 +262,16 @@ export class GpioDevice implements DeviceType {
     line.isReturned = false
   }
 
-  /** Whether the interrupt is to be told: a latched edge, or a level as it is now. */
+  /** Whether the driver is to be told now: an edge was latched, or the level is the one it waits for. */
   private isActive(line: LineState): boolean {
     if (line.irqType & GPIO_IRQ_EDGE_BOTH) return line.isLatched
     return line.irqType === (line.level === 1 ? GPIO_IRQ_LEVEL_HIGH : GPIO_IRQ_LEVEL_LOW)
   }
 
-  /** Takes the chains that unmask interrupts, and gives back those whose interrupts are due. */
+  /** Takes the chains that unmask interrupts, and gives back those whose interrupts have happened. */
   private serveEvents(ring: DeviceRing): string {
-    if (ring.generation !== this.eventGeneration) {
-      this.eventGeneration = ring.generation
+    if (ring.resetCount !== this.eventResetCount) {
+      this.eventResetCount = ring.resetCount
       for (let i = 0; i < this.lines.length; i++) this.lines[i].chain = NO_CHAIN
     }
     this.returnDisabled(ring)
@@ -290,10 +280,11 @@ export class GpioDevice implements DeviceType {
       const head = ring.pop()
       if (head === RING_EMPTY) break
       if (head === RING_BROKEN) return ring.brokenReason
-      if (writableLength(ring) < 1) return "a virtio-gpio event buffer without a byte for its status"
-      const statusAt = writableAt(ring, 0)
-      const index = this.gather(ring) === 2 ? this.request[0] | (this.request[1] << 8) : this.lines.length
-      // unmasked without being enabled, twice, or no line at all: back it goes
+      const statusAt = firstWritable(ring)
+      if (statusAt < 0) return "no status"
+      const isLine = gather(ring, this.request, 2) === 2
+      const index = isLine ? this.request[0] | (this.request[1] << 8) : this.lines.length
+      // the line does not exist, has no interrupt enabled, or is unmasked already: the chain goes back
       if (
         index >= this.lines.length ||
         this.lines[index].irqType === GPIO_IRQ_NONE ||
@@ -309,7 +300,7 @@ export class GpioDevice implements DeviceType {
     for (let i = 0; i < this.lines.length; i++) {
       const line = this.lines[i]
       if (line.chain === NO_CHAIN) continue
-      // a level counts as it is at this moment: it is never latched
+      // a level counts as it is now: it is never latched
       if ((line.irqType & GPIO_IRQ_EDGE_BOTH) === 0) line.level = this.gpio.read(i)
       if (!this.isActive(line)) continue
       line.isLatched = false
@@ -334,20 +325,11 @@ export class GpioDevice implements DeviceType {
   }
 }
 
-/** How many bytes of the popped chain the device may write. */
-function writableLength(ring: DeviceRing): number {
-  let total = 0
-  for (let i = ring.readable; i < ring.count; i++) total += ring.lengths[i]
-  return total
-}
-
-/** Where the writable byte of that index is in the device-written area; there is one. */
-function writableAt(ring: DeviceRing, index: number): number {
-  let left = index
-  let i = ring.readable
-  while (left >= ring.lengths[i]) {
-    left -= ring.lengths[i]
-    i++
-  }
-  return ring.offsets[i] + left
+/**
+ * The offset of the first byte that the device may write; -1 if there is none. A chain of this queue is short: all
+ * its buffers are listed.
+ */
+function firstWritable(ring: DeviceRing): number {
+  for (let i = ring.readable; i < ring.count; i++) if (ring.lengths[i] > 0) return ring.offsets[i]
+  return -1
 }

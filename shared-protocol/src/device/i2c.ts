@@ -1,5 +1,7 @@
 // The virtio-i2c device (virtio 1.4 5.16, device id 34): runs requests on an I2C controller.
-// The format of a request is in device-types/i2c.ts.
+// The format of a request is in device-types/i2c.ts. `serve` is one flat function because calls and fields are slow
+// on the chip: calls are written out in place, fields are copied to locals, tests are nested ifs (docs/performance.md
+// "On the chip").
 
 import type { Allocator, ByteBuf } from "../bytes.js"
 import {
@@ -10,21 +12,25 @@ import {
   FEATURE_VERSION_1_BLOCK1,
 } from "../device-types/feature-bits.js"
 import {
+  I2C_BUS_HELD,
+  I2C_DONE,
   I2C_FEATURE_ZERO_LENGTH_REQUEST,
   I2C_FLAG_FAIL_NEXT,
   I2C_FLAG_M_RD,
   I2C_HEADER_SIZE,
   I2C_MAX_TRANSFER_BYTES,
   I2C_QUEUE_SIZE,
+  I2C_READ_FAILED,
   I2C_STATUS_ERROR,
   I2C_STATUS_OK,
   VIRTIO_ID_I2C,
 } from "../device-types/i2c.js"
-import { type DeviceRing, RING_BROKEN, RING_EMPTY } from "../ring/device-ring.js"
-import type { DeviceType } from "./device-type.js"
-import { I2C_BUS_HELD, I2C_DONE, I2C_READ_FAILED, type I2cController } from "./i2c-controller.js"
+import { ChainMemory, GROUP_SHIFT } from "../ring/chain-memory.js"
+import type { DeviceRing } from "../ring/device-ring.js"
+import type { DeviceModel } from "./device-model.js"
+import type { I2cController } from "./i2c-controller.js"
 
-/** The most that a request cut into unusual descriptors may have to read or to write: its header, too, or its status. */
+/** The most bytes, in each direction, of a request in an unusual layout. A header or a status counts, too. */
 const MAX_CUT_BYTES = I2C_HEADER_SIZE + I2C_MAX_TRANSFER_BYTES
 
 /**
@@ -32,14 +38,14 @@ const MAX_CUT_BYTES = I2C_HEADER_SIZE + I2C_MAX_TRANSFER_BYTES
  * driver may make available 256 times at once.
  */
 const PAUSE_AFTER = 192
-/** What a cut request costs besides its descriptors, in descriptors: 256 of one descriptor each were a panic. */
+/** Added to the descriptors of such a request: 256 of one descriptor each made the runtime panic. */
 const CUT_COST = 8
 
 /** Not executed: no virtio-i2c request, or its group has failed. */
 const REFUSED = -1
 
 /**
- * What a chain can be, by its descriptors alone. Of the first three the ring notes all that serving them takes:
+ * The shape of a chain, by its descriptors alone. For the first three the ring notes all that serving them needs:
  *
  *   known  shape bits 0..1, the header's offset bits 2..16, the status' offset bits 17..31
  *   more   the data's offset bits 0..14, its length bits 15..29
@@ -47,16 +53,21 @@ const REFUSED = -1
 const SHAPE_PROBE = 1
 const SHAPE_WRITE = 2
 const SHAPE_READ = 3
-/** With none of these bits: anything else. Not even a byte for a status, or bytes cut into descriptors in an unusual way,
- * which must not matter (virtio 1.4 2.7.4, R1). */
+/**
+ * Other chains have none of these bits: either there is no byte for a status, or the bytes are cut into descriptors in
+ * an unusual way, which must make no difference (virtio 1.4 2.7.4, R1).
+ */
 const LOOKED_NO_STATUS = 4
 const LOOKED_CUT = 8
 const SHAPE_BITS = 3
 const OFFSET_BITS = 0x7fff
-/** Of a chain that the ring has walked for us before; it may have one less. */
+/** The low byte of an address field that begins a 10-bit address is one of these. */
+const FIRST_10_BIT = 0xf0
+const LAST_10_BIT = 0xf7
+/** Descriptors of a usual chain. One without data has one less. */
 const USUAL_DESCRIPTORS = 3
 
-export class I2cDevice implements DeviceType {
+export class I2cDevice implements DeviceModel {
   readonly deviceId = VIRTIO_ID_I2C
   readonly features: readonly number[] = [
     I2C_FEATURE_ZERO_LENGTH_REQUEST | FEATURE_INDIRECT_DESC,
@@ -88,9 +99,10 @@ export class I2cDevice implements DeviceType {
     this.controller = controller
     this.pause = pause
     this.config = noConfig
-    // fields of their own: the chip would look for these methods among the names of all fields first (docs/performance.md)
+    // copied into fields: the chip searches the fields of an object before the methods of its class (docs/performance.md)
     const own = this
     own.serve = own.serve
+    own.look = own.look
   }
 
   writeConfig(_offset: number, _data: ByteBuf, _dataOffset: number, _length: number): boolean {
@@ -102,176 +114,242 @@ export class I2cDevice implements DeviceType {
   }
 
   /**
-   * The chip's hot path, kept flat. A write followed by a read of the same address within its FAIL_NEXT group
-   * becomes one bus transaction with a repeated start, if the driver made both available together.
+   * The chip's hot path. A write followed by a read of the same address within its FAIL_NEXT group becomes one bus
+   * transaction with a repeated start, if the driver made both available together.
    */
   async serve(_queueIndex: number, ring: DeviceRing): Promise<string> {
     const out = ring.driverArea
     const into = ring.deviceArea
     const bytes = into.bytes
     const controller = this.controller
-    const generation = ring.generation
-    let walked = 0
-    let head = ring.pop()
-    while (head !== RING_EMPTY) {
-      if (head === RING_BROKEN) return ring.brokenReason
-      let known = ring.noted
-      let more = ring.notedMore
-      if (known === 0) {
+    const resetCount = ring.resetCount
+    const isInOrder = ring.features.hasInOrder
+    const entries = ring.avail + 4
+    const mask = ring.size - 1
+    const memory = ring.memory === undefined ? new ChainMemory([], 0) : ring.memory
+    const notes = memory.notes
+    const notesMore = memory.notesMore
+    const firstNote = memory.firstNote
+    const strangeHead = memory.strangeHead
+    let problem = ""
+    let isGroupFailed = this.isGroupFailed
+    /** Points at an entry of the available ring, then a group, then a header: each further local costs 8 bytes. */
+    let at = 0
+    /** Where the next chain is in the available ring, and how many may be taken before the next look at its index. */
+    let last = ring.lastAvail
+    let left = 0
+    let sincePause = 0
+    /** What reads have filled and is not marked as changed yet: neighbours are marked together. */
+    let dataAt = 0
+    let dataEnd = 0
+    /** With VIRTIO_F_IN_ORDER: how many chains were served and not given back yet, and the last of them. */
+    let servedCount = 0
+    let servedHead = 0
+    let servedLength = 0
+    let writeAt = 0
+    let readAt = 0
+    let pairStatusAt = 0
+    let pairFlags = 0
+    while (true) {
+      if (left === 0) {
+        left = ((out[entries - 2] | (out[entries - 1] << 8)) - last) & 0xffff
+        if (left === 0) break
+        if (left > mask + 1) {
+          ring.lastAvail = last & 0xffff
+          ring.available()
+          problem = ring.brokenReason
+          break
+        }
+        if (sincePause >= PAUSE_AFTER) {
+          sincePause = 0
+          await this.pause()
+          if (ring.resetCount !== resetCount) break
+        }
+        if (left > PAUSE_AFTER / USUAL_DESCRIPTORS) left = PAUSE_AFTER / USUAL_DESCRIPTORS
+        sincePause += left * USUAL_DESCRIPTORS
+      }
+      // as `DeviceRing.pop` for a chain that is known, written out
+      at = entries + ((last & mask) << 1)
+      let head = out[at] | (out[at + 1] << 8)
+      let known = 0
+      let more = 0
+      if ((head & strangeHead) === 0) {
+        at = head >> GROUP_SHIFT
+        known = notes[firstNote + at]
+        more = notesMore[at]
+      }
+      if (!known) {
+        ring.lastAvail = last & 0xffff
+        head = ring.pop()
+        if (head < 0) {
+          problem = ring.brokenReason
+          break
+        }
         known = this.look(ring)
         more = this.lookedMore
       }
+      last++
+      left--
       const shape = known & SHAPE_BITS
       if (shape === 0) {
-        if (known === LOOKED_NO_STATUS) return "a virtio-i2c request without a byte for its status"
-        walked += ring.count + CUT_COST
-        const problem = await this.serveCut(head, ring)
-        if (ring.generation !== generation || problem !== "") return problem
-        if (walked >= PAUSE_AFTER) {
-          walked = 0
-          await this.pause()
-          if (ring.generation !== generation) return ""
+        if (known === LOOKED_NO_STATUS) {
+          problem = "no status"
+          break
         }
-        head = ring.pop()
+        sincePause += ring.count + CUT_COST
+        if (sincePause >= PAUSE_AFTER) left = 0
+        this.isGroupFailed = isGroupFailed
+        problem = await this.serveCut(head, ring)
+        if (ring.resetCount !== resetCount) break
+        isGroupFailed = this.isGroupFailed
+        if (problem !== "") break
         continue
       }
-      walked += USUAL_DESCRIPTORS
       const header = (known >> 2) & OFFSET_BITS
-      const statusAt = (known >> 17) & OFFSET_BITS
+      const statusAt = known >>> 17
+      const low = out[header]
       const flags = out[header + 4]
-      const rawAddress = out[header] | (out[header + 1] << 8)
-      let address = REFUSED
       // as `addressOf`, written out
-      if ((rawAddress & 0xff01) === 0) {
-        if ((rawAddress & 0xf8) !== 0xf0) {
-          if (shape === SHAPE_PROBE) address = rawAddress >> 1
-          else if ((flags & I2C_FLAG_M_RD) >> 1 === (shape & 1)) address = rawAddress >> 1
-        }
-      }
-      let writeAt = 0
+      let address = low >> 1
+      if ((low & 1) | out[header + 1]) address = REFUSED
+      else if (low >= FIRST_10_BIT) if (low <= LAST_10_BIT) address = REFUSED
       let writeLength = 0
-      let readAt = 0
       let readLength = 0
-      // the read that completes a register read; its chain is popped together with the write's
+      // the read that completes a register read
       let pairHead = -1
-      let pairStatusAt = 0
-      let pairFlags = 0
-      let next = -1
       if (shape === SHAPE_WRITE) {
         writeAt = more & OFFSET_BITS
         writeLength = more >> 15
-        if (flags & I2C_FLAG_FAIL_NEXT) {
-          if (address >= 0) next = ring.pop()
-          if (next >= 0) {
-            let pairKnown = ring.noted
-            let pairMore = ring.notedMore
-            if (pairKnown === 0) {
-              pairKnown = this.look(ring)
-              pairMore = this.lookedMore
-            }
-            if ((pairKnown & SHAPE_BITS) === SHAPE_READ) {
-              const pairHeader = (pairKnown >> 2) & OFFSET_BITS
-              pairFlags = out[pairHeader + 4]
-              const rawPairAddress = out[pairHeader] | (out[pairHeader + 1] << 8)
-              if (rawPairAddress === rawAddress && pairFlags & I2C_FLAG_M_RD) {
-                walked += USUAL_DESCRIPTORS
-                pairHead = next
-                pairStatusAt = (pairKnown >> 17) & OFFSET_BITS
-                readAt = pairMore & OFFSET_BITS
-                readLength = pairMore >> 15
+        if (flags & I2C_FLAG_M_RD) address = REFUSED
+        else if (flags & I2C_FLAG_FAIL_NEXT)
+          if (left > 0)
+            if (address >= 0) {
+              at = entries + ((last & mask) << 1)
+              const second = out[at] | (out[at + 1] << 8)
+              known = 0
+              if ((second & strangeHead) === 0) {
+                at = second >> GROUP_SHIFT
+                known = notes[firstNote + at]
+                more = notesMore[at]
+              }
+              if (!known) {
+                // only looked at: it stays in the ring
+                ring.lastAvail = last & 0xffff
+                known = ring.pop() < 0 ? LOOKED_NO_STATUS : this.look(ring)
+                more = this.lookedMore
+              }
+              if ((known & SHAPE_BITS) === SHAPE_READ) {
+                at = (known >> 2) & OFFSET_BITS
+                pairFlags = out[at + 4]
+                if (pairFlags & I2C_FLAG_M_RD)
+                  if ((out[at] | (out[at + 1] << 8)) === low) {
+                    pairHead = second
+                    pairStatusAt = known >>> 17
+                    readAt = more & OFFSET_BITS
+                    readLength = more >> 15
+                    last++
+                    left--
+                  }
               }
             }
-          }
-        }
       } else if (shape === SHAPE_READ) {
         readAt = more & OFFSET_BITS
         readLength = more >> 15
+        if ((flags & I2C_FLAG_M_RD) === 0) address = REFUSED
       }
       let result = REFUSED
-      if (!this.isGroupFailed && address >= 0) {
+      if (address < 0) this.malformedCount++
+      else if (!isGroupFailed) {
         result = await controller.transfer(address, out, writeAt, writeLength, readLength)
-        if (ring.generation !== generation) return ""
-        if (readLength > 0)
-          if (result === I2C_DONE) {
-            bytes.blitAt(readAt, controller.data, 0, readLength)
-            into.mark(readAt, readLength)
-          }
-      } else if (address < 0) this.malformedCount++
+        if (ring.resetCount !== resetCount) break
+      }
       if (result === I2C_DONE) {
-        if (bytes[statusAt] !== I2C_STATUS_OK) into.put8(statusAt, I2C_STATUS_OK)
-        if (pairHead < 0) ring.push(head, 1 + readLength)
-        else {
-          if (bytes[pairStatusAt] !== I2C_STATUS_OK) into.put8(pairStatusAt, I2C_STATUS_OK)
-          ring.pushPair(head, pairHead, 1, 1 + readLength)
-          next = -1
+        isGroupFailed = false
+        if (readLength > 0) {
+          bytes.blitAt(readAt, controller.data, 0, readLength)
+          if (readAt !== dataEnd) {
+            if (dataEnd > 0) into.mark(dataAt, dataEnd - dataAt)
+            dataAt = readAt
+          }
+          dataEnd = readAt + readLength
         }
-        this.isGroupFailed = false
+        // I2C_STATUS_OK is 0
+        if (bytes[statusAt]) into.put8(statusAt, I2C_STATUS_OK)
+        if (pairHead >= 0) {
+          if (bytes[pairStatusAt]) into.put8(pairStatusAt, I2C_STATUS_OK)
+          if (isInOrder) servedCount++
+          else ring.push(head, 1)
+          head = pairHead
+        }
       } else {
-        const isWriteDone = pairHead >= 0 && result === I2C_READ_FAILED
-        const status = isWriteDone ? I2C_STATUS_OK : I2C_STATUS_ERROR
+        let status = I2C_STATUS_ERROR
+        if (pairHead >= 0) if (result === I2C_READ_FAILED) status = I2C_STATUS_OK // the write was done
         if (bytes[statusAt] !== status) into.put8(statusAt, status)
-        // the status is behind the room for what is read: the length that is used reaches to it
-        ring.push(head, pairHead < 0 ? 1 + readLength : 1)
-        let groupFlags = flags
+        isGroupFailed = (flags & I2C_FLAG_FAIL_NEXT) !== 0
         if (pairHead >= 0) {
           if (bytes[pairStatusAt] !== I2C_STATUS_ERROR) into.put8(pairStatusAt, I2C_STATUS_ERROR)
-          ring.push(pairHead, 1 + readLength)
-          groupFlags = pairFlags
-          next = -1
+          isGroupFailed = (pairFlags & I2C_FLAG_FAIL_NEXT) !== 0
+          if (isInOrder) servedCount++
+          else ring.push(head, 1)
+          head = pairHead
         }
-        this.isGroupFailed = (groupFlags & I2C_FLAG_FAIL_NEXT) !== 0
         // the status of a request cannot say this; DEVICE_NEEDS_RESET can
-        if (result === I2C_BUS_HELD) return "the I2C bus is held"
+        if (result === I2C_BUS_HELD) problem = "the I2C bus is held"
       }
-      if (walked >= PAUSE_AFTER) {
-        walked = 0
-        // a chain that was popped already stays in the ring's fields: nobody else pops
-        await this.pause()
-        if (ring.generation !== generation) return ""
-      }
-      head = next === -1 ? ring.pop() : next
+      // the status lies behind the room for the data, so the used length has to reach that far
+      if (isInOrder) {
+        servedCount++
+        servedHead = head
+        servedLength = 1 + readLength
+      } else ring.push(head, 1 + readLength)
+      if (problem !== "") break
     }
-    return ""
+    // also after a reset: the driver's copy of the area has to get what was written
+    if (dataEnd > 0) into.mark(dataAt, dataEnd - dataAt)
+    if (ring.resetCount !== resetCount) return ""
+    this.isGroupFailed = isGroupFailed
+    ring.lastAvail = last & 0xffff
+    if (servedCount > 0) ring.pushBatch(servedCount, servedHead, servedLength)
+    return problem
   }
 
   /**
-   * Carries out the popped chain whatever its descriptors: the readable bytes together are the header and what is to
-   * be written, the writable ones together are room for what is read, and the last of them is the status. Returns ""
-   * or why the device needs a reset.
+   * Carries out the popped chain whatever its layout. All readable bytes together are the header and the data to
+   * write. All writable bytes together are the room for what is read, and the last one is the status. Returns "" or
+   * why the device needs a reset.
    */
   private async serveCut(head: number, ring: DeviceRing): Promise<string> {
     const into = ring.deviceArea
-    const generation = ring.generation
+    const resetCount = ring.resetCount
     let readable = 0
     let writable = 0
     for (let i = 0; i < ring.count; i++) {
       if (i < ring.readable) readable += ring.lengthAt(i)
       else writable += ring.lengthAt(i)
     }
-    // what a driver may make us allocate has a limit: descriptors can name the same bytes again and again
-    const isSized = readable >= I2C_HEADER_SIZE && readable <= MAX_CUT_BYTES && writable <= MAX_CUT_BYTES
-    const bytes = this.alloc === undefined || !isSized ? undefined : this.alloc(readable)
-    let writeLength = 0
+    const writeLength = readable - I2C_HEADER_SIZE
     const readLength = writable - 1
+    const alloc = this.alloc
     let address = REFUSED
+    let result = REFUSED
     let flags = 0
-    if (bytes !== undefined) {
+    // what a driver may make us allocate has a limit: descriptors can name the same bytes again and again
+    if (alloc !== undefined && writeLength >= 0 && readable <= MAX_CUT_BYTES && writable <= MAX_CUT_BYTES) {
+      const bytes = alloc(readable)
       let at = 0
       for (let i = 0; i < ring.readable; i++) {
         const length = ring.lengthAt(i)
         bytes.blitAt(at, ring.driverArea, ring.offsetAt(i), length)
         at += length
       }
-      writeLength = readable - I2C_HEADER_SIZE
       flags = bytes[4]
-      const shape = readLength > 0 ? SHAPE_READ : writeLength > 0 ? SHAPE_WRITE : SHAPE_PROBE
-      if (writeLength === 0 || readLength === 0) address = addressOf(bytes, 0, shape)
+      address = addressOf(bytes, writeLength, readLength)
+      if (address >= 0 && !this.isGroupFailed) {
+        result = await this.controller.transfer(address, bytes, I2C_HEADER_SIZE, writeLength, readLength)
+        if (ring.resetCount !== resetCount) return ""
+      }
     }
-    let result = REFUSED
-    if (bytes !== undefined && address >= 0 && !this.isGroupFailed) {
-      result = await this.controller.transfer(address, bytes, I2C_HEADER_SIZE, writeLength, readLength)
-      if (ring.generation !== generation) return ""
-    } else if (address < 0) this.malformedCount++
+    if (address < 0) this.malformedCount++
     let left = result === I2C_DONE ? readLength : 0
     for (let i = ring.readable; left > 0; i++) {
       let length = ring.lengthAt(i)
@@ -291,12 +369,12 @@ export class I2cDevice implements DeviceType {
 
   private lookedMore = 0
 
-  /** What the popped chain can be, as the ring notes it for the usual ones; the second number is in `lookedMore`. */
+  /** The shape of the popped chain. For the usual shapes the ring notes it. The second number is in `lookedMore`. */
   private look(ring: DeviceRing): number {
     const { count, readable, offsets, lengths } = ring
     this.lookedMore = 0
     if (count < 1 || readable === count) return LOOKED_NO_STATUS
-    const statusLength = ring.lengthAt(count - 1)
+    const statusLength = count <= USUAL_DESCRIPTORS ? lengths[count - 1] : ring.lengthAt(count - 1)
     if (statusLength === 0) return LOOKED_NO_STATUS
     if (statusLength !== 1) return this.alloc === undefined ? LOOKED_NO_STATUS : LOOKED_CUT
     let shape = 0
@@ -309,21 +387,20 @@ export class I2cDevice implements DeviceType {
     if (shape === 0) return LOOKED_CUT
     if (shape !== SHAPE_PROBE) this.lookedMore = offsets[1] | (lengths[1] << 15)
     const known = shape | (offsets[0] << 2) | (offsets[count - 1] << 17)
-    ring.note(known, this.lookedMore)
+    ring.memory?.note(known, this.lookedMore)
     return known
   }
 }
 
 /**
- * The 7-bit address in the header at `header` of `out`; REFUSED if the header contradicts the chain's shape, or
- * if the address is no plain one: 10-bit addresses have 11110 in the low byte's upper bits and more in the high.
+ * The 7-bit address in the header of a request that writes and reads so many bytes. REFUSED if these contradict each
+ * other or the header's flags, and for other addresses: a 10-bit one has 11110 in the upper bits of the low byte, and
+ * its rest in the high byte.
  */
-function addressOf(out: ByteBuf, header: number, shape: number): number {
-  if (shape > SHAPE_READ) return REFUSED
-  if (out[header + 4] & I2C_FLAG_M_RD) {
-    if (shape === SHAPE_WRITE) return REFUSED
-  } else if (shape === SHAPE_READ) return REFUSED
-  const rawAddress = out[header] | (out[header + 1] << 8)
+function addressOf(header: ByteBuf, writeLength: number, readLength: number): number {
+  const isRead = (header[4] & I2C_FLAG_M_RD) !== 0
+  if (isRead ? writeLength > 0 : readLength > 0) return REFUSED
+  const rawAddress = header[0] | (header[1] << 8)
   if (rawAddress & 0xff01) return REFUSED
   return (rawAddress & 0xf8) === 0xf0 ? REFUSED : rawAddress >> 1
 }

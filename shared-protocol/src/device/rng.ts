@@ -11,7 +11,7 @@ import {
 import { RNG_QUEUE_SIZE, VIRTIO_ID_RNG } from "../device-types/rng.js"
 import { PACED_BYTES } from "../mailbox/packet.js"
 import { type DeviceRing, RING_BROKEN, RING_EMPTY } from "../ring/device-ring.js"
-import type { DeviceHost, DeviceType } from "./device-type.js"
+import type { DeviceHost, DeviceModel } from "./device-model.js"
 
 /** Where random bytes come from. */
 export interface EntropySource {
@@ -31,7 +31,7 @@ export interface EntropySource {
  * console.log(device.deviceId) // 4
  * ```
  */
-export class RngDevice implements DeviceType {
+export class RngDevice implements DeviceModel {
   readonly deviceId = VIRTIO_ID_RNG
   readonly features: readonly number[] = [
     FEATURE_INDIRECT_DESC,
@@ -70,7 +70,7 @@ export class RngDevice implements DeviceType {
     const head = ring.pop()
     if (head === RING_EMPTY) return ""
     if (head === RING_BROKEN) return ring.brokenReason
-    if (ring.readable > 0) return "a device-readable buffer for the entropy device"
+    if (ring.readable > 0) return "a readable buffer"
     const into = ring.deviceArea
     let total = 0
     for (let i = 0; i < ring.count && total < PACED_BYTES; i++) {

@@ -22,14 +22,15 @@ import {
   RTC_STATUS_UNSUPPORTED,
   VIRTIO_ID_RTC,
 } from "../device-types/rtc.js"
+import { gather, scatter } from "../ring/chain-bytes.js"
 import { type DeviceRing, RING_BROKEN, RING_EMPTY } from "../ring/device-ring.js"
-import type { DeviceType } from "./device-type.js"
+import type { DeviceModel } from "./device-model.js"
 
 /** Clock 0 counts from the chip's start; clock 1, UTC, is there as soon as it was set. */
 const UTC = 1
 const NANOSECONDS_MS = 1000000
 
-export class RtcDevice implements DeviceType {
+export class RtcDevice implements DeviceModel {
   readonly deviceId = VIRTIO_ID_RTC
   readonly features: readonly number[] = [
     FEATURE_INDIRECT_DESC,
@@ -43,7 +44,7 @@ export class RtcDevice implements DeviceType {
   /** A request, then its answer. */
   private readonly bytes: OwnedBytes
   private clockCount = UTC
-  /** What UTC, in milliseconds since the beginning of 1970, is ahead of `millis`. */
+  /** UTC in milliseconds since the beginning of 1970, minus `millis`. */
   private utcOffsetMs = 0
 
   /** `millis` counts whole milliseconds and never goes back. */
@@ -71,20 +72,9 @@ export class RtcDevice implements DeviceType {
       const head = ring.pop()
       if (head === RING_EMPTY) return ""
       if (head === RING_BROKEN) return ring.brokenReason
-      // however the driver cut the request, and its room for the answer
-      let length = 0
-      let written = 0
-      for (let i = 0; i < ring.count; i++) {
-        if (i === ring.readable) this.answer(length)
-        const offset = ring.offsetAt(i)
-        // no more of it is looked at: the runtime counts operations
-        const end = offset + Math.min(ring.lengthAt(i), RTC_RESPONSE_SIZE)
-        for (let at = offset; at < end; at++)
-          if (i < ring.readable) {
-            if (length < RTC_REQUEST_SIZE) bytes[length++] = ring.driverArea[at]
-          } else if (written < RTC_RESPONSE_SIZE) ring.deviceArea.put8(at, bytes[written++])
-      }
-      if (written === 0) return "a virtio-rtc request without a byte for its status"
+      this.answer(gather(ring, bytes, RTC_REQUEST_SIZE))
+      const written = scatter(ring, bytes, RTC_RESPONSE_SIZE)
+      if (written === 0) return "no status"
       ring.push(head, written)
     }
   }
@@ -103,7 +93,8 @@ export class RtcDevice implements DeviceType {
     else if (type === RTC_CLOCK_CAP)
       bytes[RTC_HEADER_SIZE] = clock === UTC ? RTC_CLOCK_UTC : RTC_CLOCK_MONOTONIC
     else {
-      // nanoseconds are more than a number holds exactly, milliseconds are not: multiplied byte by byte
+      // a number cannot hold the nanoseconds exactly, but it can hold the milliseconds: so these are multiplied byte
+      // by byte
       let ms = this.millis()
       if (clock === UTC) ms += this.utcOffsetMs
       let carry = 0

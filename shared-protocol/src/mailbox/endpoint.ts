@@ -1,10 +1,11 @@
 // A device's end of the mailbox: takes packets, follows the driver's epochs, and says what is to be sent: data, an
-// acknowledgement, a request to send again (docs/bus.md "The mailbox"). What the messages mean is its receiver's.
+// acknowledgement, a request to send again (docs/bus.md "The mailbox"). It does not know what the messages mean.
 
 import type { ByteBuf, OwnedBytes } from "../bytes.js"
 import { getU16, putU16 } from "../bytes.js"
 import {
   type Mailbox,
+  RECEIVED_ACKNOWLEDGEMENT,
   RECEIVED_DATA,
   RECEIVED_DUPLICATE,
   RECEIVED_FULL,
@@ -18,7 +19,7 @@ const ACKNOWLEDGE_AFTER = 4
 
 /** Who takes the messages; it has set `onMessage` of the mailbox. */
 export interface EndpointReceiver {
-  /** A new epoch: whatever a driver left behind is gone. */
+  /** A new epoch: forgets whatever a driver left behind. */
   reset(): void
   /** Told of an exception that would have ended the program. */
   catchFault(thrown: unknown): void
@@ -29,10 +30,10 @@ export class Endpoint<Receiver extends EndpointReceiver> {
   readonly bus: Receiver
 
   private isAcknowledgementDue = false
-  /** A packet of the host's is missing, or was refused: it is asked, once, to send again. */
+  /** A packet of the host is missing, or was refused. The host is asked once to send again. */
   private isResendDue = false
   private isResendAsked = false
-  /** The epoch before this one: its CONNECT, come late, must not bring it back. */
+  /** The epoch before this one. If its CONNECT arrives late, that must not bring it back. */
   private formerEpoch = 0
   /** The epoch of a packet that we refused; -1 when there is nothing to tell. */
   private refusedEpoch = -1
@@ -40,21 +41,23 @@ export class Endpoint<Receiver extends EndpointReceiver> {
   constructor(mailbox: Mailbox, bus: Receiver) {
     this.mailbox = mailbox
     this.bus = bus
-    // fields of their own: the chip would look for these methods among the names of all fields first (docs/performance.md)
+    // copied into fields: the chip searches the fields of an object before the methods of its class (docs/performance.md)
     const own = this
     own.receive = own.receive
     own.nextPacket = own.nextPacket
   }
 
   /**
-   * Takes a packet from the host. Never throws on its bytes and never waits. Should something throw all the same, which
-   * on the chip would cost the whole program, the epoch ends instead: the host hears NO_EPOCH, and begins another.
+   * Takes a packet from the host. Never throws on its bytes, and never waits. If something throws all the same, which
+   * would end the program on the chip, only the epoch ends: the host receives NO_EPOCH and begins another.
    */
   receive(packet: ByteBuf): void {
     try {
-      if (packet.length >= PACKET_HEADER_SIZE && packet[0] & PACKET_CONNECT && !this.follow(packet)) return
+      // a packet without bytes has no flags
+      if (packet[0] & PACKET_CONNECT) if (!this.follow(packet)) return
       const result = this.mailbox.receive(packet)
       if (result === RECEIVED_DATA) this.isResendAsked = false
+      else if (result === RECEIVED_ACKNOWLEDGEMENT) return
       else if (result === RECEIVED_OTHER_EPOCH) this.refusedEpoch = getU16(packet, 1)
       // the host asks again because our answer was lost or is slow: tell it that the packet is here
       else if (result === RECEIVED_DUPLICATE) this.isAcknowledgementDue = true
@@ -92,13 +95,14 @@ export class Endpoint<Receiver extends EndpointReceiver> {
     return undefined
   }
 
-  /** Takes up the epoch of a CONNECT packet, or knows that it did; false when the packet is to be dropped. */
+  /** Takes up the epoch of a CONNECT packet, or has done so already. False when the packet is to be dropped unread. */
   private follow(packet: ByteBuf): boolean {
+    if (packet.length < PACKET_HEADER_SIZE) return true
     const epoch = getU16(packet, 1)
     if (epoch === 0 || epoch === this.formerEpoch || (packet[0] & PACKET_DATA) === 0 || packet[3] !== 0)
       return false
     if (epoch !== this.mailbox.epoch) this.begin(epoch)
-    // a repetition: our answer was lost, or, when more followed, the link was slow with it
+    // the packet was repeated: our answer was lost, or is late on a slow link
     else if (this.mailbox.isFresh()) this.mailbox.requestResend()
     else return false
     return true

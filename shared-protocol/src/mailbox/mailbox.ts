@@ -1,9 +1,11 @@
-// One end of the mailbox: packs changed bytes of the window and messages into packets, and unpacks the peer's,
-// each once and in order (docs/bus.md "The mailbox"). Both ends run this code. It has no timers and sends
-// nothing by itself: the host adds time (session.ts), the firmware a fiber.
+// One end of the mailbox: packs changed bytes of the window and messages into packets, and unpacks the peer's, each
+// once and in order (docs/bus.md "The mailbox"). Both ends run this code. It has no timers and sends nothing by
+// itself: on the host, heartbeat.ts adds the time, in the firmware a fiber does. `receive` and `nextPacket` are flat
+// functions because calls and fields are slow on the chip: locals in place of fields, counts beside arrays, nested
+// ifs (docs/performance.md "On the chip").
 
 import type { Allocator, ByteBuf, OwnedBytes } from "../bytes.js"
-import { OutgoingArea } from "./outgoing-area.js"
+import { OutgoingArea, RUN_LENGTH_MASK, RUN_OFFSET_SHIFT } from "./outgoing-area.js"
 import {
   MAX_AREA_SIZE,
   MAX_PACKET_SIZE,
@@ -44,28 +46,28 @@ export interface MailboxOptions {
   /** Bytes of the area that this end writes, and of the one that its peer writes. */
   readonly outgoingSize: number
   readonly incomingSize: number
-  /** How many packets may be on their way unacknowledged. */
+  /** How many packets may be on their way unacknowledged: 1 to MAX_CREDIT. */
   readonly credit: number
   /**
-   * While messages of so many bytes wait to be sent, with MESSAGE_COST_BYTES each, packets with records are not taken;
-   * no limit when absent.
+   * While so many bytes of messages wait to be sent, each message with MESSAGE_COST_BYTES on top, packets with
+   * records are refused. No limit when absent.
    */
   readonly waitingBytes?: number
   /** As for `OutgoingArea`. */
   readonly runLimit?: number
-  /** Keep `incomingVersions`. */
-  readonly hasVersions?: boolean
+  /** Keep `incomingNotes`. */
+  readonly hasNotes?: boolean
 }
 
 const UNLIMITED = 0x7fffffff
-/** So few messages are below any limit: they are not added up at every packet. */
+/** Up to so many messages are below any limit, so their bytes need not be added up for every packet. */
 const ALWAYS_ROOM = 4
 
-/** Behind the end of every packet: where a record leads that does not fit. */
-const MAX_PACKET_END = 0x10000
-/** Bytes of `incoming` that share a version: four descriptors. */
-export const VERSION_BLOCK_SIZE = 64
-const VERSION_BLOCK_SHIFT = 6
+/** The most packets that may be on their way unacknowledged. A packet's place is its number modulo this. */
+const MAX_CREDIT = 8
+/** Bytes of `incoming` that share a note: four descriptors. */
+export const NOTE_BLOCK_SIZE = 64
+const NOTE_BLOCK_SHIFT = 6
 
 function ignoreMessage(_packet: ByteBuf, _offset: number, _length: number): void {}
 
@@ -96,10 +98,11 @@ export class Mailbox {
   /** Our mirror of what the peer writes. */
   incoming: OwnedBytes
   /**
-   * For each VERSION_BLOCK_SIZE bytes of `incoming` a number that changes whenever the peer writes to one of them:
-   * who has read them once knows from it whether they are still the same. Undefined where nobody asked for it.
+   * One number for each NOTE_BLOCK_SIZE bytes of `incoming`, for whoever reads them: it can be set to what was found
+   * there. It becomes 0 as soon as the peer writes to one of the bytes, so any other number still holds. Undefined
+   * without `hasNotes`.
    */
-  readonly incomingVersions: number[] | undefined
+  readonly incomingNotes: number[] | undefined
   /** Called for each message of a packet, in order, after the spans before it were stored. */
   onMessage: MessageHandler = ignoreMessage
   /** Spans that were refused because they lie outside the peer's area, and other malformed records. */
@@ -109,7 +112,7 @@ export class Mailbox {
   gapCount = 0
   fullCount = 0
   resentCount = 0
-  /** Data packets that came since we last sent an acknowledgement with anything. */
+  /** Data packets that came since we last sent an acknowledgement with any packet. */
   unacknowledgedIn = 0
 
   /** How many packets may be on their way unacknowledged. */
@@ -119,32 +122,34 @@ export class Mailbox {
   private readonly waitingBytes: number
   /** Where a packet is put together before its size is known. */
   private readonly scratch: OwnedBytes
-  /** The number of the next packet that is new. */
+  /** The number of the next new packet. */
   nextOut = 0
   private nextIn = 0
   private connectFlag = 0
-  /** Sent, not acknowledged, oldest first. */
-  private sent: OwnedBytes[] = []
-  /** How many of `sent`, from the front, are to be sent again. */
+  /** Sent and not acknowledged, by number modulo MAX_CREDIT. */
+  private readonly sent: (OwnedBytes | undefined)[] = []
+  private sentCount = 0
+  /** How many of them, from the oldest, are to be sent again. */
   private resend = 0
   private resendIndex = 0
-  /** Posted and not packed yet, oldest first. To look at; `post` adds to it. */
+  /** Posted and not packed yet, oldest first. Only to read: `post` adds to it. */
   messages: ByteBuf[] = []
-  private version = 0
+  private messageCount = 0
 
   constructor(options: MailboxOptions) {
     this.alloc = options.alloc
     this.credit = options.credit
     this.waitingBytes = options.waitingBytes === undefined ? UNLIMITED : options.waitingBytes
     this.scratch = options.alloc(MAX_PACKET_SIZE)
+    for (let i = 0; i < MAX_CREDIT; i++) this.sent.push(undefined)
     this.outgoing = new OutgoingArea(options.alloc(options.outgoingSize), options.runLimit)
     this.incoming = options.alloc(options.incomingSize)
-    if (options.hasVersions === true) {
-      const versions: number[] = []
-      for (let i = 0; i <= options.incomingSize; i += VERSION_BLOCK_SIZE) versions.push(0)
-      this.incomingVersions = versions
-    } else this.incomingVersions = undefined
-    // fields of their own: the chip would look for these methods among the names of all fields first (docs/performance.md)
+    if (options.hasNotes === true) {
+      const notes: number[] = []
+      for (let i = 0; i <= options.incomingSize; i += NOTE_BLOCK_SIZE) notes.push(0)
+      this.incomingNotes = notes
+    } else this.incomingNotes = undefined
+    // copied into fields: the chip searches the fields of an object before the methods of its class (docs/performance.md)
     const own = this
     own.receive = own.receive
     own.post = own.post
@@ -168,10 +173,12 @@ export class Mailbox {
     this.nextOut = 0
     this.nextIn = 0
     this.connectFlag = 0
-    this.sent = []
+    for (let i = 0; i < MAX_CREDIT; i++) this.sent[i] = undefined
+    this.sentCount = 0
     this.resend = 0
     this.resendIndex = 0
     this.messages = []
+    this.messageCount = 0
     this.unacknowledgedIn = 0
   }
 
@@ -181,7 +188,7 @@ export class Mailbox {
     this.connectFlag = PACKET_CONNECT
   }
 
-  /** Whether nothing came in this epoch but its first packet. */
+  /** Whether only the first packet of this epoch has come so far. */
   isFresh(): boolean {
     return this.nextIn === 1
   }
@@ -197,28 +204,28 @@ export class Mailbox {
   /** Queues a message; the frame must not change until it was sent. */
   post(frame: ByteBuf): void {
     this.messages.push(frame)
+    this.messageCount++
   }
 
   /** Packets on their way that the peer has not acknowledged. */
   unacknowledgedOut(): number {
-    return this.sent.length
+    return this.sentCount
   }
 
   /** Whether `nextPacket` has records to pack, credit or not. */
   hasPending(): boolean {
-    return this.messages.length > 0 || this.outgoing.isDirty()
+    return this.messageCount > 0 || this.outgoing.isDirty()
   }
 
   /** Marks everything unacknowledged to be sent again. */
   requestResend(): void {
-    this.resend = this.sent.length
+    this.resend = this.sentCount
     this.resendIndex = 0
   }
 
   /**
    * Takes a packet from the peer: acknowledgements, then spans into `incoming` and messages to `onMessage`
    * in their order. Never throws on the packet's bytes; returns one of RECEIVED_*.
-   * This is the chip's hot path: it calls nothing that it can write out.
    */
   receive(packet: ByteBuf): number {
     const length = packet.length
@@ -231,80 +238,94 @@ export class Mailbox {
       return RECEIVED_OTHER_EPOCH
     }
     const flags = packet[0]
-    const sent = this.sent
-    if (sent.length > 0) {
-      // an acknowledgement of packets never sent would be a lie: it is ignored
-      let acknowledged = (packet[4] - (this.nextOut - sent.length)) & 0xff
-      if (acknowledged <= sent.length)
-        for (; acknowledged > 0; acknowledged--) {
-          sent.shift()
-          if (this.resend > 0) this.resend--
-          if (this.resendIndex > 0) this.resendIndex--
+    const sentCount = this.sentCount
+    if (sentCount > 0) {
+      const oldest = this.nextOut - sentCount
+      const acknowledged = (packet[4] - oldest) & 0xff
+      // the peer cannot acknowledge what was never sent: such a number is ignored
+      if (acknowledged > 0)
+        if (acknowledged <= sentCount) {
+          const sent = this.sent
+          for (let i = 0; i < acknowledged; i++) sent[(oldest + i) & (MAX_CREDIT - 1)] = undefined
+          this.sentCount = sentCount - acknowledged
+          if (this.resend > 0) {
+            this.resend = this.resend > acknowledged ? this.resend - acknowledged : 0
+            this.resendIndex = this.resendIndex > acknowledged ? this.resendIndex - acknowledged : 0
+          }
         }
       if (flags & PACKET_RESEND) this.requestResend()
     }
     if ((flags & PACKET_DATA) === 0) return RECEIVED_ACKNOWLEDGEMENT
-    if (packet[3] !== this.nextIn) {
+    const nextIn = this.nextIn
+    if (packet[3] !== nextIn) {
       this.unacknowledgedIn++
-      if (((this.nextIn - packet[3]) & 0xff) < 0x80) {
+      if (((nextIn - packet[3]) & 0xff) < 0x80) {
         this.duplicateCount++
         return RECEIVED_DUPLICATE
       }
       this.gapCount++
       return RECEIVED_GAP
     }
-    if (this.messages.length > ALWAYS_ROOM)
+    if (this.messageCount > ALWAYS_ROOM)
       if (this.isFull()) {
         this.fullCount++
         return RECEIVED_FULL
       }
-    this.nextIn = (this.nextIn + 1) & 0xff
+    this.nextIn = (nextIn + 1) & 0xff
     this.unacknowledgedIn++
     const incoming = this.incoming
     const size = incoming.length
-    const versions = this.incomingVersions
-    const version = this.version + 1
-    this.version = version
+    const notes = this.incomingNotes
     let at = PACKET_HEADER_SIZE
     let spanEnd = 0
+    // bytes behind the packet's end are undefined, and numbers made of them fail every comparison below
     while (at < length) {
       const tag = packet[at]
-      let offset = 0
-      let bytes = 0
+      let offset: number
+      let bytes: number
       if (tag & RECORD_SPAN) {
         offset = ((tag & 0x7f) << 8) | packet[at + 1]
-        bytes = packet[at + 2] | 0 // undefined behind the packet's end
+        bytes = packet[at + 2]
         at += SPAN_OVERHEAD
       } else if (tag & RECORD_NEAR_SPAN) {
         offset = spanEnd + packet[at + 1]
         bytes = (tag & 0x3f) + 1
         at += NEAR_SPAN_OVERHEAD
-      } else if (tag === RECORD_MESSAGE) {
-        bytes = packet[at + 1] | 0
+      } else {
+        if (tag !== RECORD_MESSAGE) break
+        bytes = packet[at + 1]
         at += MESSAGE_OVERHEAD
-        if (at + bytes > length) at = MAX_PACKET_END
-        else this.onMessage(packet, at, bytes)
-        at += bytes
-        continue
-      } else break
-      const end = at + bytes
-      spanEnd = offset + bytes
-      if (end > length || spanEnd > size) {
-        // one writer a byte: the peer can only ever name its own area, and only inside it
-        at = MAX_PACKET_END
+        const end = at + bytes
+        if (end <= length) {
+          this.onMessage(packet, at, bytes)
+          at = end
+          continue
+        }
+        at = 0
         break
       }
-      incoming.blitAt(offset, packet, at, bytes)
-      at = end
-      if (versions !== undefined) {
-        let block = offset >> VERSION_BLOCK_SHIFT
-        versions[block] = version
-        const lastBlock = (spanEnd - 1) >> VERSION_BLOCK_SHIFT
-        while (block < lastBlock) {
-          block++
-          versions[block] = version
+      const end = at + bytes
+      spanEnd = offset + bytes
+      // each byte of the window has one writer: a span is always in the peer's area, and has to fit in it
+      if (end <= length)
+        if (spanEnd <= size) {
+          incoming.blitAt(offset, packet, at, bytes)
+          at = end
+          if (notes !== undefined) {
+            let block = offset >> NOTE_BLOCK_SHIFT
+            notes[block] = 0
+            if (bytes > 1) {
+              const lastBlock = (spanEnd - 1) >> NOTE_BLOCK_SHIFT
+              while (block < lastBlock) {
+                block++
+                notes[block] = 0
+              }
+            }
+          }
+          continue
         }
-      }
+      at = 0
+      break
     }
     if (at === length) return RECEIVED_DATA
     this.malformedCount++
@@ -312,30 +333,35 @@ export class Mailbox {
   }
 
   /**
-   * The next packet to send: one again if the peer asked for it, else a new one with as many spans and
-   * messages as fit. Undefined when there is nothing to send, or no credit to send it on.
+   * The next packet to send: an earlier one if the peer asked for it again, else a new one with as many spans and
+   * messages as fit. Undefined when there is nothing to send, or when too many packets are unacknowledged.
    */
   nextPacket(): OwnedBytes | undefined {
-    if (this.resendIndex < this.resend) {
-      const again = this.sent[this.resendIndex]
-      this.resendIndex++
-      this.resentCount++
-      again[4] = this.nextIn
-      this.unacknowledgedIn = 0
-      return again
-    }
-    if (this.sent.length >= this.credit) return undefined
-    if (this.messages.length === 0 && !this.outgoing.isDirty()) return undefined
-    const size = this.fill(this.scratch)
+    if (this.resend > 0)
+      if (this.resendIndex < this.resend) {
+        const place = (this.nextOut - this.sentCount + this.resendIndex) & (MAX_CREDIT - 1)
+        const again = this.sent[place] as OwnedBytes
+        this.resendIndex++
+        this.resentCount++
+        again[4] = this.nextIn
+        this.unacknowledgedIn = 0
+        return again
+      }
+    if (this.sentCount >= this.credit) return undefined
+    if (this.messageCount === 0) if (!this.outgoing.isDirty()) return undefined
+    const scratch = this.scratch
+    const size = this.fill(scratch)
     const packet = this.alloc(size)
-    packet.blitAt(0, this.scratch, 0, size) // the epoch is in it
+    packet.blitAt(0, scratch, 0, size) // the scratch packet has the epoch in it already
+    const nextOut = this.nextOut
     packet[0] = PACKET_DATA | this.connectFlag
-    packet[3] = this.nextOut
+    packet[3] = nextOut
     packet[4] = this.nextIn
     this.connectFlag = 0
     this.unacknowledgedIn = 0
-    this.nextOut = (this.nextOut + 1) & 0xff
-    this.sent.push(packet)
+    this.nextOut = (nextOut + 1) & 0xff
+    this.sent[nextOut & (MAX_CREDIT - 1)] = packet
+    this.sentCount++
     return packet
   }
 
@@ -353,58 +379,72 @@ export class Mailbox {
   /** Packs spans, then ring indexes, then messages behind the header, until `packet` is full; returns the end. */
   private fill(packet: OwnedBytes): number {
     const area = this.outgoing
+    const source = area.bytes
     let at = PACKET_HEADER_SIZE
-    let spanEnd = MAX_AREA_SIZE // behind every offset: the first span is never a near one
-    while (area.dirtyFirst < area.dirtyEnd) {
-      const first = area.dirtyFirst
-      const offset = area.dirtyOffsets[first]
-      let bytes = area.dirtyLengths[first]
-      const gap = offset - spanEnd
-      // a negative gap is a large one
-      let overhead = SPAN_OVERHEAD
-      if (gap >>> 0 <= NEAR_SPAN_MAX_GAP && bytes <= NEAR_SPAN_MAX_LENGTH) overhead = NEAR_SPAN_OVERHEAD
-      const room = MAX_PACKET_SIZE - at - overhead
-      if (bytes > room) {
-        if (room <= 0) return at
-        area.dirtyOffsets[first] = offset + room
-        area.dirtyLengths[first] = bytes - room
-        bytes = room
-      } else area.dirtyFirst = first + 1
-      if (overhead === NEAR_SPAN_OVERHEAD) {
-        packet[at] = RECORD_NEAR_SPAN | (bytes - 1)
-        packet[at + 1] = gap
-      } else {
-        packet[at] = RECORD_SPAN | (offset >> 8)
-        packet[at + 1] = offset & 0xff
-        packet[at + 2] = bytes
+    const dirtyEnd = area.dirtyEnd
+    if (dirtyEnd > 0) {
+      const runs = area.dirtyRuns
+      let spanEnd = MAX_AREA_SIZE // behind every offset, so that the first span is never a near one
+      for (let i = area.dirtyFirst; i < dirtyEnd; i++) {
+        const run = runs[i]
+        const offset = run >> RUN_OFFSET_SHIFT
+        let bytes = run & RUN_LENGTH_MASK
+        const gap = offset - spanEnd
+        let overhead = SPAN_OVERHEAD
+        // as an unsigned number, a negative gap is too large
+        if (gap >>> 0 <= NEAR_SPAN_MAX_GAP) if (bytes <= NEAR_SPAN_MAX_LENGTH) overhead = NEAR_SPAN_OVERHEAD
+        const room = MAX_PACKET_SIZE - at - overhead
+        let isCut = false
+        if (bytes > room) {
+          area.dirtyFirst = i
+          if (room <= 0) return at
+          runs[i] = ((offset + room) << RUN_OFFSET_SHIFT) | (bytes - room)
+          bytes = room
+          isCut = true
+        }
+        if (overhead === NEAR_SPAN_OVERHEAD) {
+          packet[at] = RECORD_NEAR_SPAN | (bytes - 1)
+          packet[at + 1] = gap
+        } else {
+          packet[at] = RECORD_SPAN | (offset >> 8)
+          packet[at + 1] = offset & 0xff
+          packet[at + 2] = bytes
+        }
+        at += overhead
+        packet.blitAt(at, source, offset, bytes)
+        at += bytes
+        if (isCut) return at
+        spanEnd = offset + bytes
       }
-      at += overhead
-      packet.blitAt(at, area.bytes, offset, bytes)
-      at += bytes
-      spanEnd = offset + bytes
+      area.dirtyFirst = 0
+      area.dirtyEnd = 0
     }
-    area.dirtyFirst = 0
-    area.dirtyEnd = 0
-    while (area.indexCount > 0) {
-      if (at + SPAN_OVERHEAD + 2 > MAX_PACKET_SIZE) return at
-      area.indexCount--
-      const offset = area.indexOffsets[area.indexCount]
-      const bytes = area.indexLengths[area.indexCount]
+    let indexCount = area.indexCount
+    while (indexCount > 0) {
+      if (at > MAX_PACKET_SIZE - SPAN_OVERHEAD - 2) return at
+      indexCount--
+      area.indexCount = indexCount
+      const offset = area.indexOffsets[indexCount]
+      const bytes = area.indexLengths[indexCount]
       packet[at] = RECORD_SPAN | (offset >> 8)
       packet[at + 1] = offset & 0xff
       packet[at + 2] = bytes
-      packet[at + 3] = area.bytes[offset]
-      if (bytes > 1) packet[at + 4] = area.bytes[offset + 1]
+      packet[at + 3] = source[offset]
+      if (bytes > 1) packet[at + 4] = source[offset + 1]
       at += SPAN_OVERHEAD + bytes
     }
-    while (this.messages.length > 0) {
-      const frame = this.messages[0]
-      if (at + MESSAGE_OVERHEAD + frame.length > MAX_PACKET_SIZE) break
+    const messages = this.messages
+    while (this.messageCount > 0) {
+      const frame = messages[0]
+      const bytes = frame.length
+      const begin = at + MESSAGE_OVERHEAD
+      if (begin + bytes > MAX_PACKET_SIZE) break
       packet[at] = RECORD_MESSAGE
-      packet[at + 1] = frame.length
-      packet.blitAt(at + MESSAGE_OVERHEAD, frame, 0, frame.length)
-      at += MESSAGE_OVERHEAD + frame.length
-      this.messages.shift()
+      packet[at + 1] = bytes
+      packet.blitAt(begin, frame, 0, bytes)
+      at = begin + bytes
+      messages.shift()
+      this.messageCount--
     }
     return at
   }

@@ -5,6 +5,9 @@ import { SPAN_OVERHEAD } from "./packet.js"
 
 /** As good as no limit. */
 const UNLIMITED = 0x7fffffff
+/** Where a run's offset begins in its number; its length is below. */
+export const RUN_OFFSET_SHIFT = 16
+export const RUN_LENGTH_MASK = 0xffff
 
 /**
  * One area, with the runs of bytes that changed since they were last sent. Ring indexes are kept apart: they
@@ -12,12 +15,17 @@ const UNLIMITED = 0x7fffffff
  */
 export class OutgoingArea {
   readonly bytes: OwnedBytes
-  /** Start and length of each changed run; those from `dirtyFirst` up to `dirtyEnd` wait to be sent. */
-  readonly dirtyOffsets: number[] = []
-  readonly dirtyLengths: number[] = []
+  /**
+   * The changed runs, `offset << RUN_OFFSET_SHIFT | length`; those from `dirtyFirst` up to `dirtyEnd` wait to be sent. One
+   * number each: an entry of a list takes 8 bytes of a chip's heap.
+   */
+  readonly dirtyRuns: number[] = []
   dirtyFirst = 0
   dirtyEnd = 0
-  /** Offsets of the 16-bit indexes that changed, and how many of their bytes; the first `indexCount` wait to be sent. */
+  /**
+   * Offsets of the 16-bit indexes that changed, and how many of their two bytes did; the first `indexCount` wait to
+   * be sent.
+   */
   readonly indexOffsets: number[] = []
   readonly indexLengths: number[] = []
   indexCount = 0
@@ -25,19 +33,15 @@ export class OutgoingArea {
   private readonly runLimit: number
 
   /**
-   * More changed runs than `runLimit` become one, so that a peer that never acknowledges does not make the lists
-   * grow. They have their full length at once: a chip has no room to make a long list longer once its heap is in pieces.
-   * No limit, and lists that grow, when absent.
+   * When more than `runLimit` runs have changed, they become one, so that a peer that never acknowledges does not
+   * make the lists grow. The lists have their full length from the start: later a chip's heap is fragmented, and has
+   * no room for longer ones. Without `runLimit` there is no limit, and the lists grow.
    */
   constructor(bytes: OwnedBytes, runLimit?: number) {
     this.bytes = bytes
     this.runLimit = runLimit === undefined ? UNLIMITED : runLimit
-    if (runLimit !== undefined)
-      for (let i = 0; i < runLimit; i++) {
-        this.dirtyOffsets.push(0)
-        this.dirtyLengths.push(0)
-      }
-    // fields of their own: the chip would look for these methods among the names of all fields first (docs/performance.md)
+    if (runLimit !== undefined) for (let i = 0; i < runLimit; i++) this.dirtyRuns.push(0)
+    // copied into fields: the chip searches the fields of an object before the methods of its class (docs/performance.md)
     const own = this
     own.mark = own.mark
     own.putIndex = own.putIndex
@@ -46,15 +50,15 @@ export class OutgoingArea {
   /** Notes that `length` bytes from `offset` changed. A run close behind the last one is joined to it. */
   mark(offset: number, length: number): void {
     const end = this.dirtyEnd
-    const offsets = this.dirtyOffsets
-    const lengths = this.dirtyLengths
+    const runs = this.dirtyRuns
     if (end > this.dirtyFirst) {
-      const start = offsets[end - 1]
-      const reach = start + lengths[end - 1]
+      const last = runs[end - 1]
+      const start = last >> RUN_OFFSET_SHIFT
+      const reach = start + (last & RUN_LENGTH_MASK)
       // sending the few bytes between two runs costs no more than a second span's header
       if (offset >= start)
         if (offset <= reach + SPAN_OVERHEAD) {
-          if (offset + length > reach) lengths[end - 1] = offset + length - start
+          if (offset + length > reach) runs[end - 1] = last + offset + length - reach
           return
         }
     }
@@ -62,28 +66,22 @@ export class OutgoingArea {
       this.joinAll(offset, length)
       return
     }
-    // the arrays are reused and never shortened: in DeviceScript, `array.length = 0` breaks an array
-    if (end === offsets.length) {
-      offsets.push(offset)
-      lengths.push(length)
-    } else {
-      offsets[end] = offset
-      lengths[end] = length
-    }
+    // reused, and never shortened: in DeviceScript, `array.length = 0` breaks an array
+    runs[end] = (offset << RUN_OFFSET_SHIFT) | length
     this.dirtyEnd = end + 1
   }
 
-  /** Makes one run of all that wait and of `length` bytes from `offset`. */
+  /** Makes one run of all runs that wait and of `length` bytes from `offset`. */
   private joinAll(offset: number, length: number): void {
     let start = offset
     let reach = offset + length
     for (let i = this.dirtyFirst; i < this.dirtyEnd; i++) {
-      if (this.dirtyOffsets[i] < start) start = this.dirtyOffsets[i]
-      const end = this.dirtyOffsets[i] + this.dirtyLengths[i]
+      const at = this.dirtyRuns[i] >> RUN_OFFSET_SHIFT
+      const end = at + (this.dirtyRuns[i] & RUN_LENGTH_MASK)
+      if (at < start) start = at
       if (end > reach) reach = end
     }
-    this.dirtyOffsets[0] = start
-    this.dirtyLengths[0] = reach - start
+    this.dirtyRuns[0] = (start << RUN_OFFSET_SHIFT) | (reach - start)
     this.dirtyFirst = 0
     this.dirtyEnd = 1
   }
@@ -109,24 +107,29 @@ export class OutgoingArea {
 
   /** Stores a ring's 16-bit index, which travels behind everything stored before it is sent. */
   putIndex(offset: number, value: number): void {
+    const bytes = this.bytes
+    const offsets = this.indexOffsets
     const high = value >> 8
-    const length = this.bytes[offset + 1] === high ? 1 : 2
-    this.bytes[offset] = value & 0xff
-    this.bytes[offset + 1] = high
-    let i = 0
-    while (i < this.indexCount && this.indexOffsets[i] !== offset) i++
-    if (i < this.indexCount) {
-      if (length === 2) this.indexLengths[i] = 2
-      return
+    let length = 1
+    if (bytes[offset + 1] !== high) {
+      bytes[offset + 1] = high
+      length = 2
     }
-    if (i === this.indexOffsets.length) {
-      this.indexOffsets.push(offset)
+    bytes[offset] = value & 0xff
+    const count = this.indexCount
+    for (let i = 0; i < count; i++)
+      if (offsets[i] === offset) {
+        if (length === 2) this.indexLengths[i] = 2
+        return
+      }
+    this.indexCount = count + 1
+    if (offsets[count] === undefined) {
+      offsets.push(offset)
       this.indexLengths.push(length)
     } else {
-      this.indexOffsets[i] = offset
-      this.indexLengths[i] = length
+      offsets[count] = offset
+      this.indexLengths[count] = length
     }
-    this.indexCount = i + 1
   }
 
   /** Whether anything waits to be sent. */
@@ -141,4 +144,10 @@ export class OutgoingArea {
     this.dirtyEnd = 0
     this.indexCount = 0
   }
+}
+
+/** Changed run `index` of `area`. The mailbox reads the list itself, to save the call. */
+export function runAt(area: OutgoingArea, index: number): { offset: number; length: number } {
+  const run = area.dirtyRuns[index]
+  return { offset: run >> RUN_OFFSET_SHIFT, length: run & RUN_LENGTH_MASK }
 }

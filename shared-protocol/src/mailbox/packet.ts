@@ -49,16 +49,17 @@ export const DEVICE_CREDIT = 6
 /** Unacknowledged packets towards the host: what the device keeps in memory to send again. */
 export const HOST_CREDIT = 6
 /**
- * While messages of so many bytes wait at the device, each with MESSAGE_COST_BYTES, it takes no packet, which holds 23
- * requests at most: a host that asks for the longest answers and never acknowledges costs a bounded part of a small heap.
+ * While so many bytes of messages wait at the device, each message with MESSAGE_COST_BYTES on top, it takes no
+ * packet. A packet has 23 requests at most. So a host that asks for the longest answers and never acknowledges takes
+ * a bounded part of a small heap.
  */
 export const DEVICE_WAITING_BYTES = 1536
 /** What a waiting message takes of the chip's heap besides its bytes. */
 export const MESSAGE_COST_BYTES = 24
-/** More changed runs than this in its area the device sends as one. */
+/** When more runs than this have changed in its area, the device sends them as one. */
 export const DEVICE_RUN_LIMIT = 128
-/** How many bytes a device moves at most, at a time, for a paced queue: a packet has room for others then. */
+/** The most bytes that a device moves at a time for a paced queue: the rest of a packet is left for others. */
 export const PACED_BYTES = 128
 
-/** The epoch of a packet that only asks whether a mailbox is there: no epoch of a session. */
+/** The epoch of a packet that only asks whether there is a mailbox. No session has this epoch. */
 export const PROBE_EPOCH = 0xffff

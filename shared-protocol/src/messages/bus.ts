@@ -81,7 +81,7 @@ export function decodeGetDevicesResponse(frame: ByteBuf): Decoded<DeviceBitmap> 
   const offset = getU16(frame, HEADER_SIZE)
   const rawCount = getU16(frame, HEADER_SIZE + 4)
   const held = getU16(frame, 6) - GET_DEVICES_BASE_SIZE
-  if ((rawCount + 7) >> 3 > held) return refused(`a bitmap of ${rawCount} bits in ${held} bytes`)
+  if ((rawCount + 7) >> 3 > held) return refused(`a count of ${rawCount} in a bitmap of length ${held}`)
   const deviceNumbers: number[] = []
   for (let i = 0; i < rawCount; i++) {
     if (frame[GET_DEVICES_BASE_SIZE + (i >> 3)] & (1 << (i & 7))) deviceNumbers.push(offset + i)

@@ -79,7 +79,7 @@ function getConfig(frame: ByteBuf, type: number, msgId: number): Decoded<ConfigD
   if (reason !== "") return refused(reason)
   const rawLength = getU32(frame, HEADER_SIZE + 8)
   const held = getU16(frame, 6) - CONFIG_BASE_SIZE
-  if (rawLength > held) return refused(`length ${rawLength} is more than the ${held} bytes in the message`)
+  if (rawLength > held) return refused(`length ${rawLength} is more than what is in the message, ${held}`)
   return decoded({
     generation: getU32(frame, HEADER_SIZE),
     offset: getU32(frame, HEADER_SIZE + 4),

@@ -44,7 +44,7 @@ export function decodeEventConfig(frame: ByteBuf): Decoded<ConfigEvent> {
   if (reason !== "") return refused(reason)
   const rawLength = getU32(frame, HEADER_SIZE + 12)
   const held = getU16(frame, 6) - EVENT_CONFIG_BASE_SIZE
-  if (held !== 0 && held < rawLength) return refused(`${held} bytes of data for a range of ${rawLength}`)
+  if (held !== 0 && held < rawLength) return refused(`data of length ${held} for a range of ${rawLength}`)
   return decoded({
     deviceStatus: getU32(frame, HEADER_SIZE),
     generation: getU32(frame, HEADER_SIZE + 4),

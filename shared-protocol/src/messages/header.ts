@@ -91,11 +91,11 @@ export function putToken(frame: ByteBuf, token: number): void {
  */
 export function decodeHeader(frame: ByteBuf): Decoded<Header> {
   if (frame.length < HEADER_SIZE)
-    return refused(`${frame.length} bytes are too short for a header of ${HEADER_SIZE}`)
+    return refused(`length ${frame.length} is too short for a header of ${HEADER_SIZE}`)
   const msgSize = getU16(frame, 6)
   if (msgSize < HEADER_SIZE) return refused(`msg_size ${msgSize} is below the header's ${HEADER_SIZE} bytes`)
   if (msgSize > frame.length)
-    return refused(`msg_size ${msgSize} is more than the ${frame.length} bytes received`)
+    return refused(`msg_size ${msgSize} is more than what was received, ${frame.length}`)
   return decoded({
     type: frame[0] & 3,
     msgId: frame[1],

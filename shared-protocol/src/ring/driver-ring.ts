@@ -71,7 +71,7 @@ export class DriverRing {
   private offered: number[] = []
   /** With VIRTIO_F_IN_ORDER: the heads that the device holds, in the order in which they must come back. */
   private shadowOrder: number[] = []
-  /** How many more chains the used element stands for that was read last. */
+  /** How many more chains the used element that was read last stands for. */
   private batchLeft = 0
   private batchLength = 0
   private elementHead = 0
@@ -170,30 +170,30 @@ export class DriverRing {
     return head
   }
 
-  /** Reads and checks the used element at `usedIdx`: how many chains it stands for, and its length. */
+  /** Reads and checks the used element at `usedIdx`: how many chains it stands for, and the length it tells. */
   private readElement(): number {
     const bytes = this.deviceArea
     const rawIdx = bytes[this.place.used + 2] | (bytes[this.place.used + 3] << 8)
     const rawCount = (rawIdx - this.usedIdx) & 0xffff
     if (rawCount === 0) return NOTHING_USED
     if (rawCount > this.shadowInFlight - this.offered.length)
-      return this.fail(`used.idx says ${rawCount} chains came back, fewer are out`)
+      return this.fail(`used.idx is ahead by ${rawCount}, and fewer chains are out`)
     const at = this.place.used + 4 + 8 * (this.usedIdx & (this.size - 1))
     const rawId = (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0
     const rawLength =
       (bytes[at + 4] | (bytes[at + 5] << 8) | (bytes[at + 6] << 16) | (bytes[at + 7] << 24)) >>> 0
     if (rawId >= this.size) return this.fail(`used id ${rawId} is outside queue size ${this.size}`)
-    // a chain that was offered but not published is none of the device's yet
+    // offered, but not published: the device does not have this chain yet
     if (this.shadowWritable[rawId] < 0 || this.offered.indexOf(rawId) >= 0)
       return this.fail(`used id ${rawId} is not the head of a chain in flight`)
     if (rawLength > this.shadowWritable[rawId])
       return this.fail(
-        `used length ${rawLength} of chain ${rawId} exceeds its ${this.shadowWritable[rawId]} writable bytes`,
+        `used length ${rawLength} of chain ${rawId} exceeds its writable length ${this.shadowWritable[rawId]}`,
       )
     let batch = 1
     if (this.features.hasInOrder) {
       while (batch <= rawCount && this.shadowOrder[batch - 1] !== rawId) batch++
-      if (batch > rawCount) return this.fail(`used id ${rawId} is not among the next ${rawCount} chains`)
+      if (batch > rawCount) return this.fail(`used id ${rawId} is not among those next in order, ${rawCount}`)
     }
     this.batchLeft = batch
     this.batchLength = rawLength

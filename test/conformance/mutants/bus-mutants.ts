@@ -1,6 +1,7 @@
 // Wrong device sides of the bus: discovery, parameters, notifications, devices that come and go. One fault each, by the rows that have to notice.
 
 import { getU16, putU16, putU32 } from "../../../shared-protocol/src/bytes.js"
+import { TYPE_BUS } from "../../../shared-protocol/src/messages/header.js"
 import * as ids from "../../../shared-protocol/src/messages/ids.js"
 import { HELLO } from "../../../shared-protocol/src/messages/ids.js"
 import { busResponse, frame, isEvent, onceWith, put8, resized } from "./faults.js"
@@ -60,7 +61,10 @@ export const BUS_MUTANTS: Readonly<Record<string, Fault>> = {
     })
   })(),
   "B20: refuses messages that it does not know on the driver's side": {
-    request: (f) => ((f[1] as number) > 0x0c ? Promise.reject(new Error("no such message")) : undefined),
+    request: (f) =>
+      ((f[0] as number) & TYPE_BUS) === 0 && (f[1] as number) > 0x0c
+        ? Promise.reject(new Error("no such message"))
+        : undefined,
   },
   "B38 R8: notifies every completion again, 60 ms later": {
     patch({ endpoint, clock }) {

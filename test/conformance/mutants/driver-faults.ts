@@ -3,6 +3,7 @@
 import { I2C_NUMBER } from "../../../host/src/conformance/driver/scripted-bus.js"
 import { getU16, getU32, putU16, putU32 } from "../../../shared-protocol/src/bytes.js"
 import * as ids from "../../../shared-protocol/src/messages/ids.js"
+import { DESCRIPTOR_NEXT, DESCRIPTOR_WRITE } from "../../../shared-protocol/src/ring/layout.js"
 import type { DriverFault } from "../in-process-driver.js"
 import { isRequest, PAYLOAD } from "./faults.js"
 
@@ -50,6 +51,44 @@ export function header(change: (bytes: Uint8Array, at: number) => void): DriverF
   return window((bytes, { desc }) => change(bytes, getU32(bytes, desc)))
 }
 
+/** The driver believes used lengths: `statusOf` finds the status of a chain in the window, by what the device claims. */
+export function byUsedLength(
+  statusOf: (bytes: Uint8Array, place: { used: number; room: number; at: number }) => number | undefined,
+): DriverFault {
+  const queues = new WeakMap<Uint8Array, { desc: number; used: number; size: number }>()
+  return {
+    send: (frame, bytes) => {
+      if (isRequest(frame, ids.SET_VQUEUE) && getU16(frame, 2) === I2C_NUMBER)
+        queues.set(bytes, {
+          size: getU32(frame, PAYLOAD + 8),
+          desc: getU32(frame, PAYLOAD + 16),
+          used: getU32(frame, PAYLOAD + 32),
+        })
+      return [frame]
+    },
+    receive: (frame, bytes) => {
+      const queue = queues.get(bytes)
+      if (!queue || frame[1] !== ids.EVENT_USED || getU16(frame, 2) !== I2C_NUMBER) return [frame]
+      for (let n = 0; n < getU16(bytes, queue.used + 2) && n < queue.size; n++) {
+        const element = queue.used + 4 + 8 * n
+        let at = queue.desc + 16 * getU32(bytes, element)
+        let room = 0
+        for (; ; at = queue.desc + 16 * getU16(bytes, at + 14)) {
+          const flags = getU16(bytes, at + 12)
+          if (flags & DESCRIPTOR_WRITE) room += getU32(bytes, at + 8)
+          if ((flags & DESCRIPTOR_NEXT) === 0) break
+        }
+        const statusAt = getU32(bytes, at) + getU32(bytes, at + 8) - 1
+        const status = statusOf(bytes, { used: getU32(bytes, element + 4), room, at: statusAt })
+        if (status === undefined) continue
+        bytes[statusAt] = status
+        putU32(bytes, element + 4, room)
+      }
+      return [frame]
+    },
+  }
+}
+
 /** With a token of its own, so that nobody takes the answer for another's. */
 export function untold(frame: Uint8Array): Uint8Array {
   const copy = Uint8Array.from(frame)
@@ -71,6 +110,48 @@ export function selecting(change: (frame: Uint8Array, isAll: boolean) => void): 
       if (!isRequest(frame, ids.SET_DRIVER_FEATURES)) return [frame]
       const copy = Uint8Array.from(frame)
       change(copy, withAll.has(bytes))
+      return [copy]
+    },
+  }
+}
+
+/**
+ * The driver does not look a second time: from its first I2C request on it takes the I2C device's responses with this id
+ * for those of before, one after another. `which` says, by the first word of the request's payload, which ones.
+ */
+export function remembering(msgId: number, which: (asked: number) => boolean = () => true): DriverFault {
+  // runs of several scenarios go on at once: each has a window of its own
+  interface Memory {
+    readonly asked: Map<number, number>
+    readonly first: Uint8Array[]
+    hasWorked: boolean
+    at: number
+  }
+  const memories = new WeakMap<Uint8Array, Memory>()
+  const memoryOf = (bytes: Uint8Array) => {
+    const memory: Memory = memories.get(bytes) ?? { asked: new Map(), first: [], hasWorked: false, at: 0 }
+    memories.set(bytes, memory)
+    return memory
+  }
+  return {
+    send: (frame, bytes) => {
+      const memory = memoryOf(bytes)
+      if (getU16(frame, 2) !== I2C_NUMBER) return [frame]
+      if (isRequest(frame, ids.EVENT_AVAIL)) memory.hasWorked = true
+      if (isRequest(frame, msgId))
+        memory.asked.set(getU16(frame, 4), frame.length > PAYLOAD ? getU32(frame, PAYLOAD) : 0)
+      return [frame]
+    },
+    receive: (frame, bytes) => {
+      if (frame[0] !== 1 || frame[1] !== msgId || getU16(frame, 2) !== I2C_NUMBER) return [frame]
+      const memory = memoryOf(bytes)
+      if (!which(memory.asked.get(getU16(frame, 4)) ?? 0)) return [frame]
+      if (!memory.hasWorked) memory.first.push(Uint8Array.from(frame))
+      const remembered = memory.first[memory.at % memory.first.length]
+      if (!memory.hasWorked || !remembered) return [frame]
+      memory.at++
+      const copy = Uint8Array.from(remembered)
+      copy.set(frame.subarray(4, 6), 4)
       return [copy]
     },
   }

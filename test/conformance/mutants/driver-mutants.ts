@@ -5,7 +5,18 @@ import { I2C_NUMBER } from "../../../host/src/conformance/driver/scripted-bus.js
 import { getU16, getU32, putU16, putU32 } from "../../../shared-protocol/src/bytes.js"
 import * as ids from "../../../shared-protocol/src/messages/ids.js"
 import type { DriverFault } from "../in-process-driver.js"
-import { header, selecting, sending, trying, untold, window, withWords, word } from "./driver-faults.js"
+import {
+  byUsedLength,
+  header,
+  remembering,
+  selecting,
+  sending,
+  trying,
+  untold,
+  window,
+  withWords,
+  word,
+} from "./driver-faults.js"
 import { isRequest, PAYLOAD, resized } from "./faults.js"
 
 export const DRIVER_MUTANTS: Readonly<Record<string, DriverFault>> = {
@@ -80,6 +91,22 @@ export const DRIVER_MUTANTS: Readonly<Record<string, DriverFault>> = {
   "D30 D58: notifies a queue that was never configured": sending(ids.EVENT_AVAIL, (frame) =>
     getU16(frame, 2) === I2C_NUMBER ? [withWords(frame, { 0: 5 }), frame] : undefined,
   ),
+  // --- the second time ---
+  "D20: does not look whether it is the same device when the bus is back": remembering(ids.GET_DEVICE_INFO),
+  "D25: does not ask for features again behind a reset": remembering(ids.GET_DEVICE_FEATURES),
+  "D27: does not look at FEATURES_OK behind a reset": remembering(
+    ids.SET_DEVICE_STATUS,
+    (asked) => (asked & 0x0c) === 0x08,
+  ),
+  "D29: does not look at DRIVER_OK behind a reset": remembering(
+    ids.SET_DEVICE_STATUS,
+    (asked) => (asked & 0x04) !== 0,
+  ),
+  "D45: does not wait for the end of a second reset": remembering(
+    ids.SET_DEVICE_STATUS,
+    (asked) => asked === 0,
+  ),
+  "D28 D30 D46 D55: does not ask for its queue again behind a reset": remembering(ids.GET_VQUEUE),
   // --- rings and requests ---
   "R26: sets flags 2 of its available ring": window((bytes, { avail }) => {
     bytes[avail] = 2
@@ -111,8 +138,15 @@ export const DRIVER_MUTANTS: Readonly<Record<string, DriverFault>> = {
     bytes[desc + 2 * 16 + 12] = 3
     bytes[desc + 2 * 16 + 14] = 1
   }),
-  "B16 B18 B34 B41 D11 D12 R28: never gives up": { neverGivesUp: true },
-  "I24 I28 R28 D27 D29 D42 D55 I20 B34 D12: always says that it did its work": { isAlwaysDone: true },
+  // the status keeps what it was made with
+  "I29: copies back only as many bytes as the used length says": byUsedLength((_, { used, room }) =>
+    used > 0 && used < room ? 0 : undefined,
+  ),
+  "I29: looks for the status at the end of the used length, outside the buffers": byUsedLength(
+    (bytes, { used, room, at }) => (used > room ? bytes[at + used - room] : undefined),
+  ),
+  "B16 B18 B34 B41 D11 D12 R28 I29: never gives up": { neverGivesUp: true },
+  "I24 I28 I29 R28 D20 D27 D29 D42 D55 I20 B34 D12: always says that it did its work": { isAlwaysDone: true },
   "B40 D33: waits for EVENT_USED where there is none": { missesPolling: true },
   "D18: takes only events with token 0": {
     receive: (frame) => (((frame[1] as number) & 0x40) !== 0 && getU16(frame, 4) !== 0 ? [] : [frame]),

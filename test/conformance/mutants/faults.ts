@@ -3,6 +3,7 @@
 import { getU16, getU32, putU16, putU32 } from "../../../shared-protocol/src/bytes.js"
 import { encodeEventConfig } from "../../../shared-protocol/src/messages/events.js"
 import * as ids from "../../../shared-protocol/src/messages/ids.js"
+import { type DeviceRing, RING_BROKEN } from "../../../shared-protocol/src/ring/device-ring.js"
 import { DEV_NUM, type Fault, type Parts } from "./wrong-device.js"
 
 export const PAYLOAD = 8
@@ -102,6 +103,33 @@ export const inRing = (name: string, make: (original: Anything, parts: Parts) =>
   replacing(({ ring }) => ring, name, make)
 export const inDevice = (name: string, make: (original: Anything, parts: Parts) => Anything) =>
   replacing(({ device }) => device, name, make)
+
+/**
+ * Serves an I2C queue chain by chain, as the real device does not. After each chain `decide` hears whether its group has
+ * failed, and says what the device believes of the next one; it is made anew for each device.
+ */
+export function chainByChain(makeDecide: () => (isFailed: boolean) => boolean): Fault {
+  return replacing(
+    ({ type }) => type,
+    "serve",
+    (original, { type }) => {
+      const decide = makeDecide()
+      return async (queueIndex: number, ring: DeviceRing) => {
+        const device = type as Anything
+        const index = ring.avail + 2
+        const end = getU16(ring.driverArea, index)
+        let problem = ""
+        while (problem === "" && ring.lastAvail !== end && ring.available() !== RING_BROKEN) {
+          putU16(ring.driverArea, index, (ring.lastAvail + 1) & 0xffff)
+          problem = await original(queueIndex, ring)
+          device.isGroupFailed = decide(device.isGroupFailed)
+        }
+        putU16(ring.driverArea, index, end)
+        return problem || original(queueIndex, ring)
+      }
+    },
+  )
+}
 
 /** Changes what the device answers to a transport request in place, by the state that it is in then. */
 export const answer = (

@@ -3,8 +3,8 @@
 import { describe, expect, it } from "vitest"
 import { allocateBytes } from "../../../host/src/bytes.js"
 import { VirtualClock } from "../../../host/src/clock.js"
+import { ChannelPort } from "../../../host/src/conformance/channel-port.js"
 import { checkDevice } from "../../../host/src/conformance/check-device.js"
-import { MailboxPort } from "../../../host/src/conformance/mailbox-port.js"
 import { TABLE } from "../../../host/src/conformance/table.js"
 import * as p from "../../../shared-protocol/src/index.js"
 import { ConsoleTestProgram } from "../../support/console-test-program.js"
@@ -16,9 +16,9 @@ const rows = TABLE.filter(
 )
 
 /** The rows that fail for a device of this type. */
-async function failuresOf(type: p.DeviceType): Promise<string[]> {
+async function failuresOf(type: p.DeviceModel): Promise<string[]> {
   const clock = new VirtualClock(1000)
-  const port = await clock.run(MailboxPort.open(new MemoryLink(clock, { types: [type] }), { clock }))
+  const port = await clock.run(ChannelPort.overLink(new MemoryLink(clock, { types: [type] }), { clock }))
   const { results } = await clock.run(checkDevice(port, { rows }), 3_600_000)
   await port.close()
   return results.filter(({ status }) => status === "fail").map(({ row }) => row.id)
@@ -61,7 +61,7 @@ const newRng = (change: (rng: p.RngDevice) => void) => {
 const newConsole = (cols: number) => new p.ConsoleDevice(new ConsoleTestProgram(), allocateBytes, cols, 24)
 
 describe("a device that", () => {
-  it.each<[string, p.DeviceType, string[]]>([
+  it.each<[string, p.DeviceModel, string[]]>([
     ["is a right GPIO chip", gpioThat(() => undefined), []],
     ["is a right source", newRng(() => {}), []],
     ["is a right console", newConsole(80), []],

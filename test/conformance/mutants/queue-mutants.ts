@@ -1,10 +1,11 @@
 // Wrong devices: virtqueue configuration, rings, I2C. One fault each, by the rows that have to notice.
 
 import { getU32, putU32 } from "../../../shared-protocol/src/bytes.js"
-import { I2C_DONE, I2C_WRITE_FAILED } from "../../../shared-protocol/src/device/i2c-controller.js"
+import { I2C_DONE, I2C_WRITE_FAILED } from "../../../shared-protocol/src/device-types/i2c.js"
 import * as ids from "../../../shared-protocol/src/messages/ids.js"
 import {
   type Anything,
+  chainByChain,
   flagsOf,
   frame,
   inDevice,
@@ -94,12 +95,14 @@ export const QUEUE_MUTANTS: Readonly<Record<string, Fault>> = {
     const due = original()
     return due || true
   }),
-  "R11 R13 R18 I5 I6 I9: gives chains back by a wrong index": inRing(
-    "push",
-    (original, { ring }) =>
-      (head: number, length: number) =>
-        original(ring.size <= 16 ? head ^ 1 : head, length),
-  ),
+  "R11 R13 R18 I5 I6 I9: gives chains back by a wrong index": {
+    patch({ ring }) {
+      const { push, pushBatch } = ring
+      const wrong = (head: number) => (ring.size <= 16 ? head ^ 1 : head)
+      ring.push = (head, length) => push.call(ring, wrong(head), length)
+      ring.pushBatch = (count, head, length) => pushBatch.call(ring, count, wrong(head), length)
+    },
+  },
   "R12 I5 I9: claims to have written more than there is room for": inRing(
     "push",
     (original) => (head: number, length: number) => original(head, length + 7),
@@ -138,22 +141,14 @@ export const QUEUE_MUTANTS: Readonly<Record<string, Fault>> = {
     (original) => async (address: number, write: unknown, at: number, length: number, read: number) =>
       length === 0 && read === 0 ? I2C_DONE : original(address, write, at, length, read),
   ),
-  "I8: executes the rest of a failed group": {
-    patch({ type }) {
-      Object.defineProperty(type, "isGroupFailed", { get: () => false, set: () => {} })
-    },
-  },
-  "I8: fails the group behind a failed one, too": {
-    patch({ type }) {
-      let failed = 0
-      Object.defineProperty(type, "isGroupFailed", {
-        get: () => failed > 0,
-        set: (value: boolean) => {
-          failed = value ? 2 : failed - 1
-        },
-      })
-    },
-  },
+  "I8: executes the rest of a failed group": chainByChain(() => () => false),
+  "I8: fails the group behind a failed one, too": chainByChain(() => {
+    let failed = 0
+    return (isFailed) => {
+      failed = isFailed ? 2 : failed - 1
+      return failed > 0
+    }
+  }),
   "I7 I8 I9: says OK for whatever follows a chip that answers": replacing(
     ({ type }) => (type as Anything).controller,
     "transfer",

@@ -2,7 +2,8 @@
 
 import { getU32, putU32 } from "../../../shared-protocol/src/bytes.js"
 import * as ids from "../../../shared-protocol/src/messages/ids.js"
-import { RING_EMPTY } from "../../../shared-protocol/src/ring/device-ring.js"
+import { STATUS_DRIVER_OK, STATUS_FEATURES_OK } from "../../../shared-protocol/src/messages/status.js"
+import { RING_BROKEN } from "../../../shared-protocol/src/ring/device-ring.js"
 import {
   type Anything,
   answer,
@@ -52,7 +53,7 @@ export const STATE_MUTANTS: Readonly<Record<string, Fault>> = {
         if (getU32(q, 12) === 1) {
           const target = device as Anything
           for (let i = 0; i < target.selected.length; i++)
-            if (i !== getU32(q, 8)) target.selected[i] = target.type.requiredFeatures[i]
+            if (i !== getU32(q, 8)) target.selected[i] = target.model.requiredFeatures[i]
         }
         return original(q)
       },
@@ -66,7 +67,7 @@ export const STATE_MUTANTS: Readonly<Record<string, Fault>> = {
   ),
   "I2: accepts a driver without zero-length requests": {
     patch({ device }) {
-      ;(device.type as Anything).requiredFeatures = [0, 1]
+      ;(device.model as Anything).requiredFeatures = [0, 1]
     },
   },
   // --- status ---
@@ -88,21 +89,21 @@ export const STATE_MUTANTS: Readonly<Record<string, Fault>> = {
       return f
     },
   },
-  "V-S1: does not mind a ring that makes no sense": inRing(
-    "pop",
-    (original, { ring }) =>
-      () =>
-        ring.pending() > ring.size ? RING_EMPTY : original(),
-  ),
+  "V-S1: does not mind a ring that makes no sense": inRing("available", (original, { ring }) => () => {
+    const count = original()
+    ring.brokenReason = ""
+    return count === RING_BROKEN ? 0 : count
+  }),
   "V49: does not show FEATURES_OK in GET_DEVICE_STATUS": response(ids.GET_DEVICE_STATUS, (f) => {
     if (f[8] === 11) f[8] = 3
   }),
-  "V33: serves before DRIVER_OK": inDevice(
-    "isLive",
-    (_original, { device }) =>
-      () =>
-        (device.status & 8) !== 0 && (device.status & 0x40) === 0,
-  ),
+  "V33: serves before DRIVER_OK": inDevice("serve", (original, { device }) => async (queueIndex: number) => {
+    const before = device.status
+    if ((before & STATUS_FEATURES_OK) !== 0) device.status |= STATUS_DRIVER_OK
+    const isEventWanted = await original(queueIndex)
+    if ((before & STATUS_DRIVER_OK) === 0) device.status &= ~STATUS_DRIVER_OK
+    return isEventWanted
+  }),
   "V52 V53: keeps its queues' sizes over a reset": inQueues("reset", (original, { device }) => () => {
     const queues = device.queues as Anything
     const size = queues.sizes[0]

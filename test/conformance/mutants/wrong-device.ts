@@ -3,8 +3,8 @@
 import { demoChips, SimulatedBus } from "../../../firmware/src/chips/simulated-bus.js"
 import { allocateBytes } from "../../../host/src/bytes.js"
 import { VirtualClock } from "../../../host/src/clock.js"
+import { ChannelPort } from "../../../host/src/conformance/channel-port.js"
 import { checkDevice } from "../../../host/src/conformance/check-device.js"
-import { MailboxPort } from "../../../host/src/conformance/mailbox-port.js"
 import type { RowResult } from "../../../host/src/conformance/result.js"
 import { TABLE } from "../../../host/src/conformance/table.js"
 import type { ByteBuf } from "../../../shared-protocol/src/bytes.js"
@@ -101,9 +101,9 @@ const rows = TABLE.filter((row) => row.device !== undefined)
 /** Runs every row that is checked against a device. */
 export async function resultsOf(fault: Fault): Promise<readonly RowResult[]> {
   const { link, clock } = makeDevice(fault)
-  const port = await clock.run(MailboxPort.open(link, { clock }))
+  const port = await clock.run(ChannelPort.overLink(link, { clock }))
   const { request } = port
-  Object.assign(port, { request: (frame: Uint8Array) => fault.request?.(frame) ?? request(frame) })
+  Object.assign(port, { request: (frame: Uint8Array) => fault.request?.(frame) ?? request?.(frame) })
   try {
     return (await clock.run(checkDevice(port, { rows }), LIMIT_MS)).results
   } finally {

@@ -4,6 +4,7 @@
 
 import fc from "fast-check"
 import { Bus } from "../../../host/src/bus/bus.js"
+import type { ChannelParameters } from "../../../host/src/bus/channel.js"
 import { VirtualClock } from "../../../host/src/clock.js"
 import { VirtioMsgError } from "../../../host/src/errors.js"
 import { OpenedBus } from "../../../host/src/open-bus.js"
@@ -197,7 +198,7 @@ async function served(clock: VirtualClock, bus: OpenedBus): Promise<VirtioMsgErr
  * too small for a queue is so until the bus is opened again, and each call says so. All other lies must be mended
  * without it.
  */
-function isLyingIn({ driverAreaSize, deviceAreaSize }: p.HelloResponse): boolean {
+function isLyingIn({ driverAreaSize, deviceAreaSize }: ChannelParameters): boolean {
   return driverAreaSize !== AREA_SIZE || deviceAreaSize !== AREA_SIZE
 }
 

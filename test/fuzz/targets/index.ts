@@ -1,6 +1,7 @@
 // All that can be fuzzed.
 
 import { anyTarget, type FuzzTarget } from "../target.js"
+import { bridge } from "./bridge.js"
 import { decoders } from "./decoders.js"
 import { device, deviceStrict } from "./device.js"
 import { dialIn } from "./dial-in.js"
@@ -11,6 +12,7 @@ import { http } from "./http.js"
 import { jacdac } from "./jacdac.js"
 import { mailbox } from "./mailbox.js"
 import { pcapng } from "./pcapng.js"
+import { rings } from "./rings.js"
 import { traceSocket } from "./trace-socket.js"
 import { usbip } from "./usbip.js"
 import { usedRing } from "./used-ring.js"
@@ -22,6 +24,7 @@ export const TARGETS: readonly FuzzTarget[] = [
   anyTarget(jacdac),
   anyTarget(usbip),
   anyTarget(usedRing),
+  anyTarget(rings),
   anyTarget(device),
   anyTarget(deviceStrict),
   anyTarget(firmware),
@@ -30,6 +33,7 @@ export const TARGETS: readonly FuzzTarget[] = [
   anyTarget(traceSocket),
   anyTarget(dialIn),
   anyTarget(vhostUser),
+  anyTarget(bridge),
   anyTarget(uf2),
   anyTarget(espImage),
   anyTarget(pcapng),

@@ -15,11 +15,11 @@ const PER_CHAIN = 2
 const ROOM = 16
 
 const REASONS: ClassPatterns = {
-  "used.idx that jumps": /^used\.idx says/,
+  "used.idx that jumps": /^used\.idx is ahead/,
   "a used id outside the queue": /is outside queue size/,
   "a used id that is no head, or came twice": /is not the head/,
   "a used length past the buffer": /exceeds its/,
-  "a used id out of order": /is not among the next/,
+  "a used id out of order": /is not among those next in order/,
 }
 const classes = new ClassCounts(Object.keys(REASONS))
 

@@ -2,7 +2,7 @@
 // and anything in the rings. At most its connection ends; the next front end is served.
 
 import fc from "fast-check"
-import type { Chain, VhostUserDevice } from "../../../host/src/node/vhost-user/device.js"
+import type { GuestChain, VhostUserDevice } from "../../../host/src/node/vhost-user/device.js"
 import { loadLibc } from "../../../host/src/node/vhost-user/libc.js"
 import { encodeNumber, encodeVringState, REQUEST } from "../../../host/src/node/vhost-user/messages.js"
 import { FrontEnd, memoryTable, until } from "../../linux/front-end.js"
@@ -80,7 +80,7 @@ class PromptDevice implements VhostUserDevice {
   readonly features = 1n
   readonly maxReadableLength = 256
   readonly config = Uint8Array.of(1, 2, 3, 4)
-  handle(_queueIndex: number, chains: readonly Chain[]): void {
+  handle(_queueIndex: number, chains: readonly GuestChain[]): void {
     for (const chain of chains) chain.complete(new Uint8Array(Math.min(chain.writableLength, 64)))
   }
   reset(): void {}

@@ -12,6 +12,7 @@ import { readFirmware } from "../../../host/src/vm/firmware-image.js"
 import {
   type Answer,
   HASH_REGISTER,
+  PIPE_OPENED,
   PlayedManager,
   SHA256_REGISTER,
   SIZE_REGISTER,
@@ -134,6 +135,58 @@ describe("deployFirmware believes a board", () => {
     expect((await deploy()).hello?.hasSimulatedChips).toBe(true)
   })
 
+  const written = () => withSettings(readFirmware("simulated"), new Map([["virtio.devices", "i2c"]])).length
+  it.each<[string, number, Answer, string, () => string, string]>([
+    [
+      "opens no pipe, as where its flash has no room",
+      PIPE_OPENED,
+      () => "silence",
+      "DEVICE_FAILED",
+      () =>
+        `The board on ${server.port} did not begin to take a program of ${written()} bytes. It may hold no program now.`,
+      "Deploy again. If it happens again, its flash has no room: give it the runtime, virtio-msg flash --board BOARD",
+    ],
+    [
+      "opens pipe 0",
+      PIPE_OPENED,
+      () => new Uint8Array(2),
+      "DEVICE_FAILED",
+      () => `The board on ${server.port} takes no program. It may hold no program now.`,
+      "Unplug it, plug it in, try again.",
+    ],
+    [
+      "opens a pipe that it does not have",
+      PIPE_OPENED,
+      () => Uint8Array.of(0xff, 0x01),
+      "DEVICE_FAILED",
+      () => `The board on ${server.port} holds no program, though it took one.`,
+      "It may have started again meanwhile, and lost what it had not written yet. Deploy again.",
+    ],
+    [
+      "never says its size",
+      SIZE_REGISTER,
+      () => "silence",
+      "TIMEOUT",
+      () => `The board on ${server.port} does not answer any more.`,
+      "End the simulated board, and start it again.",
+    ],
+  ])(
+    "never where it %s; the next deployment repairs it",
+    async (_, register, answer, code, message, hint) => {
+      machine.answers.set(register, answer)
+      await expect(deploy()).rejects.toMatchObject({ code, message: message(), hint })
+      machine.answers.clear()
+      expect((await deploy()).hello?.hasSimulatedChips).toBe(true)
+    },
+  )
+
+  it("that answers everything twice", async () => {
+    for (const register of [SIZE_REGISTER, HASH_REGISTER, SHA256_REGISTER, PIPE_OPENED])
+      machine.answers.set(register, () => "twice")
+    expect((await deploy()).wasThere).toBe(false)
+    expect((await deploy()).wasThere).toBe(true)
+  })
+
   it("that is gone while it is asked only when it is back and was asked again", async () => {
     const deployed = deployFirmware({
       port: server.port,
@@ -151,6 +204,25 @@ describe("deployFirmware believes a board", () => {
     await expect(deployed).rejects.toMatchObject({
       code: "DEVICE_FAILED",
       message: `The board on ${server.port} holds something else than was sent.`,
+    })
+    expect((await deploy()).hello?.hasSimulatedChips).toBe(true)
+  })
+
+  it("never whose cable was pulled in the middle, and says what to do; the next deployment repairs it", async () => {
+    let isPulled = false
+    const pulled = deployFirmware({
+      port: server.port,
+      build: "simulated",
+      onProgress: (sent, total) => {
+        if (isPulled || sent < total / 2) return
+        isPulled = true
+        void unplugAndPlugIn()
+      },
+    })
+    await expect(pulled).rejects.toMatchObject({
+      code: "LINK_CLOSED",
+      message: `${server.port} is gone. It holds no program now: writing was not finished.`,
+      hint: "Start the simulated board again, if its process has ended. Then deploy again.",
     })
     expect((await deploy()).hello?.hasSimulatedChips).toBe(true)
   })

@@ -184,12 +184,14 @@ describe("whether a board holds a program", () => {
   })
 
   it("is a matter of the hash where the runtime has no SHA-256, taken of all or before the last page", () => {
-    const older = { ...held, sha256: undefined }
-    expect(picoHash(program)).not.toBe(hash)
-    expect(isSameProgram(older, program)).toBe(true)
-    expect(isSameProgram({ ...older, hash: picoHash(program) }, program)).toBe(true)
-    const twoPages = program.slice().fill(0xff, program.length - 512)
-    expect(isSameProgram({ ...older, hash: fnv1a(twoPages) }, program)).toBe(false)
+    // of a length that begins a page of the Pico's flash: a program may happen to end with one
+    const part = program.slice(0, 40_000)
+    const older = { size: part.length, sha256: undefined, hash: fnv1a(part), name: "" }
+    expect(picoHash(part)).not.toBe(older.hash)
+    expect(isSameProgram(older, part)).toBe(true)
+    expect(isSameProgram({ ...older, hash: picoHash(part) }, part)).toBe(true)
+    const twoPages = part.slice().fill(0xff, part.length - 512)
+    expect(isSameProgram({ ...older, hash: fnv1a(twoPages) }, part)).toBe(false)
   })
 })
 

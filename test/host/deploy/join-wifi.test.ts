@@ -10,7 +10,8 @@ import {
   encodeReport,
   type JacdacPacket,
 } from "../../../host/src/link/jacdac-frame.js"
-import type { FramePort, FramePortEvents } from "../../../host/src/link/jacdac-link.js"
+import type { FramePort } from "../../../host/src/link/jacdac-link.js"
+import type { LinkEvents } from "../../../host/src/link/link.js"
 import { MANAGER_CLASS } from "../../../host/src/link/program-manager.js"
 
 const BOARD_ID = "0102030405060708"
@@ -22,17 +23,17 @@ class ServiceBoard implements FramePort {
   readonly isSimulated = false
   readonly commands: JacdacPacket[] = []
   readonly #classes: readonly number[]
-  #events: FramePortEvents | undefined
+  #events: LinkEvents | undefined
 
   constructor(classes: readonly number[]) {
     this.#classes = classes
   }
 
-  async open(events: FramePortEvents): Promise<void> {
+  async open(events: LinkEvents): Promise<void> {
     this.#events = events
   }
 
-  sendFrame(frame: Uint8Array): void {
+  send(frame: Uint8Array): void {
     const [packet] = decodeFrame(frame)
     if (!packet) return
     if (packet.deviceId !== BOARD_ID) {
@@ -47,7 +48,7 @@ class ServiceBoard implements FramePort {
   async close(): Promise<void> {}
 
   #answer(serviceIndex: number, command: number, payload: Uint8Array): void {
-    queueMicrotask(() => this.#events?.onFrame(encodeReport(BOARD_ID, serviceIndex, command, payload)))
+    queueMicrotask(() => this.#events?.onPacket(encodeReport(BOARD_ID, serviceIndex, command, payload)))
   }
 }
 

@@ -3,6 +3,7 @@
 import { afterEach, describe, expect, it } from "vitest"
 import { BOARDS, type EspChip } from "../../../boards/src/index.js"
 import { flashThroughRom } from "../../../host/src/flash/esp-rom.js"
+import { UNLESS_LINUX } from "../../support/because.js"
 import { FAKE_C3, FAKE_ESP32, FAKE_S3, FakeEspRom } from "../../support/fake-esp-rom.js"
 import { makeEspImage } from "../../support/firmware-files.js"
 
@@ -32,7 +33,7 @@ async function flash(chip: EspChip, progress: number[] = []): Promise<string[]> 
   return chips
 }
 
-describe.skipIf(process.platform !== "linux")("flashThroughRom", () => {
+describe.skipIf(UNLESS_LINUX)(`flashThroughRom${UNLESS_LINUX}`, () => {
   it("writes the image where it belongs, to the byte, with progress", async () => {
     rom = await FakeEspRom.start(FAKE_C3)
     const progress: number[] = []

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import path from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { copyToDrive } from "../../../host/src/flash/uf2-drive.js"
+import { UNLESS_LINUX } from "../../support/because.js"
 import { makeUf2 } from "../../support/firmware-files.js"
 
 const file = makeUf2(400)
@@ -53,8 +54,8 @@ describe("copyToDrive", () => {
     })
   })
 
-  it.skipIf(process.platform !== "linux")(
-    "says that nothing was written on a drive that is full",
+  it.skipIf(UNLESS_LINUX)(
+    `says that nothing was written on a drive that is full${UNLESS_LINUX}`,
     async () => {
       symlinkSync("/dev/full", path.join(drive.folder, "firmware.uf2"))
       await expect(copy(Number.POSITIVE_INFINITY)).rejects.toMatchObject({

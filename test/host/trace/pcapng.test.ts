@@ -235,7 +235,7 @@ describe("capturing a session", () => {
     expect(late[0]?.remarks[0]?.text).toContain("when the trace began")
     expect(remarksIn(late).filter((remark) => !remark.startsWith("note"))).toEqual([])
     // the message's fields keep the device type's words, which GET_DEVICE_INFO told before
-    expect(observer.conversation.devices.get(0)?.deviceId).toBe(34)
+    expect(observer.exchanges.devices.get(0)?.deviceId).toBe(34)
   })
 })
 

@@ -7,8 +7,9 @@ async function main() {
   const found = await bus.scan()
   const temperature = (await bus.readI2cBlock(0x48, 0, 2)).buffer.readInt16BE() / 256
   await bus.writeI2cBlock(0x50, 0x40, Buffer.from("lent"))
-  await new Promise((resolve) => setTimeout(resolve, 10)) // the EEPROM's write cycle
-  const kept = (await bus.readI2cBlock(0x50, 0x40, 4)).buffer.toString()
+  // it does not answer until its write cycle is over, by the simulated board's clock
+  const readKept = () => bus.readI2cBlock(0x50, 0x40, 4).catch(() => readKept())
+  const kept = (await readKept()).buffer.toString()
   const absent = await bus.readByte(0x22, 0).catch((error) => [error.code, error.errno, error.syscall])
   const { smbusReadBlock, i2c: isPlain } = await bus.i2cFuncs()
   await bus.close()

@@ -5,40 +5,22 @@
 //
 // Needs what the guest needs, and gcc. VIRTIO_MSG_DIST is the folder of the compiled package, if not dist/.
 
-import { execFileSync, spawn } from "node:child_process"
+import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join, resolve } from "node:path"
-import { fileURLToPath, pathToFileURL } from "node:url"
+import { compile, HERE, load, loopOfGuest, median } from "./set-up.mjs"
 
-const here = fileURLToPath(new URL(".", import.meta.url))
-const dist = resolve(process.env.VIRTIO_MSG_DIST ?? join(here, "../../../dist"), "host/src/node")
-const load = (path) => import(pathToFileURL(join(dist, path)).href)
-const { prepareGuest } = await load("linux-guest/prepare.js")
-const { LinuxGuest } = await load("linux-guest/boot.js")
-const { VhostUserBackend } = await load("vhost-user/backend.js")
-const { VirtioI2cDevice } = await load("vhost-user/i2c-device.js")
+const { prepareGuest } = await load("host/src/node/linux-guest/prepare.js")
+const { LinuxGuest } = await load("host/src/node/linux-guest/boot.js")
+const { VhostUserBackend } = await load("host/src/node/vhost-user/backend.js")
+const { VirtioI2cDevice } = await load("host/src/node/vhost-user/i2c-device.js")
 
 const CHIP = 0x48
 const count = Number(process.argv[2] ?? 2000)
 const rounds = Number(process.argv[3] ?? 3)
 
-const folder = mkdtempSync(join(tmpdir(), "virtio-msg-bench-"))
-process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
-const compile = (compiler, source, ...options) => {
-  const program = join(folder, source.replace(".c", ""))
-  execFileSync(compiler, ["-O2", ...options, "-o", program, join(here, source)], { stdio: "inherit" })
-  return program
-}
-const cBackend = compile("gcc", "c-backend.c")
-const loop = readFileSync(compile("arm-linux-gnueabihf-gcc", "i2c-loop.c", "-static"))
-
+const cBackend = compile(HERE, "c-backend.c")
 const image = await prepareGuest({ onProgress: ({ title }) => console.error(`${title} ...`) })
-const guest = new LinuxGuest({
-  image,
-  extraFiles: [{ path: "usr/bin/i2c-loop", bytes: loop, isExecutable: true }],
-})
+const guest = new LinuxGuest({ image, extraFiles: [loopOfGuest()] })
 
 /** Serves the guest from a C process; the result ends that. */
 async function serveInC() {
@@ -95,7 +77,6 @@ for (let round = 0; round < rounds; round++)
 await guest.shutdown()
 await stop()
 
-const median = (values) => values.sort((one, other) => one - other)[values.length >> 1]
 const column = (runs, at) => median(runs.map((run) => run[at]))
 console.log(
   `${count} transfers, median of ${rounds} rounds, microseconds in the guest (${image.kernelRelease})`,

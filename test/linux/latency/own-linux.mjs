@@ -5,56 +5,21 @@
 //
 // The USB/IP way goes through QEMU's user network, as the vhost-user way does not: on one machine it is a socket pair.
 
-import { execFileSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { join } from "node:path"
-import { fileURLToPath, pathToFileURL } from "node:url"
+import { byVhostUser, compile, figuresOf, HERE, KIND, load, printBeside } from "./set-up.mjs"
 
-const here = fileURLToPath(new URL(".", import.meta.url))
-const dist = join(here, "../../../dist")
-const load = (path) => import(pathToFileURL(join(dist, path)).href)
 const { openBus } = await load("host/src/index.js")
 const { BoardForwarder } = await load("host/src/node/board-forwarder.js")
-const { LinuxGuest } = await load("host/src/node/linux-guest/boot.js")
-const { prepareGuest } = await load("host/src/node/linux-guest/prepare.js")
-const { VhostUserBackend } = await load("host/src/node/vhost-user/backend.js")
-const { VirtioI2cDevice } = await load("host/src/node/vhost-user/i2c-device.js")
 const { I2cTinyUsb } = await load("host/src/node/usbip/i2c-tiny-usb.js")
 const { UsbipServer } = await load("host/src/node/usbip/usbip-server.js")
 const { StockGuest, THIS_MACHINE } = await load("test/linux/stock/stock-guest.js")
 
-const KIND = "w1+r1"
 const count = Number(process.argv[2] ?? 300)
-// not in /tmp: the stock guest has this machine's files, and a /tmp of its own
-const folder = mkdtempSync(join(dist, "test/bench-"))
-process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
-const compile = (compiler) => {
-  const program = join(folder, compiler)
-  execFileSync(compiler, ["-O2", "-static", "-o", program, join(here, "i2c-loop.c")], { stdio: "inherit" })
-  return program
-}
 
 const forwarder = new BoardForwarder(() => openBus({ port: "sim" }))
 await forwarder.start()
 
-async function byVhostUser() {
-  const bytes = readFileSync(compile("arm-linux-gnueabihf-gcc"))
-  const extraFiles = [{ path: "usr/bin/i2c-loop", bytes, isExecutable: true }]
-  const guest = new LinuxGuest({ image: await prepareGuest(), extraFiles })
-  const { socketPath } = guest
-  const backend = new VhostUserBackend({ socketPath, device: new VirtioI2cDevice(forwarder) })
-  await backend.start()
-  await guest.boot()
-  await guest.sh(`i2c-loop 20 ${KIND}`)
-  const { code, output } = await guest.sh(`i2c-loop ${count} ${KIND}`)
-  await guest.shutdown()
-  backend.close()
-  if (code !== 0) throw new Error(output)
-  return output
-}
-
 async function byUsbip() {
-  const program = compile("gcc")
+  const program = compile(HERE, "i2c-loop.c")
   const server = new UsbipServer([new I2cTinyUsb(forwarder, "bench")])
   const { port } = new URL(await server.listen("tcp://127.0.0.1:0"))
   const guest = await StockGuest.boot()
@@ -65,15 +30,15 @@ async function byUsbip() {
   const output = await guest.run(`${program} ${count} ${KIND}`)
   await guest.shutdown()
   await server.close()
-  return output
+  return figuresOf(output)
 }
 
-const p50 = (output) => Number(output.split(" ")[1])
-const vhostUser = p50(await byVhostUser())
-const usbip = p50(await byUsbip())
+const vhostUser = await byVhostUser(forwarder, count)
+const usbip = await byUsbip()
 await forwarder.close()
-console.log(`\n${count} transfers ${KIND} on one simulated board, microseconds in the guest`)
-console.log("vhost-user p50   USB/IP p50   ratio")
-console.log(
-  `${vhostUser.toFixed(0).padStart(14)}${usbip.toFixed(0).padStart(13)}${(usbip / vhostUser).toFixed(2).padStart(8)}`,
+printBeside(
+  `${count} transfers ${KIND} on one simulated board, microseconds in the guest`,
+  vhostUser,
+  "USB/IP",
+  usbip,
 )

@@ -16,6 +16,7 @@ import { Trace } from "../../../host/src/trace/trace.js"
 import { readFirmware } from "../../../host/src/vm/firmware-image.js"
 import { VirtualMachine } from "../../../host/src/vm/virtual-machine.js"
 import { PACKET_DATA } from "../../../shared-protocol/src/mailbox/packet.js"
+import { because } from "../../support/because.js"
 import { StockGuest, skipReason, THIS_MACHINE } from "./stock-guest.js"
 
 const ROOT = path.join(import.meta.dirname, "../../..")
@@ -28,7 +29,7 @@ if (reason) console.info(`skipped: ${reason}`)
 /** What a kernel says when something is wrong with it. */
 const TROUBLE = /WARNING|BUG|Oops|hung task|blocked for more|Call Trace|rcu.*stall|general protection/i
 
-describe.skipIf(reason !== "")("the Linux you sit at", () => {
+describe.skipIf(reason)(`the Linux you sit at${because(reason)}`, () => {
   const machine = new VirtualMachine({ program: readFirmware("simulated") })
   let packetsIn = 0
   /** By sequence number: a packet that was sent again, to a busy computer, is the same one. */

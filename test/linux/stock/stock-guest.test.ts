@@ -29,7 +29,7 @@ it("a guest that cannot be set up is switched off before boot rejects", async ()
     machine: { program: process.execPath, arguments: ({ consolePath }) => [script, consolePath] },
   })
   try {
-    const problem = await StockGuest.boot(machine).then(
+    const problem = await StockGuest.boot({ machine }).then(
       () => "",
       (error: Error) => error.message,
     )

@@ -22,6 +22,7 @@ import {
 } from "../../../host/src/node/linux-guest/kernel-modules.js"
 import type { GuestImage } from "../../../host/src/node/linux-guest/prepare.js"
 import { isInstalled } from "../../../host/src/node/linux-guest/run-command.js"
+import { makeOnce, takeTurn } from "../prepared-guest.js"
 
 const RECIPE = {
   revision: 1,
@@ -33,7 +34,7 @@ const RECIPE = {
   /** What modprobe finds there: what the command and the recipes in docs/linux.md load. */
   modules: [
     ...["vhci-hcd", "i2c-tiny-usb", "i2c-robotfuzz-osif", "i2c-dev", "chaoskey", "cdc-acm"],
-    ...["lm75", "bmp280-i2c", "at24"],
+    ...["lm75", "bmp280-i2c", "at24", "virtio-rng", "virtio_console"],
   ],
   init: GUEST_INIT,
 } as const
@@ -48,6 +49,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   usbip: "usbip",
   "i2c-tools": "i2cdetect",
   kmod: "modprobe",
+  gpiod: "gpiomon",
 }
 
 /** What to install for the tests; empty when all is there. In CI, where everything has to be there, throws instead. */
@@ -64,10 +66,17 @@ export function skipReason(): string {
 }
 
 /** The kernel and its first files: found prepared, or made out of Debian's packages. */
-async function prepare(): Promise<GuestImage> {
+export function prepareStock(): Promise<GuestImage> {
+  return makeOnce("stock", findStock, makeStock)
+}
+
+async function findStock(): Promise<GuestImage | undefined> {
+  const found = await findNewest(defaultGuestCache(), SUFFIX)
+  return found === undefined ? undefined : imageIn(defaultGuestCache(), found)
+}
+
+function makeStock(): Promise<GuestImage> {
   const cacheFolder = defaultGuestCache()
-  const found = await findNewest(cacheFolder, SUFFIX)
-  if (found !== undefined) return imageIn(cacheFolder, found)
   return inWorkFolder(cacheFolder, async (work) => {
     const archive = await DebianArchive.open(join(work, "apt"), RECIPE)
     const depends = await archive.field(RECIPE.kernelPackage, "Depends")
@@ -118,9 +127,11 @@ function imageIn(cacheFolder: string, name: string): GuestImage {
 /** QEMU's user network: this machine's loopback, as the guest reaches it. */
 export const THIS_MACHINE = "10.0.2.2"
 
-function stockMachine(image: GuestImage): LinuxGuest {
+function stockMachine(image: GuestImage, options: StockGuestOptions): LinuxGuest {
+  const { extraFiles = [], kernelArguments = "", devices = [] } = options
   return new LinuxGuest({
     image,
+    extraFiles,
     machine: {
       program: "qemu-system-x86_64",
       arguments: ({ kernelPath, initrdPath, consolePath }) => [
@@ -130,30 +141,51 @@ function stockMachine(image: GuestImage): LinuxGuest {
         ...["-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"],
         // without its ROM, which is a package of its own
         ...["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="],
+        ...devices.flatMap((device) => ["-device", device]),
         ...["-kernel", kernelPath, "-initrd", initrdPath],
-        ...["-append", "console=ttyS0 quiet panic=-1 norandmaps mitigations=off"],
+        ...[
+          "-append",
+          `console=ttyS0 quiet panic=-1 norandmaps mitigations=off no_timer_check ${kernelArguments}`,
+        ],
       ],
     },
   })
 }
 
+export interface StockGuestOptions {
+  readonly machine?: LinuxGuest
+  readonly extraFiles?: readonly GuestFile[]
+  /** More of the kernel's command line. */
+  readonly kernelArguments?: string
+  /** QEMU's devices that it has besides. */
+  readonly devices?: readonly string[]
+}
+
 export class StockGuest {
   readonly #guest: LinuxGuest
+  readonly #endTurn: () => void
 
-  private constructor(guest: LinuxGuest) {
+  private constructor(guest: LinuxGuest, endTurn: () => void) {
     this.#guest = guest
+    this.#endTurn = endTurn
   }
 
-  /** Boots `machine`, the stock one when absent; one that cannot be set up is switched off before this rejects. */
-  static async boot(machine?: LinuxGuest): Promise<StockGuest> {
-    const guest = machine ?? stockMachine(await prepare())
+  /**
+   * Boots `machine`, the stock one when absent, when no other one runs: each has two processors, which two of them on
+   * a small computer would wait for. One that cannot be set up is switched off before this rejects. Of
+   * `extraFiles`, `later/NAME.ko` is a module that modprobe finds, and `programs/NAME` a command.
+   */
+  static async boot(options: StockGuestOptions = {}): Promise<StockGuest> {
+    const guest = options.machine ?? stockMachine(await prepareStock(), options)
+    const endTurn = options.machine ? () => {} : await takeTurn("stock-guest")
     try {
       await guest.boot()
       const { code, output } = await guest.sh(SET_UP)
       if (code !== 0) throw new Error(`the guest cannot be set up: ${output}`)
-      return new StockGuest(guest)
+      return new StockGuest(guest, endTurn)
     } catch (error) {
       await guest.shutdown()
+      endTurn()
       throw error
     }
   }
@@ -176,8 +208,9 @@ export class StockGuest {
     return (await this.#guest.sh("dmesg -c")).output
   }
 
-  shutdown(): Promise<void> {
-    return this.#guest.shutdown()
+  async shutdown(): Promise<void> {
+    await this.#guest.shutdown()
+    this.#endTurn()
   }
 }
 
@@ -186,6 +219,7 @@ ip link set lo up; ip link set eth0 up; ip addr add 10.0.2.15/24 dev eth0
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=loose,ro host /lower
 mount -t tmpfs changes /changes; mkdir /changes/upper /changes/work
 mount -t overlay root -o lowerdir=/lower,upperdir=/changes/upper,workdir=/changes/work /host
+[ ! -d /programs ] || cp /programs/* /host/usr/bin/
 for folder in proc sys dev; do mount --bind /$folder /host/$folder; done
 mount -t tmpfs tmp /host/tmp; mkdir -p /host/lib/modules
 mv /later /host/lib/modules/$(uname -r)

@@ -12,23 +12,28 @@ import { documentedFile } from "./documented-file.js"
 const isThere = isInstalled("systemd-analyze")
 if (!isThere && process.env.CI) throw new Error("In CI nothing may be missing. Install systemd.")
 
-it.skipIf(!isThere)("the unit that starts attach is one that systemd finds no fault with", async () => {
-  const folder = await mkdtemp(path.join(tmpdir(), "systemd-"))
-  try {
-    const unit = documentedFile("/etc/systemd/system/virtio-msg-attach@.service")
-    expect(unit).toMatch(/^ExecStart=\/usr\/local\/bin\/virtio-msg --port \/dev\/%I attach$/m)
-    // the command is not installed here, and systemd looks for it
-    const file = path.join(folder, "virtio-msg-attach@.service")
-    await writeFile(file, unit.replace("/usr/local/bin/virtio-msg", "/bin/true"))
-    const check = (name: string) =>
-      execFileSync("systemd-analyze", ["verify", "--man=no", path.join(folder, name)], {
-        encoding: "utf8",
-        stdio: ["ignore", "pipe", "pipe"],
-      })
-    expect(check("virtio-msg-attach@ttyACM0.service")).toBe("")
-    await writeFile(file, readFileSync(file, "utf8").replace("ExecStart=", "ExecStrat="))
-    expect(() => check("virtio-msg-attach@ttyACM0.service")).toThrow(/ExecStart/)
-  } finally {
-    await rm(folder, { recursive: true })
-  }
-})
+const skipped = isThere ? "" : " (skipped: enable with: apt-get install systemd)"
+
+it.skipIf(!isThere)(
+  `the unit that starts attach is one that systemd finds no fault with${skipped}`,
+  async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), "systemd-"))
+    try {
+      const unit = documentedFile("/etc/systemd/system/virtio-msg-attach@.service")
+      expect(unit).toMatch(/^ExecStart=\/usr\/local\/bin\/virtio-msg --port \/dev\/%I attach$/m)
+      // the command is not installed here, and systemd looks for it
+      const file = path.join(folder, "virtio-msg-attach@.service")
+      await writeFile(file, unit.replace("/usr/local/bin/virtio-msg", "/bin/true"))
+      const check = (name: string) =>
+        execFileSync("systemd-analyze", ["verify", "--man=no", path.join(folder, name)], {
+          encoding: "utf8",
+          stdio: ["ignore", "pipe", "pipe"],
+        })
+      expect(check("virtio-msg-attach@ttyACM0.service")).toBe("")
+      await writeFile(file, readFileSync(file, "utf8").replace("ExecStart=", "ExecStrat="))
+      expect(() => check("virtio-msg-attach@ttyACM0.service")).toThrow(/ExecStart/)
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  },
+)

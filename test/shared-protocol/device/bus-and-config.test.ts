@@ -6,7 +6,7 @@ import * as p from "../../../shared-protocol/src/index.js"
 import { DeviceHarness } from "../support/device-harness.js"
 
 /** A device with 8 bytes of configuration, of which the last cannot be written. */
-class ConfigDevice implements p.DeviceType {
+class ConfigDevice implements p.DeviceModel {
   readonly deviceId = 41
   readonly features = [0, 1]
   readonly requiredFeatures = [0, 1]
@@ -25,7 +25,7 @@ class ConfigDevice implements p.DeviceType {
 }
 
 function withConfig(isStrict: boolean) {
-  const device = new DeviceHarness({ types: [new ConfigDevice()], isStrict })
+  const device = new DeviceHarness({ models: [new ConfigDevice()], isStrict })
   const get = async (offset: number, length: number) => {
     const response = await device.ask((frame) => p.encodeGetConfigRequest(frame, 0, { offset, length }))
     const decoded = response && p.decodeGetConfigResponse(response)
@@ -81,7 +81,7 @@ describe("GET_DEVICES", () => {
     return p.decodeGetDevicesResponse(response ?? new Uint8Array())
   }
   const sparse = () =>
-    new DeviceHarness({ types: [new ConfigDevice(), new ConfigDevice()], deviceNumbers: [3, 700] })
+    new DeviceHarness({ models: [new ConfigDevice(), new ConfigDevice()], deviceNumbers: [3, 700] })
 
   it("B43 B45 B47 B48 says where the next window begins, and 0 behind the last device", async () => {
     const device = sparse()

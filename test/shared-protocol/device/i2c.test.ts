@@ -1,6 +1,7 @@
 // The virtio-i2c device (virtio 1.4 5.16): groups, statuses, addresses, and requests that are none.
 
 import { beforeEach, describe, expect, it } from "vitest"
+import { allocateBytes } from "../../../host/src/bytes.js"
 import * as p from "../../../shared-protocol/src/index.js"
 import { DeviceHarness } from "../support/device-harness.js"
 
@@ -135,6 +136,28 @@ describe("a virtio-i2c request", () => {
     expect(await run(request, { write: [9] })).toEqual([1, 0])
     expect(device.controller.calls).toEqual(["54 w[9] r0"])
     expect(device.events.map((frame) => frame[1])).toEqual([p.EVENT_USED])
+  })
+
+  it.each([
+    [1032, 0],
+    [1033, 1],
+  ])("that is cut into unusual descriptors may have %i bytes to write: status %i", async (length, status) => {
+    const { controller } = device
+    const i2c = new p.I2cDevice(controller, allocateBytes(0), () => Promise.resolve(), allocateBytes)
+    device = new DeviceHarness({ models: [i2c] })
+    ring = await device.start(1, p.FEATURE_VERSION_1_BLOCK1 | p.FEATURE_IN_ORDER_BLOCK1)
+    device.host.outgoing.put16(HEADERS, 0x54 << 1)
+    ring.describe(0, HEADERS, 8, false, 1)
+    ring.describe(1, WRITES, 500, false, 2)
+    ring.describe(2, WRITES, length - 500, false, 3)
+    ring.describe(3, STATUSES, 1, true, -1)
+    ring.offer(0, 1)
+    await device.kick(ring)
+    expect([ring.take(), device.host.incoming[STATUSES], controller.calls.length]).toEqual([
+      0,
+      status,
+      1 - status,
+    ])
   })
 
   it("V-S1 V11 V13 without a byte for its status needs a reset, said once, and reset helps", async () => {

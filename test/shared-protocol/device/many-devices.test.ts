@@ -13,7 +13,7 @@ import { MemoryLink } from "../../support/memory-link.js"
 const noise: p.EntropySource = { fill: (into, offset, length) => into.fillAt(offset, length, 0x5a) }
 const newRng = () => new p.RngDevice(noise, allocateBytes(0))
 
-async function open(types: p.DeviceType[]) {
+async function open(types: p.DeviceModel[]) {
   const clock = new VirtualClock(1000)
   const link = new MemoryLink(clock, { types })
   const board = new OpenedBus(await clock.run(Bus.open(link, { clock })))

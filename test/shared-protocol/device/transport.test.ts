@@ -2,6 +2,8 @@
 
 import { beforeEach, describe, expect, it } from "vitest"
 import { allocateBytes } from "../../../host/src/bytes.js"
+import { VirtualClock } from "../../../host/src/clock.js"
+import { simulatedModels } from "../../../host/src/node/plain-board.js"
 import * as p from "../../../shared-protocol/src/index.js"
 import { DeviceHarness, QUEUE } from "../support/device-harness.js"
 
@@ -40,6 +42,13 @@ describe("the device status", () => {
     }
   })
 
+  it("has no DRIVER_OK without FEATURES_OK, whatever is written", async () => {
+    await device.status(3)
+    await device.select(1, 1)
+    expect(await device.status(7)).toBe(3)
+    expect(await device.status(15)).toBe(15)
+  })
+
   it("keeps DEVICE_NEEDS_RESET to itself", async () => {
     expect(await device.status(0x43)).toBe(3)
   })
@@ -62,6 +71,15 @@ describe("features", () => {
     expect(rest).toEqual([0, 0])
     expect(await get(0xffffffff, 1)).toEqual([0])
     expect(await get(0, 0)).toEqual([])
+  })
+
+  it("have VIRTIO_F_ACCESS_PLATFORM in every device, and VIRTIO_F_EVENT_IDX in none", () => {
+    const types = simulatedModels(new VirtualClock())
+    expect(types.length).toBeGreaterThan(2)
+    for (const { features } of types) {
+      expect(features[1] & p.FEATURE_ACCESS_PLATFORM_BLOCK1).toBe(p.FEATURE_ACCESS_PLATFORM_BLOCK1)
+      expect(features[0] & p.FEATURE_EVENT_IDX).toBe(0)
+    }
   })
 
   it("V18 stay what is offered, whatever was selected", async () => {

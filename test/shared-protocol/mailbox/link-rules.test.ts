@@ -10,7 +10,7 @@ import {
   RECEIVED_DUPLICATE,
   RECEIVED_GAP,
 } from "../../../shared-protocol/src/mailbox/mailbox.js"
-import { OutgoingArea } from "../../../shared-protocol/src/mailbox/outgoing-area.js"
+import { OutgoingArea, runAt } from "../../../shared-protocol/src/mailbox/outgoing-area.js"
 import {
   DEVICE_RUN_LIMIT,
   DEVICE_WAITING_BYTES,
@@ -208,8 +208,8 @@ describe("a device", () => {
       }
     const mirror = allocateBytes(8192)
     for (let i = area.dirtyFirst; i < area.dirtyEnd; i++) {
-      const offset = Number(area.dirtyOffsets[i])
-      mirror.blitAt(offset, area.bytes, offset, Number(area.dirtyLengths[i]))
+      const { offset, length } = runAt(area, i)
+      mirror.blitAt(offset, area.bytes, offset, length)
     }
     expect(mirror).toEqual(area.bytes)
   })

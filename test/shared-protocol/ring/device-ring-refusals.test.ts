@@ -123,13 +123,13 @@ describe("a device ring refuses", () => {
     raw(0, { flags: DESCRIPTOR_NEXT, next: 1 })
     raw(1, { flags: DESCRIPTOR_NEXT, next: 0 })
     available(0)
-    expectBroken("a chain of more than 8 descriptors")
+    expectBroken("a long chain")
   })
 
   it("a descriptor that follows itself", () => {
     raw(2, { flags: DESCRIPTOR_NEXT, next: 2 })
     available(2)
-    expectBroken("a chain of more than 8 descriptors")
+    expectBroken("a long chain")
   })
 
   it("a loop inside an indirect table", () => {
@@ -137,21 +137,21 @@ describe("a device ring refuses", () => {
     raw(1, { flags: DESCRIPTOR_NEXT, next: 0 }, TABLE)
     raw(0, { offset: TABLE, length: 32, flags: DESCRIPTOR_INDIRECT })
     available(0)
-    expectBroken("a chain of more than 2 descriptors")
+    expectBroken("a long chain")
   })
 
   it.each([SIZE, SIZE + 1, 0xffff])("a head of %i", (head) => {
     available(head)
-    expectBroken(`descriptor ${head} is outside a table of 8`)
+    expectBroken("outside the table")
   })
 
   it("a next outside the table, direct or indirect", () => {
     raw(0, { flags: DESCRIPTOR_NEXT, next: SIZE })
     available(0)
-    expectBroken("descriptor 8 is outside a table of 8")
+    expectBroken("outside the table")
     raw(0, { flags: DESCRIPTOR_NEXT, next: 2 }, TABLE)
     raw(0, { offset: TABLE, length: 32, flags: DESCRIPTOR_INDIRECT })
-    expectBroken("descriptor 2 is outside a table of 2")
+    expectBroken("outside the table")
   })
 
   it.each([1, 0x100, 0x10000, 0x1000000, 0xffffffff])(
@@ -159,20 +159,20 @@ describe("a device ring refuses", () => {
     (middle) => {
       raw(0, { middle })
       available(0)
-      expectBroken("descriptor 0 has an address outside the window")
+      expectBroken("outside the window")
     },
   )
 
   it.each([0, 2, 3, 0xffff])("a readable buffer in area %i", (area) => {
     raw(0, { area })
     available(0)
-    expectBroken(`a device-readable buffer of 1 bytes at ${DRIVER_BUFFERS} of area ${area}`)
+    expectBroken("a readable buffer")
   })
 
   it.each([0, 1, 3, 0xffff])("a writable buffer in area %i", (area) => {
     raw(0, { area, offset: DEVICE_BUFFERS, flags: DESCRIPTOR_WRITE })
     available(0)
-    expectBroken(`a device-writable buffer of 1 bytes at ${DEVICE_BUFFERS} of area ${area}`)
+    expectBroken("a writable buffer")
   })
 
   it.each([
@@ -186,32 +186,32 @@ describe("a device ring refuses", () => {
   ])("a buffer at %i of %i bytes, either way", (offset, length) => {
     raw(0, { offset, length })
     available(0)
-    expectBroken(`a device-readable buffer of ${length} bytes at ${offset} of area 1`)
+    expectBroken("a readable buffer")
     raw(0, { area: 2, offset, length, flags: DESCRIPTOR_WRITE })
-    expectBroken(`a device-writable buffer of ${length} bytes at ${offset} of area 2`)
+    expectBroken("a writable buffer")
   })
 
   it("a readable buffer behind a writable one", () => {
     raw(0, { area: 2, flags: DESCRIPTOR_WRITE | DESCRIPTOR_NEXT, next: 1 })
     raw(1, {})
     available(0)
-    expectBroken("a device-readable descriptor behind a writable one")
+    expectBroken("readable behind writable")
   })
 
   it("an indirect descriptor that was not negotiated", () => {
     pair = new RingPair(SIZE)
     raw(0, { offset: TABLE, length: 16, flags: DESCRIPTOR_INDIRECT })
     available(0)
-    expectBroken("an indirect descriptor, which was not negotiated")
+    expectBroken("indirect, not negotiated")
   })
 
   it("an indirect descriptor that has a next, or lies in a table", () => {
     raw(0, { offset: TABLE, length: 16, flags: DESCRIPTOR_INDIRECT | DESCRIPTOR_NEXT, next: 1 })
     available(0)
-    expectBroken("an indirect descriptor that does not end its chain")
+    expectBroken("indirect, not at the end")
     raw(0, { offset: TABLE, length: 16, flags: DESCRIPTOR_INDIRECT })
     raw(0, { offset: TABLE, length: 16, flags: DESCRIPTOR_INDIRECT }, TABLE)
-    expectBroken("an indirect descriptor that does not end its chain")
+    expectBroken("indirect, not at the end")
   })
 
   it("a chain that an indirect table makes longer than the queue", () => {
@@ -219,7 +219,7 @@ describe("a device ring refuses", () => {
     raw(0, { flags: DESCRIPTOR_NEXT, next: 1 })
     raw(1, { offset: TABLE, length: 16 * SIZE, flags: DESCRIPTOR_INDIRECT })
     available(0)
-    expectBroken(`a chain of more than ${SIZE} descriptors`)
+    expectBroken("a long chain")
   })
 
   it.each([
@@ -232,20 +232,20 @@ describe("a device ring refuses", () => {
   ])("an indirect table of %i bytes at %i: %s", (length, offset) => {
     raw(0, { offset, length, flags: DESCRIPTOR_INDIRECT })
     available(0)
-    expectBroken(`an indirect table of ${length} bytes at ${offset}`)
+    expectBroken("an indirect table")
   })
 
   it("an indirect table in the area that the device writes", () => {
     raw(0, { area: 2, offset: TABLE, length: 16, flags: DESCRIPTOR_INDIRECT })
     available(0)
-    expectBroken(`an indirect table of 16 bytes at ${TABLE}`)
+    expectBroken("an indirect table")
   })
 
   it.each([SIZE + 1, 0x8000, 0xffff])("an avail.idx that jumps %i ahead", (idx) => {
     raw(0, {})
     available(0, idx)
     expect(pair.device.pending()).toBe(idx)
-    expectBroken(`avail.idx is ${idx} ahead of a queue of 8`)
+    expectBroken("avail.idx")
   })
 
   it("an avail.idx that goes back", () => {
@@ -253,7 +253,7 @@ describe("a device ring refuses", () => {
     available(0, 1)
     expect(pair.device.pop()).toBe(0)
     available(0, 0)
-    expectBroken("avail.idx is 65535 ahead of a queue of 8")
+    expectBroken("avail.idx")
   })
 })
 

@@ -78,19 +78,19 @@ describe.each([false, true])("a driver ring, in order: %s", (hasInOrder) => {
 
   it.each([WRITABLE + 1, 0x10000, 0xffffffff])("refuses a length of %i beyond the buffers", (length) => {
     used(0, 0, length, 1)
-    expectBroken(`used length ${length} of chain 0 exceeds its 20 writable bytes`)
+    expectBroken(`used length ${length} of chain 0 exceeds its writable length 20`)
   })
 
   it.each([3, 0x8000, 0xffff])("refuses a used.idx that jumps %i ahead", (idx) => {
     used(0, 0, 1, idx)
-    expectBroken(`used.idx says ${idx} chains came back, fewer are out`)
+    expectBroken(`used.idx is ahead by ${idx}, and fewer chains are out`)
   })
 
   it("refuses a used.idx that goes back", () => {
     used(0, 0, 1, 1)
     expect(pair.driver.take()).toBe(0)
     used(0, 0, 1, 0)
-    expectBroken("used.idx says 65535 chains came back, fewer are out")
+    expectBroken("used.idx is ahead by 65535, and fewer chains are out")
   })
 
   it("refuses a chain that was not published yet, even in the place of one that was", () => {
@@ -135,6 +135,6 @@ describe("with VIRTIO_F_IN_ORDER", () => {
 
   it("an element for a chain behind those that came back is refused", () => {
     used(0, 2, 3, 1)
-    expectBroken("used id 2 is not among the next 1 chains")
+    expectBroken("used id 2 is not among those next in order, 1")
   })
 })

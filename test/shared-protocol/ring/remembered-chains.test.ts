@@ -4,10 +4,11 @@ import { beforeEach, describe, expect, it } from "vitest"
 import { allocateBytes } from "../../../host/src/bytes.js"
 import {
   Mailbox,
+  NOTE_BLOCK_SIZE,
   RECEIVED_DATA,
   RECEIVED_MALFORMED,
-  VERSION_BLOCK_SIZE,
 } from "../../../shared-protocol/src/mailbox/mailbox.js"
+import type { ChainMemory } from "../../../shared-protocol/src/ring/chain-memory.js"
 import { RING_BROKEN } from "../../../shared-protocol/src/ring/device-ring.js"
 import { DESCRIPTOR_SIZE } from "../../../shared-protocol/src/ring/layout.js"
 import { type Buffer, DEVICE_BUFFERS, DRIVER_BUFFERS, PLACE, RingPair } from "../support/ring-pair.js"
@@ -22,6 +23,8 @@ beforeEach(() => {
   pair = new RingPair(SIZE)
 })
 
+const memory = () => pair.device.memory as ChainMemory
+
 /** What the device notes of every chain that it walks. */
 const KNOWN = 3
 const MORE = -7
@@ -35,9 +38,9 @@ function exchange(head: number, writable: number): Buffer[] | [known: number, mo
   pair.driver.publish()
   pair.toDevice()
   expect(pair.device.pop()).toBe(head)
-  const { noted, notedMore } = pair.device
+  const { noted, notedMore } = memory()
   const seen: Buffer[] | [number, number] = noted === 0 ? pair.popped() : [noted, notedMore]
-  if (noted === 0) pair.device.note(KNOWN, MORE)
+  if (noted === 0) memory().note(KNOWN, MORE)
   pair.device.push(head, 1)
   pair.device.publish()
   pair.toDriver()
@@ -68,29 +71,12 @@ describe("a chain within four descriptors", () => {
       pair.driver.publish()
       pair.toDevice()
       expect(pair.device.pop()).toBe(4)
-      expect([pair.device.noted, pair.device.count]).toEqual([0, 3])
+      expect([memory().noted, pair.device.count]).toEqual([0, 3])
       pair.device.push(4, 1)
       pair.device.publish()
       pair.toDriver()
       pair.takeAll()
     }
-  })
-
-  it("is known by its descriptors as they were when it was popped, not when it was noted", () => {
-    const writable = pair.describe([4, 5, 7], [header, data(2), status])
-    pair.driver.offer(4, writable)
-    pair.driver.publish()
-    pair.toDevice()
-    expect(pair.device.pop()).toBe(4)
-    const changed = [header, data(9), status]
-    pair.describe([4, 5, 7], changed)
-    pair.toDevice()
-    pair.device.note(KNOWN, MORE)
-    pair.device.push(4, 1)
-    pair.device.publish()
-    pair.toDriver()
-    pair.takeAll()
-    expect(exchange(4, 10)).toEqual(changed)
   })
 
   it("is remembered beside others, each with its own", () => {
@@ -164,8 +150,18 @@ describe("a chain that is not remembered", () => {
   })
 })
 
-describe("the mailbox's versions", () => {
-  const AREA = 4 * VERSION_BLOCK_SIZE
+describe("a head outside the table", () => {
+  it("is refused, although another queue's chain is known there", () => {
+    pair.notes[PLACE.desc / NOTE_BLOCK_SIZE + SIZE / 4] = KNOWN
+    pair.driver.offer(SIZE, 1)
+    pair.driver.publish()
+    pair.toDevice()
+    expect(pair.device.pop()).toBe(RING_BROKEN)
+  })
+})
+
+describe("the mailbox's notes", () => {
+  const AREA = 4 * NOTE_BLOCK_SIZE
   let mailbox: Mailbox
   let sequence = 0
   beforeEach(() => {
@@ -174,29 +170,30 @@ describe("the mailbox's versions", () => {
       outgoingSize: AREA,
       incomingSize: AREA,
       credit: 6,
-      hasVersions: true,
+      hasNotes: true,
     })
     mailbox.begin(7)
     sequence = 0
   })
 
-  /** Which blocks changed their version by a span of `length` bytes at `offset`. */
+  /** Which blocks' notes are gone after a span of `length` bytes at `offset`. */
   function changedBy(offset: number, length: number, expected: number): number[] {
-    const before = [...(mailbox.incomingVersions ?? [])]
+    const notes = mailbox.incomingNotes ?? []
+    notes.fill(KNOWN)
     const span = [0x80 | (offset >> 8), offset & 0xff, length, ...new Array(length).fill(1)]
     expect(mailbox.receive(Uint8Array.of(1, 7, 0, sequence++, 0, ...span))).toBe(expected)
-    return before.flatMap((version, block) => (mailbox.incomingVersions?.[block] === version ? [] : [block]))
+    return notes.flatMap((note, block) => (note === KNOWN ? [] : [block]))
   }
 
-  it("change for every block that a span touches, each time", () => {
+  it("are gone for every block that a span touches, each time", () => {
     expect(changedBy(0, 1, RECEIVED_DATA)).toEqual([0])
     expect(changedBy(0, 1, RECEIVED_DATA)).toEqual([0])
-    expect(changedBy(VERSION_BLOCK_SIZE - 1, 1, RECEIVED_DATA)).toEqual([0])
-    expect(changedBy(VERSION_BLOCK_SIZE - 1, 2, RECEIVED_DATA)).toEqual([0, 1])
-    expect(changedBy(1, 3 * VERSION_BLOCK_SIZE, RECEIVED_DATA)).toEqual([0, 1, 2, 3])
+    expect(changedBy(NOTE_BLOCK_SIZE - 1, 1, RECEIVED_DATA)).toEqual([0])
+    expect(changedBy(NOTE_BLOCK_SIZE - 1, 2, RECEIVED_DATA)).toEqual([0, 1])
+    expect(changedBy(1, 3 * NOTE_BLOCK_SIZE, RECEIVED_DATA)).toEqual([0, 1, 2, 3])
   })
 
-  it("do not change for a span that was refused", () => {
+  it("stay when a span was refused", () => {
     expect(changedBy(AREA - 1, 2, RECEIVED_MALFORMED)).toEqual([])
   })
 })

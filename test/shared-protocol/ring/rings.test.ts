@@ -178,9 +178,9 @@ describe("both halves of a virtqueue", () => {
     pair.deviceArea.mark(0, 8192)
     pair.toDriver()
     const { device } = pair
-    const generation = device.generation
+    const generation = device.resetCount
     device.reset()
-    expect(device.generation).toBe(generation + 1)
+    expect(device.resetCount).toBe(generation + 1)
     device.size = 4
     device.desc = 0x40
     device.avail = 0x1100

@@ -43,7 +43,7 @@ export class DeviceHarness {
     }
     this.endpoint = p.makeDeviceEndpoint({
       alloc: allocateBytes,
-      types: [new p.I2cDevice(this.controller, allocateBytes(0), pause)],
+      models: [new p.I2cDevice(this.controller, allocateBytes(0), pause)],
       driverAreaSize: AREA,
       deviceAreaSize: AREA,
       identity: { board: "harness", firmwareVersion: [1, 2, 3, 0], hasSimulatedChips: false },

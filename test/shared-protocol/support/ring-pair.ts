@@ -1,8 +1,8 @@
 // Both halves of one virtqueue, over two real areas and their mirrors. Nothing travels until the test says so.
 
 import { allocateBytes, type HostBytes } from "../../../host/src/bytes.js"
-import { VERSION_BLOCK_SIZE } from "../../../shared-protocol/src/mailbox/mailbox.js"
-import { OutgoingArea } from "../../../shared-protocol/src/mailbox/outgoing-area.js"
+import { NOTE_BLOCK_SIZE } from "../../../shared-protocol/src/mailbox/mailbox.js"
+import { OutgoingArea, runAt } from "../../../shared-protocol/src/mailbox/outgoing-area.js"
 import { DeviceRing } from "../../../shared-protocol/src/ring/device-ring.js"
 import { DriverRing, NOTHING_USED } from "../../../shared-protocol/src/ring/driver-ring.js"
 import type { RingFeatures } from "../../../shared-protocol/src/ring/layout.js"
@@ -32,12 +32,12 @@ export class RingPair {
   readonly driver: DriverRing
   readonly device: DeviceRing
   /** What the device's mailbox would say of its mirror. */
-  private readonly versions: number[] = new Array(AREA_SIZE / VERSION_BLOCK_SIZE).fill(0)
+  readonly notes: number[] = new Array(AREA_SIZE / NOTE_BLOCK_SIZE).fill(0)
 
   constructor(size: number, features: Partial<RingFeatures> = {}) {
     const all = { ...NO_FEATURES, ...features }
     this.driver = new DriverRing({ size, ...PLACE }, this.driverArea, this.driverSees, all)
-    this.device = new DeviceRing(this.deviceSees, this.deviceArea, allocateBytes, this.versions)
+    this.device = new DeviceRing(this.deviceSees, this.deviceArea, allocateBytes, size, this.notes)
     this.device.size = size
     this.device.desc = PLACE.desc
     this.device.avail = PLACE.avail
@@ -50,10 +50,9 @@ export class RingPair {
   /** Carries what the driver changed to the device. */
   toDevice(): void {
     for (let i = this.driverArea.dirtyFirst; i < this.driverArea.dirtyEnd; i++) {
-      const offset = Number(this.driverArea.dirtyOffsets[i])
-      const end = offset + Number(this.driverArea.dirtyLengths[i])
-      for (let at = offset - (offset % VERSION_BLOCK_SIZE); at < end; at += VERSION_BLOCK_SIZE)
-        this.versions[at / VERSION_BLOCK_SIZE] = Number(this.versions[at / VERSION_BLOCK_SIZE]) + 1
+      const { offset, length } = runAt(this.driverArea, i)
+      for (let at = offset - (offset % NOTE_BLOCK_SIZE); at < offset + length; at += NOTE_BLOCK_SIZE)
+        this.notes[at / NOTE_BLOCK_SIZE] = 0
     }
     carry(this.driverArea, this.deviceSees)
   }
@@ -97,8 +96,8 @@ export class RingPair {
 /** Applies the changed runs of `area`, and only those, to the peer's mirror, as a mailbox does. */
 export function carry(area: OutgoingArea, mirror: HostBytes): void {
   for (let i = area.dirtyFirst; i < area.dirtyEnd; i++) {
-    const offset = Number(area.dirtyOffsets[i])
-    mirror.blitAt(offset, area.bytes, offset, Number(area.dirtyLengths[i]))
+    const { offset, length } = runAt(area, i)
+    mirror.blitAt(offset, area.bytes, offset, length)
   }
   for (let i = 0; i < area.indexCount; i++) {
     const offset = Number(area.indexOffsets[i])

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url"
 import { gzipSync } from "node:zlib"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { because } from "../../support/because.js"
 import { atRest, connected, launch, open, pause, skipReason } from "./chromium.js"
 import { averages, type Colour } from "./picture.js"
 import { hostPage, type StaticServer } from "./static-server.js"
@@ -53,6 +54,22 @@ async function overlaps(page: Page): Promise<string[]> {
   )
 }
 
+/** What is chosen in a list, and has no room beside its arrow. */
+async function cutChoices(page: Page): Promise<string[]> {
+  return page.evaluate(
+    `(() => {
+      const ARROW = 18
+      const pen = document.createElement("canvas").getContext("2d")
+      return [...document.querySelectorAll("select")].filter((one) => one.checkVisibility()).flatMap((one) => {
+        const style = getComputedStyle(one)
+        pen.font = style.font
+        const room = one.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - ARROW
+        return one.selectedOptions[0] && pen.measureText(one.selectedOptions[0].text).width > room ? [one.selectedOptions[0].text] : []
+      })
+    })()`,
+  )
+}
+
 /** Whether all of an element can be seen without scrolling, in the page. */
 async function isInSight(page: Page, id: string): Promise<boolean> {
   return page.evaluate(`document.getElementById("${id}").getBoundingClientRect().bottom <= innerHeight`)
@@ -68,7 +85,7 @@ function brightness(colours: readonly Colour[]): number {
   return sums.reduce((sum, value) => sum + value, 0) / sums.length
 }
 
-describe.skipIf(skip)(`the page's appearance${skip && `, skipped: ${skip}`}`, () => {
+describe.skipIf(skip)(`the page's appearance${because(skip)}`, () => {
   let browser: Browser
   let server: StaticServer
 
@@ -91,6 +108,7 @@ describe.skipIf(skip)(`the page's appearance${skip && `, skipped: ${skip}`}`, ()
       await pause(page)
       await page.locator("#ladder").focus()
       await page.keyboard.press("End")
+      expect(await cutChoices(page)).toEqual([])
       const isTooWide = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
       expect(isTooWide).toBe(false)
       const lefts = await page.evaluate(

@@ -7,6 +7,7 @@ import { readFile, writeFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { because } from "../../support/because.js"
 import { atRest, launch, type OpenPage, open, skipReason } from "./chromium.js"
 import { averages, type Colour } from "./picture.js"
 import { hostPage, type StaticServer } from "./static-server.js"
@@ -52,7 +53,7 @@ function distance(one: readonly string[], other: readonly string[]): number {
     ).length
 }
 
-describe.skipIf(skip)(`the page's looks${skip && `, skipped: ${skip}`}`, () => {
+describe.skipIf(skip)(`the page's looks${because(skip)}`, () => {
   let browser: Browser
   let server: StaticServer
   let looks: Looks

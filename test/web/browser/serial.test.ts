@@ -2,13 +2,14 @@
 
 import type { Browser } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { because } from "../../support/because.js"
 import { connected, drawn, launch, open, pause, skipReason, stopMeasuring } from "./chromium.js"
 import { FakeSerial } from "./fake-serial.js"
 import { hostPage, type StaticServer } from "./static-server.js"
 
 const skip = await skipReason()
 
-describe.skipIf(skip)(`the page with a board on Web Serial${skip && `, skipped: ${skip}`}`, () => {
+describe.skipIf(skip)(`the page with a board on Web Serial${because(skip)}`, () => {
   let browser: Browser
   let server: StaticServer
 

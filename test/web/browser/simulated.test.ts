@@ -2,6 +2,7 @@
 
 import type { Browser, Page } from "playwright-core"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { because } from "../../support/because.js"
 import {
   connected,
   drawn,
@@ -20,7 +21,7 @@ const skip = await skipReason()
 /** Chance, spread so evenly that a tenth is a tenth of every few packets: no run of bad luck, nor of good. */
 const EVEN_CHANCE = "{ let drawn = 0; Math.random = () => (drawn += 0.6180339887) % 1 }"
 
-describe.skipIf(skip)(`the page with a simulated board${skip && `, skipped: ${skip}`}`, () => {
+describe.skipIf(skip)(`the page with a simulated board${because(skip)}`, () => {
   let browser: Browser
   let server: StaticServer
   let opened: OpenPage
@@ -116,6 +117,35 @@ describe.skipIf(skip)(`the page with a simulated board${skip && `, skipped: ${sk
     expect(await page.locator("#pressure").innerText()).toMatch(/^10[01]\d\.\d hPa$/)
     expect(await page.locator("#humidity").innerText()).toMatch(/^[34]\d\.\d %$/)
     expect(await page.locator("#plot-temperature canvas").count()).toBe(1)
+  })
+
+  it("reads another sensor that is on the bus, too", async () => {
+    await page.locator("#sensor-choice:enabled").waitFor()
+    expect(await page.locator("#sensor-choice option").allInnerTexts()).toEqual([
+      "LM75 at 0x48",
+      "BME280 at 0x76",
+    ])
+    await page.selectOption("#sensor-choice", "LM75 at 0x48")
+    await expect.poll(() => page.locator("#temperature").innerText()).toMatch(/^2\d\.\d °C$/)
+    expect(await page.locator(".plot").count()).toBe(1)
+    expect(await page.locator("#sensor-note").innerText()).toContain("An LM75 at 0x48")
+  })
+
+  it("folds what repeats, so that it does not push away what a person did", async () => {
+    await page.locator(".rung .times").first().waitFor()
+    await page.fill("#register", "14")
+    await page.click("#read")
+    await expect.poll(() => result().innerText()).toBe("0x66")
+    const done = page.locator(".rung", { hasText: "i2c 0x54 write 0e" })
+    const polled = page.locator(".rung", { hasText: "×8" })
+    await polled.first().waitFor()
+    expect(await done.count()).toBe(2)
+    await page.selectOption("#only", "chip 0x76")
+    await expect.poll(() => done.count()).toBe(0)
+    await page.selectOption("#only", "chip 0x54")
+    await expect.poll(() => done.count()).toBe(2)
+    await page.uncheck("#fold")
+    await expect.poll(() => page.locator(".rung .times").count()).toBe(0)
   })
 
   it("shows of a chosen message its bytes, its fields and what the specification says", async () => {

@@ -1,4 +1,4 @@
-// What the suite's scripted I2C device does with a request: two chips of RAM, whose first byte written is the offset of
+// What the suite's scripted devices do with a request. Behind the I2C device there are two chips of RAM, whose first byte written is the offset of
 // what follows, as in ST's demo.
 
 import { getU16, getU32 } from "../../../../shared-protocol/src/bytes.js"
@@ -13,7 +13,7 @@ import { DESCRIPTOR_WRITE } from "../../../../shared-protocol/src/ring/layout.js
 import type { ScriptedDevice } from "./scripted-device.js"
 import type { SeenChain } from "./seen-chain.js"
 
-/** The chip that a driver is asked to read, at this register, and what is there. */
+/** The chip and the register that a driver is asked to read, and what is there. */
 export const CHIP_ADDRESS = 0x54
 export const CHIP_REGISTER = 14
 export const CHIP_VALUE = 0x66
@@ -41,7 +41,7 @@ function benchOf(device: ScriptedDevice): Bench {
   return bench
 }
 
-/** A virtio-i2c request, taken apart. */
+/** The fields of a virtio-i2c request. */
 export interface I2cRequestSeen {
   readonly addr: number
   readonly padding: number
@@ -51,7 +51,7 @@ export interface I2cRequestSeen {
   readonly readLength: number
 }
 
-/** The request in a chain; undefined when it is too short to be one. */
+/** The request in a chain. Undefined when the chain is too short to have one. */
 export function i2cRequestOf(chain: SeenChain): I2cRequestSeen | undefined {
   const writable = writableBytes(chain)
   if (chain.readable.length < I2C_HEADER_SIZE || writable < 1) return undefined
@@ -79,6 +79,13 @@ export function writeInto(device: ScriptedDevice, chain: SeenChain, bytes: Uint8
     device.memory.write(address, bytes.subarray(at, at + lengthBytes))
     at += lengthBytes
   }
+}
+
+/** Fills a chain as an entropy device does; returns the used length. */
+export function runEntropy(chain: SeenChain, device: ScriptedDevice): number {
+  const bytes = Uint8Array.from({ length: writableBytes(chain) }, (_, n) => 31 * (n + chain.at))
+  writeInto(device, chain, bytes)
+  return bytes.length
 }
 
 /** Carries out a request; returns the used length. */

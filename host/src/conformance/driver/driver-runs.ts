@@ -1,10 +1,10 @@
-// The runs of a driver under test, one for each scenario that a row asks for, each made only once; and what can be
-// read out of one.
+// The runs of a driver under test: one for each scenario that a row asks for, each made only once. And what can be
+// read from a run.
 
 import { getU16, getU32 } from "../../../../shared-protocol/src/bytes.js"
 import { HEADER_SIZE, TYPE_BUS } from "../../../../shared-protocol/src/messages/header.js"
 import type { Exchange } from "../conversation.js"
-import { blocked } from "../verdict.js"
+import { blocked, Verdict } from "../verdict.js"
 import { scenarioOf } from "./scenarios.js"
 import type { Scenario, ScriptedBus } from "./scripted-bus.js"
 import type { ScriptedDevice } from "./scripted-device.js"
@@ -13,13 +13,16 @@ import type { ScriptedDevice } from "./scripted-device.js"
 export interface DriverOutcome {
   /** The driver says that it did what it was asked to do. */
   readonly isDone: boolean
-  /** It had to be ended: it waited longer than anything may take. */
+  /** It had to be ended: it waited longer than it ever has to. */
   readonly isKilled: boolean
   /** In words, for people. */
   readonly how: string
 }
 
-/** Starts the driver against one scenario and waits for its end. */
+/**
+ * Starts the driver against one scenario and waits for its end. Rejects with a Verdict when this scenario cannot be played
+ * in front of it.
+ */
 export type DriverSubject = (scenario: Scenario) => Promise<{ bus: ScriptedBus; outcome: DriverOutcome }>
 
 export class DriverRun {
@@ -39,7 +42,7 @@ export class DriverRun {
     return this.outcome.isKilled
   }
 
-  /** Whether the I2C device saw any request: a driver may say that it is done without having done anything. */
+  /** Whether the I2C device has seen a request: a driver may say that it is done without having done anything. */
   get hasWorked(): boolean {
     return this.bus.i2c.chains.length > 0
   }
@@ -57,7 +60,7 @@ export class DriverRun {
     return this.transcript.flatMap(({ direction, frame }) => (direction === "in" ? [frame] : []))
   }
 
-  /** Where in the transcript the driver sends this transport message to this device. */
+  /** The places in the transcript where the driver sends this transport message to this device. */
   places(device: ScriptedDevice, msgId: number): number[] {
     return this.transcript.flatMap(({ direction, frame }, at) =>
       direction === "in" && isMessage(frame, msgId) && getU16(frame, 2) === device.devNum ? [at] : [],
@@ -69,7 +72,7 @@ export class DriverRun {
     return this.places(device, msgId).map((at) => (this.transcript[at] as Exchange).frame)
   }
 
-  /** The response to the request at this place of the transcript: it has the request's token. */
+  /** The response to the request at this place of the transcript. It has the request's token. */
   responseTo(at: number): Uint8Array | undefined {
     const request = this.transcript[at]?.frame
     if (!request) return undefined
@@ -86,7 +89,7 @@ export class DriverRun {
       )?.frame
   }
 
-  /** Where the response stands. */
+  /** The place of the response. */
   placeOfResponse(at: number): number {
     const response = this.responseTo(at)
     return response ? this.transcript.findIndex(({ frame }) => frame === response) : -1
@@ -99,7 +102,7 @@ export class DriverRun {
 }
 
 export class DriverRuns {
-  /** The scenario that was asked for last: what a row's failure is about. */
+  /** The scenario that was asked for last. A row's failure is about it. */
   lastAsked: string | undefined
   readonly #subject: DriverSubject
   readonly #runs = new Map<string, Promise<DriverRun>>()
@@ -108,7 +111,7 @@ export class DriverRuns {
     this.#subject = subject
   }
 
-  /** The run of this scenario, made now unless it was before. */
+  /** The run of this scenario. It is made now unless it was made before. */
   run(name: string): Promise<DriverRun> {
     this.lastAsked = name
     let run = this.#runs.get(name)
@@ -126,7 +129,7 @@ export class DriverRuns {
     return new DriverRun(bus, outcome)
   }
 
-  /** The run in which everything is right; blocks the row when the driver fails even there. */
+  /** The run in which everything is right. Blocks the row when the driver fails even there. */
   async good(name = "plain"): Promise<DriverRun> {
     const run = await this.run(name)
     if (!run.isDone) blocked(`The driver does not do its work where everything is right: ${run.how}`)
@@ -137,13 +140,20 @@ export class DriverRuns {
   /** All runs that were made so far, and that of "plain". */
   async all(): Promise<DriverRun[]> {
     await this.run("plain")
-    return Promise.all(this.#runs.values())
+    const runs = await Promise.all([...this.#runs.values()].map((run) => run.catch(unlessUnplayable)))
+    return runs.filter((run) => run !== undefined)
   }
 
   /** Every frame that the driver sent, in all runs so far. */
   async everyFrame(): Promise<Uint8Array[]> {
     return (await this.all()).flatMap((run) => run.sent)
   }
+}
+
+/** What becomes of a scenario that a row would like to see, and that cannot be played: nothing. Throws anything else. */
+export function unlessUnplayable(error: unknown): undefined {
+  if (!(error instanceof Verdict)) throw error
+  return undefined
 }
 
 /** Whether a frame is a transport message, as opposed to one of the bus, and has a header. */

@@ -6,7 +6,7 @@ import { VirtioMsgError } from "../../errors.js"
 import type { OpenedBus } from "../../open-bus.js"
 import { CHIP_ADDRESS, CHIP_REGISTER, CHIP_VALUE } from "./device-types.js"
 
-/** A device that asks for a reset gets one, a bus that ends is opened again; whoever uses it tries again. */
+/** A device that asks for a reset gets one, and a bus that ends is opened again. Then the work is tried again. */
 const TRIES = 3
 const WORTH_ANOTHER_TRY = ["DEVICE_FAILED", "DEVICE_RESTARTED", "LINK_CLOSED"]
 /** Of the console's configuration: the word that an emergency write goes to. */

@@ -1,5 +1,5 @@
-// The bus that the suite plays for a driver under test: two devices, every frame written down, and a scenario that may
-// change, hold back or add to what is said.
+// The bus that the suite plays for a driver under test. It has two devices, keeps every frame, and follows a scenario,
+// which may change, hold back or add messages.
 
 import { getU16, putU16 } from "../../../../shared-protocol/src/bytes.js"
 import {
@@ -27,24 +27,24 @@ import {
 } from "../../../../shared-protocol/src/messages/header.js"
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
 import { AVAIL_NO_INTERRUPT } from "../../../../shared-protocol/src/ring/layout.js"
+import type { BusParameters } from "../../bus/channel.js"
 import type { Clock } from "../../clock.js"
 import type { Exchange } from "../conversation.js"
-import type { BusParameters } from "../device-port.js"
 import { rawFrame, words } from "../frames.js"
 import { runI2c } from "./device-types.js"
 import { type DeviceShape, payloadOf, ScriptedDevice } from "./scripted-device.js"
 import type { WindowMemory } from "./seen-chain.js"
 
-/** Numbers that are neither 0 nor neighbours, one of them of two bytes: a driver must use them as they are. */
+/** Numbers that are neither 0 nor neighbours, one of them above 255: a driver has to use them unchanged. */
 export const I2C_NUMBER = 3
 export const CONSOLE_NUMBER = 0x0107
 
-/** One thing that a driver under test has to live with. */
+/** Something unusual that a driver under test has to handle. */
 export interface Scenario {
   readonly name: string
   /** What the driver meets, as a sentence. */
   readonly what: string
-  /** The device that it is about, whose messages are shown with a failure; both when absent. */
+  /** The device that it is about. Its messages are shown with a failure. When absent, those of both. */
   readonly about?: "i2c" | "console"
   readonly parameters?: Partial<BusParameters>
   /** Whether the console, whose configuration can be read and written, is there; true when absent. */
@@ -57,9 +57,11 @@ export interface Scenario {
   readonly onEvent?: (bus: ScriptedBus, event: Uint8Array) => void
   /** Whether a queue is served now; true when absent. */
   readonly serve?: (bus: ScriptedBus, device: ScriptedDevice, queueIndex: number) => boolean
+  /** A kernel's driver goes on by itself when its user has given up: it is watched for so long after that. */
+  readonly watchMs?: number
   /** The token of an event; 0 when absent. */
   readonly tokenOfEvent?: (bus: ScriptedBus) => number
-  /** The device looks into its queues by itself so often: it asked not to be notified. */
+  /** How often the device looks into its queues by itself, because it asked not to be notified. */
   readonly pollMs?: number
 }
 
@@ -72,13 +74,13 @@ export class ScriptedBus {
   readonly console: ScriptedDevice
   /** All frames, oldest first; `in` from the driver. */
   readonly transcript: Exchange[] = []
-  /** Of the last request that came. */
+  /** The token of the last request. */
   lastToken = 0
-  /** What a scenario counts. */
+  /** A count for the scenario's own use. */
   counter = 0
-  /** Where in the transcript other parameters came, and those before. */
+  /** The place in the transcript where the bus, or a device, became another one, and the parameters before. */
   change: { readonly at: number; readonly before: BusParameters } | undefined
-  /** Called when `parameters` are others: the connection ends, and the next one is greeted with them. */
+  /** Called when `parameters` have changed: the connection ends, and the next one is greeted with the new ones. */
   onNewParameters: () => void = () => {}
   readonly #send: (frame: Uint8Array) => void
 
@@ -126,7 +128,7 @@ export class ScriptedBus {
     this.#send(frame)
   }
 
-  /** The bus has other parameters from now on; its drivers have to connect anew. */
+  /** The bus has other parameters from now on, so its drivers have to connect again. */
   changeParameters(parameters: Partial<BusParameters>): void {
     this.change = { at: this.transcript.length, before: this.parameters }
     this.parameters = { ...this.parameters, ...parameters }
@@ -167,7 +169,7 @@ export class ScriptedBus {
         if (device.hasPending(queueIndex)) this.serve(device, queueIndex)
   }
 
-  /** The run is over: what was never notified is written down while the window is still there. */
+  /** The run is over: notes which buffers were never notified, while the window is still there. */
   end(): void {
     for (const device of this.devices)
       device.unnoticedAtEnd = [...device.queues.keys()].filter((index) => device.hasPending(index))

@@ -1,5 +1,5 @@
-// The device that the suite plays for a driver under test: a correct one, of its own making, that writes down what
-// it sees; scenarios (scenarios.ts) bend it.
+// The device that the suite plays for a driver under test. It is a correct one, written for this purpose, and notes
+// what it sees. Scenarios (scenarios.ts) change it.
 
 import { getU16, getU32, putU16, putU32 } from "../../../../shared-protocol/src/bytes.js"
 import { FEATURE_EVENT_IDX } from "../../../../shared-protocol/src/device-types/feature-bits.js"
@@ -26,15 +26,15 @@ interface Queue {
 }
 
 export interface DeviceShape {
-  readonly deviceId: number
+  deviceId: number
   /** Offered feature bits, in blocks of 32. */
   offered: number[]
   /** Bits that the driver must take. */
   required: number[]
-  /** The largest size of each queue; 0: it is not available. */
+  /** The largest size of each queue. 0: the queue is not available. */
   queueMaxSizes: number[]
   config: Uint8Array
-  /** Fields of GET_DEVICE_INFO that are not as they should be. */
+  /** Fields of GET_DEVICE_INFO that are wrong on purpose. */
   lies: {
     numFeatureBlocks?: number
     configSize?: number
@@ -46,7 +46,7 @@ export interface DeviceShape {
   }
 }
 
-/** What the device type does with a chain: writes into its device-writable buffers, and says how many bytes. */
+/** What the device type does with a chain: it writes into the device-writable buffers, and returns how many bytes. */
 export type Executor = (chain: SeenChain, device: ScriptedDevice) => number
 
 export class ScriptedDevice {
@@ -59,11 +59,11 @@ export class ScriptedDevice {
   queues: Queue[] = []
   /** Everything that was made available, oldest first. */
   readonly chains: SeenChain[] = []
-  /** available idx at every look, to see that it never goes back. */
-  readonly availIndexes: { queueIndex: number; idx: number; availFlags: number }[] = []
+  /** The available index at every look, to check that it never goes back while the queue stays the same one. */
+  readonly availIndexes: { queue: object; idx: number; availFlags: number }[] = []
   /** flags of the used ring when its queue was enabled. */
   readonly usedFlagsAtStart: number[] = []
-  /** Queues with buffers that nobody had notified when the run ended. */
+  /** Queues with buffers that were never notified, when the run ended. */
   unnoticedAtEnd: number[] = []
   /** How many frames have been exchanged so far. */
   exchanged = 0
@@ -88,7 +88,7 @@ export class ScriptedDevice {
     return (this.status & (STATUS_DRIVER_OK | STATUS_DEVICE_NEEDS_RESET)) === STATUS_DRIVER_OK
   }
 
-  /** The payload of the response to a well-formed request; undefined for a request that gets none. */
+  /** The payload of the response to a well-formed request. Undefined for a request that gets none. */
   answer(msgId: number, payload: Uint8Array): number[] | undefined {
     const word = (offset: number) => (payload.length >= offset + 4 ? getU32(payload, offset) : 0)
     switch (msgId) {
@@ -135,7 +135,7 @@ export class ScriptedDevice {
     }
   }
 
-  /** Whether a queue has chains that were not looked at. */
+  /** Whether a queue has chains that were not taken yet. */
   hasPending(queueIndex: number): boolean {
     const queue = this.queues[queueIndex]
     return queue?.isEnabled === true && getU16(this.memory.read(queue.driver + 2n, 2), 0) !== queue.seen
@@ -147,7 +147,7 @@ export class ScriptedDevice {
     if (!queue?.isEnabled || queue.size === 0) return 0
     const header = this.memory.read(queue.driver, 4)
     const [availFlags, idx] = [getU16(header, 0), getU16(header, 2)]
-    this.availIndexes.push({ queueIndex, idx, availFlags })
+    this.availIndexes.push({ queue, idx, availFlags })
     const pending = (idx - queue.seen) & 0xffff
     if (pending > queue.size) return 0
     let done = 0
@@ -165,7 +165,7 @@ export class ScriptedDevice {
     return done
   }
 
-  /** avail_event, behind the used ring: the driver is to tell of the next chain (virtio 1.4 2.7.10). */
+  /** avail_event, behind the used ring: asks the driver to notify the next chain (virtio 1.4 2.7.10). */
   #awaitNext(queue: Queue): void {
     const event = new Uint8Array(2)
     putU16(event, 0, queue.seen)

@@ -1,4 +1,4 @@
-// Requests to a device that does not exist: nobody can answer them.
+// Requests to a device that does not exist, which get no answer.
 
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
@@ -8,7 +8,7 @@ export function absentNumber(bench: DeviceBench): number {
   for (let devNum = 0xfffe; ; devNum--) if (!bench.deviceNumbers.includes(devNum)) return devNum
 }
 
-/** A request that nobody can answer, through the package's own side of the bus: how it ended. */
+/** Sends such a request through the package's own side of the bus, and tells how it ended. */
 export async function unanswerable(bench: DeviceBench) {
   const { request, clock } = bench.port
   if (!request) skip("The suite itself is the driver side of this bus.")

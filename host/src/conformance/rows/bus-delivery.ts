@@ -11,10 +11,12 @@ import {
 } from "../../../../shared-protocol/src/messages/header.js"
 import { EVENT_USED } from "../../../../shared-protocol/src/messages/ids.js"
 import { STATUS_ACKNOWLEDGE, STATUS_DRIVER } from "../../../../shared-protocol/src/messages/status.js"
+import { counted } from "../../counted.js"
+import { hex } from "../../hex.js"
 import { isEvent } from "../conversation.js"
 import * as frames from "../frames.js"
 import { busMust, type Row } from "../row.js"
-import { blocked, expect, hex } from "../verdict.js"
+import { blocked, expect } from "../verdict.js"
 import { absentNumber, unanswerable } from "./absent-device.js"
 import { exercise } from "./exercise.js"
 import { distinctRequests, echoedIndex, FAR_QUEUE, needPing } from "./recognisable-requests.js"
@@ -31,7 +33,7 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
       const ping = await needPing(bench, 0x11223344)
       expect(
         getU16(ping, 6) === PING_SIZE,
-        `The response to PING has ${getU16(ping, 6)} bytes instead of ${PING_SIZE}.`,
+        `The response to PING has ${counted(getU16(ping, 6), "byte")} instead of ${PING_SIZE}.`,
       )
       expect(
         ((ping[0] as number) & 3) === (TYPE_BUS | TYPE_RESPONSE),
@@ -42,7 +44,7 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
       const count = getU16(devices, HEADER_SIZE + 4)
       expect(
         getU16(devices, 6) === HEADER_SIZE + 6 + ((count + 7) >> 3),
-        `The response to GET_DEVICES has ${getU16(devices, 6)} bytes for ${count} slots.`,
+        `The response to GET_DEVICES has ${counted(getU16(devices, 6), "byte")} for ${counted(count, "slot")}.`,
       )
     },
   ),
@@ -67,7 +69,7 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
       )
       for (const [at, devNum] of bench.deviceNumbers.entries()) {
         const response = responses[at]
-        // whether it is there at all is another row's business (B31)
+        // another row judges whether it is there at all (B31)
         if (response === undefined) continue
         if (devNum === bench.devNum)
           expect(

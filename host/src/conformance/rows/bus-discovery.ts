@@ -3,6 +3,8 @@
 
 import { getU16 } from "../../../../shared-protocol/src/bytes.js"
 import { GET_DEVICES_BASE_SIZE } from "../../../../shared-protocol/src/messages/bus.js"
+import { counted } from "../../counted.js"
+import { hex } from "../../hex.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
 import { busMust, type Row } from "../row.js"
@@ -92,7 +94,7 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
         const size = getU16(frame, 6)
         expect(
           size === GET_DEVICES_BASE_SIZE + bytes,
-          `${window.count} slots take ${bytes} bytes of bitmap, the message has ${size - GET_DEVICES_BASE_SIZE}.`,
+          `${counted(window.count, "slot takes", "slots take")} ${counted(bytes, "byte")} of bitmap, the message has ${size - GET_DEVICES_BASE_SIZE}.`,
         )
         expect(window.offset === offset, `Asked from ${offset}, it answers from ${window.offset}.`)
         const expected = bench.deviceNumbers.filter((n) => n >= offset && n < offset + window.count)
@@ -119,7 +121,7 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
   busMust("B45", "GET_DEVICES", "The response's count is not greater than the request's.", async (bench) => {
     for (const count of [0, 1, 3, 8, 17, 300, 65535]) {
       const window = await getDevices(bench, 0, count)
-      expect(window.count <= count, `Asked for ${count} slots, it answers ${window.count}.`)
+      expect(window.count <= count, `Asked for ${counted(count, "slot")}, it answers ${window.count}.`)
     }
   }),
   busMust(
@@ -131,7 +133,7 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
         const { frame, count: got } = await getDevices(bench, 0, count)
         if (got % 8 === 0) continue
         const last = frame[GET_DEVICES_BASE_SIZE + (got >> 3)] as number
-        expect(last >> (got % 8) === 0, `Of ${got} slots the last byte is 0x${last.toString(16)}.`)
+        expect(last >> (got % 8) === 0, `Of ${counted(got, "slot")} the last byte is ${hex(last)}.`)
       }
     },
   ),
@@ -181,7 +183,7 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
     async device(bench) {
       for (const count of [1, 8, 13, 304]) {
         const window = await getDevices(bench, 0, count)
-        expect(window.count === count, `Asked for ${count} slots, it answers ${window.count}.`)
+        expect(window.count === count, `Asked for ${counted(count, "slot")}, it answers ${window.count}.`)
       }
     },
   },

@@ -2,6 +2,7 @@
 
 import { TYPE_BUS } from "../../../../shared-protocol/src/messages/header.js"
 import { EVENT_CONFIG, EVENT_DEVICE, EVENT_USED } from "../../../../shared-protocol/src/messages/ids.js"
+import { counted } from "../../counted.js"
 import * as frames from "../frames.js"
 import { busMust, type Row } from "../row.js"
 import { expect } from "../verdict.js"
@@ -80,6 +81,6 @@ export const BUS_ERROR_ROWS: readonly Row[] = [
       frames.rawFrame(TYPE_BUS, 0xff, 0, frames.words(0)),
     ]
     const answers = await bench.conversation.answersTo(events)
-    expect(answers.length === 0, `${answers.length} of ${events.length} events were answered.`)
+    expect(answers.length === 0, `${answers.length} of ${counted(events.length, "event")} were answered.`)
   }),
 ]

@@ -3,9 +3,11 @@
 
 import { getU16 } from "../../../../shared-protocol/src/bytes.js"
 import { HEADER_SIZE, TYPE_BUS } from "../../../../shared-protocol/src/messages/header.js"
+import { counted } from "../../counted.js"
+import { hex } from "../../hex.js"
 import * as frames from "../frames.js"
 import { busMust, type Row } from "../row.js"
-import { expect, hex } from "../verdict.js"
+import { expect } from "../verdict.js"
 import { exercise } from "./exercise.js"
 import { distinctRequests, echoedIndex, FAR_QUEUE, needPing } from "./recognisable-requests.js"
 
@@ -52,7 +54,7 @@ export const BUS_HEADER_ROWS: readonly Row[] = [
         const extra = frame.subarray(Math.max(HEADER_SIZE, getU16(frame, 6)))
         expect(
           extra.every((byte) => byte === 0),
-          `A message of ${getU16(frame, 6)} bytes is followed by bytes that are not 0.`,
+          `A message of ${counted(getU16(frame, 6), "byte")} is followed by bytes that are not 0.`,
         )
       }
     },

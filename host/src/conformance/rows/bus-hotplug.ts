@@ -10,10 +10,10 @@ import { expect, skip } from "../verdict.js"
 import { walk } from "./device-walk.js"
 import { exercise } from "./exercise.js"
 
-/** A message that is sent so soon after another one came may have been under way already. */
+/** A message that was sent so soon after another one came may already have been on its way. */
 const CROSSING_MS = 50
 
-/** What came and went during the run; skips the row where nothing did. */
+/** What came and went during the run. Skips the row if nothing did. */
 async function plugEvents(bench: DeviceBench, busState?: number): Promise<readonly PlugEvent[]> {
   await exercise(bench)
   const events = await bench.hotplug.observe()
@@ -71,7 +71,7 @@ export const BUS_HOTPLUG_ROWS: readonly Row[] = [
           !run.isDone,
           "The device was removed before it had answered, and the driver says that it did its work.",
         )
-        // what crossed the word of the removal on its way does not count
+        // a message that was sent before the removal was known does not count
         const knownMs = (run.transcript[gone]?.atMs ?? 0) + CROSSING_MS
         const later = run
           .places(run.bus.i2c, EVENT_AVAIL)

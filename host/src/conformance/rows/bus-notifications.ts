@@ -2,6 +2,7 @@
 
 import { FEATURE_NOTIFICATION_DATA_BLOCK1 } from "../../../../shared-protocol/src/device-types/feature-bits.js"
 import { EVENT_AVAIL, EVENT_USED } from "../../../../shared-protocol/src/messages/ids.js"
+import { counted } from "../../counted.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
 import type { Row } from "../row.js"
@@ -9,7 +10,7 @@ import { blocked, expect, skip } from "../verdict.js"
 
 const NOTIFICATIONS = "Runtime Notifications"
 /** VIRTIO_F_NOTIFICATION_DATA, bit 38. */
-/** How long a notification too many is waited for. */
+/** How long to wait for a notification that would be one too many. */
 const LATE_EVENT_MS = 200
 
 function row(id: string, requirement: string, rest: Partial<Row>): Row {
@@ -45,17 +46,21 @@ export const BUS_NOTIFICATION_ROWS: readonly Row[] = [
   row("B38", "With out-of-band signals the receiving side forwards or synthesises one event, never both.", {
     async device(bench) {
       bench.needNotifications()
-      // whatever signals lie between, and however late the second one is: no more events than completions
+      // however many signals there are in between, and however late the second one is: no more events than completions
       const { queue, workload } = await bench.start()
       const mark = bench.conversation.mark()
       const count = 4
       for (let n = 0; n < count; n++) {
         queue.submit(workload.request(n))
-        if (!(await queue.completed(n + 1))) blocked(`The device completes only ${n} of ${count} requests.`)
+        if (!(await queue.completed(n + 1)))
+          blocked(`The device completes only ${n} of ${counted(count, "request")}.`)
       }
       await bench.conversation.waitUntil(() => usedEvents(bench, mark) > count, LATE_EVENT_MS)
       const events = usedEvents(bench, mark)
-      expect(events <= count, `${count} completions were notified by ${events} EVENT_USED.`)
+      expect(
+        events <= count,
+        `${counted(count, "completion was", "completions were")} notified by ${events} EVENT_USED.`,
+      )
     },
   }),
   row("B39", "An out-of-band signal is a hint to wake up, not another notification.", {
@@ -68,7 +73,7 @@ export const BUS_NOTIFICATION_ROWS: readonly Row[] = [
       // that completion's own event, which may be late
       await bench.conversation.waitUntil(() => usedEvents(bench, start) > 0)
       await bench.conversation.waitUntil(() => false, LATE_EVENT_MS)
-      // a wakeup that announces nothing new, and rest: neither completes anything
+      // a wakeup without anything new, and silence: nothing is completed by either
       const mark = bench.conversation.mark()
       bench.conversation.post(frames.eventAvail(bench.devNum, queue.index))
       await bench.conversation.waitUntil(() => usedEvents(bench, mark) > 0, LATE_EVENT_MS)

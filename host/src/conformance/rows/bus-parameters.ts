@@ -10,22 +10,24 @@ import {
 } from "../../../../shared-protocol/src/messages/header.js"
 import { TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION } from "../../../../shared-protocol/src/messages/hello.js"
 import { GET_DEVICE_INFO, GET_SHM } from "../../../../shared-protocol/src/messages/ids.js"
+import type { BusParameters } from "../../bus/channel.js"
+import { counted } from "../../counted.js"
+import { hex } from "../../hex.js"
 import type { DeviceBench } from "../device-bench.js"
-import type { BusParameters } from "../device-port.js"
 import * as frames from "../frames.js"
 import { messageSize } from "../frames.js"
 import type { Row } from "../row.js"
-import { expect, hex, skip } from "../verdict.js"
+import { expect, skip } from "../verdict.js"
 
 const ADVERTISING = "Advertising Bus Parameters"
 const RECOMMENDED_MAX_MESSAGE_SIZE = 264
 /** The transport features that revision 1 defines. */
 const KNOWN_TRANSPORT_FEATURES = TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION
-/** Of transport messages: one behind those that revision 1 has, and one that is the implementation's own. */
+/** Ids of transport messages: the first one that revision 1 does not define, and one for implementations. */
 const UNKNOWN_MESSAGES = [0x0d, 0x80]
 
 const describe = (parameters: BusParameters) =>
-  `revision ${parameters.revision}, messages up to ${parameters.maxMessageSize} bytes, ` +
+  `revision ${parameters.revision}, messages up to ${counted(parameters.maxMessageSize, "byte")}, ` +
   `transport features ${hex(parameters.transportFeatures)}`
 
 const isTransport = (frame: Uint8Array) =>
@@ -94,11 +96,11 @@ export const BUS_PARAMETER_ROWS: readonly Row[] = [
       ])
       expect(
         big[0] !== undefined,
-        `A request of ${16 + 4 * blocks} bytes, within the limit, got no response.`,
+        `A request of ${counted(16 + 4 * blocks, "byte")}, within the limit, got no response.`,
       )
       expect(
         big[1] !== undefined,
-        `A request for a response of ${16 + 4 * blocks} bytes, within the limit, got none.`,
+        `A request for a response of ${counted(16 + 4 * blocks, "byte")}, within the limit, got none.`,
       )
     },
   }),
@@ -122,12 +124,12 @@ export const BUS_PARAMETER_ROWS: readonly Row[] = [
         later.length > 0 || !run.isDone,
         "The bus ended for other parameters before a request was answered, and the driver says that it did its work.",
       )
-      // one that is larger than the bus ever carried is D1's
+      // one that is larger than the bus's limit is for D1 to judge
       const [limit, former] = [run.bus.parameters.maxMessageSize, change.before.maxMessageSize]
       for (const { frame } of later)
         expect(
           messageSize(frame) <= limit || messageSize(frame) > former,
-          `A message of ${messageSize(frame)} bytes follows; the bus carries ${limit} now.`,
+          `A message of ${counted(messageSize(frame), "byte")} follows; the bus carries ${limit} now.`,
         )
       for (const { devNum } of devices) {
         const first = later.find(({ frame }) => isCoreRequest(frame) && getU16(frame, 2) === devNum)
@@ -141,7 +143,10 @@ export const BUS_PARAMETER_ROWS: readonly Row[] = [
   row("B11", "Message Size", "The largest message is at least 52 bytes.", {
     async device(bench) {
       const { maxMessageSize } = bench.port.parameters
-      expect(maxMessageSize >= MIN_MAX_MESSAGE_SIZE, `The largest message is ${maxMessageSize} bytes.`)
+      expect(
+        maxMessageSize >= MIN_MAX_MESSAGE_SIZE,
+        `The largest message is ${counted(maxMessageSize, "byte")}.`,
+      )
     },
   }),
   row("B12", "Revision Compatibility", "A bus of revision N does what all revisions from 1 to N ask of it.", {
@@ -180,7 +185,7 @@ export const BUS_PARAMETER_ROWS: readonly Row[] = [
         const off = onSent.on((frame) => {
           if (isTransport(frame) && frame[1] === msgId) isCarried = true
         })
-        // it is discarded by the device, and so given up: that is another row's (B18)
+        // the device discards it, so it is given up: another row judges that (B18)
         await request(frames.rawFrame(0, msgId, bench.devNum, frames.words(0))).catch(() => {})
         off()
         expect(isCarried, `The bus did not carry a transport message with msg_id ${hex(msgId)}.`)
@@ -197,7 +202,7 @@ export const BUS_PARAMETER_ROWS: readonly Row[] = [
       const { maxMessageSize } = bench.port.parameters
       expect(
         maxMessageSize <= RECOMMENDED_MAX_MESSAGE_SIZE,
-        `The largest message is ${maxMessageSize} bytes.`,
+        `The largest message is ${counted(maxMessageSize, "byte")}.`,
       )
     },
   },

@@ -42,7 +42,7 @@ export async function rightGeneration(bench: DeviceBench): Promise<number> {
   return isStrict(bench) ? generation(bench) : 0
 }
 
-/** A place and length that the device lets a driver write, found by writing back what is there. */
+/** A place and a length that the driver may write. Found by writing back what is there. */
 export async function writable(
   bench: DeviceBench,
 ): Promise<{ offset: number; lengthBytes: number } | undefined> {
@@ -65,7 +65,7 @@ export async function needWritable(bench: DeviceBench) {
   return (await writable(bench)) ?? skip("The device lets a driver write no byte of its configuration.")
 }
 
-/** Turns the bytes at a writable place over, and returns what was there. */
+/** Inverts the bytes at a writable place. Returns what was there. */
 export async function flip(bench: DeviceBench, place: { offset: number; lengthBytes: number }) {
   const before = (await read(bench)).slice(place.offset, place.offset + place.lengthBytes)
   const data = before.map((byte) => byte ^ 0x01)

@@ -2,9 +2,11 @@
 
 import { decodeEventConfig } from "../../../../shared-protocol/src/messages/events.js"
 import { EVENT_CONFIG } from "../../../../shared-protocol/src/messages/ids.js"
+import { counted } from "../../counted.js"
+import { hex } from "../../hex.js"
 import * as frames from "../frames.js"
 import { deviceMust, type Row } from "../row.js"
-import { expect, hex, skip } from "../verdict.js"
+import { expect, skip } from "../verdict.js"
 import { isStrict } from "./bus-parameters.js"
 import { CONFIG_BASE_SIZE, flip, generation, needWritable, read, write } from "./config-access.js"
 import { exercise } from "./exercise.js"
@@ -136,7 +138,10 @@ export const DEVICE_CONFIG_PROFILE_ROWS: readonly Row[] = [
     for (let offset = 0; offset < size; offset += most) {
       const length = Math.min(most, size - offset)
       const response = await bench.ask(frames.getConfig(bench.devNum, offset, length))
-      expect(response !== undefined, `GET_CONFIG of ${length} bytes at ${offset} of ${size} got no response.`)
+      expect(
+        response !== undefined,
+        `GET_CONFIG of ${counted(length, "byte")} at ${offset} of ${size} got no response.`,
+      )
     }
   }),
 ]

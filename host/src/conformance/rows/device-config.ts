@@ -2,6 +2,7 @@
 
 import { getU16 } from "../../../../shared-protocol/src/bytes.js"
 import { decodeSetConfigResponse } from "../../../../shared-protocol/src/messages/config.js"
+import { counted } from "../../counted.js"
 import * as frames from "../frames.js"
 import { deviceMust, type Row } from "../row.js"
 import { expect } from "../verdict.js"
@@ -38,7 +39,7 @@ export const DEVICE_CONFIG_ROWS: readonly Row[] = [
         const bytes = Array.from({ length: part.length }, (_, i) => part.data[part.dataOffset + i])
         expect(
           part.offset === offset && bytes.join() === whole.slice(offset, offset + length).join(),
-          `GET_CONFIG of ${length} bytes at ${offset} answers ${part.length} at ${part.offset}: ${bytes.join(" ")}.`,
+          `GET_CONFIG of ${counted(length, "byte")} at ${offset} answers ${part.length} at ${part.offset}: ${bytes.join(" ")}.`,
         )
         expect(
           part.generation === first,
@@ -99,7 +100,7 @@ export const DEVICE_CONFIG_ROWS: readonly Row[] = [
       else
         expect(
           answer.length === data.length,
-          `A write of ${data.length} bytes is answered with ${answer.length}.`,
+          `A write of ${counted(data.length, "byte")} is answered with ${answer.length}.`,
         )
     },
   ),
@@ -115,7 +116,7 @@ export const DEVICE_CONFIG_ROWS: readonly Row[] = [
       if (decoded.ok && decoded.value.length === 0)
         expect(
           getU16(response, 6) === CONFIG_BASE_SIZE,
-          `A response of length 0 has ${getU16(response, 6) - CONFIG_BASE_SIZE} bytes of data.`,
+          `A response of length 0 has ${counted(getU16(response, 6) - CONFIG_BASE_SIZE, "byte")} of data.`,
         )
     }
   }),

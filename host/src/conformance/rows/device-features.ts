@@ -6,9 +6,11 @@ import {
   STATUS_DRIVER,
   STATUS_FEATURES_OK,
 } from "../../../../shared-protocol/src/messages/status.js"
+import { counted } from "../../counted.js"
+import { hex } from "../../hex.js"
 import type { DeviceBench } from "../device-bench.js"
 import { deviceMust, type Row } from "../row.js"
-import { expect, hex, skip } from "../verdict.js"
+import { expect, skip } from "../verdict.js"
 
 const BLOCKS = "Feature Blocks"
 const NEGOTIATION = "Feature Negotiation"
@@ -39,11 +41,11 @@ export const DEVICE_FEATURE_ROWS: readonly Row[] = [
       const features = await bench.getFeatures(first, count)
       expect(
         features.length === count,
-        `Asked for ${count} blocks from ${hex(first)}, got ${features.length}.`,
+        `Asked for ${counted(count, "block")} from ${hex(first)}, got ${features.length}.`,
       )
       expect(
         features.every((bits) => bits === 0),
-        `Blocks from ${hex(first)} on read ${features.map(hex).join(", ")}.`,
+        `Blocks from ${hex(first)} on read ${features.map((bits) => hex(bits)).join(", ")}.`,
       )
     }
   }),
@@ -55,7 +57,7 @@ export const DEVICE_FEATURE_ROWS: readonly Row[] = [
       const offered = await bench.offered()
       const selected = await bench.selection()
       const { block, bit } = absentBit(offered)
-      // a bit that cannot be accepted, in one block; then a write of another block, which must leave it there
+      // a bit that cannot be accepted, in one block; then another block is written, and the bit has to stay
       await bench.negotiate()
       await toDriver(bench)
       const bad = [...selected]
@@ -86,7 +88,7 @@ export const DEVICE_FEATURE_ROWS: readonly Row[] = [
       const after = await bench.offered()
       expect(
         before.join() === after.join(),
-        `Offered were ${before.map(hex).join(", ")}; after negotiation ${after.map(hex).join(", ")}.`,
+        `Offered were ${before.map((bits) => hex(bits)).join(", ")}; after negotiation ${after.map((bits) => hex(bits)).join(", ")}.`,
       )
     },
   ),

@@ -4,7 +4,8 @@
 import { getU16 } from "../../../../shared-protocol/src/bytes.js"
 import type { DeviceInfo } from "../../../../shared-protocol/src/messages/device-info.js"
 import { HEADER_SIZE, TRANSPORT_REVISION } from "../../../../shared-protocol/src/messages/header.js"
-import { toHex } from "../../bytes.js"
+import { counted } from "../../counted.js"
+import { hex, hexBytes } from "../../hex.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
 import { deviceMust, type Row } from "../row.js"
@@ -89,13 +90,13 @@ export const DEVICE_INFO_ROWS: readonly Row[] = [
         if (response)
           expect(
             getU16(response, 6) === responseBytes,
-            `${name} is answered by ${getU16(response, 6)} bytes, not ${responseBytes}.`,
+            `${name} is answered by ${counted(getU16(response, 6), "byte")}, not ${responseBytes}.`,
           )
       }
-      // a write of nothing: answered whether or not there is a configuration space
+      // writes nothing: this gets an answer whether or not there is a configuration space
       const write = await bench.ask(frames.setConfig(bench.devNum, 0, 0, new Uint8Array(0)))
       expect(write !== undefined, "No response to SET_CONFIG.")
-      // op 0 on a queue that is not there: nothing to do, and yet a response
+      // operation 0 on a queue that does not exist: nothing to do, and still a response
       const zero = { low: 0, high: 0 }
       const setting = {
         index: bench.info.maxVirtqueues,
@@ -111,7 +112,7 @@ export const DEVICE_INFO_ROWS: readonly Row[] = [
       if (set)
         expect(
           getU16(set, 6) === HEADER_SIZE,
-          `SET_VQUEUE is answered by ${getU16(set, 6)} bytes, not ${HEADER_SIZE}.`,
+          `SET_VQUEUE is answered by ${counted(getU16(set, 6), "byte")}, not ${HEADER_SIZE}.`,
         )
     },
   ),
@@ -122,7 +123,7 @@ export const DEVICE_INFO_ROWS: readonly Row[] = [
     async (bench) => {
       const at = async () => {
         const response = await bench.ask(frames.getDeviceInfo(bench.devNum))
-        return response ? toHex(response.subarray(HEADER_SIZE)) : "no response"
+        return response ? hexBytes(response.subarray(HEADER_SIZE)) : "no response"
       }
       await bench.reset()
       const inactive = await at()
@@ -139,7 +140,7 @@ export const DEVICE_INFO_ROWS: readonly Row[] = [
     for (const [at, bits] of (await bench.getFeatures(first, 8)).entries())
       expect(
         bits === 0,
-        `Block ${first + at} has bits 0x${bits.toString(16)}, but there are ${first} blocks.`,
+        `Block ${first + at} has bits ${hex(bits)}, but there are ${counted(first, "block")}.`,
       )
     expect(first >= 2, `${first} feature blocks do not hold VIRTIO_F_VERSION_1 (bit 32).`)
   }),
@@ -167,7 +168,7 @@ export const DEVICE_INFO_ROWS: readonly Row[] = [
     "A device without a UUID reports the nil UUID; one with a UUID should have version 4.",
     async (bench) => {
       const { uuid } = await bench.getInfo()
-      const text = toHex(uuid as Uint8Array)
+      const text = hexBytes(uuid as Uint8Array)
       const hasVersion4 = text[12] === "4" && /[89ab]/.test(text[16] ?? "")
       expect(text === NIL_UUID || hasVersion4, `The UUID is ${text}: neither nil nor version 4.`)
     },

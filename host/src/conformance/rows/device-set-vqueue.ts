@@ -14,6 +14,7 @@ import {
   VQUEUE_SIZE_IGNORE,
   type VqueueSetting,
 } from "../../../../shared-protocol/src/messages/vqueue.js"
+import { counted } from "../../counted.js"
 import type { DeviceBench } from "../device-bench.js"
 import { deviceMust, type Row } from "../row.js"
 import { toAddress } from "../suite-queue.js"
@@ -23,7 +24,7 @@ import { asText, fresh, isEnabled } from "./vqueue-state.js"
 const SET = "SET_VQUEUE"
 const IGNORE_ALL = VQUEUE_SIZE_IGNORE | VQUEUE_DESC_IGNORE | VQUEUE_DRIVER_IGNORE | VQUEUE_DEVICE_IGNORE
 
-/** Sends a SET_VQUEUE that must change nothing, and checks that, and that the empty response came. */
+/** Sends a SET_VQUEUE that must change nothing. Checks that nothing changed, and that the empty response came. */
 async function expectRefused(bench: DeviceBench, setting: VqueueSetting, what: string): Promise<void> {
   const before = asText(await bench.getVqueue(setting.index))
   const response = await bench.setVqueue(setting)
@@ -34,7 +35,7 @@ async function expectRefused(bench: DeviceBench, setting: VqueueSetting, what: s
   if (response)
     expect(
       getU16(response, 6) === HEADER_SIZE,
-      `The response to SET_VQUEUE has ${getU16(response, 6)} bytes.`,
+      `The response to SET_VQUEUE has ${counted(getU16(response, 6), "byte")}.`,
     )
   const after = asText(await bench.getVqueue(setting.index))
   expect(after === before, `SET_VQUEUE with ${what} changed the queue from ${before} to ${after}.`)
@@ -105,7 +106,7 @@ export const DEVICE_SET_VQUEUE_ROWS: readonly Row[] = [
     async (bench) => {
       const queue = await fresh(bench)
       const good = bench.enabling(queue)
-      // field by field, the others ignored
+      // sets one field at a time, with the others ignored
       const fields = [
         ["size", VQUEUE_SIZE_IGNORE],
         ["desc", VQUEUE_DESC_IGNORE],

@@ -1,9 +1,10 @@
 // Rows of the device about shared memory regions: V66, V67 (virtio-msg "GET_SHM").
 
 import { HEADER_SIZE } from "../../../../shared-protocol/src/messages/header.js"
+import { hex } from "../../hex.js"
 import * as frames from "../frames.js"
 import { deviceMust, type Row } from "../row.js"
-import { blocked, expect, hex } from "../verdict.js"
+import { blocked, expect } from "../verdict.js"
 
 export const DEVICE_SHM_ROWS: readonly Row[] = [
   deviceMust(

@@ -11,10 +11,12 @@ import {
   STATUS_FEATURES_OK,
 } from "../../../../shared-protocol/src/messages/status.js"
 import { VQUEUE_ENABLED } from "../../../../shared-protocol/src/messages/vqueue.js"
+import { counted } from "../../counted.js"
+import { hex } from "../../hex.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
 import { deviceMust, type Row } from "../row.js"
-import { blocked, expect, hex, skip } from "../verdict.js"
+import { blocked, expect, skip } from "../verdict.js"
 
 const LIVE = STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK
 const PROFILES = "Config Profiles"
@@ -22,8 +24,8 @@ const PROFILES = "Config Profiles"
 const WATCH_MS = 60
 
 /**
- * Makes the available index jump, which no driver may do, and returns what the device has to say: its EVENT_CONFIG
- * messages and its status.
+ * Makes the available index jump, which no driver may do. Returns what the device says then: its EVENT_CONFIG messages
+ * and its status.
  */
 async function breakRing(bench: DeviceBench) {
   const { queue } = await bench.start()
@@ -81,7 +83,7 @@ export const DEVICE_STATUS_ROWS: readonly Row[] = [
       const { offset, length } = event.value
       expect(
         offset === 0 && length === 0,
-        `EVENT_CONFIG names ${length} bytes at ${offset}; only the status changed.`,
+        `EVENT_CONFIG names ${counted(length, "byte")} at ${offset}; only the status changed.`,
       )
     },
   ),

@@ -5,9 +5,11 @@ import { getU16 } from "../../../../shared-protocol/src/bytes.js"
 import { HEADER_SIZE } from "../../../../shared-protocol/src/messages/header.js"
 import { STATUS_FEATURES_OK } from "../../../../shared-protocol/src/messages/status.js"
 import { VQUEUE_ENABLED } from "../../../../shared-protocol/src/messages/vqueue.js"
+import { counted } from "../../counted.js"
+import { hex } from "../../hex.js"
 import * as frames from "../frames.js"
 import { deviceMust, type Row } from "../row.js"
-import { blocked, expect, hex } from "../verdict.js"
+import { blocked, expect } from "../verdict.js"
 import { asText, fresh, isEnabled } from "./vqueue-state.js"
 
 const GET = "GET_VQUEUE"
@@ -89,7 +91,10 @@ export const DEVICE_VQUEUE_ROWS: readonly Row[] = [
       const response = await bench.ask(frames.resetVqueue(bench.devNum, queue.index))
       expect(response !== undefined, "RESET_VQUEUE without RING_RESET got no response.")
       if (response)
-        expect(getU16(response, 6) === HEADER_SIZE, `The response has ${getU16(response, 6)} bytes.`)
+        expect(
+          getU16(response, 6) === HEADER_SIZE,
+          `The response has ${counted(getU16(response, 6), "byte")}.`,
+        )
       const after = asText(await bench.getVqueue(queue.index))
       expect(
         after === before,

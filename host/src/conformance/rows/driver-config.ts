@@ -3,6 +3,7 @@
 
 import { getU16 } from "../../../../shared-protocol/src/bytes.js"
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
+import { counted } from "../../counted.js"
 import { type DriverRun, isTransport, word } from "../driver/driver-runs.js"
 import type { ScriptedDevice } from "../driver/scripted-device.js"
 import { driverMust, type Row } from "../row.js"
@@ -10,7 +11,7 @@ import { expect, skip } from "../verdict.js"
 
 const PROFILES = "Config Profiles"
 
-/** SET_CONFIG messages, with the generation that the driver had last seen before each. */
+/** SET_CONFIG messages, each with the generation that the driver had last seen before. */
 function configWrites(run: DriverRun, device: ScriptedDevice) {
   return run.places(device, ids.SET_CONFIG).map((at) => {
     const seen = run.transcript.slice(0, at).findLast(({ direction, frame }) => {
@@ -92,7 +93,7 @@ export const DRIVER_CONFIG_ROWS: readonly Row[] = [
             const size = device.shape.lies.configSize ?? device.shape.config.length
             expect(
               word(frame, 0) + word(frame, 4) <= size,
-              `GET_CONFIG of ${word(frame, 4)} bytes at ${word(frame, 0)} of ${size}.`,
+              `GET_CONFIG of ${counted(word(frame, 4), "byte")} at ${word(frame, 0)} of ${size}.`,
             )
           }
       if (!isSeen) skip("The driver reads no device's configuration.")
@@ -110,7 +111,10 @@ export const DRIVER_CONFIG_ROWS: readonly Row[] = [
           for (const { offset, length } of configWrites(run, device)) {
             isSeen = true
             const size = device.shape.lies.configSize ?? device.shape.config.length
-            expect(offset + length <= size, `SET_CONFIG of ${length} bytes at ${offset} of ${size}.`)
+            expect(
+              offset + length <= size,
+              `SET_CONFIG of ${counted(length, "byte")} at ${offset} of ${size}.`,
+            )
           }
       if (!isSeen) skip("The driver writes no device's configuration.")
     },
@@ -171,7 +175,7 @@ export const DRIVER_CONFIG_ROWS: readonly Row[] = [
         ({ direction, frame }) => direction === "out" && frame[1] === ids.EVENT_CONFIG,
       )
       if (event < 0) skip("The driver reads no device's configuration.")
-      // what was already on its way when the event came does not count
+      // a message that was on its way when the event came does not count
       const after = run.places(run.bus.console, ids.GET_CONFIG).filter((at) => at > event)
       const expected = run.bus.scenario.name === "config-event" ? 1 : 0
       expect(

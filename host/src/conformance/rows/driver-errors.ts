@@ -3,9 +3,10 @@
 
 import { HEADER_SIZE, TYPE_RESPONSE } from "../../../../shared-protocol/src/messages/header.js"
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
+import { hex } from "../../hex.js"
 import type { DriverRun } from "../driver/driver-runs.js"
 import { driverMust, type Row } from "../row.js"
-import { expect, hex } from "../verdict.js"
+import { expect } from "../verdict.js"
 import { expectNoIo, statusWrites } from "./driver-writes.js"
 
 const ERRORS = "Error Handling"
@@ -67,13 +68,16 @@ export const DRIVER_ERROR_ROWS: readonly Row[] = [
           "The driver answered a message that it should discard.",
         )
       expect(run.isDone, `Malformed messages kept the driver from its work. ${run.how}`)
+      // Linux may write one twice: a driver that begins early, and the core that does so for it
       const statusWritten = (each: DriverRun) =>
         statusWrites(each, each.bus.i2c)
           .map(({ status }) => status)
+          .filter((status, at, all) => at === 0 || status !== all[at - 1])
           .join()
+      const [met, otherwise] = [statusWritten(run), statusWritten(plain)]
       expect(
-        statusWritten(run) === statusWritten(plain),
-        "Malformed messages made the driver go another way.",
+        met === otherwise,
+        `Malformed messages made the driver go another way: the status goes ${met}, and ${otherwise} without them.`,
       )
     },
   ),

@@ -1,11 +1,12 @@
-// Rows of the driver about feature bits, which it asks for and selects: D25, D26, D38, D39
-// (virtio-msg "Feature Negotiation", "GET_DEVICE_FEATURES", "SET_DRIVER_FEATURES").
+// Rows of the driver about feature bits, for which it asks and which it selects: D25, D26, D38, D39 (virtio-msg
+// "Feature Negotiation", "GET_DEVICE_FEATURES", "SET_DRIVER_FEATURES").
 
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
+import { hex } from "../../hex.js"
 import { type DriverRun, word } from "../driver/driver-runs.js"
 import type { ScriptedDevice } from "../driver/scripted-device.js"
 import { driverMust, type Row } from "../row.js"
-import { expect, hex } from "../verdict.js"
+import { expect } from "../verdict.js"
 
 const NEGOTIATION = "Feature Negotiation"
 
@@ -15,7 +16,7 @@ const NOTIF_CONFIG_DATA = 0x80
 /** Bits that no device type and no transport defines: of virtio-i2c 1 to 23, and 42 and up. */
 const UNDEFINED_I2C_BITS = [0x00fffffe, 0xfffffc00, 0xffffffff]
 
-/** What the driver selected: the blocks that it wrote, as they stand when it asks for FEATURES_OK. */
+/** What the driver selected: the blocks that it had written by the time of FEATURES_OK. */
 function selection(run: DriverRun, device: ScriptedDevice): number[] {
   const selected: number[] = []
   for (const frame of run.messages(device, ids.SET_DRIVER_FEATURES))
@@ -40,6 +41,19 @@ export const DRIVER_FEATURE_ROWS: readonly Row[] = [
           expect(
             absent === 0,
             `Of device ${device.devNum}, bits ${hex(absent)} of block ${block} were selected and not offered.`,
+          )
+        }
+      }
+      const again = await runs.run("fewer-features-again")
+      const { change, i2c } = again.bus
+      for (const at of again.places(i2c, ids.SET_DRIVER_FEATURES)) {
+        if (!change || at < change.at) continue
+        const frame = again.transcript[at]?.frame as Uint8Array
+        for (let n = 0; n < Math.min(64, word(frame, 4)); n++) {
+          const absent = (word(frame, 8 + 4 * n) & ~(i2c.shape.offered[word(frame, 0) + n] ?? 0)) >>> 0
+          expect(
+            absent === 0,
+            `Bits ${hex(absent)} of block ${word(frame, 0) + n} were selected again, and not offered any more.`,
           )
         }
       }

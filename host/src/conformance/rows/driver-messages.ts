@@ -4,10 +4,12 @@
 import { getU16 } from "../../../../shared-protocol/src/bytes.js"
 import { HEADER_SIZE } from "../../../../shared-protocol/src/messages/header.js"
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
+import { counted } from "../../counted.js"
+import { hex } from "../../hex.js"
 import { isTransport, word } from "../driver/driver-runs.js"
 import { messageSize } from "../frames.js"
 import { driverMust, type Row } from "../row.js"
-import { expect, hex } from "../verdict.js"
+import { expect } from "../verdict.js"
 
 const COMMON = "Common Header"
 
@@ -36,7 +38,7 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
         for (const [at, { direction, frame }] of run.transcript.entries())
           expect(
             direction === "out" || messageSize(frame) <= run.bus.maxMessageSizeAt(at),
-            `Message ${hex(frame[1] ?? 0)} has ${messageSize(frame)} bytes; the bus carries ${run.bus.maxMessageSizeAt(at)}.`,
+            `Message ${hex(frame[1] ?? 0)} has ${counted(messageSize(frame), "byte")}; the bus carries ${run.bus.maxMessageSizeAt(at)}.`,
           )
     },
     { isPassive: true },
@@ -80,7 +82,7 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
         const size = frame.length >= HEADER_SIZE ? getU16(frame, 6) : -1
         expect(
           size >= HEADER_SIZE && size <= frame.length,
-          `Message ${hex(frame[1] ?? 0)} has msg_size ${size} in ${frame.length} bytes.`,
+          `Message ${hex(frame[1] ?? 0)} has msg_size ${size} in ${counted(frame.length, "byte")}.`,
         )
         if (!isTransport(frame)) continue
         const needed =

@@ -3,10 +3,11 @@
 
 import { FEATURE_NOTIFICATION_DATA_BLOCK1 } from "../../../../shared-protocol/src/device-types/feature-bits.js"
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
+import { hex } from "../../hex.js"
 import { word } from "../driver/driver-runs.js"
 import { driverMust, type Row } from "../row.js"
-import { expect, hex, skip } from "../verdict.js"
-import { enablings } from "./driver-writes.js"
+import { expect, skip } from "../verdict.js"
+import { enablings, expectNoIo, secondReset } from "./driver-writes.js"
 
 export const DRIVER_NOTIFICATION_ROWS: readonly Row[] = [
   driverMust(
@@ -31,6 +32,9 @@ export const DRIVER_NOTIFICATION_ROWS: readonly Row[] = [
           refused.messages(device, ids.EVENT_AVAIL).length === 0,
           "SET_VQUEUE changed nothing, and the driver sent EVENT_AVAIL.",
         )
+      const again = await runs.run("queue-refused-again")
+      const { i2c } = again.bus
+      expectNoIo(again, i2c, "SET_VQUEUE changed nothing the second time", secondReset(again, i2c))
     },
   ),
   driverMust(

@@ -2,11 +2,16 @@
 // (virtio-msg "Initialization", "Feature Negotiation", "Final Status", "GET_DEVICE_STATUS", "SET_DEVICE_STATUS").
 
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
-import { STATUS_DRIVER_OK, STATUS_FEATURES_OK } from "../../../../shared-protocol/src/messages/status.js"
+import {
+  STATUS_DRIVER_OK,
+  STATUS_FAILED,
+  STATUS_FEATURES_OK,
+} from "../../../../shared-protocol/src/messages/status.js"
+import { hex } from "../../hex.js"
 import { word } from "../driver/driver-runs.js"
 import { driverMust, type Row } from "../row.js"
-import { expect, hex } from "../verdict.js"
-import { enablings, expectNoIo, firstWrite, statusWrites } from "./driver-writes.js"
+import { expect } from "../verdict.js"
+import { enablings, expectNoIo, firstWrite, secondReset, statusWrites } from "./driver-writes.js"
 
 const INIT = "Initialization"
 const SET_STATUS = "SET_DEVICE_STATUS"
@@ -56,6 +61,21 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
           `Device ${device.devNum} was negotiated with before GET_DEVICE_INFO.`,
         )
       }
+      const other = await runs.run("another-device")
+      const { change, i2c } = other.bus
+      if (!change) return
+      const askedAgain = other.places(i2c, ids.GET_DEVICE_INFO).find((at) => at > change.at)
+      expect(
+        [ids.SET_DRIVER_FEATURES, ids.SET_VQUEUE]
+          .flatMap((id) => other.places(i2c, id))
+          .every((at) => at < change.at || at > (askedAgain ?? Number.MAX_SAFE_INTEGER)),
+        `The bus ended and is back; device ${i2c.devNum} was negotiated with before GET_DEVICE_INFO was sent again.`,
+      )
+      expect(
+        !i2c.chains.some(({ at, readable }) => at > secondReset(other, i2c) && readable.length > 0),
+        `Device ${i2c.devNum} is an entropy device by now, and was sent an I2C request.`,
+      )
+      expect(!other.isDone, "The I2C device is another one by now, and the driver says that it did its work.")
     },
   ),
   driverMust(
@@ -116,6 +136,15 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
         firstWrite(run, run.bus.i2c, STATUS_DRIVER_OK) < 0,
         "FEATURES_OK was refused, and the driver went on to DRIVER_OK.",
       )
+      const again = await runs.run("refused-features-again")
+      const { i2c } = again.bus
+      const start = secondReset(again, i2c)
+      expect(!again.isDone, "The device refused the features, and the driver says that it did its work.")
+      expect(
+        enablings(again, i2c).every((at) => at < start) &&
+          statusWrites(again, i2c).every(({ at, status }) => at < start || (status & STATUS_DRIVER_OK) === 0),
+        "FEATURES_OK was refused the second time, and the driver went on to queues and DRIVER_OK.",
+      )
     },
   ),
   driverMust(
@@ -139,6 +168,14 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
         firstWrite(without, without.bus.i2c, STATUS_DRIVER_OK) < 0,
         "The only queue is not available, and the driver went on to DRIVER_OK.",
       )
+      const again = await runs.run("no-queue-again")
+      const start = secondReset(again, again.bus.i2c)
+      expect(
+        statusWrites(again, again.bus.i2c).every(
+          ({ at, status }) => at < start || (status & STATUS_DRIVER_OK) === 0,
+        ),
+        "The only queue was not available the second time, and the driver went on to DRIVER_OK.",
+      )
     },
   ),
   driverMust("D29", "Final Status", "No I/O before the device reports DRIVER_OK.", async (runs) => {
@@ -146,6 +183,13 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
     const run = await runs.run("no-driver-ok")
     expectNoIo(run, run.bus.i2c, "the device never reported DRIVER_OK")
     expect(!run.isDone, "The device never reported DRIVER_OK, and the driver says that it did its work.")
+    const again = await runs.run("no-driver-ok-again")
+    const { i2c } = again.bus
+    expectNoIo(again, i2c, "the device did not report DRIVER_OK again", secondReset(again, i2c))
+    expect(
+      !again.isDone,
+      "The device did not report DRIVER_OK again, and the driver says that it did its work.",
+    )
   }),
   driverMust(
     "D43",
@@ -184,6 +228,21 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
       expect(
         early === undefined,
         `Status ${hex(early?.status ?? 0)} was written before the reset was complete.`,
+      )
+      const again = await runs.run("endless-reset-again")
+      const start = secondReset(again, again.bus.i2c)
+      const tooEarly = statusWrites(again, again.bus.i2c).find(
+        ({ at, status }) => at > start && status !== 0 && (status & STATUS_FAILED) === 0,
+      )
+      expect(
+        tooEarly === undefined,
+        `Status ${hex(tooEarly?.status ?? 0)} was written, and the second reset was never complete.`,
+      )
+      expect(
+        [ids.SET_DRIVER_FEATURES, ids.SET_VQUEUE].every((id) =>
+          again.places(again.bus.i2c, id).every((at) => at < start),
+        ),
+        "The device was set up again before its second reset was complete.",
       )
     },
   ),

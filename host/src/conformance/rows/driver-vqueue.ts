@@ -7,11 +7,12 @@ import {
   VQUEUE_KEEP_DISABLED,
   VQUEUE_OPERATION_MASK,
 } from "../../../../shared-protocol/src/messages/vqueue.js"
+import { hex } from "../../hex.js"
 import { type DriverRun, type DriverRuns, word } from "../driver/driver-runs.js"
 import type { ScriptedDevice } from "../driver/scripted-device.js"
 import { driverMust, type Row } from "../row.js"
-import { expect, hex, skip } from "../verdict.js"
-import { enablings } from "./driver-writes.js"
+import { expect, skip } from "../verdict.js"
+import { enablings, secondReset } from "./driver-writes.js"
 
 const GET = "GET_VQUEUE"
 const SET = "SET_VQUEUE"
@@ -25,7 +26,7 @@ interface Setting {
   readonly size: number
   readonly reserved: number
   readonly addresses: readonly number[]
-  /** The queue was enabled before, and not reset since. */
+  /** The queue was enabled before, and has not been reset since. */
   readonly isEnabled: boolean
 }
 
@@ -103,6 +104,12 @@ export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
           enablings(without, device).length === 0,
           "GET_VQUEUE said that there is no such queue, and the driver enabled it.",
         )
+      const again = await runs.run("no-queue-again")
+      const start = secondReset(again, again.bus.i2c)
+      expect(
+        enablings(again, again.bus.i2c).every((at) => at < start),
+        "GET_VQUEUE said the second time that there is no such queue, and the driver enabled it.",
+      )
     },
   ),
   driverMust("D47", GET, "A queue's size is at most the largest that GET_VQUEUE reports.", async (runs) => {
@@ -174,6 +181,11 @@ export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
       }
     const refused = await runs.run("queue-refused")
     expect(!refused.isDone, "SET_VQUEUE changed nothing, and the driver says that it did its work.")
+    const again = await runs.run("queue-refused-again")
+    expect(
+      !again.isDone,
+      "SET_VQUEUE changed nothing the second time, and the driver says that it did its work.",
+    )
   }),
   driverMust(
     "D56",

@@ -1,4 +1,5 @@
-// Where in a run the driver writes a device's status, enables its queues, and notifies them.
+// The places in a run where the driver writes a device's status, enables its queues, and notifies them, and where it
+// begins to do so again.
 
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
 import { VQUEUE_ENABLE } from "../../../../shared-protocol/src/messages/vqueue.js"
@@ -7,25 +8,38 @@ import { word } from "../driver/driver-runs.js"
 import type { ScriptedDevice } from "../driver/scripted-device.js"
 import { expect } from "../verdict.js"
 
-/** The statuses that the driver writes to a device, and where. */
+/** The statuses that the driver writes to a device, and the places. */
 export function statusWrites(run: DriverRun, device: ScriptedDevice): { status: number; at: number }[] {
   return run
     .places(device, ids.SET_DEVICE_STATUS)
     .map((at) => ({ at, status: word(run.transcript[at]?.frame ?? new Uint8Array(0), 0) }))
 }
 
-/** Where a status with this bit is written for the first time; -1 if never. */
+/** The place where a status with this bit is written for the first time; -1 if never. */
 export function firstWrite(run: DriverRun, device: ScriptedDevice, bit: number): number {
   return statusWrites(run, device).find(({ status }) => (status & bit) !== 0)?.at ?? -1
 }
 
-/** Where queues are enabled. */
+/** The places where queues are enabled. */
 export function enablings(run: DriverRun, device: ScriptedDevice): number[] {
   return run
     .places(device, ids.SET_VQUEUE)
     .filter((at) => (word(run.transcript[at]?.frame ?? new Uint8Array(0), 4) & 3) === VQUEUE_ENABLE)
 }
 
-export function expectNoIo(run: DriverRun, device: ScriptedDevice, why: string): void {
-  expect(run.places(device, ids.EVENT_AVAIL).length === 0, `The driver sent EVENT_AVAIL, although ${why}.`)
+/** `after`: a place in the transcript that it has to be behind. */
+export function expectNoIo(run: DriverRun, device: ScriptedDevice, why: string, after = -1): void {
+  expect(
+    run.places(device, ids.EVENT_AVAIL).every((at) => at < after),
+    `The driver sent EVENT_AVAIL, although ${why}.`,
+  )
+}
+
+/** Where the driver resets the device to set it up again, behind what changed it; behind everything if it does not. */
+export function secondReset(run: DriverRun, device: ScriptedDevice): number {
+  const changedAt = run.bus.change?.at ?? Number.MAX_SAFE_INTEGER
+  return (
+    statusWrites(run, device).find(({ at, status }) => at > changedAt && status === 0)?.at ??
+    Number.MAX_SAFE_INTEGER
+  )
 }

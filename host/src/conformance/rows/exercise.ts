@@ -1,5 +1,5 @@
-// A bit of everything, for the rows that judge the messages of the whole run: when only one of them is asked for,
-// there must be messages to judge.
+// Some of everything, for the rows that judge the messages of the whole run: when only one of these rows is wanted,
+// there have to be messages to judge.
 
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
@@ -7,7 +7,7 @@ import { Verdict } from "../verdict.js"
 
 const done = new WeakSet<DeviceBench>()
 
-/** Sends every kind of request once, and does some I/O; once for each bench. What goes wrong is other rows' business. */
+/** Sends every kind of request once, and does some I/O. Once for each bench. Other rows judge what goes wrong here. */
 export async function exercise(bench: DeviceBench): Promise<void> {
   if (done.has(bench)) return
   done.add(bench)

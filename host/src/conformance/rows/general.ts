@@ -4,10 +4,12 @@ import { getU16 } from "../../../../shared-protocol/src/bytes.js"
 import { decodeGetDevicesResponse } from "../../../../shared-protocol/src/messages/bus.js"
 import { HEADER_SIZE, TYPE_BUS, TYPE_RESPONSE } from "../../../../shared-protocol/src/messages/header.js"
 import { SET_VQUEUE } from "../../../../shared-protocol/src/messages/ids.js"
+import { counted } from "../../counted.js"
+import { hex } from "../../hex.js"
 import { isEvent } from "../conversation.js"
 import * as frames from "../frames.js"
 import type { Row } from "../row.js"
-import { expect, hex, skip } from "../verdict.js"
+import { expect, skip } from "../verdict.js"
 import { checkAdminRange } from "./device-info.js"
 import { exercise } from "./exercise.js"
 
@@ -110,7 +112,10 @@ export const GENERAL_ROWS: readonly Row[] = [
         if (!response) skip("The bus does not support GET_DEVICES.")
         const decoded = decodeGetDevicesResponse(response)
         if (decoded.ok)
-          expect(decoded.value.count <= count, `Asked for ${count} slots, it answers ${decoded.value.count}.`)
+          expect(
+            decoded.value.count <= count,
+            `Asked for ${counted(count, "slot")}, it answers ${decoded.value.count}.`,
+          )
       }
     },
   },

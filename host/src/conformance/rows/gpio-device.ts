@@ -1,4 +1,4 @@
-// Rows of the virtio-gpio device (virtio 1.4 5.18): P1 to P8. Nothing is driven: lines are asked, and set to nothing.
+// Rows of the virtio-gpio device (virtio 1.4 5.18): P1 to P8. No line is driven: lines are read, and set to "none".
 
 import {
   GPIO_CONFIG_SIZE,
@@ -12,26 +12,27 @@ import {
   GPIO_STATUS_OK,
   VIRTIO_ID_GPIO,
 } from "../../../../shared-protocol/src/device-types/gpio.js"
+import { counted } from "../../counted.js"
 import type { DeviceBench } from "../device-bench.js"
-import type { Row } from "../row.js"
+import { mustOfType, type Row } from "../row.js"
 import type { SuiteQueue } from "../suite-queue.js"
 import { blocked, expect, skip } from "../verdict.js"
+import type { Workload } from "../workload.js"
 
 const UNKNOWN_TYPE = 0x7fff
 
-function gpio(id: string, requirement: string, device: (bench: DeviceBench) => Promise<void>): Row {
-  return {
-    id,
-    side: "device",
-    level: "MUST",
-    section: "5.18 GPIO Device",
-    requirement,
-    device,
-    deviceId: VIRTIO_ID_GPIO,
-  }
+export const GPIO_WORKLOAD: Workload = {
+  isRepeatable: true,
+  queueIndex: 0,
+  features: 0,
+  request: () => [{ data: Uint8Array.of(GPIO_GET_DIRECTION, 0, 0, 0, 0, 0, 0, 0) }, { roomBytes: 2 }],
+  judge: (_written, usedBytes) =>
+    usedBytes !== 2 ? `used length ${usedBytes} for a response of 2 bytes` : "",
 }
 
-/** What the configuration says: lines, and bytes of their names. */
+const gpio = mustOfType("5.18 GPIO Device", VIRTIO_ID_GPIO)
+
+/** The configuration: how many lines, and how many bytes their names have. */
 async function lines(bench: DeviceBench): Promise<{ count: number; namesBytes: number; padding: number }> {
   const { data, dataOffset } = await bench.getConfig(0, GPIO_CONFIG_SIZE)
   const bytes = Uint8Array.from({ length: GPIO_CONFIG_SIZE }, (_, at) => data[dataOffset + at] as number)
@@ -57,7 +58,7 @@ async function ask(
     ]),
   )
   if (!(await queue.completed(from + chains.length)))
-    blocked(`The device completes only ${queue.usedIdx - from} of ${chains.length} requests.`)
+    blocked(`The device completes only ${queue.usedIdx - from} of ${counted(chains.length, "request")}.`)
   return chains.map((_, n) => {
     const { id, lengthBytes } = queue.usedElement(from + n)
     const chain = chains.find(({ head }) => head === id)
@@ -67,7 +68,10 @@ async function ask(
 
 export const GPIO_DEVICE_ROWS: readonly Row[] = [
   gpio("P1", "The configuration names the number of lines; its padding is 0.", async (bench) => {
-    expect(bench.info.configSize >= GPIO_CONFIG_SIZE, `The configuration has ${bench.info.configSize} bytes.`)
+    expect(
+      bench.info.configSize >= GPIO_CONFIG_SIZE,
+      `The configuration has ${counted(bench.info.configSize, "byte")}.`,
+    )
     const { count, padding } = await lines(bench)
     expect(count > 0, "The device has no line.")
     expect(padding === 0, `The padding is ${padding}.`)
@@ -83,12 +87,12 @@ export const GPIO_DEVICE_ROWS: readonly Row[] = [
       expect(answer?.bytes[0] === GPIO_STATUS_OK, `GET_LINE_NAMES has status ${answer?.bytes[0]}.`)
       expect(
         answer?.usedBytes === 1 + namesBytes,
-        `Used length ${answer?.usedBytes} for ${namesBytes} bytes of names.`,
+        `Used length ${answer?.usedBytes} for ${counted(namesBytes, "byte")} of names.`,
       )
       const names = String.fromCharCode(...(answer?.bytes.subarray(1) ?? [])).split("\0")
       expect(
         names.length === count + 1 && names.at(-1) === "",
-        `${names.length - 1} names for ${count} lines.`,
+        `${counted(names.length - 1, "name")} for ${counted(count, "line")}.`,
       )
       const given = names.filter((name) => name !== "")
       expect(new Set(given).size === given.length, "Two lines have the same name.")

@@ -13,30 +13,35 @@ import {
   STATUS_DRIVER,
   STATUS_FEATURES_OK,
 } from "../../../../shared-protocol/src/messages/status.js"
+import { counted } from "../../counted.js"
+import { hex } from "../../hex.js"
 import type { DeviceBench } from "../device-bench.js"
 import { words } from "../frames.js"
-import type { Row } from "../row.js"
-import type { BufferPlan, Chain, SuiteQueue } from "../suite-queue.js"
+import { mustOfType, type Row } from "../row.js"
+import type { BufferPlan, OfferedChain, SuiteQueue } from "../suite-queue.js"
 import { blocked, expect, skip } from "../verdict.js"
+import type { Workload } from "../workload.js"
 
 const SECTION = "5.16 I2C Adapter Device"
 const FIRST_ADDRESS = 0x08
 const LAST_ADDRESS = 0x77
 
-type Check = (bench: DeviceBench) => Promise<void>
-
-function i2c(id: string, requirement: string, device: Check, rest: Partial<Row> = {}): Row {
-  return {
-    id,
-    side: "device",
-    level: "MUST",
-    section: SECTION,
-    requirement,
-    device,
-    deviceId: VIRTIO_ID_I2C,
-    ...rest,
-  }
+/** A zero-length request: does a chip acknowledge this address? */
+export const I2C_WORKLOAD: Workload = {
+  isRepeatable: true,
+  queueIndex: 0,
+  features: I2C_FEATURE_ZERO_LENGTH_REQUEST,
+  request: (n) => [{ data: Uint8Array.from(words((0x08 + (n % 0x70)) << 1, 0)) }, { roomBytes: 1 }],
+  judge: (written, usedBytes) =>
+    usedBytes !== 1
+      ? `used length ${usedBytes} for a status of 1 byte`
+      : (written[0] as number) > I2C_STATUS_ERROR
+        ? `status ${written[0]}, which is neither OK (0) nor ERR (1)`
+        : "",
+  isSuccess: (written) => written[0] === I2C_STATUS_OK,
 }
+
+const i2c = mustOfType("5.16 I2C Adapter Device", VIRTIO_ID_I2C)
 
 /** One request: a write, a read or, with neither, a zero-length request. */
 interface I2cMessage {
@@ -58,15 +63,15 @@ interface Answer {
   readonly status: number
   readonly data: Uint8Array
   readonly usedBytes: number
-  readonly chain: Chain
+  readonly chain: OfferedChain
 }
 
-/** Has the messages carried out in one kick. Blocks the row unless all come back. */
+/** Has the messages carried out in one kick. Blocks the row unless all of them come back. */
 async function transfer(queue: SuiteQueue, ...messages: I2cMessage[]): Promise<Answer[]> {
   const from = queue.usedIdx
   const chains = queue.submit(...messages.map(plan))
   if (!(await queue.completed(from + chains.length)))
-    blocked(`The device completes only ${queue.usedIdx - from} of ${chains.length} requests.`)
+    blocked(`The device completes only ${queue.usedIdx - from} of ${counted(chains.length, "request")}.`)
   const elements = chains.map((_, n) => queue.usedElement(from + n))
   return chains.map((chain) => {
     const bytes = queue.written(chain)
@@ -75,7 +80,7 @@ async function transfer(queue: SuiteQueue, ...messages: I2cMessage[]): Promise<A
   })
 }
 
-/** Which addresses have a chip. */
+/** The addresses that have a chip. */
 async function scan(bench: DeviceBench): Promise<{ present: number[]; absent: number[] }> {
   const { queue } = await bench.start({ queueSize: 64 })
   const present: number[] = []
@@ -104,20 +109,16 @@ function scanned(bench: DeviceBench) {
   return result
 }
 
-/** The chip of --chip; one that is not there says nothing of the device, so that the row is not checked. */
+/** The chip of --chip. If it is missing, that says nothing about the device, so the row is skipped. */
 async function namedChip(bench: DeviceBench): Promise<number | undefined> {
   const { chipAddress } = bench
   if (chipAddress === undefined) return undefined
   const { present } = await scanned(bench)
   if (present.includes(chipAddress)) return chipAddress
-  const others = present.map((address) => hex2(address)).join(", ")
+  const others = present.map((address) => hex(address, 2)).join(", ")
   return skip(
-    `No chip answers at ${hex2(chipAddress)}, which --chip names${others ? `; chips answer at ${others}` : ""}.`,
+    `No chip answers at ${hex(chipAddress, 2)}, which --chip names${others ? `; chips answer at ${others}` : ""}.`,
   )
-}
-
-function hex2(address: number): string {
-  return `0x${address.toString(16).padStart(2, "0")}`
 }
 
 /** A chip to read from. */
@@ -126,7 +127,7 @@ async function chipToRead(bench: DeviceBench): Promise<number> {
   return named ?? (await scanned(bench)).present[0] ?? skip("No chip answers on the I2C bus.")
 }
 
-/** A chip where setting the register pointer does no harm. */
+/** A chip whose register pointer may be set without harm. */
 async function chipToWrite(bench: DeviceBench): Promise<number> {
   if (bench.chipAddress === undefined && !bench.port.isSimulated)
     skip(
@@ -199,11 +200,11 @@ export const I2C_DEVICE_ROWS: readonly Row[] = [
         if (!answer) continue
         expect(
           answer.status === I2C_STATUS_OK,
-          `Reading ${readLength} bytes of the chip at 0x${address.toString(16)} ended with status ${answer.status}.`,
+          `Reading ${counted(readLength, "byte")} of the chip at ${hex(address)} ended with status ${answer.status}.`,
         )
         expect(
           answer.usedBytes === readLength + 1,
-          `A read of ${readLength} bytes has used length ${answer.usedBytes}.`,
+          `A read of ${counted(readLength, "byte")} has used length ${answer.usedBytes}.`,
         )
       }
     },

@@ -1,4 +1,4 @@
-// Rows of the driver about virtio-i2c requests: I20 to I28 (virtio 1.4 5.16).
+// Rows of the driver about virtio-i2c requests: I20 to I29 (virtio 1.4 5.16).
 
 import {
   I2C_FLAG_FAIL_NEXT,
@@ -8,10 +8,12 @@ import {
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
 import { STATUS_DRIVER_OK } from "../../../../shared-protocol/src/messages/status.js"
 import { DESCRIPTOR_INDIRECT } from "../../../../shared-protocol/src/ring/layout.js"
+import { counted } from "../../counted.js"
+import { hex } from "../../hex.js"
 import { i2cRequestOf } from "../driver/device-types.js"
 import { type DriverRuns, word } from "../driver/driver-runs.js"
 import { driverMust, type Row } from "../row.js"
-import { expect, hex, skip } from "../verdict.js"
+import { expect, skip } from "../verdict.js"
 
 type Check = (runs: DriverRuns) => Promise<void>
 
@@ -75,7 +77,7 @@ export const I2C_DRIVER_ROWS: readonly Row[] = [
       expect(empty === undefined, `The chain at ${chain.head} has a buffer of 0 bytes.`)
       expect(
         chain.readable.length >= I2C_HEADER_SIZE,
-        `The chain at ${chain.head} has a header of ${chain.readable.length} bytes.`,
+        `The chain at ${chain.head} has a header of ${counted(chain.readable.length, "byte")}.`,
       )
     }
   }),
@@ -126,6 +128,21 @@ export const I2C_DRIVER_ROWS: readonly Row[] = [
         !run.isDone,
         "The write of a group failed, and the driver took the read behind it, with status OK, for good.",
       )
+    },
+  ),
+  i2c(
+    "I29",
+    "The status of a request is taken from its place, behind the room for a read, whatever the used length.",
+    async (runs) => {
+      await runs.good()
+      for (const name of ["status-behind-used", "used-too-long"]) {
+        const run = await runs.run(name)
+        expect(
+          !run.isDone,
+          `${run.bus.scenario.what} The status in its place is ERR, and the driver took the buffer for the answer.`,
+        )
+        expect(!run.isKilled, run.how)
+      }
     },
   ),
 ]

@@ -1,4 +1,4 @@
-// Requests whose responses can be told apart by what is in them, whatever becomes of their tokens.
+// Requests whose responses are recognised by their content, whatever happens to their tokens.
 
 import { getU32 } from "../../../../shared-protocol/src/bytes.js"
 import { HEADER_SIZE } from "../../../../shared-protocol/src/messages/header.js"
@@ -6,7 +6,9 @@ import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
 import { blocked, skip } from "../verdict.js"
 
-/** A GET_VQUEUE of this queue is answered with the index as it came, and zeros: a payload that can be recognised. */
+/**
+ * A GET_VQUEUE of a queue that does not exist is answered with its index and zeros, so the payload can be recognised.
+ */
 export const FAR_QUEUE = 0xdeadbe00
 
 export async function needPing(bench: DeviceBench, data: number, token?: number): Promise<Uint8Array> {

@@ -3,18 +3,19 @@
 
 import { FEATURE_INDIRECT_DESC } from "../../../../shared-protocol/src/device-types/feature-bits.js"
 import { DESCRIPTOR_WRITE } from "../../../../shared-protocol/src/ring/layout.js"
+import { counted } from "../../counted.js"
 import type { DeviceBench } from "../device-bench.js"
 import { deviceMust, type Row } from "../row.js"
 import type { BufferPlan } from "../suite-queue.js"
 import { expect, skip } from "../verdict.js"
-import type { Workload } from "../workloads.js"
+import type { Workload } from "../workload.js"
 import { complete, expectServed, startServing } from "./serving.js"
 
-/** Where some requests succeed and others do not, so many are tried, so many at a time. */
+/** Where some requests succeed and others do not, so many are tried in all, and so many at a time. */
 const REQUESTS_TRIED = 112
 const REQUESTS_AT_ONCE = 16
 
-/** The same bytes in more buffers: every one of two bytes or more is cut in two. */
+/** The same bytes in more buffers: each buffer of two bytes or more is cut in two. */
 function cut(plans: readonly BufferPlan[]): BufferPlan[] {
   return plans.flatMap((plan): BufferPlan[] => {
     const length = "data" in plan ? plan.data.length : plan.roomBytes
@@ -33,7 +34,7 @@ async function startIndirect(bench: DeviceBench) {
   return startServing(bench, { extra: [FEATURE_INDIRECT_DESC, 0] })
 }
 
-/** A request that succeeds: refusing one cannot be told from failing at one. Skips the row where there is none. */
+/** A request that succeeds, because a failed one looks like a refused one. Skips the row if there is none. */
 async function successful(bench: DeviceBench, workload: Workload): Promise<number> {
   if (!workload.isSuccess) return 0
   const { queue } = await bench.start({ queueSize: REQUESTS_AT_ONCE * 4 })
@@ -59,10 +60,10 @@ export const RING_DEVICE_DESCRIPTOR_ROWS: readonly Row[] = [
       if (plans.length === workload.request(n).length) skip("A request of this device type cannot be cut.")
       const { queue } = await startServing(bench)
       const chain = queue.describe(plans)
-      await expectServed(bench, queue, workload, `in ${plans.length} descriptors`, chain)
+      await expectServed(bench, queue, workload, `in ${counted(plans.length, "descriptor")}`, chain)
       expect(
         workload.isSuccess?.(queue.written(chain)) ?? true,
-        `A request that succeeds is refused when its bytes are cut into ${plans.length} descriptors.`,
+        `A request that succeeds is refused when its bytes are cut into ${counted(plans.length, "descriptor")}.`,
       )
     },
   ),
@@ -90,7 +91,7 @@ export const RING_DEVICE_DESCRIPTOR_ROWS: readonly Row[] = [
       const { prefill } = bench.port.memory
       if (!prefill) skip("On this bus only the device can write there: it finds what it left itself.")
       const outcomes = new Set<string>()
-      // whatever lies there, the same request ends in the same way
+      // whatever is there, the same request has to end in the same way
       for (const fill of [0x00, 0x01, 0x5a, 0xff]) {
         const { queue, workload } = await bench.start()
         const chain = queue.describe(workload.request(0))

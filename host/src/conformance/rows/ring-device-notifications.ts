@@ -9,7 +9,7 @@ import * as frames from "../frames.js"
 import { deviceMust, type Row } from "../row.js"
 import type { SuiteQueue } from "../suite-queue.js"
 import { expect, skip } from "../verdict.js"
-import type { Workload } from "../workloads.js"
+import type { Workload } from "../workload.js"
 import { complete } from "./serving.js"
 
 /** How many EVENT_USED come for one request. */

@@ -2,6 +2,7 @@
 // (virtio 1.4 2.7, 2.7.8 Used Ring, 2.7.9 In-order use of descriptors).
 
 import { FEATURE_IN_ORDER_BLOCK1 } from "../../../../shared-protocol/src/device-types/feature-bits.js"
+import { counted } from "../../counted.js"
 import { deviceMust, type Row } from "../row.js"
 import { expect, skip } from "../verdict.js"
 import { complete, expectServed, startServing } from "./serving.js"
@@ -38,7 +39,7 @@ export const RING_DEVICE_QUEUE_ROWS: readonly Row[] = [
         const { lengthBytes } = queue.usedElement(n)
         expect(
           lengthBytes <= chain.writableBytes,
-          `Used length ${lengthBytes} exceeds the chain's ${chain.writableBytes} writable bytes.`,
+          `Used length ${lengthBytes} exceeds the chain's ${counted(chain.writableBytes, "writable byte")}.`,
         )
         const wrong = workload.judge(queue.written(chain), lengthBytes)
         expect(wrong === "", `Request ${n} came back with ${wrong}.`)
@@ -76,7 +77,7 @@ export const RING_DEVICE_QUEUE_ROWS: readonly Row[] = [
         if (size > maxSize) continue
         await bench.setVqueue(bench.enabling(queue, { size }))
         const { curSize } = await bench.getVqueue(queue.index)
-        expect(curSize !== size, `A queue of ${size} descriptors was accepted.`)
+        expect(curSize !== size, `A queue of ${counted(size, "descriptor")} was accepted.`)
       }
     },
   ),
@@ -113,7 +114,7 @@ export const RING_DEVICE_QUEUE_ROWS: readonly Row[] = [
         const chains = queue.submit(...batch.map((n) => workload.request(n)))
         heads.push(...chains.map((chain) => chain.head))
         await complete(queue, heads.length)
-        // one element, at the place of the first chain that it stands for, may stand for all up to its own
+        // one element, in the place of the first chain that it stands for, may stand for all chains up to its own
         for (let at = before; at < heads.length; ) {
           const end = heads.indexOf(queue.usedElement(at).id, at)
           expect(

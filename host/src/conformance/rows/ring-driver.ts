@@ -12,11 +12,12 @@ import {
   DESCRIPTOR_WRITE,
   isQueueSize,
 } from "../../../../shared-protocol/src/ring/layout.js"
+import { hex } from "../../hex.js"
 import { type DriverRuns, word } from "../driver/driver-runs.js"
 import type { ScriptedDevice } from "../driver/scripted-device.js"
 import type { SeenChain } from "../driver/seen-chain.js"
 import { driverMust, type Row } from "../row.js"
-import { expect, hex, skip } from "../verdict.js"
+import { expect, skip } from "../verdict.js"
 
 type Check = (runs: DriverRuns) => Promise<void>
 
@@ -119,10 +120,10 @@ export const RING_DRIVER_ROWS: readonly Row[] = [
   everyRun("R25", "2.7.6 Available Ring", "The available index never goes back.", async (runs) => {
     for (const run of await runs.all())
       for (const device of run.bus.devices)
-        for (const [at, { idx, queueIndex }] of device.availIndexes.entries()) {
-          const before = device.availIndexes.slice(0, at).findLast((each) => each.queueIndex === queueIndex)
-          // a queue that was set up anew begins at 0
-          const step = before === undefined || idx === 0 ? 0 : (idx - before.idx) & 0xffff
+        for (const [at, { idx, queue }] of device.availIndexes.entries()) {
+          // a queue that was set up anew is another one, and begins anew
+          const before = device.availIndexes.slice(0, at).findLast((each) => each.queue === queue)
+          const step = before === undefined ? 0 : (idx - before.idx) & 0xffff
           expect(step < 0x8000, `The available index went from ${before?.idx} to ${idx}.`)
         }
   }),

@@ -13,17 +13,30 @@ import {
   RTC_STATUS_UNSUPPORTED,
   VIRTIO_ID_RTC,
 } from "../../../../shared-protocol/src/device-types/rtc.js"
-import type { DeviceBench } from "../device-bench.js"
-import type { Row } from "../row.js"
+import { counted } from "../../counted.js"
+import { mustOfType, type Row } from "../row.js"
 import type { SuiteQueue } from "../suite-queue.js"
 import { blocked, expect, skip } from "../verdict.js"
+import type { Workload } from "../workload.js"
 
 const UNKNOWN_TYPE = 0x0fff
 
-function rtc(id: string, requirement: string, device: (bench: DeviceBench) => Promise<void>): Row {
-  const section = "5.23 RTC Device"
-  return { id, side: "device", level: "MUST", section, requirement, device, deviceId: VIRTIO_ID_RTC }
+/** How many clocks are there? */
+export const RTC_WORKLOAD: Workload = {
+  isRepeatable: true,
+  queueIndex: 0,
+  features: 0,
+  request: () => [
+    { data: Uint8Array.from({ length: RTC_HEADER_SIZE }, (_, at) => (RTC_CFG >> (8 * at)) & 0xff) },
+    { roomBytes: RTC_RESPONSE_SIZE },
+  ],
+  judge: (_written, usedBytes) =>
+    usedBytes !== RTC_RESPONSE_SIZE
+      ? `used length ${usedBytes} for a response of ${RTC_RESPONSE_SIZE} bytes`
+      : "",
 }
+
+const rtc = mustOfType("5.23 RTC Device", VIRTIO_ID_RTC)
 
 /** The response to one request. */
 async function ask(queue: SuiteQueue, type: number, clock?: number): Promise<Uint8Array> {
@@ -40,7 +53,7 @@ async function ask(queue: SuiteQueue, type: number, clock?: number): Promise<Uin
 async function clockCount(queue: SuiteQueue): Promise<number> {
   const answer = await ask(queue, RTC_CFG)
   if (answer[0] !== RTC_STATUS_OK || answer.length < RTC_RESPONSE_SIZE)
-    blocked(`CFG is answered with status ${answer[0]} and ${answer.length} bytes.`)
+    blocked(`CFG is answered with status ${answer[0]} and ${counted(answer.length, "byte")}.`)
   return (answer[8] as number) | ((answer[9] as number) << 8)
 }
 

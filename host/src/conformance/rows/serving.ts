@@ -1,16 +1,18 @@
-// Having a device serve requests, for rows that need served ones, and judging how they came back.
+// Has a device serve requests, for rows that need served ones, and judges how they came back.
 
 import { STATUS_DEVICE_NEEDS_RESET } from "../../../../shared-protocol/src/messages/status.js"
+import { counted } from "../../counted.js"
 import type { DeviceBench, StartOptions } from "../device-bench.js"
 import type { SuiteQueue } from "../suite-queue.js"
 import { blocked, expect } from "../verdict.js"
-import type { Workload } from "../workloads.js"
+import type { Workload } from "../workload.js"
 
 export async function complete(queue: SuiteQueue, idx: number): Promise<void> {
-  if (!(await queue.completed(idx))) blocked(`The device completes only ${queue.usedIdx} of ${idx} requests.`)
+  if (!(await queue.completed(idx)))
+    blocked(`The device completes only ${queue.usedIdx} of ${counted(idx, "request")}.`)
 }
 
-/** Starts, and has one request served the plain way: where that fails, nothing else can be judged. */
+/** Starts, and has one request served in the usual way. If that fails, nothing else can be judged. */
 export async function startServing(bench: DeviceBench, options: StartOptions = {}) {
   const { queue, workload } = await bench.start(options)
   const [chain] = queue.submit(workload.request(0))
@@ -20,7 +22,7 @@ export async function startServing(bench: DeviceBench, options: StartOptions = {
   return { queue, workload }
 }
 
-/** Has a chain served, behind the plain request of `startServing`. */
+/** Has a chain served, after the usual request of `startServing`. */
 export async function expectServed(
   bench: DeviceBench,
   queue: SuiteQueue,

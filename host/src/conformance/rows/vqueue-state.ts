@@ -1,9 +1,9 @@
-// A device's virtqueue before it is used: laid out, and what GET_VQUEUE says of it, in words.
+// A device's virtqueue before it is used, and in words what GET_VQUEUE says of it.
 
 import { VQUEUE_ENABLED, type VqueueState } from "../../../../shared-protocol/src/messages/vqueue.js"
+import { hex } from "../../hex.js"
 import type { DeviceBench } from "../device-bench.js"
 import type { SuiteQueue } from "../suite-queue.js"
-import { hex } from "../verdict.js"
 
 export const asText = (state: VqueueState) =>
   `size ${state.curSize}, flags ${hex(state.flags)}, table ${hex(state.desc.high)}:${hex(state.desc.low)}, ` +

@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net"
 import { networkInterfaces } from "node:os"
 import path from "node:path"
 import { VirtioMsgError } from "../../errors.js"
+import { cannotListen } from "../listening-place.js"
 import { isLoopback } from "../private-socket.js"
 import type { LiveFeed } from "./live-feed.js"
 import { readPageFiles } from "./page-files.js"
@@ -19,7 +20,7 @@ export interface DashboardServerOptions {
   readonly files?: ReadonlyMap<string, Uint8Array>
   /** Whether other computers may reach it; false when absent. */
   readonly isExposed?: boolean
-  /** What there is to see: the page begins with the live view then, and at a replay pauses. */
+  /** What there is to see. With it, the page begins with the live view, and pauses if it is a replay. */
   readonly shows?: "command" | "replay" | undefined
 }
 
@@ -30,9 +31,9 @@ const CONTENT_TYPES: Record<string, string> = {
   ".png": "image/png",
 }
 const LIVE_PATH = "live"
-/** A comment so often keeps proxies and browsers from closing a quiet connection. */
+/** A comment is sent this often, so that proxies and browsers do not close a quiet connection. */
 const KEEP_ALIVE_MS = 15_000
-/** More connections than a user's pages have; further ones are closed. Each costs what Node buffers, no more. */
+/** More connections than the pages of one user have. Further ones are closed. Each costs only what Node buffers. */
 const MOST_CONNECTIONS = 512
 
 export class DashboardServer {
@@ -81,24 +82,17 @@ export class DashboardServer {
       try {
         answer(request, response)
       } catch {
-        // whatever anybody sends, he alone gets nothing for it
+        // whatever a client sends, only that client gets no answer
         if (response.headersSent) response.destroy()
         else refuse(response, 400, "This request makes no sense.\n")
       }
     })
     server.maxConnections = MOST_CONNECTIONS
     await new Promise<void>((resolve, reject) => {
-      server.once("error", (cause) =>
-        reject(
-          new VirtioMsgError("SYSTEM_FAILED", `${host}:${port} cannot be listened on: ${cause.message}.`, {
-            hint: "Another dashboard may run there. Choose another port: virtio-msg dashboard --listen 127.0.0.1:0",
-            cause,
-          }),
-        ),
-      )
+      server.once("error", (cause) => reject(cannotListen(`${host}:${port}`, cause)))
       server.listen(port, host, resolve)
     })
-    server.on("error", () => {}) // one connection that could not be taken
+    server.on("error", () => {}) // one connection could not be accepted
     const keepAlive = setInterval(() => {
       for (const stream of streams) if (!stream.writableNeedDrain) stream.write(":\n\n")
     }, KEEP_ALIVE_MS)
@@ -108,7 +102,7 @@ export class DashboardServer {
     })
   }
 
-  /** Of each page that follows the live view: bytes that wait for it. */
+  /** For each page that follows the live view, the bytes that wait for it. */
   get waitingBytes(): number[] {
     return [...this.#streams].map((stream) => stream.writableLength)
   }
@@ -124,8 +118,8 @@ export class DashboardServer {
 }
 
 /**
- * Whether a request names this computer. A foreign web page whose name was made to point here (DNS rebinding)
- * names itself, and must not read what a bus carries.
+ * Whether a request names this computer. A foreign web page whose name was made to point here (DNS rebinding) names
+ * itself, and must not read the bus.
  */
 function isOurs(request: IncomingMessage): boolean {
   const { localAddress = "" } = request.socket
@@ -138,20 +132,20 @@ function isEverywhere(host: string): boolean {
   return host === "0.0.0.0" || host === "::"
 }
 
-/** The address by which others reach this computer; its own loopback where it has no other. */
+/** The address by which others reach this computer. Its own loopback if it has no other. */
 function ownAddress(): string {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
   return all.find(({ internal, family }) => !internal && family === "IPv4")?.address ?? "127.0.0.1"
 }
 
 function nameOf(request: IncomingMessage): string {
-  const [path = ""] = (request.url ?? "").split("?") // looked up as it stands: nothing in it can be wrong
+  const [path = ""] = (request.url ?? "").split("?") // looked up exactly as written, so it can do no harm
   return path === "/" ? "index.html" : path.slice(1)
 }
 
 function sendFile(request: IncomingMessage, response: ServerResponse, files: Map<string, Uint8Array>): void {
   const name = nameOf(request)
-  const content = files.get(name) // a map, so that no path leads out of the page
+  const content = files.get(name) // looked up in a map, so that no path leads out of the page
   if (!content) {
     refuse(response, 404, "There is no such file.\n")
     return
@@ -166,7 +160,7 @@ function sendFile(request: IncomingMessage, response: ServerResponse, files: Map
   response.end(request.method === "HEAD" ? undefined : content)
 }
 
-/** Sends what there is and what comes, no faster than the page reads. */
+/** Sends the events that there are, and those that come, no faster than the page reads. */
 function streamFeed(
   request: IncomingMessage,
   response: ServerResponse,

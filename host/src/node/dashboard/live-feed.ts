@@ -1,5 +1,5 @@
-// What the page is told of buses elsewhere: sessions and their packets, kept from the beginning so that a page which
-// is opened later sees the same (docs/dashboard.md "The live view").
+// What the page is told of buses in other processes: sessions and their packets. They are kept from the beginning, so
+// that a page that is opened later sees the same (docs/dashboard.md "The live view").
 
 import { systemClock } from "../../clock.js"
 import { Emitter } from "../../emitter.js"
@@ -7,19 +7,19 @@ import type { Direction } from "../../link/link.js"
 import { PACKET_SNAPSHOT } from "../../trace/packet-fields.js"
 import { readPacket } from "../../trace/packet-records.js"
 
-/** One of the processes that can be looked at. */
+/** One of the processes that can be watched. */
 export interface LiveProcess {
   readonly session: number
   readonly title: string
-  /** `idle`: it did nothing since it is watched. */
+  /** `idle`: it did nothing since we watch it. */
   readonly state: "idle" | "active" | "ended"
 }
 
 /** One event, as the page gets it in JSON. */
 export type LiveEvent =
-  /** All that there are, each time one comes, does its first deed, or ends. */
+  /** All processes. Sent when one comes, begins to do something, or ends. */
   | { readonly type: "processes"; readonly processes: readonly LiveProcess[] }
-  /** What follows is of this one, from its beginning; of what came before, nothing follows. */
+  /** The following events belong to this session, from its beginning. No event of the session before follows. */
   | { readonly type: "session"; readonly session: number; readonly title: string }
   | {
       readonly type: "packet"
@@ -30,7 +30,7 @@ export type LiveEvent =
       /** The mailbox packet's bytes, two digits each. */
       readonly hex: string
     }
-  /** So many packets are not there any more: the page began late, or reads slowly. */
+  /** So many packets are missing: the page began late, or reads slowly. */
   | { readonly type: "missed"; readonly session: number; readonly count: number }
   | { readonly type: "end"; readonly session: number }
 
@@ -41,20 +41,20 @@ export interface LiveSession {
   end(): void
 }
 
-/** As many events of all sessions are kept for pages that come later, or are slow. */
+/** So many events of all sessions are kept for pages that come later, or are slow. */
 const MOST_KEPT = 50_000
-/** As many processes that have ended can still be chosen. */
+/** So many processes that have ended can still be chosen. */
 const MOST_ENDED = 8
-/** Who has done nothing for so long is idle: whoever does something then is shown instead. */
+/** A session that does nothing for so long is idle. Another one that does something is then shown instead. */
 const IDLE_MS = 5000
 
 interface KeptSession {
   readonly number: number
   readonly title: string
-  /** What followed its beginning, but for the first `goneCount`. */
+  /** The events after its beginning, without the first `goneCount`. */
   readonly kept: LiveEvent[]
   goneCount: number
-  /** On the feed's clock; undefined before its first deed. */
+  /** On the feed's clock. Undefined until it does something. */
   activeAtMs: number | undefined
   hasEnded: boolean
 }
@@ -63,16 +63,16 @@ export class LiveFeed {
   /** There is more to read. */
   readonly onMore = new Emitter<[]>()
   readonly #nowMs: () => number
-  /** By their numbers, which count up. */
+  /** By their numbers, which increase. */
   readonly #sessions = new Map<number, KeptSession>()
   #count = 0
   #keptCount = 0
-  /** The session that a page sees which has chosen none. */
+  /** The session that is shown to a page that has chosen none. */
   #followed: KeptSession | undefined
-  /** Goes up with each change of what `processes` says. */
+  /** Increases whenever the answer of `processes` changes. */
   #edition = 0
 
-  /** `nowMs` tells who is idle. */
+  /** `nowMs` decides which are idle. */
   constructor(nowMs: () => number = () => systemClock.now()) {
     this.#nowMs = nowMs
   }
@@ -110,9 +110,9 @@ export class LiveFeed {
   }
 
   /**
-   * Returns a function that returns the next event for a page that comes now: a session from its beginning, which is
-   * the chosen one, or else the one that does something. Undefined: there is none yet. Whoever reads slowly holds
-   * nothing; what went meanwhile is told as missed.
+   * Returns a function that returns the next event for a page that comes now. The events are those of one session,
+   * from its beginning: the chosen session, or else one that does something. Undefined: there is none yet. Nothing is
+   * held for a page that reads slowly: what is no longer there is told as missed.
    */
   reader(chosen?: number): () => LiveEvent | undefined {
     let session: KeptSession | undefined
@@ -149,7 +149,7 @@ export class LiveFeed {
     }))
   }
 
-  /** The session does something: shown is who was idle until now, unless another is busy all the time. */
+  /** The session does something. If it was idle, it is shown now, unless another one is busy all the time. */
   #acts(session: KeptSession): void {
     const nowMs = this.#nowMs()
     const isIdle = ({ activeAtMs, hasEnded }: KeptSession) =>
@@ -185,7 +185,7 @@ export class LiveFeed {
   }
 }
 
-/** Whether a packet shows that its sender does something: not what was before, and no heartbeat. */
+/** Whether a packet shows that its sender does something: not a repetition of the past, and not a heartbeat. */
 function isDeed(bytes: Uint8Array): boolean {
   const contents = readPacket(bytes)
   return !contents || (contents.hasData && ((bytes[0] as number) & PACKET_SNAPSHOT) === 0)

@@ -1,5 +1,6 @@
-// The files of the page: those that were built, and the virtual machine's code, which the package does not hold
-// twice: it comes out of @devicescript/cli, on which the package depends.
+// The files of the page. Most were built. Two are taken from elsewhere, so that the package does not hold them twice:
+// the virtual machine's code from @devicescript/cli, on which the package depends, and the simulated board's program
+// from --port sim.
 
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises"
 import path from "node:path"
@@ -11,6 +12,9 @@ import { makeFolder } from "../make-folder.js"
 
 /** Where the page looks for the virtual machine. */
 const RUNTIME_FILE = "vm/devicescript-vm.js"
+/** Where the page looks for the program, and where the program is from the page's folder. */
+const PROGRAM_FILE = "firmware/simulated.devs"
+const PROGRAM_FROM_PAGE = "../firmware/simulated.devs"
 const RUNTIME_HEAD = "// DeviceScript's virtual machine, Microsoft, MIT licence; its WebAssembly is inside"
 
 /** Reads every file of the page, by its path relative to it. Rejects with MISSING_DEPENDENCY. */
@@ -22,11 +26,12 @@ export async function readPageFiles(): Promise<Map<string, Uint8Array>> {
     const file = path.join(entry.parentPath, entry.name)
     files.set(path.relative(folder, file).split(path.sep).join("/"), await readFile(file))
   }
+  files.set(PROGRAM_FILE, await readFile(path.join(folder, PROGRAM_FROM_PAGE)))
   files.set(RUNTIME_FILE, new TextEncoder().encode(runtimeModule()))
   return files
 }
 
-/** Writes every file of the page into `folder`, for a web server to host. Returns how many bytes that are. */
+/** Writes every file of the page into `folder`, for a web server. Returns how many bytes these are. */
 export async function exportPage(folder: string): Promise<number> {
   let bytes = 0
   // one level first: Node's recursive mkdir never ends where none can be made, as below /proc

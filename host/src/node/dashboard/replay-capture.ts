@@ -1,4 +1,4 @@
-// A capture as the live view shows it: all of it is there from the beginning, to be stepped through.
+// A capture for the live view: all of it is there from the beginning, and can be stepped through.
 
 import { createReadStream } from "node:fs"
 import path from "node:path"

@@ -1,16 +1,17 @@
-// Watches every process that offers its trace (node/trace-socket.ts), from when it begins to offer it to its end.
+// Watches every process that offers its trace (node/trace-socket.ts), from then on until it ends.
 
 import type { Socket } from "node:net"
 import path from "node:path"
 import { PcapngReader } from "../../trace/pcapng-reader.js"
-import { connectTrace, socketsIn, traceFolder } from "../trace-socket.js"
+import { runtimeFolder } from "../runtime-folder.js"
+import { connectTrace, socketsIn } from "../trace-socket.js"
 import type { LiveFeed } from "./live-feed.js"
 
 /** How often the folder of sockets is looked into. */
 const LOOK_MS = 500
 
-/** Feeds `feed` until the function that it returns is called. A folder that others may enter is not looked into. */
-export function watchOffered(feed: LiveFeed, folder = traceFolder()): () => void {
+/** Feeds `feed` until the returned function is called. A folder that others may enter is ignored. */
+export function watchOffered(feed: LiveFeed, folder = runtimeFolder()): () => void {
   const sockets = new Set<Socket>()
   let known = new Set<string>()
   let isEnded = false
@@ -34,7 +35,7 @@ export function watchOffered(feed: LiveFeed, folder = traceFolder()): () => void
     try {
       for await (const chunk of socket) reader.push(chunk)
     } catch {
-      // it ended in the middle of a packet, or it was no capture: there is no more to see
+      // it ended in the middle of a packet, or was no capture: there is nothing more to see
     } finally {
       sockets.delete(socket)
       session.end()

@@ -7,8 +7,8 @@ import { readFile, writeFile } from "node:fs/promises"
 import { createServer, type Server, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import type { GuestDeviceType } from "../../../../shared-protocol/src/device-types/catalogue.js"
 import { VirtioMsgError } from "../../errors.js"
-import type { GuestDevice } from "../guest-devices.js"
 import { GuestConsole } from "./guest-console.js"
 import { GUEST_READY, MAX_LINE_LENGTH } from "./guest-init.js"
 import { type GuestFile, packInitramfs } from "./initramfs.js"
@@ -41,7 +41,7 @@ export interface LinuxGuestOptions {
   /** `mmio` when absent. */
   readonly bus?: DeviceBus
   /** Devices of the board beside I2C; each is served on `socketOf` it, as I2C is on `socketPath`. */
-  readonly moreDevices?: readonly GuestDevice[]
+  readonly moreDevices?: readonly GuestDeviceType[]
   /** Files to add to the guest's, or to put in their place. */
   readonly extraFiles?: readonly GuestFile[]
 }
@@ -54,7 +54,7 @@ export interface GuestCommandResult {
   readonly output: string
 }
 
-/** Where a person types: `process.stdin`, or a stream that stands for it. */
+/** Where a person types: `process.stdin`, or a stream in its place. */
 export interface GuestInput extends NodeJS.ReadableStream {
   readonly isTTY?: boolean
   setRawMode?(isRaw: boolean): unknown
@@ -62,8 +62,8 @@ export interface GuestInput extends NodeJS.ReadableStream {
 
 export class LinuxGuest {
   /**
-   * The Unix socket on which QEMU offers the virtio-i2c device. Whoever serves it connects to it, before or
-   * after `boot` is called; the guest boots as soon as that has happened.
+   * The Unix socket on which QEMU offers the virtio-i2c device. Whoever serves the device connects to it, before or
+   * after `boot` is called. The guest boots as soon as that has happened.
    */
   readonly socketPath: string
 
@@ -87,7 +87,7 @@ export class LinuxGuest {
   }
 
   /** The Unix socket on which QEMU offers a further device. */
-  socketOf(device: GuestDevice): string {
+  socketOf(device: GuestDeviceType): string {
     return join(this.#folder, `${device}.sock`)
   }
 
@@ -123,9 +123,9 @@ export class LinuxGuest {
   }
 
   /**
-   * Runs a shell command in the guest. One runs after another; each has a shell of its own, and no input.
-   * Rejects with INVALID_ARGUMENT for a line above 4000 characters, with TIMEOUT, which leaves the guest
-   * unusable, and with DEVICE_FAILED when the guest ends.
+   * Runs a shell command in the guest. Commands run one after another. Each has a shell of its own, and no input.
+   * Rejects with INVALID_ARGUMENT for a line above 4000 characters, with TIMEOUT, after which the guest is unusable,
+   * and with DEVICE_FAILED when the guest ends.
    */
   sh(command: string, options: { readonly timeoutMs?: number } = {}): Promise<GuestCommandResult> {
     const lines = command.split("\n")
@@ -170,7 +170,7 @@ export class LinuxGuest {
     })
   }
 
-  /** Switches the guest off, or ends it when that takes more than 5 s, and removes what it had on disk. */
+  /** Switches the guest off, or ends it when that takes more than 5 s. Then removes what it had on disk. */
   async shutdown(): Promise<void> {
     if (this.#exit) {
       if (this.#console?.isOpen) this.#console.send("@@off\n")
@@ -198,7 +198,7 @@ export class LinuxGuest {
     }
   }
 
-  /** One user of the console after another. */
+  /** The users of the console get it one after another. */
   #inTurn<T>(use: (console: GuestConsole) => Promise<T>): Promise<T> {
     const turn = this.#last.then(() => {
       if (!this.#console) throw new VirtioMsgError("INVALID_ARGUMENT", "The guest has not booted.")

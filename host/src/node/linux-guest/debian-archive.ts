@@ -1,5 +1,5 @@
-// Packages of another architecture, out of the Debian mirror that this machine's apt uses, through an apt view
-// of our own in a folder: no root, and the machine's package state stays as it is.
+// Packages of another architecture, from the Debian mirror that this machine's apt uses. They are fetched by an apt
+// with folders of our own: it needs no root, and the machine's own packages stay as they are.
 
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
@@ -55,7 +55,7 @@ export class DebianArchive {
     const options = Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`])
     // the kernel's build tools run here, so these are of this machine's architecture
     options.push("-o", `APT::Architectures::=${await machineArchitecture()}`)
-    // the folder may be one that apt's own user cannot enter
+    // apt's own user may not be allowed to enter the folder
     if (process.getuid?.() === 0) options.push("-o", "APT::Sandbox::User=root")
     const archive = new DebianArchive(options)
     await archive.#apt("apt-get", ["-qq", "update"])

@@ -1,11 +1,20 @@
-// Linux's i2c-virtio and gpio-virtio drivers, built out of Debian's linux-source for Debian's kernel: the real
-// ones, unchanged, which no Debian kernel enables.
+// Linux's i2c-virtio and gpio-virtio drivers, built from Debian's linux-source for Debian's kernel. No Debian kernel
+// enables these drivers. Their sources are unchanged. Our own module, which no kernel has, is built as well.
 
 import { mkdir, rename, writeFile } from "node:fs/promises"
 import { basename, join } from "node:path"
 import { VirtioMsgError } from "../../errors.js"
+import { buildRelay, copyModuleSources, LINUX_MODULES } from "./linux-module.js"
 import { RECIPE } from "./recipe.js"
 import { CommandError, runCommand } from "./run-command.js"
+
+/**
+ * Included before the drivers' own words. i2c-virtio stops waiting when its process gets a signal, and frees what the
+ * device is still to write to: Ctrl-C on an `i2cdetect` would damage the kernel's memory. Our devices end each request.
+ */
+const UNINTERRUPTED = `#include <linux/completion.h>
+#define wait_for_completion_interruptible(completion) ({ wait_for_completion(completion); 0; })
+`
 
 /** A kernel of Debian, by the names of its packages. */
 export interface KernelPackages {
@@ -22,16 +31,16 @@ export interface KernelPackages {
 
 /** Names the packages of the kernel whose image package is `image`. Throws SYSTEM_FAILED for an unknown form. */
 export function kernelPackages(image: string): KernelPackages {
-  const [, abi, series] = /^linux-image-((\d+\.\d+)\S*)-armmp$/.exec(image) ?? []
+  const [, abi, series, flavour] = /^linux-image-((\d+\.\d+)\S*)-(armmp|amd64)$/.exec(image) ?? []
   if (abi === undefined || series === undefined)
     throw new VirtioMsgError(
       "SYSTEM_FAILED",
       `${image} is no kernel package such as linux-image-6.1.0-50-armmp.`,
     )
   return {
-    release: `${abi}-armmp`,
+    release: `${abi}-${flavour}`,
     image,
-    headers: `linux-headers-${abi}-armmp`,
+    headers: `linux-headers-${abi}-${flavour}`,
     commonHeaders: `linux-headers-${abi}-common`,
     kbuild: `linux-kbuild-${series}`,
     source: `linux-source-${series}`,
@@ -54,35 +63,43 @@ export async function extractDriverSources(
   for (const member of members) await rename(join(folder, member), join(folder, basename(member)))
 }
 
+/** What was built: the paths of the modules, and of the program that carries frames to ours. */
+export interface BuiltDrivers {
+  readonly modules: readonly string[]
+  readonly relay: string
+}
+
 /**
- * Builds the drivers in `sources` against the kernel headers unpacked below `unpacked`; resolves with the paths
- * of the modules. Rejects with MISSING_DEPENDENCY, the compiler's words in the message, when that fails.
+ * Builds the drivers in `sources`, and our own module, against the kernel headers unpacked below `unpacked`.
+ * Rejects with MISSING_DEPENDENCY, the compiler's words in the message, when that fails.
  */
 export async function buildDrivers(
   kernel: KernelPackages,
   unpacked: string,
   sources: string,
-): Promise<string[]> {
-  const headers = join(unpacked, "usr/src", kernel.headers)
+): Promise<BuiltDrivers> {
   const names = [
     ...RECIPE.builtDrivers.map((path) => basename(path, ".c")),
     ...Object.keys(RECIPE.ownModules),
   ]
   for (const [name, source] of Object.entries(RECIPE.ownModules))
     await writeFile(join(sources, `${name}.c`), source)
-  // the package's Makefile names the place where it would be installed
-  await writeFile(
-    join(headers, "Makefile"),
-    HEADERS_MAKEFILE(join(unpacked, "usr/src", kernel.commonHeaders)),
-  )
   await writeFile(join(sources, "Makefile"), `obj-m := ${names.map((name) => `${name}.o`).join(" ")}\n`)
+  const ours = join(sources, "linux-module")
+  await copyModuleSources(ours)
   const prefix = "arm-linux-gnueabihf-"
-  const settings = [`M=${sources}`, "ARCH=arm", `CROSS_COMPILE=${prefix}`, `CC=${prefix}gcc`]
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(DEB_|MAKE)/.test(name)))
-  const modules = names.map((name) => join(sources, `${name}.ko`))
+  const settings = ["ARCH=arm", `CROSS_COMPILE=${prefix}`, `CC=${prefix}gcc`]
+  const modules = [
+    ...names.map((name) => join(sources, `${name}.ko`)),
+    ...LINUX_MODULES.map((name) => join(ours, `${name}.ko`)),
+  ]
   try {
-    await runCommand("make", ["-s", "-C", headers, ...settings, "modules"], { env })
+    const uninterrupted = join(sources, "uninterrupted.h")
+    await writeFile(uninterrupted, UNINTERRUPTED)
+    await makeModules(kernel, unpacked, sources, [...settings, `KCFLAGS=-include ${uninterrupted}`])
+    await makeModules(kernel, unpacked, ours, [...settings, "KCFLAGS=-Werror"])
     await runCommand(`${prefix}strip`, ["-g", ...modules])
+    return { modules, relay: await buildRelay(`${prefix}gcc`, ours) }
   } catch (cause) {
     const output = cause instanceof CommandError ? cause.output : String(cause)
     throw new VirtioMsgError("MISSING_DEPENDENCY", `Linux's virtio drivers cannot be built: ${output}`, {
@@ -90,7 +107,22 @@ export async function buildDrivers(
       cause,
     })
   }
-  return modules
 }
 
-const HEADERS_MAKEFILE = (commonHeaders: string) => `include ${commonHeaders}/Makefile\n`
+/**
+ * Builds the modules in `folder`, against the kernel headers unpacked below `unpacked`, with `settings` of make.
+ * Rejects with CommandError.
+ */
+export async function makeModules(
+  kernel: KernelPackages,
+  unpacked: string,
+  folder: string,
+  settings: readonly string[],
+): Promise<void> {
+  const headers = join(unpacked, "usr/src", kernel.headers)
+  // the package's Makefile names the place where it would be installed
+  const common = join(unpacked, "usr/src", kernel.commonHeaders)
+  await writeFile(join(headers, "Makefile"), `include ${common}/Makefile\n`)
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(DEB_|MAKE)/.test(name)))
+  await runCommand("make", ["-s", "-C", headers, `M=${folder}`, ...settings, "modules"], { env })
+}

@@ -1,6 +1,7 @@
-// A module for the guest's kernel that mends one thing of QEMU: its vhost-user-gpio device, up to 8.1, does not pass
-// VIRTIO_GPIO_F_IRQ on to the guest although the backend offers it and both queues are there. The module says so in
-// QEMU's place, before Linux's own driver, which stays as it is, asks. With a later QEMU it changes nothing.
+// A module for the guest's kernel, against one fault of QEMU. QEMU's vhost-user-gpio device, up to 8.1, does not pass
+// VIRTIO_GPIO_F_IRQ on to the guest, although the backend offers it and both queues are there. The module offers the
+// bit in QEMU's place, before Linux's own driver, which stays as it is, asks for it. With a later QEMU it changes
+// nothing.
 
 export const GPIO_IRQ_QUIRK = `// SPDX-License-Identifier: GPL-2.0
 #include <linux/device.h>

@@ -1,4 +1,4 @@
-// Where prepared guests are kept. Nothing half-done is ever found there: a folder gets its name at the end.
+// Where prepared guests are kept. A folder gets its name when it is complete, so nothing incomplete is ever found.
 
 import { mkdtemp, readdir, rename, rm, stat } from "node:fs/promises"
 import { homedir } from "node:os"
@@ -19,7 +19,7 @@ export async function findNewest(cacheFolder: string, suffix: string): Promise<s
   return folders.sort((one, other) => other.time - one.time)[0]?.name
 }
 
-/** Runs `make` with a new folder, which is removed behind it. */
+/** Runs `make` with a new folder, which is removed afterwards. */
 export async function inWorkFolder<T>(cacheFolder: string, make: (work: string) => Promise<T>): Promise<T> {
   makeCacheFolder(cacheFolder)
   await removeAbandoned(cacheFolder)
@@ -31,7 +31,7 @@ export async function inWorkFolder<T>(cacheFolder: string, make: (work: string) 
   }
 }
 
-/** Gives the result its name; when another process was faster, its result is as good. */
+/** Gives the result its name. If another process was faster, its result is as good. */
 export async function keep(result: string, folder: string): Promise<void> {
   try {
     await rename(result, folder)
@@ -40,7 +40,7 @@ export async function keep(result: string, folder: string): Promise<void> {
   }
 }
 
-/** Removes what processes left that were killed. */
+/** Removes folders that killed processes left. */
 async function removeAbandoned(cacheFolder: string): Promise<void> {
   for (const name of await readdir(cacheFolder)) {
     const pid = Number(/^\.partial-(\d+)-/.exec(name)?.[1])

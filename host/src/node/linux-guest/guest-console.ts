@@ -1,4 +1,4 @@
-// The guest's console: a byte stream, in which the host waits for what the guest prints (guest-init.ts).
+// The guest's console: a byte stream. The host waits in it for what the guest prints (guest-init.ts).
 
 import type { Socket } from "node:net"
 
@@ -12,7 +12,7 @@ interface Wait {
 }
 
 export interface ConsoleMatch {
-  /** What came before the match. */
+  /** The text before the match. */
   readonly before: string
   readonly groups: readonly string[]
 }
@@ -23,14 +23,14 @@ export class GuestConsole {
   #tail = ""
   #wait: Wait | undefined
   #endError: Error | undefined
-  /** Where everything goes instead, while a person has the console. */
+  /** Where everything goes while a person has the console. */
   #tap: ((text: string) => void) | undefined
 
   constructor(socket: Socket) {
     this.#socket = socket
     socket.setEncoding("utf8")
     socket.on("data", (text: string) => this.#take(text))
-    // QEMU's end tells more than the socket's
+    // QEMU's own end tells more than that of the socket
     socket.on("error", () => {})
   }
 
@@ -48,7 +48,7 @@ export class GuestConsole {
     if (!this.#endError) this.#socket.write(text)
   }
 
-  /** Resolves when the guest prints what matches, and takes it and all before it out of the stream. */
+  /** Resolves when the guest prints text that matches. Removes the match and all before it from the stream. */
   waitFor(pattern: RegExp): Promise<ConsoleMatch> {
     if (this.#endError) return Promise.reject(this.#endError)
     return new Promise((resolve, reject) => {
@@ -67,7 +67,7 @@ export class GuestConsole {
     }
   }
 
-  /** Rejects whoever waits, now and later. */
+  /** Rejects all who wait, now and later. */
   end(error: Error): void {
     this.#endError ??= error
     this.#socket.destroy()
@@ -91,7 +91,7 @@ export class GuestConsole {
       this.#tap?.(before)
       resolve({ before, groups: found.slice(1) })
     } else if (this.#tap) {
-      // the beginning of what is waited for may be among the last characters
+      // the last characters may be the beginning of the text that is awaited
       const keep = this.#unread.lastIndexOf("@@")
       const end =
         keep >= 0 && this.#unread.length - keep < 64 ? keep : this.#unread.endsWith("@") ? -1 : undefined

@@ -3,6 +3,7 @@
 
 import { Buffer } from "node:buffer"
 import { gzipSync } from "node:zlib"
+import { hexDigits } from "../../hex.js"
 
 /** A regular file of the guest. */
 export interface GuestFile {
@@ -38,7 +39,7 @@ export function packInitramfs(files: readonly GuestFile[], folders: readonly str
 function entry(inode: number, path: string, mode: number, bytes: Uint8Array): Uint8Array[] {
   const name = Buffer.from(`${path}\0`)
   const fields = [inode, mode, 0, 0, 1, 0, bytes.length, 0, 0, 0, 0, name.length, 0]
-  const header = `070701${fields.map((field) => field.toString(16).padStart(8, "0")).join("")}`
+  const header = `070701${fields.map((field) => hexDigits(field, 8)).join("")}`
   return [Buffer.from(header), name, padding(header.length + name.length), bytes, padding(bytes.length)]
 }
 

@@ -2,12 +2,19 @@
 // drivers for I2C and GPIO built for it. The result is cached and needs no network afterwards.
 
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { DebianArchive, machineArchitecture, unpackPackage } from "./debian-archive.js"
-import { buildDrivers, extractDriverSources, type KernelPackages, kernelPackages } from "./drivers.js"
+import {
+  type BuiltDrivers,
+  buildDrivers,
+  extractDriverSources,
+  type KernelPackages,
+  kernelPackages,
+} from "./drivers.js"
 import { defaultGuestCache, findNewest, inWorkFolder, isFolder, keep } from "./guest-cache.js"
 import { type GuestFile, packInitramfs } from "./initramfs.js"
 import { builtInModules, collectModules, findModules } from "./kernel-modules.js"
+import { RELAY_PATH } from "./linux-module.js"
 import { RECIPE, recipeHash } from "./recipe.js"
 import { requireToolsToPrepare } from "./required-tools.js"
 
@@ -33,7 +40,7 @@ export interface PrepareProgress {
 export interface PrepareOptions {
   /** `guest` in VIRTIO_MSG_CACHE, or in `~/.cache/virtio-msg` when that is not set. */
   readonly cacheFolder?: string
-  /** Ask Debian for a newer kernel although a guest is prepared. */
+  /** Look for a newer kernel at Debian although a guest is prepared. */
   readonly refresh?: boolean
   readonly onProgress?: (progress: PrepareProgress) => void
 }
@@ -47,6 +54,9 @@ const STEPS = [
   "Pack the guest's files",
 ] as const
 
+/** In the prepared folder: the sources of Linux's own drivers that were built, for other kernels of the series. */
+export const DRIVERS_FOLDER = "drivers"
+
 const EMPTY_FOLDERS = ["dev", "proc", "sys", "tmp", "root", "bin"]
 
 /** The guest of this recipe that is already prepared; undefined when there is none. */
@@ -59,8 +69,8 @@ export async function findPreparedGuest(cacheFolder = defaultGuestCache()): Prom
 }
 
 /**
- * Prepares the guest, or finds it prepared. Takes about half a minute and 400 MB of disk meanwhile, leaves 8 MB,
- * and needs no root. Nothing half-done is ever found in the cache: it gets its name at the end.
+ * Prepares the guest, or finds it prepared. This takes about half a minute and 400 MB of disk for a time, leaves 8 MB,
+ * and needs no root. Nothing incomplete is ever found in the cache: a guest gets its name when it is complete.
  * Rejects with MISSING_DEPENDENCY, whose hint says what to install, or SYSTEM_FAILED.
  */
 export async function prepareGuest(options: PrepareOptions = {}): Promise<GuestImage> {
@@ -109,6 +119,9 @@ async function prepareIn(work: string, cacheFolder: string, options: PrepareOpti
   const initrd = packInitramfs(await guestFiles(kernel, unpacked, drivers), EMPTY_FOLDERS)
   await writeFile(join(result, "initrd.gz"), initrd)
   await rename(join(unpacked, "boot", `vmlinuz-${kernel.release}`), join(result, "vmlinuz"))
+  await mkdir(join(result, DRIVERS_FOLDER))
+  for (const name of RECIPE.builtDrivers.map((path) => basename(path)))
+    await rename(join(sources, name), join(result, DRIVERS_FOLDER, name))
   await keep(result, folder)
   return imageIn(folder, name)
 }
@@ -121,11 +134,11 @@ async function newestKernel(archive: DebianArchive): Promise<KernelPackages> {
 async function guestFiles(
   kernel: KernelPackages,
   unpacked: string,
-  drivers: readonly string[],
+  drivers: BuiltDrivers,
 ): Promise<GuestFile[]> {
   const moduleFolder = join(unpacked, "lib/modules", kernel.release)
   const builtIn = builtInModules(await readFile(join(moduleFolder, "modules.builtin"), "utf8"))
-  const candidates = [...(await findModules(join(moduleFolder, "kernel"))), ...drivers]
+  const candidates = [...(await findModules(join(moduleFolder, "kernel"))), ...drivers.modules]
   const modules = await collectModules(RECIPE.modules, candidates, builtIn)
   const order = modules.map((module) => `${module.name}\n`).join("")
   const userFiles = await Promise.all(
@@ -140,6 +153,7 @@ async function guestFiles(
   return [
     { path: "init", bytes: Buffer.from(RECIPE.init), isExecutable: true },
     ...userFiles,
+    { path: RELAY_PATH, bytes: await readFile(drivers.relay), isExecutable: true },
     ...modules.map((module): GuestFile => ({ path: `modules/${module.name}.ko`, bytes: module.bytes })),
     { path: "modules/order", bytes: Buffer.from(order) },
   ]

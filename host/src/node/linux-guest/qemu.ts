@@ -1,17 +1,17 @@
-// What QEMU has to be told, to give any guest a virtio device whose queues are served over a Unix socket.
+// QEMU's arguments for a virtio device whose queues are served over a Unix socket, in any guest.
 
-import type { GuestDevice } from "../guest-devices.js"
+import type { GuestDeviceType } from "../../../../shared-protocol/src/device-types/catalogue.js"
 
 /** What the guest calls the virtio port of the microcontroller's console. */
 export const CONSOLE_PORT_NAME = "m4"
 
-/** How the guest finds the device: without a PCI bus, as on a small board, or on one, as on a PC. */
+/** How the guest finds the device: without a PCI bus, as on a small board, or on a PCI bus, as on a PC. */
 export type DeviceBus = "mmio" | "pci"
 
 export interface VhostUserArguments {
-  /** QEMU listens here, and waits with booting until the backend has connected. */
+  /** QEMU listens here, and does not boot before the backend has connected. */
   readonly socketPath: string
-  /** The guest's memory. It has to be shared with the backend, so QEMU has to be told here. */
+  /** The size of the guest's memory. The backend shares the memory, so QEMU has to get its size from us. */
   readonly memoryMib: number
   /** `mmio` when absent, which only QEMU's machine `virt` and `microvm` have. */
   readonly bus?: DeviceBus
@@ -23,7 +23,7 @@ export interface LinuxGuestArguments extends VhostUserArguments {
   /** A Unix socket that somebody listens on, for the guest's console. */
   readonly consolePath: string
   /** Unix sockets of further devices, each as `socketPath`. */
-  readonly moreDevices?: ReadonlyMap<GuestDevice, string>
+  readonly moreDevices?: ReadonlyMap<GuestDeviceType, string>
 }
 
 /**
@@ -44,7 +44,7 @@ export function qemuI2cArguments({ socketPath, memoryMib, bus = "mmio" }: VhostU
 }
 
 /** The arguments for a further device of the same board. QEMU 7.2 has no vhost-user console: its own is bridged. */
-export function deviceArguments(device: GuestDevice, socketPath: string, bus: DeviceBus): string[] {
+export function deviceArguments(device: GuestDeviceType, socketPath: string, bus: DeviceBus): string[] {
   const chardev = ["-chardev", `socket,id=vu-${device},path=${escapeComma(socketPath)},server=on`]
   const suffix = bus === "mmio" ? "device" : "pci"
   switch (device) {
@@ -81,13 +81,13 @@ export function qemuArguments(options: LinuxGuestArguments): string[] {
       deviceArguments(device, path, options.bus ?? "mmio"),
     ),
     ...["-kernel", options.kernelPath, "-initrd", options.initrdPath],
-    // a panic ends QEMU at once, with the reboot that -no-reboot turns into an exit; programs at always the same
-    // addresses start in half the time, because QEMU finds its translation of them again
+    // a panic ends QEMU at once: -no-reboot turns the reboot into an exit. Programs at fixed addresses start in half
+    // the time, because QEMU finds its translations of them again
     ...["-append", "console=ttyAMA0 quiet panic=-1 norandmaps"],
   ]
 }
 
-/** QEMU takes a comma in an option's value doubled. */
-function escapeComma(value: string): string {
+/** In an option's value, QEMU wants a comma doubled. */
+export function escapeComma(value: string): string {
   return value.replaceAll(",", ",,")
 }

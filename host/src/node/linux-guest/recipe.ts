@@ -1,14 +1,15 @@
-// What the Linux guest is made of. Everything here goes into the name of the cached result: change it, and the
-// next run prepares a new guest.
+// What the Linux guest is made of. All of this goes into the name of the cached result: after a change, the next run
+// prepares a new guest.
 
 import { createHash } from "node:crypto"
 import { GPIO_IRQ_QUIRK } from "./gpio-irq-quirk.js"
 import { GUEST_INIT } from "./guest-init.js"
+import { LINUX_MODULES, moduleSources } from "./linux-module.js"
 
 export const RECIPE = {
-  /** Raised when the way of preparing changes, and not only what is below. */
-  revision: 1,
-  /** The Debian release that was tested; a newer one on this machine can still take its packages from it. */
+  /** Raise it when the way of preparing changes, and not only the lists below. */
+  revision: 3,
+  /** The Debian release that was tested. A newer one on this machine can still take packages from it. */
   suite: "bookworm",
   architecture: "armhf",
   /** Depends on the newest kernel package; its flavour is for ARMv7 with virtio built as modules. */
@@ -41,7 +42,7 @@ export const RECIPE = {
   builtDrivers: ["drivers/i2c/busses/i2c-virtio.c", "drivers/gpio/gpio-virtio.c"],
   /** Modules of ours, by name: their source in C. */
   ownModules: { "virtio-gpio-irq": GPIO_IRQ_QUIRK },
-  /** Modules that the guest loads when it boots, in this order; what they depend on comes by itself. */
+  /** Modules that the guest loads when it boots, in this order. The modules that they depend on are added. */
   modules: [
     "virtio_mmio",
     "virtio_pci",
@@ -54,11 +55,13 @@ export const RECIPE = {
     "lm75",
     "at24",
     "bmp280-i2c",
+    ...LINUX_MODULES,
   ],
   init: GUEST_INIT,
 } as const
 
 /** Twelve hexadecimal digits that change with the recipe. */
 export function recipeHash(): string {
-  return createHash("sha256").update(JSON.stringify(RECIPE)).digest("hex").slice(0, 12)
+  const all = { recipe: RECIPE, linuxModule: [...moduleSources()] }
+  return createHash("sha256").update(JSON.stringify(all)).digest("hex").slice(0, 12)
 }

@@ -1,9 +1,11 @@
-// The programs that the guest needs on this machine, and the packages that have them.
+// The programs that the guest needs on this machine, and their Debian packages.
 
+import { existsSync } from "node:fs"
+import { isAbsolute } from "node:path"
 import { VirtioMsgError } from "../../errors.js"
 import { isInstalled } from "./run-command.js"
 
-/** Programs by Debian package. */
+/** Programs by Debian package, or files, by their path. */
 type ToolTable = Readonly<Record<string, readonly string[]>>
 
 const TO_PREPARE: ToolTable = {
@@ -11,19 +13,25 @@ const TO_PREPARE: ToolTable = {
   "binutils-arm-linux-gnueabihf": ["arm-linux-gnueabihf-strip"],
   make: ["make"],
   "xz-utils": ["xz"],
+  "libc6-dev-armhf-cross": ["/usr/arm-linux-gnueabihf/lib/libc.a"],
 }
 const TO_BOOT: ToolTable = { "qemu-system-arm": ["qemu-system-arm"] }
 
 /**
- * The command that installs what this machine lacks; empty if nothing. With `isPrepared`, a prepared guest only
- * has to be booted.
+ * The command that installs what this machine lacks. Empty if it lacks nothing. With `isPrepared`, a guest is there
+ * that only has to boot.
  */
 export function missingToolsCommand(isPrepared: boolean): string {
-  return installCommand([...(isPrepared ? [] : missingPackages(TO_PREPARE)), ...missingPackages(TO_BOOT)])
+  return installCommand(packagesFor(isPrepared))
 }
 
 /** Throws MISSING_DEPENDENCY, with the command to install it, when `prepareGuest` lacks something. */
 export function requireToolsToPrepare(): void {
+  requireDebian()
+  requirePackages(missingPackages(TO_PREPARE), "To prepare the Linux guest")
+}
+
+function requireDebian(): void {
   if (!isInstalled("apt-get") || !isInstalled("dpkg-deb"))
     throw new VirtioMsgError(
       "MISSING_DEPENDENCY",
@@ -32,7 +40,15 @@ export function requireToolsToPrepare(): void {
         hint: "Run it on Debian, or in a Debian container, or copy a prepared cache folder from such a machine.",
       },
     )
-  requirePackages(missingPackages(TO_PREPARE), "To prepare the Linux guest")
+}
+
+/** Both of the others at once, so that one command installs everything. With `isPrepared` only QEMU is needed. */
+export function requireTools(isPrepared: boolean): void {
+  if (!isPrepared) requireDebian()
+  requirePackages(
+    packagesFor(isPrepared),
+    isPrepared ? "To boot the Linux guest" : "To prepare and boot the Linux guest",
+  )
 }
 
 /** Throws MISSING_DEPENDENCY, with the command to install it, when QEMU is not there. */
@@ -47,8 +63,13 @@ function requirePackages(packages: readonly string[], purpose: string): void {
   })
 }
 
+function packagesFor(isPrepared: boolean): string[] {
+  return [...(isPrepared ? [] : missingPackages(TO_PREPARE)), ...missingPackages(TO_BOOT)]
+}
+
 function missingPackages(table: ToolTable): string[] {
-  return Object.entries(table).flatMap(([name, programs]) => (programs.every(isInstalled) ? [] : [name]))
+  const isThere = (program: string) => (isAbsolute(program) ? existsSync(program) : isInstalled(program))
+  return Object.entries(table).flatMap(([name, programs]) => (programs.every(isThere) ? [] : [name]))
 }
 
 function installCommand(packages: readonly string[]): string {

@@ -19,6 +19,8 @@ export class CommandError extends Error {
 export interface CommandOptions {
   readonly cwd?: string
   readonly env?: NodeJS.ProcessEnv
+  /** Ends the program. */
+  readonly signal?: AbortSignal
 }
 
 /** Runs a program, without a shell; resolves with what it wrote to its standard output. Rejects with CommandError. */
@@ -38,7 +40,10 @@ export function runCommand(
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       log += text
     })
-    child.once("error", (error) => reject(new CommandError(command, `did not start: ${error.message}`, log)))
+    child.once("error", (error) => {
+      // one that is ended by the signal writes until it closes
+      if (child.pid === undefined) reject(new CommandError(command, `did not start: ${error.message}`, log))
+    })
     child.once("close", (code, signal) => {
       if (code === 0) resolve(output)
       else

@@ -12,7 +12,7 @@ import { attachSocket } from "./vhci.js"
 export class AttachedGadget {
   /** Of vhci-hcd. */
   readonly port: number
-  /** Resolves when the kernel has let go of the gadget, or we have. */
+  /** Resolves when the kernel has let go of the gadget, or when we have. */
   readonly ended: Promise<void>
   readonly #socket: net.Socket
 

@@ -1,5 +1,5 @@
-// What of a board becomes a USB gadget: the counterpart of guest-devices.ts. A gadget is kept when the board goes and
-// comes back; the computer notices no more than requests that fail.
+// The devices of a board that become USB gadgets: the counterpart of guest-devices.ts. A gadget stays when the board
+// goes and comes back. The computer only notices that requests fail meanwhile.
 
 import { VirtioMsgError } from "../../errors.js"
 import type { BoardForwarder } from "../board-forwarder.js"
@@ -17,7 +17,7 @@ export type GadgetKind = (typeof GADGET_KINDS)[number]
 
 export interface BoardGadgetOptions {
   readonly adapter: AdapterKind
-  /** Told what a person should know: a sentence. */
+  /** Told sentences that a person should read. */
   readonly onNote: (text: string) => void
 }
 

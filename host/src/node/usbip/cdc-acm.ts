@@ -1,5 +1,6 @@
 // A serial port of the class CDC-ACM (USB CDC 1.2, PSTN 1.2): the board's console as /dev/ttyACMn. Line coding and
-// modem lines are kept and mean nothing. Whoever is slow slows the other; nothing is lost between the two.
+// modem lines are stored and have no effect. When one side is slow, the other has to wait. Nothing is lost between
+// them.
 
 import { type Clock, systemClock } from "../../clock.js"
 import { VirtioMsgError } from "../../errors.js"
@@ -7,7 +8,7 @@ import type { UsbDescription } from "./descriptors.js"
 import { ENDPOINT_IN, REQUEST_CLASS, REQUEST_TYPE_MASK, type UsbGadget, type UsbTransfer } from "./gadget.js"
 import { WaitingTransfers } from "./waiting-transfers.js"
 
-/** The board's console: its output, iterated anew after an error, and its input. */
+/** The board's console: its output, which is iterated again after an error, and its input. */
 export interface ConsoleEnds extends AsyncIterable<Uint8Array> {
   write(bytes: Uint8Array): Promise<void>
 }
@@ -21,7 +22,7 @@ const RETRY_MS = 100
 const CLASS_CONTROL = 0x02
 const SUBCLASS_ACM = 0x02
 const CLASS_DATA = 0x0a
-/** Header 1.1, call management without any, line coding and modem lines understood, interface 0 controls 1. */
+/** Header 1.1; no call management; line coding and modem lines are understood; interface 0 controls interface 1. */
 const FUNCTIONAL_DESCRIPTORS = Uint8Array.of(
   ...[5, 0x24, 0x00, 0x10, 0x01],
   ...[5, 0x24, 0x01, 0x00, 1],
@@ -44,7 +45,7 @@ export class CdcAcm implements UsbGadget {
   readonly #readers = new WaitingTransfers()
   readonly #writers = new WaitingTransfers()
   readonly #notified = new WaitingTransfers()
-  /** Output that the computer has not taken. */
+  /** Output that the computer has not taken yet. */
   #output: Uint8Array = new Uint8Array(0)
   #onReader: (() => void) | undefined
   #isWriting = false
@@ -56,7 +57,7 @@ export class CdcAcm implements UsbGadget {
     this.#console = console
     this.#clock = clock
     this.description = {
-      // Linux's own serial gadget, which this is one of
+      // the number of Linux's own serial gadget, of which this is one
       vendorId: 0x0525,
       productId: 0xa4a7,
       release: 0x0100,
@@ -111,7 +112,7 @@ export class CdcAcm implements UsbGadget {
     this.#notified.clear()
   }
 
-  /** Reads nothing more of the console. */
+  /** Stops reading the console. */
   close(): void {
     this.#isClosed = true
     this.#onReader?.()
@@ -144,7 +145,7 @@ export class CdcAcm implements UsbGadget {
     }
   }
 
-  /** One write after another. A board that is gone has nobody who could miss them. */
+  /** Writes one after another. If the board has gone, its input is dropped. */
   async #carryInput(): Promise<void> {
     this.#isWriting = true
     for (let writer = this.#writers.shift(); writer; writer = this.#writers.shift()) {

@@ -1,14 +1,18 @@
-// A ChaosKey, as Linux's chaoskey means it: random bytes, 64 at a time, from one bulk endpoint. They are the board's.
+// A ChaosKey, as Linux's driver chaoskey expects it: random bytes from one bulk endpoint, 64 at a time. They are the
+// board's.
 
 import { type Clock, systemClock } from "../../clock.js"
 import type { EntropyReader } from "../vhost-user/rng-device.js"
-import type { UsbDescription } from "./descriptors.js"
+import { CLASS_VENDOR, type UsbDescription } from "./descriptors.js"
 import { ENDPOINT_IN, type UsbGadget, type UsbTransfer } from "./gadget.js"
 import { WaitingTransfers } from "./waiting-transfers.js"
 
 const ENDPOINT = 1 | ENDPOINT_IN
 const PACKET_SIZE = 64
-/** Until a board that could not give any is asked again. The kernel takes its request back after 1 s, and asks again. */
+/**
+ * When a board could not give any, it is asked again after so long. The kernel takes its request back after 1 s, and
+ * asks again.
+ */
 const RETRY_MS = 500
 
 export class ChaosKey implements UsbGadget {
@@ -27,12 +31,12 @@ export class ChaosKey implements UsbGadget {
       vendorId: 0x1d50,
       productId: 0x60c6,
       release: 0x0100,
-      class: 0xff,
+      class: CLASS_VENDOR,
       manufacturer: "virtio-msg",
       product: "chaoskey",
       serialNumber,
       interfaces: [
-        { class: 0xff, endpoints: [{ address: ENDPOINT, type: "bulk", maxPacketSize: PACKET_SIZE }] },
+        { class: CLASS_VENDOR, endpoints: [{ address: ENDPOINT, type: "bulk", maxPacketSize: PACKET_SIZE }] },
       ],
     }
   }
@@ -55,7 +59,7 @@ export class ChaosKey implements UsbGadget {
     for (let transfer = this.#waiting.first; transfer; transfer = this.#waiting.first) {
       try {
         const bytes = await this.#reader.read(Math.min(transfer.length, PACKET_SIZE))
-        // for whoever waits now: the request that asked may have been taken back, and no byte is given twice
+        // for the request that waits now: the one that asked may have been taken back, and no byte is given twice
         const served = this.#waiting.shift()
         served?.complete(bytes)
       } catch {

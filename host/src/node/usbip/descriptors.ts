@@ -1,4 +1,7 @@
-// The descriptors that a USB device shows (USB 2.0 9.6), out of a table of what it is.
+// The descriptors of a USB device (USB 2.0 9.6), made from a table of what it is.
+
+/** The class of a device whose driver is chosen by vendor and product. */
+export const CLASS_VENDOR = 0xff
 
 /** As in the descriptor, without its address's direction bit for an interface's class. */
 export interface UsbEndpoint {
@@ -38,7 +41,7 @@ const STRING = 3
 const INTERFACE = 4
 const ENDPOINT = 5
 
-/** Below 2.0, so that nobody asks what the device would be at high speed. */
+/** Below 2.0, so that no host asks how the device would be at high speed. */
 const USB_RELEASE = 0x0110
 const CONTROL_PACKET_SIZE = 64
 const BUS_POWERED = 0x80

@@ -1,4 +1,5 @@
-// What a USB device has to be for USB/IP to carry it, and one transfer of it: the counterpart of vhost-user/device.ts.
+// What a USB device needs so that USB/IP can carry it, and one transfer of it: the counterpart of
+// vhost-user/device.ts.
 
 import type { UsbDescription } from "./descriptors.js"
 
@@ -21,7 +22,7 @@ export const REQUEST_VENDOR = 0x40
 /** The direction bit of an endpoint's address. */
 export const ENDPOINT_IN = 0x80
 
-/** A transfer that the computer has submitted. It has to be ended once, now or later, unless it is cancelled. */
+/** A transfer that the computer has submitted. It has to be ended once, at any time, unless it is cancelled. */
 export interface UsbTransfer {
   /** With ENDPOINT_IN for a transfer to the computer; 0 for every control transfer. */
   readonly endpoint: number
@@ -31,7 +32,7 @@ export interface UsbTransfer {
   readonly data: Uint8Array
   /** Room for what it takes. */
   readonly length: number
-  /** The computer took it back, or is gone: it is nobody's any more, and ending it does nothing. */
+  /** The computer took it back, or has gone. Ending it then does nothing. */
   readonly isCancelled: boolean
   /** Succeeds; `data` is for a transfer to the computer, and is cut to the room there. */
   complete(data?: Uint8Array): void
@@ -40,14 +41,15 @@ export interface UsbTransfer {
 }
 
 export interface UsbGadget {
-  /** For messages to people, as `i2c-tiny-usb`. */
+  /** The name for messages to people, as `i2c-tiny-usb`. */
   readonly name: string
   readonly description: UsbDescription
   /**
-   * Takes a transfer. Control transfers come one at a time, the next when the last has ended; the standard requests
-   * are answered before. Those of other endpoints come as they are submitted, and are ended in that order.
+   * Takes a transfer. Control transfers come one at a time: the next one comes when the last one has ended. Standard
+   * requests are answered elsewhere. Transfers of other endpoints come as they are submitted, and are ended in that
+   * order.
    */
   handle(transfer: UsbTransfer): void
-  /** The computer is there for the first time, or again: the device forgets what the last one had. */
+  /** The computer is there, for the first time or again: the device forgets what happened before. */
   reset(): void
 }

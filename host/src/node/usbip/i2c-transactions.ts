@@ -1,5 +1,5 @@
-// What every USB device that is an I2C adapter does with its messages: forwards a transaction as one FAIL_NEXT group,
-// and has an end to it before the kernel's own time-out of 2 s.
+// What all USB devices that are I2C adapters do with their messages. They forward a transaction as one FAIL_NEXT
+// group, and end it before the kernel's own time-out of 2 s.
 
 import { type Clock, systemClock } from "../../clock.js"
 import type { I2cRequest } from "../../driver/i2c-adapter.js"
@@ -8,7 +8,9 @@ import type { ForwardedOutcome, I2cForwarder } from "../vhost-user/i2c-device.js
 
 /** As in Linux's struct i2c_msg. */
 export const I2C_M_RD = 0x0001
-/** i2c-dev sets it on every message of I2C_RDWR: a word about the kernel's buffers, and none about the bus. */
+/**
+ * i2c-dev sets it on every message of I2C_RDWR. It is about the kernel's buffers, and has nothing to do with the bus.
+ */
 const I2C_M_DMA_SAFE = 0x0200
 /** i2c-dev gives the kernel no more messages in one transfer. */
 const MAX_MESSAGES = 42
@@ -28,12 +30,12 @@ export interface AdapterMessage {
 export type TransactionEnd =
   /** Every message was acknowledged; `data` is what the last one read. */
   | { readonly kind: "done"; readonly data: Uint8Array }
-  /** A chip did not acknowledge, or the board is away or does not answer. */
+  /** A chip did not acknowledge, or the board has gone or does not answer. */
   | { readonly kind: "failed" }
-  /** Nothing of it was carried out, because it never can be. */
+  /** Nothing of it was carried out, because it is impossible. */
   | { readonly kind: "refused"; readonly reason: string }
 
-/** Reads the flags and the address of a message; undefined for what no 7-bit adapter carries out. */
+/** Reads the flags and the address of a message. Undefined for what no 7-bit adapter can do. */
 export function messageOf(
   flags: number,
   address: number,
@@ -76,7 +78,7 @@ export class I2cTransactions {
       Promise.all(outcomes).then(
         (all) => end(resultOf(messages, all)),
         (error) =>
-          // what cannot be carried out may also turn out later, as a transfer that is larger than the window
+          // that it is impossible may only show later, as with a transfer that is larger than the window
           end(
             error instanceof VirtioMsgError && error.code === "INVALID_ARGUMENT"
               ? { kind: "refused", reason: error.message }

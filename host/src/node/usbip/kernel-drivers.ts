@@ -1,12 +1,12 @@
-// Which of the kernel's drivers are there for what we play, and loading them.
+// Which of the kernel's drivers are there for the devices that we play. Loads them.
 
-import { spawn } from "node:child_process"
 import { access } from "node:fs/promises"
 import { VirtioMsgError } from "../../errors.js"
+import { modprobe } from "../modprobe.js"
 import { systemPath } from "../system-root.js"
 import { isVhciThere } from "./vhci.js"
 
-/** A driver of the kernel, by its module and by what it is called among the drivers of the USB. */
+/** A driver of the kernel: its module, and its name among the USB drivers. */
 export interface KernelDriver {
   readonly module: string
   readonly usbName: string
@@ -71,18 +71,18 @@ export async function requireDriver(driver: KernelDriver): Promise<void> {
   })
 }
 
-/** Loads i2c-dev, so that /dev/i2c-N is there; without it the adapter still works for the kernel's own drivers. */
+/** Loads i2c-dev, so that there is a /dev/i2c-N. Without it, the adapter still works for the kernel's own drivers. */
 export async function loadI2cDev(): Promise<boolean> {
   if (await isThere("/sys/class/i2c-dev")) return true
   await load("i2c-dev")
   return isThere("/sys/class/i2c-dev")
 }
 
-/** What `attach` would find here; loads nothing. */
+/** What `attach` would find on this computer. Loads nothing. */
 export interface AttachSupport {
   /** Whether vhci-hcd is there, or can be loaded. */
   readonly hasVhci: boolean
-  /** The adapter that it would be; undefined where there is no driver for one. */
+  /** The adapter that `attach` would use. Undefined where there is no driver for any. */
   readonly adapter: AdapterKind | undefined
 }
 
@@ -99,7 +99,7 @@ async function isLoadable(module: string): Promise<boolean> {
   return (await modprobe(["--dry-run", module])) === undefined
 }
 
-/** Why the driver cannot be had; undefined when it is there. */
+/** Why the driver cannot be loaded. Undefined when it is there. */
 async function loadDriver(driver: KernelDriver): Promise<string | undefined> {
   if (await isLoaded(driver)) return undefined
   const reason = await load(driver.module)
@@ -112,27 +112,6 @@ function isLoaded({ usbName }: KernelDriver): Promise<boolean> {
 
 function load(module: string): Promise<string | undefined> {
   return modprobe([module])
-}
-
-/** What it complains of; undefined when it did as asked. */
-function modprobe(args: readonly string[]): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    // sudo's and systemd's PATH has sbin, a user's may not
-    const env = { ...process.env, LC_ALL: "C", PATH: `${process.env.PATH ?? ""}:/usr/sbin:/sbin` }
-    const root = systemPath("/")
-    const where = root === "/" ? [] : ["--dirname", root]
-    const child = spawn("modprobe", [...where, ...args], { stdio: ["ignore", "ignore", "pipe"], env })
-    let said = ""
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      said = (said + text).slice(0, 1000)
-    })
-    child.once("error", (error: NodeJS.ErrnoException) =>
-      resolve(error.code === "ENOENT" ? "modprobe is not installed (package kmod)" : error.message),
-    )
-    child.once("close", (code) =>
-      resolve(code === 0 ? undefined : said.trim() || `modprobe ended with code ${code}`),
-    )
-  })
 }
 
 function isThere(path: string): Promise<boolean> {

@@ -27,7 +27,6 @@ export const SUBMIT = 1
 export const UNLINK = 2
 const RETURN_SUBMIT = 3
 const RETURN_UNLINK = 4
-export const DIRECTION_OUT = 0
 export const DIRECTION_IN = 1
 
 /** As Linux numbers them, negative: a stall, and a transfer that was taken back. */
@@ -40,7 +39,7 @@ const PATH_SIZE = 256
 const DEVICE_SIZE = 312
 const INTERFACE_SIZE = 4
 
-/** A device that others can import: where it is on the bus that we play. */
+/** A device that others can import, with its place on the bus that we play. */
 export interface ExportedAt {
   readonly busNumber: number
   readonly deviceNumber: number
@@ -81,7 +80,7 @@ export function readUrb(header: DataView): Submission | Unlinking | undefined {
   return { command, seqnum, direction, endpoint, length, setup }
 }
 
-/** `data` is what an IN transfer brings; `length` counts what an OUT transfer took. */
+/** `data` is what an IN transfer brings. `length` is how much an OUT transfer took. */
 export function writeSubmitAnswer(
   seqnum: number,
   status: number,
@@ -128,7 +127,7 @@ export function writeListReply(devices: readonly (readonly [ExportedAt, UsbDescr
   ])
 }
 
-/** Without a device: it cannot be had, and `status` says why. */
+/** Without a device: it cannot be imported, and `status` says why. */
 export function writeImportReply(
   status: number,
   exported?: readonly [ExportedAt, UsbDescription],

@@ -1,14 +1,15 @@
-// An OSIF adapter of RobotFuzz, as Linux's i2c-robotfuzz-osif means it: control transfers only. It ends the bus
-// transaction after every message, so a register read is two transactions: i2c-tiny-usb is better where there is one.
+// An OSIF adapter of RobotFuzz, as Linux's i2c-robotfuzz-osif expects it: control transfers only. It ends the bus
+// transaction after every message, so a register read is two transactions. i2c-tiny-usb is better, where its driver is
+// there.
 //
 //   request 20 READ, 21 WRITE (value = flags of the i2c_msg, index = address), 22 STOP, 23 STATUS (u8: 0 acknowledged,
 //   1 address not acknowledged, 2 data not acknowledged), 24 SET_BIT_RATE
 
+import { hex } from "../../hex.js"
 import type { I2cForwarder } from "../vhost-user/i2c-device.js"
-import type { UsbDescription } from "./descriptors.js"
-import { REQUEST_TYPE_MASK, REQUEST_VENDOR, type UsbGadget, type UsbTransfer } from "./gadget.js"
-import type { I2cUsbOptions } from "./i2c-tiny-usb.js"
-import { I2C_M_RD, I2cTransactions, messageOf } from "./i2c-transactions.js"
+import type { Setup, UsbTransfer } from "./gadget.js"
+import { I2C_M_RD, messageOf } from "./i2c-transactions.js"
+import { I2cUsbAdapter, type I2cUsbOptions } from "./i2c-usb-adapter.js"
 
 const READ = 20
 const WRITE = 21
@@ -19,39 +20,20 @@ const SET_BIT_RATE = 24
 const ACKNOWLEDGED = 0
 const ADDRESS_NOT_ACKNOWLEDGED = 1
 
-export class RobotfuzzOsif implements UsbGadget {
-  readonly name = "robotfuzz-osif"
-  readonly description: UsbDescription
+const IDENTITY = { name: "robotfuzz-osif", vendorId: 0x1964, productId: 0x0001, release: 0x0100 }
 
-  readonly #transactions: I2cTransactions
-  readonly #onNote: (text: string) => void
+export class RobotfuzzOsif extends I2cUsbAdapter {
   #status = ACKNOWLEDGED
 
   constructor(forwarder: I2cForwarder, serialNumber: string, options: I2cUsbOptions = {}) {
-    this.#transactions = new I2cTransactions(forwarder, options.clock)
-    this.#onNote = options.onNote ?? (() => {})
-    this.description = {
-      vendorId: 0x1964,
-      productId: 0x0001,
-      release: 0x0100,
-      class: 0xff,
-      manufacturer: "virtio-msg",
-      product: "robotfuzz-osif",
-      serialNumber,
-      interfaces: [{ class: 0xff }],
-    }
+    super(IDENTITY, forwarder, serialNumber, options)
   }
 
-  handle(transfer: UsbTransfer): void {
-    const { setup } = transfer
-    if (!setup || transfer.endpoint !== 0 || (setup.requestType & REQUEST_TYPE_MASK) !== REQUEST_VENDOR) {
-      transfer.stall()
-      return
-    }
+  protected override answer(setup: Setup, transfer: UsbTransfer): void {
     switch (setup.request) {
       case READ:
       case WRITE:
-        void this.#message(transfer, setup.request === READ)
+        void this.#message(transfer, setup)
         return
       case STOP:
       case SET_BIT_RATE:
@@ -65,23 +47,22 @@ export class RobotfuzzOsif implements UsbGadget {
     }
   }
 
-  reset(): void {
+  override reset(): void {
     this.#status = ACKNOWLEDGED
   }
 
-  async #message(transfer: UsbTransfer, isRead: boolean): Promise<void> {
-    const { value, index, length } = transfer.setup as NonNullable<UsbTransfer["setup"]>
+  async #message(transfer: UsbTransfer, { request, value, index, length }: Setup): Promise<void> {
     const message = messageOf(value, index, transfer.data, length)
     const end =
-      message && message.isRead === isRead
-        ? await this.#transactions.run([message])
+      message && message.isRead === (request === READ)
+        ? await this.transactions.run([message])
         : ({
             kind: "refused",
-            reason: `flags 0x${(value & ~I2C_M_RD).toString(16)} are not possible`,
+            reason: `flags ${hex(value & ~I2C_M_RD)} are not possible`,
           } as const)
     if (end.kind === "refused") {
       this.#status = ADDRESS_NOT_ACKNOWLEDGED
-      if (!transfer.isCancelled) this.#onNote(`The kernel's I2C transfer was refused (EIO): ${end.reason}`)
+      if (!transfer.isCancelled) this.noteRefusal(end.reason)
       transfer.stall()
       return
     }

@@ -1,5 +1,5 @@
-// The requests that every USB device answers in the same way (USB 2.0 9.4). SET_ADDRESS never comes: the computer's
-// virtual host controller answers it by itself.
+// The requests that every USB device answers in the same way (USB 2.0 9.4). SET_ADDRESS never arrives here: the
+// computer's virtual host controller answers it.
 
 import { descriptorOf, type UsbDescription } from "./descriptors.js"
 import { REQUEST_IN, type Setup } from "./gadget.js"

@@ -1,6 +1,7 @@
-// One USB device's transfers over USB/IP, from a client who has imported it: reads submissions and unlinks, gives
-// them to the device, and answers. A client who does not keep to the protocol, or asks for more than we hold, loses it.
+// The transfers of one USB device over USB/IP, for a client that has imported it. Reads submissions and unlinks, gives
+// them to the device, and answers. A client that breaks the protocol, or asks for more than we hold, loses the device.
 
+import { counted } from "../../counted.js"
 import { ByteIntake } from "./byte-intake.js"
 import {
   ENDPOINT_IN,
@@ -23,7 +24,10 @@ import {
 } from "./messages.js"
 import { answerStandardRequest } from "./standard-requests.js"
 
-/** Of one transfer. Linux asks for no more: a control transfer's length has 16 bits, and its drivers' buffers are small. */
+/**
+ * The most bytes of one transfer. Linux asks for no more: a control transfer's length has 16 bits, and its drivers'
+ * buffers are small.
+ */
 const MAX_TRANSFER_BYTES = 0x10000
 /** Transfers that a client may have waiting. Linux's cdc-acm has 32. */
 const MAX_PENDING = 256
@@ -33,7 +37,7 @@ const MAX_PENDING_BYTES = 0x100000
 export interface UrbEvents {
   /** Bytes for the client. */
   send(bytes: Uint8Array): void
-  /** The client is to be cut off; `reason` is for people. */
+  /** The client has to be disconnected. `reason` is for people. */
   fail(reason: string): void
 }
 
@@ -41,10 +45,10 @@ export class UrbConnection {
   readonly #device: UsbGadget
   readonly #events: UrbEvents
   readonly #intake = new ByteIntake()
-  /** Submitted, and neither answered nor taken back, by sequence number. */
+  /** The transfers that are submitted and neither answered nor taken back, by sequence number. */
   readonly #pending = new Map<number, Transfer>()
   #pendingBytes = 0
-  /** Control transfers that wait for the one with the device; that one is the first. */
+  /** Control transfers. The first one is with the device, and the others wait for it. */
   #control: Transfer[] = []
   #isClosed = false
 
@@ -76,7 +80,7 @@ export class UrbConnection {
         continue
       }
       if (urb.length > MAX_TRANSFER_BYTES) {
-        this.#fail(`it sent a transfer of ${urb.length} bytes; at most ${MAX_TRANSFER_BYTES} fit`)
+        this.#fail(`it sent a transfer of ${counted(urb.length, "byte")}; at most ${MAX_TRANSFER_BYTES} fit`)
         return
       }
       const dataLength = urb.direction === DIRECTION_IN ? 0 : urb.length
@@ -86,7 +90,7 @@ export class UrbConnection {
     }
   }
 
-  /** The client is gone: what it had submitted is nobody's. */
+  /** The client has gone. Its transfers are dropped. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -145,7 +149,7 @@ export class UrbConnection {
     if (this.#control[0] !== transfer) return
     this.#control.shift()
     const next = this.#control[0]
-    // not at once: a client that sends many of them makes no deep stack
+    // not at once, so that a client that sends many of them cannot make the stack deep
     if (next) queueMicrotask(() => this.#control[0] === next && this.#startControl(next))
   }
 
@@ -154,7 +158,7 @@ export class UrbConnection {
     if (transfer) {
       this.#forget(transfer)
       transfer.isCancelled = true
-      // one that is with the device holds up those behind it until the device has ended it
+      // a transfer that is with the device holds up those behind it until the device has ended it
       const at = this.#control.indexOf(transfer)
       if (at > 0) this.#control.splice(at, 1)
     }

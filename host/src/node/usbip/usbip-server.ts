@@ -1,10 +1,12 @@
-// A USB/IP server: USB devices of ours, for `usbip attach` of another machine, container or guest. Each is with one
-// client at a time.
+// A USB/IP server: gives USB devices of ours to `usbip attach` on another machine, container or guest. Each device has
+// one client at a time.
 
 import net from "node:net"
 import { Emitter } from "../../emitter.js"
 import { VirtioMsgError } from "../../errors.js"
+import { hex, hexDigits } from "../../hex.js"
 import { BoundedStream } from "../bounded-stream.js"
+import { listen } from "../listen.js"
 import { isLoopback } from "../private-socket.js"
 import { parseSocketAddress } from "../socket-stream.js"
 import { ByteIntake } from "./byte-intake.js"
@@ -25,11 +27,11 @@ import {
 } from "./messages.js"
 import { UrbConnection } from "./urb-connection.js"
 
-/** Of our one bus, which exists only in what clients are told. */
+/** The number of our one bus, which exists only in what clients are told. */
 const BUS_NUMBER = 1
-/** Clients at once: each device has one, and others may ask for the list. */
+/** The most clients at once: each device has one, and others may ask for the list. */
 const MAX_CLIENTS = 32
-/** A client that has imported nothing by then is in the way. */
+/** A client that has imported nothing by then is disconnected. */
 const IMPORT_LIMIT_MS = 10_000
 const KEEP_ALIVE_MS = 10_000
 
@@ -42,7 +44,7 @@ export interface ExportedDevice {
 export class UsbipServer {
   /** A client imported a device, or let go of it. */
   readonly onImport = new Emitter<[device: UsbGadget, isImported: boolean]>()
-  /** A client was cut off; the sentence says why. */
+  /** A client was disconnected. The sentence says why. */
   readonly onRefused = new Emitter<[sentence: string]>()
 
   readonly #exported: readonly { readonly at: ExportedAt; readonly device: UsbGadget }[]
@@ -77,18 +79,7 @@ export class UsbipServer {
       throw new VirtioMsgError("INVALID_ARGUMENT", `${where} can be reached from other computers.`, {
         hint: `Whoever reaches it has the board: use tcp://127.0.0.1:3240, or ${where},expose if that is what you want.`,
       })
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", (cause) =>
-        reject(
-          new VirtioMsgError("SYSTEM_FAILED", `Cannot listen on ${where}: ${cause.message}`, {
-            hint: "Does usbipd or another virtio-msg have the port? See: ss -ltnp",
-            cause,
-          }),
-        ),
-      )
-      this.#server.listen(address, resolve)
-    })
-    this.#server.on("error", () => {}) // one connection that could not be taken
+    await listen(this.#server, address, where)
     const bound = this.#server.address() as net.AddressInfo
     return `tcp://${host.includes(":") ? `[${host}]` : host}:${bound.port}`
   }
@@ -105,7 +96,7 @@ export class UsbipServer {
     }
     this.#sockets.add(socket)
     socket.setNoDelay(true)
-    // a client whose machine lost its power has the device until we hear of it
+    // a client whose machine lost its power keeps the device until that is noticed
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
     const client = `The USB/IP client ${socket.remoteAddress}`
     const intake = new ByteIntake()
@@ -147,7 +138,7 @@ export class UsbipServer {
     })
   }
 
-  /** Carries out operations, up to an import; returns the device that the client has now. */
+  /** Carries out operations, up to an import. Returns the device that the client now has. */
   #operate(
     intake: ByteIntake,
     send: (bytes: Uint8Array) => void,
@@ -157,7 +148,7 @@ export class UsbipServer {
       const version = header.getUint16(0)
       const code = header.getUint16(2)
       if (version !== VERSION) {
-        refuse(`it speaks USB/IP ${version.toString(16)}, and we speak ${VERSION.toString(16)}`)
+        refuse(`it speaks USB/IP ${hexDigits(version)}, and we speak ${hexDigits(VERSION)}`)
         return undefined
       }
       if (code === OP_REQUEST_LIST) {
@@ -166,7 +157,7 @@ export class UsbipServer {
         continue
       }
       if (code !== OP_REQUEST_IMPORT) {
-        refuse(`it asks for 0x${code.toString(16)}, which is no operation`)
+        refuse(`it asks for ${hex(code)}, which is no operation`)
         return undefined
       }
       if (intake.length < OP_SIZE + BUSID_SIZE) return undefined

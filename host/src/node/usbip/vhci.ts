@@ -15,13 +15,13 @@ const FOLDER = "/sys/devices/platform/vhci_hcd.0"
 const USB_DEVICES = "/sys/bus/usb/devices"
 const STATE_FREE = 4
 const POLL_MS = 20
-/** All gadgets of ours have it, and nobody else's has. */
+/** All our gadgets have it, and nothing else does. */
 export const MANUFACTURER = "virtio-msg"
 
 export interface VhciPort {
   readonly number: number
   readonly isFree: boolean
-  /** The device's place, as `3-1`; undefined while it has none. */
+  /** The device's place, as `3-1`. Undefined while it has none. */
   readonly busId: string | undefined
 }
 
@@ -95,9 +95,9 @@ export async function attribute(busId: string, name: string): Promise<string | u
 }
 
 /**
- * Waits until the kernel's driver has made something of the device on a port, and resolves with its name: what matches
- * `pattern` below the device's first interface, or an I2C adapter named after the device's place: `i2c-7`. Rejects with
- * TIMEOUT.
+ * Waits until the kernel's driver has made something of the device on a port. Resolves with its name: a name below the
+ * device's first interface that matches `pattern`, or an I2C adapter named after the device's place: `i2c-7`. Rejects
+ * with TIMEOUT.
  */
 export async function awaitNode(
   port: number,
@@ -122,7 +122,7 @@ export async function awaitNode(
   }
 }
 
-/** Resolves when the ports are free again, or the time is over. */
+/** Resolves when the ports are free again, or when the time is over. */
 export async function awaitFree(
   ports: readonly number[],
   limitMs: number,
@@ -150,7 +150,7 @@ async function findBelow(folder: string, pattern: RegExp): Promise<string | unde
   return undefined
 }
 
-/** The driver of robotfuzz-osif gives its adapter no parent: only the name tells where it is. */
+/** The driver robotfuzz-osif gives its adapter no parent. Only the adapter's name says where it is. */
 async function findAdapter(busId: string, pattern: RegExp): Promise<string | undefined> {
   const place = await Promise.all(["busnum", "devnum"].map((name) => attribute(busId, name)))
   const [bus, device] = place.map((number) => number?.padStart(3, "0"))

@@ -1,4 +1,4 @@
-// Transfers of one endpoint that wait for something, oldest first; what the computer takes back is forgotten.
+// Transfers of one endpoint that wait, oldest first. Those that the computer takes back are forgotten.
 
 import type { UsbTransfer } from "./gadget.js"
 
@@ -10,7 +10,7 @@ export class WaitingTransfers {
     this.#waiting.push(transfer)
   }
 
-  /** The oldest, which stays. */
+  /** The oldest one, without taking it. */
   get first(): UsbTransfer | undefined {
     this.#prune()
     return this.#waiting[0]

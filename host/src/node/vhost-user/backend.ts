@@ -1,19 +1,21 @@
-// A vhost-user backend: serves one virtio device to QEMU over a Unix socket, as client of a socket that QEMU
-// listens on (`-chardev socket,server=on`) or the other way round, and comes back when either side restarts.
+// A vhost-user backend. It serves one virtio device to QEMU over a Unix socket. It connects to a socket on which QEMU
+// listens (`-chardev socket,server=on`), or listens itself, and connects again when either side restarts.
 
-import { Buffer } from "node:buffer"
-import { chmodSync, lstatSync, rmSync } from "node:fs"
+import { chmodSync, rmSync } from "node:fs"
 import { type Clock, systemClock, type Timer } from "../../clock.js"
 import { Emitter } from "../../emitter.js"
 import { VirtioMsgError } from "../../errors.js"
+import { cannotListen, checkSocketPlace } from "../listening-place.js"
 import { ownersOnly } from "../private-socket.js"
 import type { VhostUserDevice } from "./device.js"
-import { type Libc, loadLibc, MAX_SOCKET_PATH, SystemError, type Watch } from "./libc.js"
+import { type Libc, loadLibc, SystemError, type Watch } from "./libc.js"
 import { VhostUserSession } from "./session.js"
 
 const FIRST_RETRY_MS = 20
 const LONGEST_RETRY_MS = 1000
-/** A connection that lasted this long was a good one: the next retry is quick again. */
+/** Why a connection fails while QEMU does not listen. */
+const WAITING = ["ENOENT", "ECONNREFUSED"]
+/** A connection that lasted this long was a good one. The next attempt comes quickly again. */
 const GOOD_CONNECTION_MS = 2000
 
 export interface VhostUserBackendOptions {
@@ -21,17 +23,17 @@ export interface VhostUserBackendOptions {
   readonly socketPath: string
   readonly device: VhostUserDevice
   /**
-   * `connect`, the default: QEMU listens, and whoever of the two starts again finds the other. `listen`: the
-   * backend listens, and has to be there before QEMU is.
+   * `connect`, the default: QEMU listens, and each of the two may restart at any time. `listen`: the backend listens,
+   * and has to be there before QEMU.
    */
   readonly mode?: "connect" | "listen"
   readonly clock?: Clock
 }
 
 export class VhostUserBackend {
-  /** A front end is there, or is no longer. */
+  /** A front end has come or gone. */
   readonly onConnection = new Emitter<[isConnected: boolean]>()
-  /** A front end broke the protocol and was disconnected, or a guest broke the device and it stands still. */
+  /** A front end broke the protocol and was disconnected, or a guest broke the device, which has stopped. */
   readonly onError = new Emitter<[error: VirtioMsgError]>()
 
   readonly #options: VhostUserBackendOptions
@@ -43,6 +45,7 @@ export class VhostUserBackend {
   #retryMs = FIRST_RETRY_MS
   #connectedAtMs = 0
   #isClosed = false
+  #isTold = false
 
   constructor(options: VhostUserBackendOptions) {
     this.#options = options
@@ -55,18 +58,12 @@ export class VhostUserBackend {
   }
 
   /**
-   * Starts serving; front ends may come and go from then on, `onConnection` tells.
-   * Rejects with MISSING_DEPENDENCY, with INVALID_ARGUMENT for a path that is too long or no socket, and with
-   * SYSTEM_FAILED when it cannot listen.
+   * Starts serving. From then on front ends may come and go; `onConnection` tells. Rejects with MISSING_DEPENDENCY,
+   * with INVALID_ARGUMENT for a path that is too long or no socket, and with SYSTEM_FAILED if there is no such folder
+   * or it cannot listen.
    */
   async start(): Promise<void> {
-    const length = Buffer.byteLength(this.#options.socketPath)
-    if (length > MAX_SOCKET_PATH)
-      throw new VirtioMsgError(
-        "INVALID_ARGUMENT",
-        `The path of a Unix socket has at most ${MAX_SOCKET_PATH} bytes, and this one has ${length}.`,
-        { hint: "Use a shorter path, such as one in /tmp." },
-      )
+    checkSocketPlace(this.#options.socketPath, this.#options.mode === "listen")
     const libc = await loadLibc()
     if (this.#isClosed) return
     this.#libc = libc
@@ -74,7 +71,7 @@ export class VhostUserBackend {
     else this.#connect(libc)
   }
 
-  /** Stops serving, and leaves no timer, descriptor or mapping behind. */
+  /** Stops serving, and leaves no timer, descriptor or mapping. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -92,8 +89,22 @@ export class VhostUserBackend {
       this.#serve(libc, libc.connect(this.#options.socketPath))
     } catch (error) {
       if (!(error instanceof SystemError)) throw error
+      this.#tellWhatStays(error)
       this.#connectLater(libc)
     }
+  }
+
+  /** QEMU may not listen yet. Any other error will not go away, and is told once. */
+  #tellWhatStays(error: SystemError): void {
+    if (WAITING.includes(error.errnoName) || this.#isTold) return
+    this.#isTold = true
+    const { socketPath } = this.#options
+    this.onError.emit(
+      new VirtioMsgError("SYSTEM_FAILED", `Cannot connect to QEMU on ${socketPath}: ${error.message}.`, {
+        hint: "It is tried again. Run QEMU as the same user: the socket is its.",
+        cause: error,
+      }),
+    )
   }
 
   #connectLater(libc: Libc): void {
@@ -103,20 +114,18 @@ export class VhostUserBackend {
 
   #listen(libc: Libc): void {
     const { socketPath } = this.#options
-    removeFormerSocket(socketPath)
+    rmSync(socketPath, { force: true }) // a socket that a former run left
     try {
       const socket = ownersOnly(() => libc.listen(socketPath))
       chmodSync(socketPath, 0o600)
       this.#listener = { socket, watch: undefined }
     } catch (cause) {
-      throw new VirtioMsgError("SYSTEM_FAILED", `Cannot listen on ${socketPath}: ${String(cause)}.`, {
-        cause,
-      })
+      throw cannotListen(socketPath, cause as Error)
     }
     this.#acceptNext(libc)
   }
 
-  /** Waits for one front end; others wait until that one is gone. */
+  /** Waits for one front end. Others have to wait until that one has gone. */
   #acceptNext(libc: Libc): void {
     const listener = this.#listener
     if (!listener) return
@@ -149,15 +158,4 @@ export class VhostUserBackend {
     if (reason) this.onError.emit(reason)
     this.onConnection.emit(false)
   }
-}
-
-/** A socket that a former run left would be in the way; anything else under that name is somebody's. */
-function removeFormerSocket(path: string): void {
-  const found = lstatSync(path, { throwIfNoEntry: false })
-  if (!found) return
-  if (!found.isSocket())
-    throw new VirtioMsgError("INVALID_ARGUMENT", `${path} exists and is no socket.`, {
-      hint: "Give the path of a file that does not exist yet.",
-    })
-  rmSync(path)
 }

@@ -1,12 +1,13 @@
 // One queue of a vhost-user device: a ring, its doorbells, and the chains that the device has of it.
 
+import { counted } from "../../counted.js"
 import { VirtioMsgError } from "../../errors.js"
 import type { Libc, Watch } from "./libc.js"
 import { type PoppedChain, Vring } from "./vring.js"
 
-/** A request of the guest, as a device sees it. The device owes it exactly one `complete`, at any time. */
-export class Chain {
-  /** The device-readable bytes, copied; the device's limit cuts them off. */
+/** A guest's request, as a device sees it. The device has to call `complete` exactly once, at any time. */
+export class GuestChain {
+  /** A copy of the device-readable bytes, cut off at the device's limit. */
   readonly readable: Uint8Array
   /** How many device-readable bytes there are; more than `readable` has when that was cut off. */
   readonly readableLength: number
@@ -24,9 +25,9 @@ export class Chain {
   }
 
   /**
-   * Gives the chain back to the guest, with `data` written from byte `at` of the device-writable part on; its
-   * length is what the used ring tells. All that is completed in one turn makes one interrupt. Has no effect
-   * when the guest took the queue back meanwhile. Throws INVALID_ARGUMENT the second time.
+   * Gives the chain back to the guest, with `data` written from byte `at` of the device-writable part on. The used
+   * ring gets its length. What is completed in one turn makes one interrupt. Does nothing when the guest has taken the
+   * queue back meanwhile. Throws INVALID_ARGUMENT the second time.
    */
   complete(data: Uint8Array, at = 0): void {
     if (this.#isCompleted)
@@ -43,8 +44,8 @@ export interface DeviceQueueOptions {
   readonly libc: Libc
   readonly maxReadableLength: number
   /** Takes all the chains of one kick. */
-  readonly handle: (chains: readonly Chain[]) => void
-  /** The guest broke the ring; nothing more comes from it until it is set up again. */
+  readonly handle: (chains: readonly GuestChain[]) => void
+  /** The guest broke the ring. Nothing more comes from it until it is set up again. */
   readonly onBroken: (reason: string) => void
 }
 
@@ -52,8 +53,8 @@ export class DeviceQueue {
   readonly ring: Vring
 
   readonly #options: DeviceQueueOptions
-  /** Changes whenever the guest gets its memory back: older chains end nowhere. */
-  #generation = 0
+  /** Changes whenever the guest gets its memory back: completing older chains does nothing. */
+  #era = 0
   #inFlight = 0
   #isEnabled = false
   #isPublishing = false
@@ -89,27 +90,27 @@ export class DeviceQueue {
     if (descriptor !== undefined) this.#options.libc.setNonBlocking(descriptor)
     if (this.#call !== undefined) this.#options.libc.close(this.#call)
     this.#call = descriptor
-    // what was completed while nobody could be told
+    // completed while nobody could be told
     if (descriptor !== undefined && this.ring.isRunning) this.#options.libc.signal(descriptor)
   }
 
-  /** Takes over an eventfd that tells the front end of a broken ring. */
+  /** Takes over an eventfd that tells the front end that the ring is broken. */
   setError(descriptor: number | undefined): void {
     if (descriptor !== undefined) this.#options.libc.setNonBlocking(descriptor)
     if (this.#error !== undefined) this.#options.libc.close(this.#error)
     this.#error = descriptor
   }
 
-  /** A queue that is not enabled takes nothing, but completes what it took. */
+  /** A queue that is not enabled takes nothing. It completes what it took before. */
   setEnabled(isEnabled: boolean): void {
     this.#isEnabled = isEnabled
     this.drain()
   }
 
-  /** Gives the guest its memory back. Chains that the device still has are abandoned. */
+  /** Gives the guest its memory back. Chains that the device still has are lost. */
   stop(): void {
     this.#publish()
-    this.#generation++
+    this.#era++
     this.#inFlight = 0
     this.ring.stop()
     this.setKick(undefined)
@@ -124,24 +125,24 @@ export class DeviceQueue {
     this.#isEnabled = false
   }
 
-  /** Takes nothing more; calls back once, as soon as the device has completed what it has, or at `stop`. */
+  /** Takes no more. Calls back once, as soon as the device has completed what it has, or at `stop`. */
   finish(callback: () => void): void {
     this.#onIdle = callback
     if (this.#inFlight === 0) this.#becomeIdle()
   }
 
-  /** Hands the device everything that is available, once. */
+  /** Hands the device everything that is available. */
   drain(): void {
     const { ring } = this
     if (!this.#isEnabled || !ring.isRunning || this.#onIdle) return
-    const chains: Chain[] = []
-    // at most one lap, and less of chains that are very long: a guest must not keep the event loop
+    const chains: GuestChain[] = []
+    // at most one lap, and less if chains are very long, so that a guest cannot keep the event loop
     const end = ring.work + MOST_WORK
     while (chains.length < ring.size && ring.work < end) {
       const popped = ring.pop()
       if (!popped) break
       if (++this.#inFlight > ring.size) {
-        ring.brokenReason = `more chains than its ${ring.size} descriptors make`
+        ring.brokenReason = `more chains than a queue of ${counted(ring.size, "descriptor")} holds`
         break
       }
       chains.push(this.#adopt(popped))
@@ -162,10 +163,10 @@ export class DeviceQueue {
     })
   }
 
-  #adopt(popped: PoppedChain): Chain {
-    const generation = this.#generation
-    return new Chain(popped, (data, at) => {
-      if (generation !== this.#generation) return
+  #adopt(popped: PoppedChain): GuestChain {
+    const era = this.#era
+    return new GuestChain(popped, (data, at) => {
+      if (era !== this.#era) return
       this.#inFlight--
       this.ring.push(popped, data, at)
       if (this.#reportBroken() || this.#isPublishing) return
@@ -181,13 +182,13 @@ export class DeviceQueue {
     if (this.#inFlight === 0) this.#becomeIdle()
   }
 
-  /** Tells everybody of a broken ring, once; it takes nothing more. */
+  /** Tells everybody, once, that the ring is broken. It then takes nothing more. */
   #reportBroken(): boolean {
     const { ring } = this
     if (!ring.brokenReason) return false
     if (ring.isRunning) {
       ring.stop()
-      this.#generation++
+      this.#era++
       this.#inFlight = 0
       if (this.#error !== undefined) this.#options.libc.signal(this.#error)
       this.#options.onBroken(ring.brokenReason)

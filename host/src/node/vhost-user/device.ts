@@ -1,28 +1,28 @@
-// What a virtio device type has to be for the vhost-user backend to serve it.
+// What the vhost-user backend needs of a virtio device type to serve it.
 
-import type { Chain } from "./device-queue.js"
+import type { GuestChain } from "./device-queue.js"
 
-export { Chain } from "./device-queue.js"
+export { GuestChain } from "./device-queue.js"
 
 export interface VhostUserDevice {
-  /** For messages to people, as `virtio-i2c`. */
+  /** The name for messages to people, as `virtio-i2c`. */
   readonly name: string
   readonly queueCount: number
-  /** The device type's own feature bits; those of rings and transport are the backend's. */
+  /** The feature bits of the device type. The backend adds those of rings and transport. */
   readonly features: bigint
-  /** Bytes of one request that the device wants to see at most; more are not copied. */
+  /** The most bytes of one request that the device wants to see. The rest is not copied. */
   readonly maxReadableLength: number
-  /** Queues whose chains may stay with the device for ever: who stops such a queue does not wait for them. */
+  /** Queues whose chains may stay with the device for ever. Nobody waits for these when such a queue is stopped. */
   readonly lastingQueues?: readonly number[]
-  /** The configuration space, read by the driver at any time; absent when the type has none. */
+  /** The configuration space, which the driver may read at any time. Absent when the type has none. */
   readonly config?: Uint8Array
   /**
-   * Takes requests, all that were available at one kick, in the guest's order. Each has to be completed once, in
-   * any order, now or later. The type decides how long that may take; a guest may wait without bound.
+   * Takes requests: all that were available at one kick, in the guest's order. Each has to be completed once, in any
+   * order, at any time. The type has to limit the time, since a guest may wait for ever.
    */
-  handle(queueIndex: number, chains: readonly Chain[]): void
-  /** The driver writes to the configuration space; false when that is not allowed. Absent: never allowed. */
+  handle(queueIndex: number, chains: readonly GuestChain[]): void
+  /** The driver writes to the configuration space. False when that is not allowed. Absent: never allowed. */
   writeConfig?(offset: number, bytes: Uint8Array): boolean
-  /** All queues were stopped: the device forgets what it had, and completes nothing of it. */
+  /** All queues were stopped. The device forgets what it had, and completes nothing of it. */
   reset(): void
 }

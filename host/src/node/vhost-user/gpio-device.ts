@@ -1,5 +1,5 @@
-// The virtio-gpio device (virtio 1.4 5.18, device id 41) that a guest sees: its requests and its unmasking of
-// interrupts go to the board one to one. When the board was away, it gets back what the guest had made of it.
+// The virtio-gpio device (virtio 1.4 5.18, device id 41) for a guest. Each of its requests, and each interrupt that it
+// unmasks, goes on to the board. After the board was away, it gets back the state that the guest had given it.
 
 import {
   GPIO_CONFIG_SIZE,
@@ -17,9 +17,9 @@ import {
   GPIO_STATUS_OK,
 } from "../../../../shared-protocol/src/device-types/gpio.js"
 import type { GpioChip } from "../../driver/gpio-chip.js"
-import type { Chain, VhostUserDevice } from "./device.js"
+import type { GuestChain, VhostUserDevice } from "./device.js"
 
-/** In this order a line is set up: its value before it drives, its direction before its interrupt. */
+/** A line is set up in this order: its value before it drives, its direction before its interrupt. */
 const STATE_MESSAGES = [GPIO_SET_VALUE, GPIO_SET_DIRECTION, GPIO_SET_IRQ_TYPE]
 
 export class VirtioGpioDevice implements VhostUserDevice {
@@ -32,12 +32,12 @@ export class VirtioGpioDevice implements VhostUserDevice {
 
   readonly #chip: GpioChip
   readonly #namesSize: number
-  /** The last message of each kind that the board took, by line: what it has to know again when it was away. */
+  /** For each line, the last message of each kind that the board took. The board gets them again after it was away. */
   readonly #state = new Map<string, Uint8Array>()
   /** Chains that unmask a line. */
-  readonly #unmasked = new Map<number, Chain>()
-  /** Changes at a reset: answers of before are nobody's. */
-  #generation = 0
+  readonly #unmasked = new Map<number, GuestChain>()
+  /** Changes at a reset. Answers to earlier requests are dropped. */
+  #era = 0
 
   private constructor(chip: GpioChip, config: Uint8Array) {
     this.#chip = chip
@@ -45,13 +45,13 @@ export class VirtioGpioDevice implements VhostUserDevice {
     this.#namesSize = new DataView(config.buffer, config.byteOffset).getUint32(4, true)
   }
 
-  /** For a board's chip, which has to be there now and may go and come back later. */
+  /** For a board's chip. It has to be there now, and may go and come back later. */
   static async of(chip: GpioChip): Promise<VirtioGpioDevice> {
     await chip.start()
     return new VirtioGpioDevice(chip, await chip.device.readConfig(0, GPIO_CONFIG_SIZE))
   }
 
-  handle(queueIndex: number, chains: readonly Chain[]): void {
+  handle(queueIndex: number, chains: readonly GuestChain[]): void {
     for (const chain of chains) {
       if (queueIndex === GPIO_EVENT_QUEUE) this.#unmask(chain)
       else this.#request(chain)
@@ -59,26 +59,26 @@ export class VirtioGpioDevice implements VhostUserDevice {
   }
 
   reset(): void {
-    this.#generation++
+    this.#era++
     this.#unmasked.clear()
     const isUsed = this.#state.size > 0
     this.#state.clear()
-    // the board forgets it, too, at its next use
+    // the board forgets it, too, when it is next used
     if (isUsed && this.#chip.device.isLive) this.#chip.device.reset().catch(() => {})
   }
 
-  /** The board is back, or its device was reset: sets up the lines again, and what waits for interrupts. */
+  /** The board is back, or its device was reset. Sets up the lines again, and what waits for interrupts. */
   async restore(): Promise<void> {
-    const generation = this.#generation
+    const era = this.#era
     const messages = [...this.#state.values()].sort((one, other) => orderOf(one) - orderOf(other))
     for (const message of messages) await this.#chip.request(message, GPIO_RESPONSE_SIZE)
-    if (generation !== this.#generation) return
+    if (era !== this.#era) return
     for (const line of this.#unmasked.keys()) this.#await(line)
   }
 
-  #request(chain: Chain): void {
+  #request(chain: GuestChain): void {
     const { readable, writableLength } = chain
-    const generation = this.#generation
+    const era = this.#era
     const type = readable.length === GPIO_REQUEST_SIZE ? (readable[0] ?? 0) | ((readable[1] ?? 0) << 8) : -1
     const wanted = type === GPIO_GET_LINE_NAMES ? 1 + this.#namesSize : GPIO_RESPONSE_SIZE
     if (type < 0 || writableLength < wanted) {
@@ -86,7 +86,7 @@ export class VirtioGpioDevice implements VhostUserDevice {
       return
     }
     const done = (response: Uint8Array) => {
-      if (generation !== this.#generation) return
+      if (era !== this.#era) return
       if (response[0] === GPIO_STATUS_OK) this.#keep(type, readable)
       chain.complete(response)
     }
@@ -102,14 +102,14 @@ export class VirtioGpioDevice implements VhostUserDevice {
     else if (type === GPIO_SET_IRQ_TYPE && message[4] === 0) this.#state.delete(`${line}/${type}`)
   }
 
-  #unmask(chain: Chain): void {
+  #unmask(chain: GuestChain): void {
     const { readable } = chain
     if (readable.length !== 2 || chain.writableLength < 1) {
       chain.complete(Uint8Array.of(GPIO_IRQ_STATUS_INVALID).subarray(0, chain.writableLength))
       return
     }
     const line = (readable[0] ?? 0) | ((readable[1] ?? 0) << 8)
-    // a line has one; another takes its place, with what the board was asked already
+    // the line has a chain already. Another one takes its place, and the question that the board was asked
     const former = this.#unmasked.get(line)
     this.#unmasked.set(line, chain)
     if (former) former.complete(Uint8Array.of(GPIO_IRQ_STATUS_INVALID))
@@ -117,16 +117,16 @@ export class VirtioGpioDevice implements VhostUserDevice {
   }
 
   #await(line: number): void {
-    const generation = this.#generation
+    const era = this.#era
     const unmasked = this.#chip.start().then(() => this.#chip.unmask(line))
     unmasked.then(
       (isValid) => {
         const chain = this.#unmasked.get(line)
-        if (generation !== this.#generation || !chain) return
+        if (era !== this.#era || !chain) return
         this.#unmasked.delete(line)
         chain.complete(Uint8Array.of(isValid ? GPIO_IRQ_STATUS_VALID : GPIO_IRQ_STATUS_INVALID))
       },
-      () => {}, // the board is away: `restore` asks again
+      () => {}, // the board has gone: `restore` asks again
     )
   }
 }

@@ -1,14 +1,15 @@
-// The guest's memory, as the vhost-user front end shares it: regions at guest physical addresses, which
-// descriptors use, and at addresses of the front end's own process, which the rings' places are given in
-// (vhost-user "Memory region description"). Every address and length from outside is checked here.
+// The guest's memory, as the vhost-user front end shares it. A region has an address in the guest's physical memory,
+// which descriptors use, and one in the front end's own process, which is used to say where rings are (vhost-user
+// "Memory region description"). Every address and length from outside is checked here.
 //
 // An address is a number. Beyond 2^53 it is inexact, and no region is there; nothing wraps.
 
+import { counted } from "../../counted.js"
 import { VirtioMsgError } from "../../errors.js"
 import { fileSize, type Libc } from "./libc.js"
 import type { RegionDescription } from "./messages.js"
 
-/** Node 20 has no longer views; a guest needs that much only above 4 GiB of memory. */
+/** Node 20 has no longer views. A guest only needs more if it has memory above 4 GiB. */
 const MAX_REGION_LENGTH = 0xffff_0000
 const PAGE_SIZE = 4096
 
@@ -18,7 +19,10 @@ export interface MemoryRegion {
   readonly userAddress: number
   /** The region itself, as long as it is. */
   readonly bytes: Uint8Array<ArrayBuffer>
-  /** Whether the file still has all of it: touching what is behind a file's end ends the process. Absent: it must. */
+  /**
+   * Whether the file still holds all of it. Touching what is behind a file's end ends the process. Absent: it always
+   * does.
+   */
   isIntact?(): boolean
   /** Gives the mapping back; `bytes` must not be touched afterwards. */
   release?(): void
@@ -31,7 +35,7 @@ export class GuestMemory {
     this.#regions = regions
   }
 
-  /** Unmaps everything. What reads or writes later finds nothing mapped. */
+  /** Unmaps everything. Later reads and writes find nothing mapped. */
   close(): void {
     const regions = this.#regions
     this.#regions = []
@@ -39,8 +43,8 @@ export class GuestMemory {
   }
 
   /**
-   * Whether every byte of it may still be touched. To be asked whenever the front end has had time to make a file
-   * shorter; between the question and the access it still can, unless the file is sealed.
+   * Whether every byte of it may still be touched. Ask whenever the front end has had time to make a file shorter.
+   * Between the question and the access it still can, unless the file is sealed.
    */
   isIntact(): boolean {
     for (const region of this.#regions) if (region.isIntact && !region.isIntact()) return false
@@ -61,7 +65,7 @@ export class GuestMemory {
     })
   }
 
-  /** Copies `source` into the guest; false, with nothing written, when not all of the target is mapped. */
+  /** Copies `source` into the guest. False, with nothing written, when not all of the target is mapped. */
   copyOut(guestAddress: number, source: Uint8Array): boolean {
     if (!this.isMapped(guestAddress, source.length)) return false
     let taken = 0
@@ -72,8 +76,8 @@ export class GuestMemory {
   }
 
   /**
-   * The bytes at an address of the front end's process, for a ring; undefined when they are not all in one
-   * region. Whoever keeps them must drop them before `close`.
+   * The bytes at an address of the front end's process, for a ring. Undefined when they are not all in one region.
+   * They must not be kept beyond `close`.
    */
   atUserAddress(userAddress: number, length: number): Uint8Array<ArrayBuffer> | undefined {
     for (const { userAddress: start, bytes } of this.#regions)
@@ -91,7 +95,7 @@ export class GuestMemory {
       if (!region) return false
       const offset = address - region.guestAddress
       const count = Math.min(left, region.bytes.length - offset)
-      if (!Number.isSafeInteger(address + count)) return false // it would not move on
+      if (!Number.isSafeInteger(address + count)) return false // no progress
       visit(region.bytes.subarray(offset, offset + count))
       address += count
       left -= count
@@ -110,8 +114,8 @@ export class GuestMemory {
 function ignorePiece(): void {}
 
 /**
- * Maps the regions that a front end announced, each from the descriptor of the same index. The descriptors stay
- * the caller's. Throws PROTOCOL when a region is not what it says, SystemError when it cannot be mapped; then
+ * Maps the regions that a front end announced, each from the descriptor of the same index. The caller keeps the
+ * descriptors. Throws PROTOCOL when a region is not as described, and SystemError when it cannot be mapped. Then
  * nothing stays mapped.
  */
 export function mapGuestMemory(
@@ -136,7 +140,7 @@ function mapRegion(libc: Libc, description: RegionDescription, descriptor: numbe
   if (length > MAX_REGION_LENGTH)
     throw new VirtioMsgError(
       "PROTOCOL",
-      `A region of guest memory has ${length} bytes, and at most 4 GiB work.`,
+      `A region of guest memory has ${counted(length, "byte")}, and at most 4 GiB work.`,
       {
         hint: "Give the guest less memory (QEMU's -m).",
       },
@@ -152,7 +156,7 @@ function mapRegion(libc: Libc, description: RegionDescription, descriptor: numbe
   if (length === 0 || fileOffset + length > available)
     throw new VirtioMsgError(
       "PROTOCOL",
-      `A region of guest memory has ${length} bytes at ${fileOffset}, but its file has ${available}.`,
+      `A region of guest memory has ${counted(length, "byte")} at ${fileOffset}, but its file has ${available}.`,
     )
   const lead = fileOffset % PAGE_SIZE
   const isSealed = libc.sealAgainstShrinking(descriptor)

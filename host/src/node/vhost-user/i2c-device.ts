@@ -1,5 +1,5 @@
-// The virtio-i2c device (virtio 1.4 5.16, device id 34) that a guest sees: checks its requests, forwards the
-// good ones to another bus, and completes every one of them in bounded time, because Linux waits without bound.
+// The virtio-i2c device (virtio 1.4 5.16, device id 34) for a guest. It checks the guest's requests and forwards the
+// good ones to another bus. It completes every request in bounded time, because Linux waits for ever.
 //
 //   a request:  header (8 bytes, device-readable), the bytes to write (readable) or room for the bytes to read
 //               (writable) unless there are none, and a status (1 byte, writable)
@@ -16,32 +16,32 @@ import {
 import { type Clock, systemClock, type Timer } from "../../clock.js"
 import type { I2cOutcome, I2cRequest } from "../../driver/i2c-adapter.js"
 import type { VirtioMsgError } from "../../errors.js"
-import type { Chain, VhostUserDevice } from "./device.js"
+import type { GuestChain, VhostUserDevice } from "./device.js"
 
 export interface ForwardedOutcome extends I2cOutcome {
-  /** Why the request was refused before it reached the board; it can never be carried out. */
+  /** Why the request was refused before it was sent to the board. It is impossible. */
   readonly refused?: VirtioMsgError
 }
 
 /** Where requests go. */
 export interface I2cForwarder {
   /**
-   * Takes requests, in order, and returns a promise for each, in order. A promise resolves also when the chip
-   * did not acknowledge; it rejects when there is no telling.
+   * Takes requests, in order, and returns a promise for each, in order. A promise also resolves when the chip did not
+   * acknowledge. It rejects when nobody knows the outcome.
    */
   submit(requests: readonly I2cRequest[]): Promise<ForwardedOutcome>[]
 }
 
 export interface VirtioI2cOptions {
   readonly clock?: Clock
-  /** A request that the forwarder has not answered by then fails; 2000 when absent. */
+  /** A request that the forwarder has not answered by then fails. 2000 when absent. */
   readonly timeoutMs?: number
 }
 
 const DEFAULT_TIMEOUT_MS = 2000
-/** How long a group may lack its end. A driver offers a whole group, but not in one step. */
+/** How long a group may lack its end. A driver offers whole groups, but not in one step. */
 const GROUP_GRACE_MS = 10
-/** As long as Linux's struct i2c_msg can say. */
+/** As much as Linux's struct i2c_msg can say. */
 const MAX_LENGTH = 0xffff
 const NO_DATA = new Uint8Array(0)
 const STATUS_OK = Uint8Array.of(I2C_STATUS_OK)
@@ -49,21 +49,21 @@ const STATUS_ERROR = Uint8Array.of(I2C_STATUS_ERROR)
 const FAILED: I2cOutcome = { ok: false }
 
 interface Entry {
-  readonly chain: Chain
+  readonly chain: GuestChain
   /** Undefined when the chain is no virtio-i2c request that may be forwarded. */
   readonly request: I2cRequest | undefined
   readonly failNext: boolean
 }
 
-/** Requests that fail together: each but the last has FAIL_NEXT. */
+/** Requests that fail together: all but the last one have FAIL_NEXT. */
 interface Group {
   readonly entries: readonly Entry[]
-  /** The requests that were forwarded, which are the first ones, and their outcomes. */
+  /** The requests that were forwarded, which are the first ones of the group, and their outcomes. */
   readonly requests: readonly I2cRequest[]
   readonly outcomes: (I2cOutcome | undefined)[]
-  /** Outcomes that have not come. */
+  /** How many outcomes have not come yet. */
   missing: number
-  /** Whether a request failed; final once the group is completed. */
+  /** Whether a request has failed. Final once the group is completed. */
   hasFailed: boolean
   isCompleted: boolean
 }
@@ -76,9 +76,9 @@ export class VirtioI2cDevice implements VhostUserDevice {
 
   /** Requests completed since the start. */
   completedCount = 0
-  /** Those of them that timed out or whose forwarder failed; a chip that does not acknowledge is not counted. */
+  /** How many of them timed out, or failed in the forwarder. A chip that does not acknowledge is not counted. */
   lostCount = 0
-  /** Those of them that were no requests that may be forwarded. */
+  /** How many of them were refused without being forwarded. */
   malformedCount = 0
 
   readonly #forwarder: I2cForwarder
@@ -87,12 +87,12 @@ export class VirtioI2cDevice implements VhostUserDevice {
   /** Entries not yet forwarded, oldest first. */
   #held: Entry[] = []
   #graceTimer: Timer | undefined
-  /** Groups with the forwarder, oldest first. Completed in this order, as a bus carries them out. */
+  /** Groups that the forwarder has, oldest first. They are completed in this order, which is the order on the bus. */
   #inFlight: Group[] = []
-  /** The group that went out without its end, until that has come. */
+  /** The group that was forwarded without its end, until the end has come. */
   #open: Group | undefined
-  /** Changes at a reset: outcomes of before are nobody's. */
-  #generation = 0
+  /** Changes at a reset. Outcomes of earlier requests are dropped. */
+  #era = 0
 
   constructor(forwarder: I2cForwarder, options: VirtioI2cOptions = {}) {
     this.#forwarder = forwarder
@@ -100,13 +100,13 @@ export class VirtioI2cDevice implements VhostUserDevice {
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
   }
 
-  handle(_queueIndex: number, chains: readonly Chain[]): void {
+  handle(_queueIndex: number, chains: readonly GuestChain[]): void {
     for (const chain of chains) this.#held.push(parse(chain))
     this.#forwardWhole()
   }
 
   reset(): void {
-    this.#generation++
+    this.#era++
     this.#graceTimer?.cancel()
     this.#graceTimer = undefined
     this.#held = []
@@ -115,8 +115,8 @@ export class VirtioI2cDevice implements VhostUserDevice {
   }
 
   /**
-   * Forwards the groups that are there as a whole. A kick can catch a driver between two chains of a group, so
-   * the rest waits: as one packet it is one bus transaction.
+   * Forwards the groups that are complete. A kick may come while a driver is between two chains of a group. Then the
+   * rest waits, because as one packet the group is one bus transaction.
    */
   #forwardWhole(): void {
     if (this.#open && !this.#open.isCompleted) return
@@ -134,13 +134,13 @@ export class VirtioI2cDevice implements VhostUserDevice {
     })
   }
 
-  /** Forwards entries; only the last group may lack its end. */
+  /** Forwards entries. Only the last group may lack its end. */
   #forward(entries: readonly Entry[]): void {
     const groups: Group[] = []
     let start = 0
     entries.forEach((entry, at) => {
       if (entry.failNext && at < entries.length - 1) return
-      // the first group may be the rest of one that went out before, and failed
+      // the first group may be the rest of one that was forwarded before, and that failed
       const hasFailed = groups.length === 0 && (this.#open?.hasFailed ?? false)
       groups.push(newGroup(entries.slice(start, at + 1), hasFailed))
       start = at + 1
@@ -153,10 +153,10 @@ export class VirtioI2cDevice implements VhostUserDevice {
   }
 
   #submit(groups: readonly Group[], requests: readonly I2cRequest[]): void {
-    const generation = this.#generation
+    const era = this.#era
     let missing = requests.length
     const settle = (group: Group, at: number, outcome: I2cOutcome | undefined) => {
-      if (generation !== this.#generation || group.outcomes[at]) return
+      if (era !== this.#era || group.outcomes[at]) return
       if (!outcome) this.lostCount++
       group.outcomes[at] = outcome ?? FAILED
       group.missing--
@@ -192,16 +192,24 @@ export class VirtioI2cDevice implements VhostUserDevice {
     if (this.#held.length > 0) this.#forwardWhole()
   }
 
+  /**
+   * The last one first. Linux looks at the first one, and at the next one only when that succeeded: it frees all of
+   * a transfer as soon as one has failed, though the device may be about to write to those behind it.
+   */
   #complete(group: Group): void {
-    group.entries.forEach((entry, at) => {
+    const outcomes = group.entries.map((entry, at) => {
       if (!entry.request) this.malformedCount++
       const outcome = group.hasFailed ? undefined : group.outcomes[at]
       const isOk = outcome?.ok === true && hasData(outcome, entry.request?.readLength ?? 0)
       group.hasFailed ||= !isOk
-      this.completedCount++
-      if (isOk) succeed(entry.chain, outcome.data)
-      else fail(entry.chain)
+      return isOk ? outcome : FAILED
     })
+    for (const [at, { chain }] of [...group.entries.entries()].reverse()) {
+      const outcome = outcomes[at] ?? FAILED
+      this.completedCount++
+      if (outcome.ok) succeed(chain, outcome.data)
+      else fail(chain)
+    }
     group.isCompleted = true
   }
 }
@@ -212,14 +220,14 @@ function newGroup(entries: readonly Entry[], hasFailed: boolean): Group {
     if (!request || hasFailed) break
     requests.push(request)
   }
-  // what follows in another submission, or not at all, is no group to the forwarder
+  // to the forwarder, entries of another submission are not part of the group
   const last = requests.pop()
   if (last) requests.push(last.failNext ? { ...last, failNext: false } : last)
   return { entries, requests, outcomes: [], missing: requests.length, hasFailed, isCompleted: false }
 }
 
-/** Reads a request. Descriptors may be cut anywhere: only the lengths of both parts count (virtio 1.4 2.7.4). */
-function parse(chain: Chain): Entry {
+/** Reads a request. Descriptors may be cut anywhere: only the lengths of the two parts count (virtio 1.4 2.7.4). */
+function parse(chain: GuestChain): Entry {
   const { readable, readableLength, writableLength } = chain
   if (readable.length < I2C_HEADER_SIZE) return { chain, request: undefined, failNext: false }
   const header = new DataView(readable.buffer, readable.byteOffset, I2C_HEADER_SIZE)
@@ -243,7 +251,7 @@ function parse(chain: Chain): Entry {
   return { chain, request: { address, failNext }, failNext }
 }
 
-/** 10-bit addresses have 11110 in bits 7..3, and more in the upper byte. */
+/** 10-bit addresses have 11110 in bits 7..3, and the rest in the upper byte. */
 function isSevenBit(rawAddress: number): boolean {
   return (rawAddress & 0xff01) === 0 && (rawAddress & 0xf8) !== 0xf0
 }
@@ -252,7 +260,7 @@ function hasData(outcome: I2cOutcome, readLength: number): boolean {
   return readLength === 0 || outcome.data?.length === readLength
 }
 
-function succeed(chain: Chain, data: Uint8Array | undefined): void {
+function succeed(chain: GuestChain, data: Uint8Array | undefined): void {
   const readLength = chain.writableLength - 1
   if (readLength === 0 || !data) {
     chain.complete(STATUS_OK)
@@ -264,8 +272,8 @@ function succeed(chain: Chain, data: Uint8Array | undefined): void {
   chain.complete(answer)
 }
 
-/** The status is the last byte; what the room for data has is undefined then. */
-function fail(chain: Chain): void {
+/** The status is the last byte. What the room for data then has is undefined. */
+function fail(chain: GuestChain): void {
   if (chain.writableLength === 0) chain.complete(NO_DATA)
   else chain.complete(STATUS_ERROR, chain.writableLength - 1)
 }

@@ -34,16 +34,14 @@ const MAP_FAILED_32 = 0xffffffffn
 const MAP_FAILED_64 = 0xffffffffffffffffn
 /** struct sockaddr_un: a family and 108 bytes of path, the last of them 0. */
 const SOCKADDR_SIZE = 110
-/** The longest path of a Unix socket, in bytes. */
-export const MAX_SOCKET_PATH = 107
 
-/** What `receive` found: bytes, descriptors that are now the caller's to close, or why there is nothing. */
+/** The result of `receive`: bytes, descriptors that the caller now has to close, or why there is nothing. */
 export type Received =
   | { readonly kind: "data"; readonly bytes: Uint8Array; readonly descriptors: number[] }
   | { readonly kind: "nothing" }
   /** The peer is gone. */
   | { readonly kind: "closed" }
-  /** The message carried more descriptors than this takes; all of them are closed. */
+  /** The message came with too many descriptors. All of them are closed. */
   | { readonly kind: "overflow" }
 
 /** A shared mapping of a file. Touching `bytes` after `unmap` ends the process: drop every reference first. */
@@ -195,15 +193,15 @@ export class Libc {
   }
 
   /**
-   * Makes reading and writing an eventfd of somebody else's return at once. It is his as well, and he can undo that:
-   * so `signal` and `clear` look first, too.
+   * Makes reading and writing an eventfd of somebody else return at once. Its owner can undo that, so `signal` and
+   * `clear` check first, too.
    */
   setNonBlocking(eventfd: number): void {
     const flags = this.#calls.fcntl(eventfd, F_GETFL, 0)
     if (flags >= 0 && (flags & O_NONBLOCK) === 0) this.#calls.fcntl(eventfd, F_SETFL, flags | O_NONBLOCK)
   }
 
-  /** Wakes who watches the eventfd. One that is full wakes its watcher anyway, so failure is no error. */
+  /** Wakes the watcher of the eventfd. If the eventfd is full, its watcher is woken anyway, so failure is no error. */
   signal(eventfd: number): void {
     if (this.#isReady(eventfd, POLLOUT)) this.#calls.write(eventfd, this.#one, 8)
   }
@@ -223,14 +221,14 @@ export class Libc {
     return count === 1 && ((asked[3] as number) & event) !== 0
   }
 
-  /** Sees to it that the file behind a descriptor never becomes shorter; false when it cannot be sealed. */
+  /** Makes sure that the file behind a descriptor never becomes shorter. False when it cannot be sealed. */
   sealAgainstShrinking(descriptor: number): boolean {
     const seals = this.#calls.fcntl(descriptor, F_GET_SEALS, 0)
     if (seals < 0) return false
     return (seals & F_SEAL_SHRINK) !== 0 || this.#calls.fcntl(descriptor, F_ADD_SEALS, F_SEAL_SHRINK) === 0
   }
 
-  /** Another descriptor of the same file, to be closed by itself. Throws SystemError. */
+  /** Another descriptor of the same file. It has to be closed, too. Throws SystemError. */
   duplicate(descriptor: number): number {
     const made = this.#calls.fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
     if (made < 0) throw this.#failure("fcntl")
@@ -257,8 +255,8 @@ export class Libc {
       isScheduled = false
       if (!isClosed) onReadable()
     }
-    // koffi calls back bare: an exception would be lost and promises would wait. An immediate runs right behind
-    // the poll phase, before the next poll, with neither flaw.
+    // koffi calls back outside of Node's callbacks: an exception would be lost, and promises would wait. An immediate
+    // runs right after the poll phase, before the next poll, and has neither fault.
     const handle = this.#koffi.node.poll(descriptor, { readable: true }, () => {
       if (isScheduled || isClosed) return
       isScheduled = true

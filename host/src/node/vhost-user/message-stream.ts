@@ -1,5 +1,5 @@
-// Cuts a vhost-user connection into messages, and keeps each together with its file descriptors: these come
-// with the first byte of a message, so it is never read past the end of one.
+// Cuts a vhost-user connection into messages, and keeps each one together with its file descriptors. These come with
+// the first byte of a message, so reading never goes beyond a message's end.
 
 import type { Libc, Watch } from "./libc.js"
 import { decodeHeader, HEADER_SIZE, type Header, MAX_REGIONS } from "./messages.js"
@@ -8,9 +8,9 @@ import { decodeHeader, HEADER_SIZE, type Header, MAX_REGIONS } from "./messages.
 const MESSAGES_PER_TURN = 32
 
 export interface MessageStreamEvents {
-  /** A message. The descriptors that are left in the array when this returns are closed. */
+  /** A message. Descriptors that are still in the array when this returns are closed. */
   onMessage(header: Header, payload: Uint8Array, descriptors: number[]): void
-  /** The peer is gone; or it sent what is no message, and `violation` says what. Nothing comes after it. */
+  /** The peer has gone, or has sent what is no message: `violation` then says what. Nothing comes after it. */
   onEnd(violation: string | undefined): void
 }
 

@@ -8,6 +8,8 @@
 //                   guest address u64@0, size u64@8, user address u64@16, offset in the file u64@24
 //   configuration:  offset u32@0, size u32@4, flags u32@8, bytes@12
 
+import { counted } from "../../counted.js"
+
 export const REQUEST = {
   GET_FEATURES: 1,
   SET_FEATURES: 2,
@@ -100,12 +102,12 @@ export interface ConfigRange {
 
 /** Decodes a header; a string says what is wrong with it. */
 export function decodeHeader(bytes: Uint8Array): Header | string {
-  if (bytes.length !== HEADER_SIZE) return `a header of ${bytes.length} bytes`
+  if (bytes.length !== HEADER_SIZE) return `a header of ${counted(bytes.length, "byte")}`
   const view = viewOf(bytes)
   const flags = view.getUint32(4, true)
   const size = view.getUint32(8, true)
   if ((flags & 3) !== VERSION) return `version ${flags & 3} of the protocol`
-  if (size > MAX_PAYLOAD_SIZE) return `a payload of ${size} bytes`
+  if (size > MAX_PAYLOAD_SIZE) return `a payload of ${counted(size, "byte")}`
   return { request: view.getUint32(0, true), needsReply: (flags & FLAG_NEED_REPLY) !== 0, size }
 }
 

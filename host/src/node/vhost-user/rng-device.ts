@@ -1,7 +1,7 @@
-// The virtio entropy device (virtio 1.4 5.4, device id 4) that a guest sees: the board's random bytes.
+// The virtio entropy device (virtio 1.4 5.4, device id 4) for a guest: the board's random bytes.
 
 import { type Clock, systemClock } from "../../clock.js"
-import type { Chain, VhostUserDevice } from "./device.js"
+import type { GuestChain, VhostUserDevice } from "./device.js"
 
 /** Where the bytes come from. */
 export interface EntropyReader {
@@ -9,9 +9,9 @@ export interface EntropyReader {
   read(length: number): Promise<Uint8Array>
 }
 
-/** A request for more gets so many: a guest asks again, and another device's data is not held up. */
+/** A larger request gets so many bytes. The guest asks again, and the data of other devices is not held up. */
 const MOST_BYTES = 256
-/** How long until a board that could not give any is asked again; a guest waits as long as it takes. */
+/** When a board could not give any, it is asked again after so long. A guest waits as long as it takes. */
 const RETRY_MS = 500
 
 export class VirtioRngDevice implements VhostUserDevice {
@@ -25,36 +25,36 @@ export class VirtioRngDevice implements VhostUserDevice {
 
   readonly #reader: EntropyReader
   readonly #clock: Clock
-  #generation = 0
+  #era = 0
 
   constructor(reader: EntropyReader, clock: Clock = systemClock) {
     this.#reader = reader
     this.#clock = clock
   }
 
-  handle(_queueIndex: number, chains: readonly Chain[]): void {
+  handle(_queueIndex: number, chains: readonly GuestChain[]): void {
     for (const chain of chains) this.#fill(chain)
   }
 
   reset(): void {
-    this.#generation++
+    this.#era++
   }
 
-  #fill(chain: Chain): void {
-    const generation = this.#generation
+  #fill(chain: GuestChain): void {
+    const era = this.#era
     if (chain.writableLength === 0) {
       chain.complete(new Uint8Array(0))
       return
     }
     this.#reader.read(Math.min(chain.writableLength, MOST_BYTES)).then(
       (bytes) => {
-        if (generation !== this.#generation) return
+        if (era !== this.#era) return
         this.byteCount += bytes.length
         chain.complete(bytes)
       },
       () => {
         this.#clock.schedule(RETRY_MS, () => {
-          if (generation === this.#generation) this.#fill(chain)
+          if (era === this.#era) this.#fill(chain)
         })
       },
     )

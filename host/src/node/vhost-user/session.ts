@@ -1,7 +1,8 @@
-// One connection of a vhost-user front end: answers its messages, and sets up memory and queues as it says
-// ("Vhost-user Protocol"). A message that breaks the protocol ends the connection with one error.
+// One connection of a vhost-user front end. Answers its messages, and sets up memory and queues ("Vhost-user
+// Protocol"). A message that breaks the protocol ends the connection with one error.
 
 import type { Clock, Timer } from "../../clock.js"
+import { counted } from "../../counted.js"
 import { VirtioMsgError } from "../../errors.js"
 import type { VhostUserDevice } from "./device.js"
 import { DeviceQueue } from "./device-queue.js"
@@ -39,9 +40,9 @@ export interface SessionOptions {
   readonly libc: Libc
   readonly device: VhostUserDevice
   readonly clock: Clock
-  /** The connection is gone, and everything of it is let go. Called once, not after `close`. */
+  /** The connection has gone, and everything that belonged to it was freed. Called once, not after `close`. */
   readonly onEnd: (reason: VirtioMsgError | undefined) => void
-  /** The guest broke the device; it stands still until the guest or the front end resets it. */
+  /** The guest broke the device. It stands still until the guest or the front end resets it. */
   readonly onDeviceBroken: (error: VirtioMsgError) => void
 }
 
@@ -52,7 +53,7 @@ interface Queue {
   address: VringAddress | undefined
 }
 
-/** What became of a message: it is done, it has a reply or will get one later, or it breaks the protocol. */
+/** The outcome of a message: it is done, it has a reply or will get one later, or it breaks the protocol. */
 type Outcome =
   | "done"
   | "refused"
@@ -102,7 +103,7 @@ export class VhostUserSession {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#drainTimer?.cancel()
-    // before the socket: as soon as QEMU sees that closed, it reads in the used rings where to go on
+    // before the socket: when QEMU sees the socket closed, it reads at once in the used rings where to go on
     for (const { queue } of this.#queues) queue.close()
     this.#stream.close()
     this.#options.device.reset()
@@ -187,10 +188,10 @@ export class VhostUserSession {
     const regions = decodeMemoryTable(payload)
     if (!regions) return { wrong: "a memory table of a size that does not fit its count" }
     if (descriptors.length !== regions.length)
-      return { wrong: `${descriptors.length} file descriptors for ${regions.length} regions` }
+      return { wrong: `${descriptors.length} file descriptors for ${counted(regions.length, "region")}` }
     const former = this.#memory
     this.#memory = mapGuestMemory(this.#options.libc, regions, descriptors)
-    // queues that run go on in the new mapping, and only then the old one may go
+    // running queues go on in the new mapping first, and then the old one is unmapped
     for (const { queue, address, size } of this.#queues) {
       if (!queue.ring.isRunning || !address) continue
       const reason = queue.ring.move(this.#memory, { ...address, size })
@@ -265,8 +266,8 @@ export class VhostUserSession {
   }
 
   /**
-   * Stops a queue, once the device has completed what it has, and replies with the index to go on from. What
-   * is abandoned at the limit counts as not taken, as QEMU itself counts when a backend dies.
+   * Stops a queue when the device has completed what it has, and replies with the index to go on from. Chains that are
+   * given up at the time limit count as not taken. QEMU counts in the same way when a backend dies.
    */
   #stopQueue(payload: Uint8Array): Outcome {
     const state = decodeVringState(payload)
@@ -288,7 +289,7 @@ export class VhostUserSession {
       stop()
       return "replied later"
     }
-    // no further message is looked at before the reply to this one
+    // no further message is read before the reply to this one
     this.#stream.pause()
     this.#drainTimer = this.#options.clock.schedule(DRAIN_LIMIT_MS, stop)
     queue.finish(stop)
@@ -346,7 +347,7 @@ export class VhostUserSession {
 }
 
 function wrongSize(payload: Uint8Array): Outcome {
-  return { wrong: `a payload of ${payload.length} bytes` }
+  return { wrong: `a payload of ${counted(payload.length, "byte")}` }
 }
 
 function noQueue(index: number): Outcome {

@@ -1,22 +1,23 @@
-// The device's side of a split virtqueue in a guest's memory (virtio 1.4 2.7). The guest is hostile until
-// checked: each value is read once, compared with the queue's size and the memory table, and every walk is
-// bounded. What breaks the rules makes the ring broken, with a reason; nothing throws.
+// The device's side of a split virtqueue in a guest's memory (virtio 1.4 2.7). The guest is hostile until checked.
+// Each value is read once and compared with the queue's size and the memory table. Every walk is bounded. If the rules
+// are broken, the ring is broken, with a reason. Nothing throws.
 
+import { type ChainDescriptor, readChain } from "../../../../shared-protocol/src/ring/chain-reader.js"
 import {
   AVAIL_ALIGNMENT,
   AVAIL_NO_INTERRUPT,
   availBytes,
   DESC_ALIGNMENT,
-  DESCRIPTOR_INDIRECT,
   DESCRIPTOR_NEXT,
   DESCRIPTOR_SIZE,
-  DESCRIPTOR_WRITE,
   descBytes,
   isEventDue,
   isQueueSize,
   USED_ALIGNMENT,
   usedBytes,
 } from "../../../../shared-protocol/src/ring/layout.js"
+import { counted } from "../../counted.js"
+import { hex } from "../../hex.js"
 import type { GuestMemory } from "./guest-memory.js"
 import { MAX_VRING_SIZE } from "./messages.js"
 
@@ -30,13 +31,13 @@ interface GuestRange {
 export interface PoppedChain {
   /** The index of the first descriptor, which names the chain in the used ring. */
   readonly head: number
-  /** The device-readable bytes, or the first of them when there are more than the limit. */
+  /** The device-readable bytes. If there are more than the limit, only the first ones. */
   readonly readable: Uint8Array
   /** How many device-readable bytes the chain has. */
   readonly readableLength: number
   /** How many bytes the device may write. */
   readonly writableLength: number
-  /** @internal Where these go, as ranges of guest memory. */
+  /** @internal Where these bytes go, as ranges of guest memory. */
   readonly writable: readonly GuestRange[]
 }
 
@@ -51,7 +52,7 @@ export interface VringLayout {
 
 /** The ring's memory, while it runs. */
 interface Areas {
-  readonly descriptors: DataView
+  readonly descriptors: Uint8Array
   readonly available: Uint16Array
   readonly used: Uint16Array
   readonly usedElements: DataView
@@ -60,7 +61,7 @@ interface Areas {
 const SHORTER = "the file of the guest's memory became shorter"
 
 export class Vring {
-  /** Why the ring cannot go on; empty while it can. */
+  /** Why the ring cannot go on. Empty while it can. */
   brokenReason = ""
 
   readonly #maxReadableLength: number
@@ -72,7 +73,7 @@ export class Vring {
   #shadowAvailable = 0
   /** Free-running index of the next used element. */
   #shadowUsed = 0
-  /** The value of `#shadowUsed` that the driver was last told of; undefined when that is not known. */
+  /** The value of `#shadowUsed` when the driver was last notified. Undefined when that is not known. */
   #publishedUsed: number | undefined
   #work = 0
 
@@ -90,7 +91,7 @@ export class Vring {
     return this.#size
   }
 
-  /** Counts what chains have cost so far: their descriptors, and 64 bytes copied as one more. */
+  /** Counts the cost of the chains so far: one for each descriptor, and one for each 64 bytes that were copied. */
   get work(): number {
     return this.#work
   }
@@ -137,7 +138,7 @@ export class Vring {
     const waiting = (Atomics.load(areas.available, 1) - this.#shadowAvailable) & 0xffff
     if (waiting === 0) return undefined
     if (waiting > this.#size)
-      return this.#break(`its index is ${waiting} ahead in a queue of ${this.#size} descriptors`)
+      return this.#break(`its index is ${waiting} ahead in a queue of ${counted(this.#size, "descriptor")}`)
     const head = areas.available[2 + (this.#shadowAvailable & (this.#size - 1))] ?? 0
     const chain = this.#walk(areas, head)
     if (chain) this.#shadowAvailable = (this.#shadowAvailable + 1) & 0xffff
@@ -145,9 +146,9 @@ export class Vring {
   }
 
   /**
-   * Gives a chain back with `data` written from byte `at` of its device-writable part on; what does not fit is
-   * cut off. The driver sees it after `publish`. Does nothing when the ring is broken or stopped, or when the
-   * memory has gone meanwhile.
+   * Gives a chain back with `data` written from byte `at` of its device-writable part on. What does not fit is cut
+   * off. The driver sees it after `publish`. Does nothing when the ring is broken or stopped, or when the memory has
+   * gone.
    */
   push(chain: PoppedChain, data: Uint8Array, at: number): void {
     const areas = this.#areas
@@ -180,7 +181,7 @@ export class Vring {
     return before === undefined || isEventDue(usedEvent, this.#shadowUsed, before)
   }
 
-  /** Asks for a notification of the next chain; true when there is one already, which none will announce. */
+  /** Asks for a notification of the next chain. True when there is one already, which will not be notified. */
   rearm(): boolean {
     const areas = this.#areas
     if (!areas || this.brokenReason || !this.#memory?.isIntact()) return false
@@ -190,7 +191,7 @@ export class Vring {
 
   #attach(memory: GuestMemory, layout: VringLayout): string {
     const { size } = layout
-    if (!isQueueSize(size) || size > MAX_VRING_SIZE) return `a queue of ${size} descriptors`
+    if (!isQueueSize(size) || size > MAX_VRING_SIZE) return `a queue of ${counted(size, "descriptor")}`
     const descriptors = memory.atUserAddress(layout.descriptors, descBytes(size))
     const available = memory.atUserAddress(layout.available, availBytes(size))
     const used = memory.atUserAddress(layout.used, usedBytes(size))
@@ -204,7 +205,7 @@ export class Vring {
     this.#memory = memory
     this.#size = size
     this.#areas = {
-      descriptors: new DataView(descriptors.buffer, descriptors.byteOffset, descriptors.length),
+      descriptors,
       available: new Uint16Array(available.buffer, available.byteOffset, available.length / 2),
       used: new Uint16Array(used.buffer, used.byteOffset, used.length / 2),
       usedElements: new DataView(used.buffer, used.byteOffset, used.length),
@@ -216,61 +217,35 @@ export class Vring {
   #walk(areas: Areas, head: number): PoppedChain | undefined {
     const readable: GuestRange[] = []
     const writable: GuestRange[] = []
-    let readableLength = 0
-    let writableLength = 0
-    let table = areas.descriptors
-    let limit = this.#size
-    let index = head
-    let isIndirect = false
-    for (let left = MAX_VRING_SIZE; ; left--) {
-      this.#work++
-      if (left === 0) return this.#break(`a chain of more than ${MAX_VRING_SIZE} descriptors, or a loop`)
-      if (index >= limit) return this.#break(`descriptor ${index} in a table of ${limit}`)
-      const at = DESCRIPTOR_SIZE * index
-      const address = table.getUint32(at, true) + table.getUint32(at + 4, true) * 0x1_0000_0000
-      const length = table.getUint32(at + 8, true)
-      const flags = table.getUint16(at + 12, true)
-      const next = table.getUint16(at + 14, true)
-      if (flags & DESCRIPTOR_INDIRECT) {
-        // WRITE is ignored here, and descriptors of the queue's own table may come before (R5, R6)
-        if (isIndirect || flags & DESCRIPTOR_NEXT)
-          return this.#break("an indirect descriptor that does not end its chain")
-        const indirect = this.#copyIndirectTable(address, length)
-        if (!indirect) return undefined
-        isIndirect = true
-        left++ // it is no buffer of the chain
-        table = indirect
-        limit = length / DESCRIPTOR_SIZE
-        index = 0
-        continue
-      }
-      if (!this.#memory?.isMapped(address, length))
-        return this.#break(
-          `a buffer of ${length} bytes at 0x${address.toString(16)}, outside the guest's memory`,
-        )
-      if (flags & DESCRIPTOR_WRITE) {
-        writable.push({ address, length })
-        writableLength += length
-      } else {
-        if (writable.length > 0) return this.#break("a device-readable buffer behind a device-writable one")
-        readable.push({ address, length })
-        readableLength += length
-      }
-      if ((flags & DESCRIPTOR_NEXT) === 0) break
-      index = next
-    }
+    const fault = readChain(areas.descriptors, head, MAX_VRING_SIZE, {
+      // WRITE is ignored here, and descriptors of the queue's own table may come before (R5, R6)
+      table: (descriptor) => this.#copyIndirectTable(descriptor),
+      buffer: ({ low, high, lengthBytes: length, isWritable }) => {
+        this.#work++
+        const address = low + high * 0x1_0000_0000
+        if (!this.#memory?.isMapped(address, length))
+          return `a buffer of ${counted(length, "byte")} at ${hex(address)}, outside the guest's memory`
+        if (!isWritable && writable.length > 0) return "a device-readable buffer behind a device-writable one"
+        const ranges = isWritable ? writable : readable
+        ranges.push({ address, length })
+        return ""
+      },
+    })
+    if (fault) return this.#break(fault)
+    const readableLength = lengthOf(readable)
     const copy = this.#copyIn(readable, Math.min(readableLength, this.#maxReadableLength))
-    return copy && { head, readable: copy, readableLength, writableLength, writable }
+    return copy && { head, readable: copy, readableLength, writableLength: lengthOf(writable), writable }
   }
 
-  #copyIndirectTable(address: number, length: number): DataView | undefined {
-    if (length === 0 || length % DESCRIPTOR_SIZE || length > descBytes(MAX_VRING_SIZE))
-      return this.#break(`an indirect table of ${length} bytes`)
-    const table = new Uint8Array(length)
-    this.#work += length >> 6
-    if (!this.#memory?.copyIn(address, table))
-      return this.#break(`an indirect table at 0x${address.toString(16)}, outside the guest's memory`)
-    return new DataView(table.buffer)
+  #copyIndirectTable({ low, high, lengthBytes, flags, isIndirect }: ChainDescriptor): Uint8Array | string {
+    if (isIndirect || flags & DESCRIPTOR_NEXT) return "an indirect descriptor that does not end its chain"
+    if (lengthBytes === 0 || lengthBytes % DESCRIPTOR_SIZE || lengthBytes > descBytes(MAX_VRING_SIZE))
+      return `an indirect table of ${counted(lengthBytes, "byte")}`
+    this.#work += 1 + (lengthBytes >> 6)
+    const address = low + high * 0x1_0000_0000
+    const table = new Uint8Array(lengthBytes)
+    if (this.#memory?.copyIn(address, table)) return table
+    return `an indirect table at ${hex(address)}, outside the guest's memory`
   }
 
   #copyIn(ranges: readonly GuestRange[], total: number): Uint8Array | undefined {
@@ -308,4 +283,8 @@ export class Vring {
     this.brokenReason = reason
     return undefined
   }
+}
+
+function lengthOf(ranges: readonly GuestRange[]): number {
+  return ranges.reduce((sum, { length }) => sum + length, 0)
 }

@@ -1,4 +1,4 @@
-// What the page is connected to: a whole system in this page, a board on a serial port, or somebody else's bus.
+// A connection of the page: to a whole system in this page, to a board on a serial port, or to somebody else's bus.
 
 import type { OpenedBus } from "../../../src/opened-bus.js"
 import type { Cable } from "./cable.js"
@@ -9,19 +9,19 @@ export type SourceKind = "simulated" | "serial" | "live"
 
 export interface Bench {
   readonly kind: SourceKind
-  /** What it is, for people. */
+  /** Its name, for people. */
   readonly title: string
-  /** The bus that this page drives; undefined where it only looks on. */
+  /** The bus that this page drives. Undefined when it only watches. */
   readonly bus: OpenedBus | undefined
   readonly cable: Cable | undefined
-  /** Time that can be stopped; undefined where it is the world's. */
+  /** The clock, if time can be stopped. Undefined when it is real time. */
   readonly pace: PacedClock | undefined
-  /** Where time cannot be stopped: what holds the view of it. */
+  /** Stops the view when time itself cannot be stopped. */
   readonly gate: PacketGate | undefined
   /** Milliseconds on the bench's clock. */
   now(): number
-  /** Takes the board's power away and gives it back; undefined where this page cannot. */
+  /** Switches the board off and on. Undefined when this page cannot. */
   readonly resetBoard: (() => Promise<void>) | undefined
-  /** Ends everything; nothing is left running. */
+  /** Ends everything. Nothing is left running. */
   close(): Promise<void>
 }

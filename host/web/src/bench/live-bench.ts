@@ -6,27 +6,27 @@ import type { WireModel } from "../wire/wire-model.js"
 import type { Bench } from "./bench.js"
 import { PacketGate } from "./packet-gate.js"
 
-/** Where the server sends them, relative to the page. */
+/** The address at which the server sends them, relative to the page. */
 export const LIVE_PATH = "live"
 
 export class LiveBench implements Bench {
   readonly kind = "live"
-  /** The process's that is seen. */
+  /** Describes the process that is watched. */
   title = "what virtio-msg commands and Linux guests do"
   readonly bus = undefined
   readonly cable = undefined
   readonly pace = undefined
   readonly resetBoard = undefined
   readonly gate: PacketGate
-  /** Called with what goes on, for people. */
-  onState: (text: string, isConnected: boolean) => void = () => {}
+  /** Called with the state of the view, for people. */
+  onState: (text: string, tone: "good" | "wait" | "bad") => void = () => {}
 
-  /** Called with all processes that can be chosen, each time that is another list. */
+  /** Called with all processes that can be chosen, each time the list changes. */
   onProcesses: (processes: readonly LiveProcess[]) => void = () => {}
 
   readonly #model: WireModel
   #events: EventSource | undefined
-  /** The one to see; 0 before there is any. */
+  /** The watched session. 0 before there is one. */
   #session = 0
   #nowMs = 0
 
@@ -40,16 +40,16 @@ export class LiveBench implements Bench {
   }
 
   /**
-   * Begins to listen to a process, or to whichever does something; the browser connects again by itself when the
-   * server comes back.
+   * Begins to listen to one process, or to any process that does something. The browser connects again without help
+   * when the server comes back.
    */
   connect(session?: number): void {
     this.#events?.close()
     this.#forget(0)
     const chosen = session === undefined ? "" : `?session=${session}`
     this.#events = new EventSource(new URL(`${LIVE_PATH}${chosen}`, document.baseURI))
-    this.#events.onopen = () => this.onState("Waiting for a process that does something", true)
-    this.#events.onerror = () => this.onState("The dashboard's server is gone; trying again", false)
+    this.#events.onopen = () => this.onState("Waiting for a process that does something", "wait")
+    this.#events.onerror = () => this.onState("The dashboard's server is gone; trying again", "bad")
     this.#events.onmessage = (message) => this.#take(JSON.parse(message.data))
   }
 
@@ -57,7 +57,7 @@ export class LiveBench implements Bench {
     this.#events?.close()
   }
 
-  /** Another process is seen, or the same from its beginning. */
+  /** Begins with another process, or with the same from its beginning. */
   #forget(session: number): void {
     this.#session = session
     this.#nowMs = 0
@@ -70,12 +70,12 @@ export class LiveBench implements Bench {
       this.onProcesses(event.processes)
       const idle = event.processes.filter(({ state }) => state === "idle").map(({ title }) => title)
       if (this.#session === 0 && idle.length > 0)
-        this.onState(`Waiting: nothing passes yet at ${idle.join(", ")}`, true)
+        this.onState(`Waiting: nothing passes yet at ${idle.join(", ")}`, "wait")
     } else if (event.type === "session") {
       this.#forget(event.session)
       this.title = event.title
       this.#model.remark(event.title, "plain", 0)
-      this.onState(event.title, true)
+      this.onState(event.title, "good")
     } else if (event.session !== this.#session) return
     else if (event.type === "packet") {
       this.#nowMs = event.atMs
@@ -84,7 +84,7 @@ export class LiveBench implements Bench {
       this.gate.remark(`${event.count} earlier packets are not shown`, this.#nowMs)
     else {
       this.gate.remark("It has ended", this.#nowMs)
-      this.onState("It has ended; waiting for the next", true)
+      this.onState("It has ended; waiting for the next", "wait")
     }
   }
 }

@@ -1,17 +1,17 @@
-// The simulated system's time: virtual, moved on by the real one at a chosen speed, so that it can be slowed down,
-// stopped and taken step by step. Board, cable and driver all run on it, and so stop together.
+// The time of the simulated system. It is virtual, and follows real time at a chosen speed. It can be slowed down,
+// stopped, and moved step by step. Board, cable and driver all run on it, so they stop together.
 
 import { type Clock, type Timer, VirtualClock } from "../../../src/clock.js"
 
-/** How often the real time is looked at. */
+/** How often real time is read. */
 const TICK_MS = 12
-/** A page that was in the background does not make up for what it missed. */
+/** A page that was in the background does not catch up on the time it missed. */
 const LONGEST_TICK_MS = 60
-/** How finely time moves: a pause takes effect between two of these. */
+/** The step in which time moves. A pause takes effect between two steps. */
 const SLICE_MS = 0.5
 
 export class PacedClock implements Clock {
-  /** Virtual milliseconds in a real one. */
+  /** Virtual milliseconds for each real one. */
   speed = 1
 
   readonly #virtual = new VirtualClock()
@@ -20,7 +20,7 @@ export class PacedClock implements Clock {
   #isStopped = false
   #ticker: ReturnType<typeof setTimeout> | undefined
   #lastMs = 0
-  /** What moves the clock at present: it is moved by one at a time. */
+  /** The present movement of the clock. Only one at a time moves it. */
   #moving: Promise<unknown> = Promise.resolve()
 
   constructor(realNow: () => number = () => performance.now()) {
@@ -39,7 +39,7 @@ export class PacedClock implements Clock {
     return this.#isPaused
   }
 
-  /** Lets time run with the real one. */
+  /** Lets time run with real time. */
   start(): void {
     if (this.#isStopped) return
     this.#isPaused = false
@@ -47,7 +47,7 @@ export class PacedClock implements Clock {
     this.#ticker ??= setTimeout(() => this.#tick(), TICK_MS)
   }
 
-  /** Stops time. Resolves when the slice that was on its way has passed, and nothing moves any more. */
+  /** Stops time. Resolves when the present slice has passed and nothing moves any more. */
   async pause(): Promise<void> {
     this.#isPaused = true
     clearTimeout(this.#ticker)
@@ -62,8 +62,8 @@ export class PacedClock implements Clock {
   }
 
   /**
-   * Pauses, then lets time pass as fast as it goes until `isThere` says so, at most `limitMs`. Resolves with
-   * whether it came to that.
+   * Pauses, then lets time pass as fast as possible until `isThere` is true, for `limitMs` at most. Resolves with
+   * whether it became true.
    */
   runUntil(isThere: () => boolean, limitMs: number): Promise<boolean> {
     this.pause()
@@ -88,7 +88,7 @@ export class PacedClock implements Clock {
       while (!this.#isPaused && this.now() < endMs)
         await this.#virtual.advance(Math.min(SLICE_MS, endMs - this.now()))
       if (this.#isPaused) return
-      clearTimeout(this.#ticker) // it was paused and started again meanwhile
+      clearTimeout(this.#ticker) // the clock was paused and started again meanwhile
       this.#ticker = setTimeout(() => this.#tick(), TICK_MS)
     })
   }

@@ -1,12 +1,12 @@
-// Lets packets through to the model, or keeps them while somebody looks closely: what a real board or another
-// program does cannot be stopped, but the view of it can.
+// Lets packets through to the model, or keeps them while a person looks closely. A real board or another program cannot
+// be stopped, but the view of it can.
 
+import type { Fate } from "../../../src/link/faulty-link.js"
 import type { Direction } from "../../../src/link/link.js"
 import { readPacket } from "../../../src/trace/packet-records.js"
 import type { WireModel } from "../wire/wire-model.js"
-import type { Fate } from "./cable.js"
 
-/** More than these are not kept: the oldest are shown, paused or not. */
+/** No more packets than this are kept: the oldest are then shown, even while paused. */
 const MOST_KEPT = 50_000
 
 interface Kept {
@@ -39,7 +39,7 @@ export class PacketGate {
     })
   }
 
-  /** Notes what happened beside the packets, in its place among them. */
+  /** Notes something that happened besides the packets, in its place among them. */
   remark(text: string, atMs: number): void {
     this.#take({ show: () => this.#model.remark(text, "plain", atMs), hasData: false })
   }
@@ -53,13 +53,13 @@ export class PacketGate {
     while (this.#showNext());
   }
 
-  /** Shows what was kept up to the next packet with anything in it. */
+  /** Shows the kept packets up to the next one that has contents. */
   step(): void {
     this.#isShut = true
     for (let next = this.#showNext(); next; next = this.#showNext()) if (next.hasData) return
   }
 
-  /** Forgets what was kept. */
+  /** Forgets the kept packets. */
   clear(): void {
     this.#kept = []
   }

@@ -1,4 +1,4 @@
-// What the simulated board needs and the page does not carry: its program and its virtual machine, files beside it.
+// The files that the simulated board needs and that lie beside the page: its program and its virtual machine.
 
 import { VirtioMsgError } from "../../../src/errors.js"
 import { instantiateRuntime, type LoadRuntime } from "../../../src/vm/runtime.js"
@@ -13,7 +13,7 @@ export async function fetchProgram(): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer())
 }
 
-/** The VM's code, a file beside the page that is fetched when it is first needed. */
+/** The VM's code: a file beside the page that is fetched when it is first needed. */
 export const loadRuntimeFromPage: LoadRuntime = async (scope) => {
   const { default: evaluate } = await import(
     /* @vite-ignore */ new URL("vm/devicescript-vm.js", document.baseURI).href

@@ -1,5 +1,5 @@
-// A real board by Web Serial (https://wicg.github.io/serial): the browser's port as the byte stream that our link
-// takes, with the cable between that can be watched and cut.
+// A real board through Web Serial (https://wicg.github.io/serial). The browser's port becomes the byte stream that our
+// link uses. Between them is the cable, which can be watched and cut.
 
 import { Bus } from "../../../src/bus/bus.js"
 import { systemClock } from "../../../src/clock.js"
@@ -12,7 +12,7 @@ import type { Bench } from "./bench.js"
 import { Cable } from "./cable.js"
 import { PacketGate } from "./packet-gate.js"
 
-/** What we use of a Web Serial port. */
+/** The parts of a Web Serial port that we use. */
 export interface SerialPortLike {
   readonly readable: ReadableStream<Uint8Array> | null
   readonly writable: WritableStream<Uint8Array> | null
@@ -20,7 +20,7 @@ export interface SerialPortLike {
   close(): Promise<void>
 }
 
-/** USB ignores it; an ESP32 behind a bridge chip wants DeviceScript's own rate. */
+/** USB ignores the rate. An ESP32 behind a bridge chip needs DeviceScript's own. */
 const BAUD_RATE = 1_500_000
 /** Between two full frames (ByteStream.paceMs). */
 const PACE_MS = 2
@@ -42,7 +42,7 @@ export class SerialBench implements Bench {
     this.#model = model
     this.gate = new PacketGate(model)
     const stream = new StreamPort(new WebSerialStream(port), systemClock)
-    this.cable = new Cable(stream, systemClock, { delayMs: 0, random: Math.random })
+    this.cable = new Cable(stream, systemClock, 0)
     this.cable.onPacket.on((direction, packet, fate) => this.gate.packet(direction, packet, fate, this.now()))
   }
 
@@ -91,7 +91,7 @@ class WebSerialStream implements ByteStream {
   }
 
   write(bytes: Uint8Array): void {
-    // a write that fails is noticed by the reader, too
+    // the reader notices a failed write, too
     this.#writer?.write(bytes).catch(() => {})
   }
 
@@ -104,7 +104,7 @@ class WebSerialStream implements ByteStream {
     await this.#port.close().catch(() => {})
   }
 
-  /** Reads to the end. A framing or parity error breaks one stream; the port then offers another. */
+  /** Reads to the end. A framing or parity error ends one stream. The port then offers another. */
   async #read(events: ByteStreamEvents): Promise<void> {
     let reason: unknown
     let broken: ReadableStream | undefined

@@ -11,7 +11,7 @@ import type { Bench } from "./bench.js"
 import { Cable } from "./cable.js"
 import { PacedClock } from "./paced-clock.js"
 
-/** On the wire: about what 60 bytes take at USB's full speed, with its frames. */
+/** Time on the wire: about what 60 bytes take at USB's full speed, with its frames. */
 const WIRE_DELAY_MS = 1
 
 export class SimulatedBench implements Bench {
@@ -31,10 +31,7 @@ export class SimulatedBench implements Bench {
     this.#model = model
     this.pace = new PacedClock()
     this.machine = new Machine({ program, clock: this.pace, loadRuntime, randomBytes })
-    this.cable = new Cable(new VmPort(this.machine), this.pace, {
-      delayMs: WIRE_DELAY_MS,
-      random: Math.random,
-    })
+    this.cable = new Cable(new VmPort(this.machine), this.pace, WIRE_DELAY_MS)
     this.cable.onPacket.on((direction, packet, fate) => model.packet(direction, packet, fate, this.now()))
     this.resetBoard = async () => {
       model.remark("The M4 is reset: all that it had in memory is gone", "bad", this.now())
@@ -46,7 +43,7 @@ export class SimulatedBench implements Bench {
     return this.pace.now()
   }
 
-  /** Switches the board on and connects to it; the bench's time must move meanwhile. Rejects as `Bus.open`. */
+  /** Switches the board on and connects to it. The bench's time must move meanwhile. Rejects as `Bus.open`. */
   async connect(): Promise<OpenedBus> {
     const bus = await Bus.open(new JacdacLink(this.cable, this.pace), { clock: this.pace })
     bus.onLost.on((error) => this.#model.remark(error.message, "bad", this.now()))

@@ -1,18 +1,18 @@
-// The twelve steps of the tour: from the first packet to the first temperature. Each waits for a message that the
-// system in the page really sends, and points at what it speaks of.
+// The twelve steps of the tour, from the first packet to the first temperature. Each waits for a message that the
+// system in the page really sends, and points at the panel that it explains.
 
 import type { MessageRow } from "../wire/row.js"
 
 export interface TourStep {
   readonly title: string
   readonly text: string
-  /** The id of the panel that it speaks of. */
+  /** The id of the panel that it explains. */
   readonly panel: string
-  /** The message to go on to; absent where nothing has to happen. */
+  /** The message to go on to. Absent when nothing has to happen. */
   readonly isIt?: (row: MessageRow) => boolean
-  /** What the A7 does at this step, for the messages to come. */
+  /** The action of the A7 at this step. It causes the messages that follow. */
   readonly act?: "detect" | "measure"
-  /** Whether what the A7 does is to be waited for. */
+  /** Whether to wait until the A7's action is done. */
   readonly isDone?: true
 }
 
@@ -71,7 +71,7 @@ export const TOUR_STEPS: readonly TourStep[] = [
   },
   {
     title: "The kick",
-    text: "Who is on the I2C bus? The A7 wrote a request for each of 112 addresses into the window. Only bytes that changed travel, and this one EVENT_AVAIL stands behind them: what it announces has arrived before it.",
+    text: "Who is on the I2C bus? The A7 writes a request for each of 112 addresses into the window, the first of them now. Only bytes that changed travel, and this one EVENT_AVAIL stands behind them: what it announces has arrived before it.",
     panel: "window",
     act: "detect",
     isIt: ({ message }) => message.name === "EVENT_AVAIL",

@@ -1,23 +1,23 @@
-// The guided tour: starts the simulated system anew, in time that stands still, and goes from message to message.
+// The guided tour. It starts the simulated system anew, with time stopped, and goes from message to message.
 
 import type { Bench } from "../bench/bench.js"
 import { byId, setText } from "../view/dom.js"
 import type { I2cPanel } from "../view/i2c-panel.js"
 import type { LadderView } from "../view/ladder.js"
+import type { SensorPanel } from "../view/sensor-panel.js"
 import type { TimeControls } from "../view/time-controls.js"
-import type { WeatherView } from "../view/weather.js"
 import type { WireModel } from "../wire/wire-model.js"
 import { TOUR_STEPS, type TourStep } from "./steps.js"
 
 /** The longest that a step may take, in virtual time. */
 const STEP_LIMIT_MS = 10_000
 
-/** What the tour needs of the page that it leads through. */
+/** The parts of the page that the tour needs. */
 interface TourPage {
   readonly model: WireModel
   readonly ladder: LadderView
   readonly time: TimeControls
-  readonly weather: WeatherView
+  readonly sensor: SensorPanel
   readonly i2c: I2cPanel
   readonly bench: Bench | undefined
   /** Starts the simulated system anew. */
@@ -30,7 +30,7 @@ export class Tour {
   readonly #next = byId<HTMLButtonElement>("tour-next")
   #at = 0
   #wasMeasuring = true
-  /** Whether the A7 is busy with what a step told it to do. */
+  /** Whether the A7 still does the action of a step. */
   #isActing = false
 
   constructor(page: TourPage) {
@@ -44,17 +44,17 @@ export class Tour {
   }
 
   async start(): Promise<void> {
-    const { weather } = this.#page
-    if (!this.#dialog.open) this.#wasMeasuring = weather.isWanted
-    weather.isWanted = false
-    // not modal: the page under it stays there to be looked at, and used
+    const { sensor } = this.#page
+    if (!this.#dialog.open) this.#wasMeasuring = sensor.isWanted
+    sensor.isWanted = false
+    // not modal: the page under it can still be seen and used
     if (!this.#dialog.open) this.#dialog.show()
     this.#next.disabled = true
     this.#dialog.focus()
     this.#show(TOUR_STEPS[0] as TourStep, 0)
     await this.#page.connectSimulated({ isPaused: true })
     if (this.#dialog.open) await this.#go(0)
-    else this.#page.time.goOn() // it was ended meanwhile
+    else this.#page.time.goOn() // the tour was ended meanwhile
   }
 
   async #go(at: number): Promise<void> {
@@ -81,7 +81,7 @@ export class Tour {
     this.#point(step.panel)
   }
 
-  /** Outlines the panel that the step speaks of, and brings it into sight. */
+  /** Outlines the panel that the step explains, and brings it into sight. */
   #point(panel: string | undefined): void {
     for (const pointed of document.querySelectorAll(".spoken-of")) pointed.classList.remove("spoken-of")
     if (panel === undefined) return
@@ -97,7 +97,7 @@ export class Tour {
     const { model, time, ladder } = this.#page
     this.#begin(act)
     if (isIt) {
-      // the first of them: one packet may carry several
+      // the first one: a packet may carry several
       let found: number | undefined
       await time.runUntil((index) => {
         const row = model.row(index)
@@ -109,12 +109,12 @@ export class Tour {
     if (isDone) await this.#page.bench?.pace?.runUntil(() => !this.#isActing, STEP_LIMIT_MS)
   }
 
-  /** Begins what the A7 does at a step; time has to move for it to be done. */
+  /** Begins the A7's action of a step. Time has to move until it is done. */
   #begin(act: TourStep["act"]): void {
-    const { i2c, weather, bench } = this.#page
+    const { i2c, sensor, bench } = this.#page
     if (!act || !bench) return
     this.#isActing = true
-    const acting = act === "detect" ? i2c.detect() : weather.sample(() => bench.now())
+    const acting = act === "detect" ? i2c.detect() : sensor.sample(() => bench.now())
     acting.finally(() => {
       this.#isActing = false
     })
@@ -123,7 +123,7 @@ export class Tour {
   #end(): void {
     this.#dialog.close()
     this.#point(undefined)
-    this.#page.weather.isWanted = this.#wasMeasuring
+    this.#page.sensor.isWanted = this.#wasMeasuring
     this.#page.ladder.choose(undefined)
     this.#page.time.goOn()
     byId("tour-start").focus()

@@ -1,6 +1,6 @@
-// The little that the page needs to make and find elements.
+// The few functions that the page needs to make and find elements.
 
-/** The element of the page with this id. Throws when there is none: page and script do not belong together. */
+/** The element of the page with this id. Throws when there is none: then page and script do not belong together. */
 export function byId<T extends Element = HTMLElement>(id: string): T {
   const found = document.getElementById(id)
   if (!found) throw new Error(`the page has no #${id}`)
@@ -9,7 +9,7 @@ export function byId<T extends Element = HTMLElement>(id: string): T {
 
 type Attributes = Record<string, string | number | boolean | undefined>
 
-/** Makes an HTML element. Attributes that are false or undefined are left out, those that are true are empty. */
+/** Makes an HTML element. Attributes that are false or undefined are left out. Those that are true are empty. */
 export function element<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   attributes: Attributes = {},
@@ -29,7 +29,7 @@ export function svg(name: string, attributes: Attributes = {}, ...children: (Nod
   return made
 }
 
-/** Sets the text of an element, which costs nothing if it is the same. */
+/** Sets the text of an element. Costs nothing if the text is the same. */
 export function setText(target: Element, text: string): void {
   if (target.textContent !== text) target.textContent = text
 }

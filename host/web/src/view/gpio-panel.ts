@@ -8,7 +8,7 @@ import { byId, setText } from "./dom.js"
 
 const LED = "LED"
 const BUTTON = "BUTTON"
-/** What is typed into the shell on the simulated M4: its button is held for so long, in milliseconds. */
+/** A command for the shell on the simulated M4: hold the button for 400 ms. */
 const PRESS = "press 400\n"
 
 export class GpioPanel {
@@ -25,7 +25,7 @@ export class GpioPanel {
     this.#button.addEventListener("click", () => this.#run((chip, bus) => this.#press(chip, bus)))
   }
 
-  /** The page is connected to something else, or the board has started again: nothing is known of its lines. */
+  /** For a new connection, or a board that started again: the state of its lines is not known. */
   clear(): void {
     this.#watch = undefined
     this.#pressCount = 0
@@ -44,7 +44,7 @@ export class GpioPanel {
     setText(this.#note, `${LED} drives ${value}: virtio-msg gpio set ${LED}=${value}`)
   }
 
-  /** Watches the button from now on; a simulated one is pressed, too. */
+  /** Watches the button from now on. A simulated one is pressed, too. */
   async #press(chip: GpioChip, bus: OpenedBus): Promise<void> {
     if (!this.#watch) {
       this.#watch = await chip.watch([BUTTON])

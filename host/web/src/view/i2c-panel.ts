@@ -2,15 +2,16 @@
 
 import { detect } from "../../../src/cli/i2c-detect.js"
 import { formatByte, parseAddress, parseNumber } from "../../../src/cli/i2c-numbers.js"
+import { counted } from "../../../src/counted.js"
 import type { I2cAdapter } from "../../../src/driver/i2c-adapter.js"
 import { VirtioMsgError } from "../../../src/errors.js"
+import { hexDigits } from "../../../src/hex.js"
 import type { Row } from "../wire/row.js"
 import { byId, element, setText } from "./dom.js"
+import { MOST_BYTES, parseBytes, typedCommand } from "./typed-i2c.js"
 
 const FIRST = 0x08
 const LAST = 0x77
-/** As i2c-tools' block commands. */
-const MOST_BYTES = 32
 const SIMULATED_CHIPS: Record<number, string> = {
   72: "LM75, temperature",
   80: "24C02, EEPROM",
@@ -29,7 +30,7 @@ export class I2cPanel {
   /** Whether the chips' names are known. */
   isSimulated = true
 
-  /** `adapter` gives the I2C adapter of whatever the page is connected to; it may reject. */
+  /** `adapter` gives the I2C adapter of the present connection. It may reject. */
   constructor(adapter: () => Promise<I2cAdapter>) {
     this.#adapter = adapter
     this.#makeGrid()
@@ -45,13 +46,13 @@ export class I2cPanel {
     })
   }
 
-  /** Forgets what was found. */
+  /** Forgets the chips that were found. */
   clear(): void {
     for (const cell of this.#cells.values()) cell.replaceChildren("··")
     this.#show("–")
   }
 
-  /** Fills the grid from what passes on somebody else's bus: who answers there, and who does not. */
+  /** Fills the grid from the traffic on somebody else's bus: which addresses answer there, and which do not. */
   lookOn(row: Row): void {
     if (row.kind !== "message" && row.kind !== "memory") return
     for (const { phase, fields, ok } of row.requests) {
@@ -73,12 +74,12 @@ export class I2cPanel {
       const found = await detect(await this.#adapter(), FIRST, LAST, "auto")
       for (const [address, cell] of this.#cells)
         cell.replaceChildren(found.has(address) ? this.#chipButton(address) : "--")
-      return `${found.size} chip${found.size === 1 ? "" : "s"}: ${[...found].map(formatByte).join(" ")}`
+      return `${counted(found.size, "chip")}: ${[...found].map(formatByte).join(" ")}`
     })
   }
 
   #makeGrid(): void {
-    const digits = Array.from({ length: 16 }, (_, digit) => digit.toString(16))
+    const digits = Array.from({ length: 16 }, (_, digit) => hexDigits(digit))
     const head = element(
       "tr",
       {},
@@ -87,7 +88,7 @@ export class I2cPanel {
     )
     const body = element("tbody")
     for (let line = 0; line < 0x80; line += 16) {
-      const row = element("tr", {}, element("th", { scope: "row" }, line.toString(16).padStart(2, "0")))
+      const row = element("tr", {}, element("th", { scope: "row" }, hexDigits(line, 2)))
       for (let address = line; address < line + 16; address++) {
         const cell = element("td")
         if (address >= FIRST && address <= LAST) {
@@ -107,7 +108,7 @@ export class I2cPanel {
       "button",
       { type: "button", title: name },
       element("span", { class: "sr" }, "Chip "),
-      address.toString(16).padStart(2, "0"),
+      hexDigits(address, 2),
     )
     button.addEventListener("click", () => {
       this.#input("chip").value = formatByte(address)
@@ -130,13 +131,10 @@ export class I2cPanel {
   async #write(): Promise<void> {
     await this.#run(async () => {
       const { chip, register } = this.#place()
-      const values = this.#input("value")
-        .value.trim()
-        .split(/[\s,]+/)
-      const bytes = values.map((text) => this.#check("value", () => parseNumber(text, "Value", 0, 0xff)))
+      const bytes = this.#check("value", () => parseBytes(this.#input("value").value))
       this.#type("set")
       await (await this.#adapter()).writeBlock(chip, register, bytes)
-      return `${bytes.length} byte${bytes.length === 1 ? "" : "s"} written`
+      return `${counted(bytes.length, "byte")} written`
     })
   }
 
@@ -164,13 +162,17 @@ export class I2cPanel {
     }
   }
 
-  /** Shows what one would type for this. */
+  /** Shows the command that does the same. */
   #type(verb: "get" | "set"): void {
-    const { value: chip } = this.#input("chip")
-    const { value: register } = this.#input("register")
-    const { value: length } = this.#input("length")
-    const more = verb === "set" ? ` ${this.#input("value").value}` : length === "1" ? "" : ` i ${length}`
-    setText(this.#typed, `$ virtio-msg i2c ${verb} ${chip} ${register}${more}`)
+    const field = (id: string) => this.#input(id).value
+    const fields = {
+      chip: field("chip"),
+      register: field("register"),
+      length: field("length"),
+      value: field("value"),
+    }
+    const line = typedCommand(verb, fields)
+    setText(this.#typed, line === undefined ? "" : `$ ${line}`)
   }
 
   async #run(work: () => Promise<string>): Promise<void> {

@@ -1,18 +1,21 @@
-// The chosen rung in full: what the specification says, the message's fields, the packet's bytes, and what the
-// packet wrote into the window.
+// The chosen rung in full: what the specification says about it, the fields of the message, the bytes of the packet,
+// and what the packet wrote into the window.
 
+import { counted } from "../../../src/counted.js"
+import { hex, hexBytes, hexDigits } from "../../../src/hex.js"
 import type { Field } from "../../../src/trace/field.js"
 import type { QueueRecord, Remark, RequestEvent, SpanEvent } from "../../../src/trace/trace-event.js"
 import { describeByte, queueRegions } from "../wire/regions.js"
 import type { MessageRow, Row, SeenPacket } from "../wire/row.js"
 import type { WireModel } from "../wire/wire-model.js"
 import { byId, element, setText } from "./dom.js"
-import { formatTime, type LadderView } from "./ladder.js"
+import type { LadderView } from "./ladder.js"
+import { formatTime } from "./rung.js"
 import { specWords } from "./spec-words.js"
 
-/** Values of more letters are broken into lines. */
+/** Values with more characters are broken into lines. */
 const LONG_VALUE = 24
-/** In place of a time. */
+/** Shown in place of a time. */
 const IN_FLIGHT = "in flight"
 
 const HEADER_FIELDS: readonly [name: string, at: number, length: number][] = [
@@ -80,7 +83,10 @@ export class Inspector {
     const spans = row.kind === "signal" ? [] : row.spans
     if (spans.length > 0)
       parts.push(element("h3", {}, "What it wrote into the window"), this.#spanTable(spans))
-    parts.push(element("h3", {}, `The packet's ${packet.bytes.length} bytes`), byteGrid(packet, row))
+    parts.push(
+      element("h3", {}, `The packet's ${counted(packet.bytes.length, "byte")}`),
+      byteGrid(packet, row),
+    )
     this.#body.replaceChildren(...parts)
   }
 
@@ -103,7 +109,7 @@ export class Inspector {
     )
   }
 
-  /** Another row came: it may answer what the chosen one announces. */
+  /** For each new row: it may answer a request that the chosen row announces. */
   #fillTimes(): void {
     if (!this.#waiting) return
     const { row, times } = this.#waiting
@@ -123,15 +129,15 @@ export class Inspector {
       return element(
         "tr",
         { "data-from": offset, "data-to": offset + bytes.length },
-        element("th", { scope: "row" }, `${area}:0x${areaOffset.toString(16).padStart(4, "0")}`),
-        element("td", { class: "long" }, hex(bytes)),
+        element("th", { scope: "row" }, `${area}:${hex(areaOffset, 4)}`),
+        element("td", { class: "long" }, hexBytes(bytes, " ")),
         element("td", {}, what),
       )
     })
     return table(["place", "bytes", "what it is"], rows)
   }
 
-  /** Lights the bytes that a row of a table speaks of. */
+  /** Lights the bytes that belong to a row of a table. */
   #light(target: Element | undefined): void {
     const range = target?.closest<HTMLElement>("[data-from]")?.dataset
     for (const cell of this.#body.querySelectorAll<HTMLElement>(".bytes [data-at]")) {
@@ -182,10 +188,10 @@ function fieldTable(fields: readonly Field[], start: number): HTMLElement {
 
 function formatValue(value: number | string): string {
   if (typeof value === "string") return value
-  return value < 10 ? String(value) : `${value} = 0x${value.toString(16)}`
+  return value < 10 ? String(value) : `${value} = ${hex(value)}`
 }
 
-/** How long a chain took from when it was made available; `answer` is what came back of one that was. */
+/** How long a chain took after it was made available. `answer` is the chain as it came back. */
 function timeOf(request: RequestEvent, answer: RequestEvent | undefined): string {
   const { phase, roundTripMs } = request.phase === "available" ? (answer ?? request) : request
   if (roundTripMs !== undefined) return `${roundTripMs.toFixed(1)} ms`
@@ -209,24 +215,22 @@ function recordText({ part, index, fields }: QueueRecord): string {
 function byteGrid(packet: SeenPacket, row: Row): HTMLElement {
   const isNarrow = matchMedia("(max-width: 480px)").matches
   const columns = isNarrow ? 8 : 16
-  const grid = element("div", { class: "bytes", role: "img", "aria-label": hex(packet.bytes) })
+  const grid = element("div", { class: "bytes", role: "img", "aria-label": hexBytes(packet.bytes, " ") })
   for (const [at, byte] of packet.bytes.entries()) {
-    if (at % columns === 0)
-      grid.append(element("span", { class: "offset" }, at.toString(16).padStart(2, "0")))
+    if (at % columns === 0) grid.append(element("span", { class: "offset" }, hexDigits(at, 2)))
     const [kind, title] = whatIs(packet, at, row)
-    grid.append(element("span", { class: kind, title, "data-at": at }, byte.toString(16).padStart(2, "0")))
+    grid.append(element("span", { class: kind, title, "data-at": at }, hexDigits(byte, 2)))
   }
   return grid
 }
 
-/** What the byte at `at` of a packet belongs to: its class in the grid, and a title. */
+/** The part of a packet that the byte at `at` belongs to: its class in the grid, and a title. */
 function whatIs(packet: SeenPacket, at: number, row: Row): [kind: string, title: string] {
   const field = HEADER_FIELDS.find(([, start, length]) => at >= start && at < start + length)
   if (field) return ["head", `packet header: ${field[0]}`]
   const record = packet.contents.records.find((one) => at >= one.at && at < one.at + one.length)
   if (!record) return ["head", "head of a record"]
-  if (record.kind === "span")
-    return ["span", `window offset 0x${(record.offset + at - record.at).toString(16)}`]
+  if (record.kind === "span") return ["span", `window offset ${hex(record.offset + at - record.at)}`]
   const isChosen = row.kind === "message" && row.offset === record.at
   return [isChosen ? "here" : "record", isChosen ? "this message" : "another message of the packet"]
 }
@@ -238,8 +242,4 @@ function table(heads: readonly string[], rows: readonly HTMLElement[]): HTMLElem
     element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))),
     element("tbody", {}, ...rows),
   )
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ")
 }

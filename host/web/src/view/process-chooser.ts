@@ -1,4 +1,4 @@
-// Which of the processes on this computer the live view shows: the chosen one, or whichever does something.
+// Chooses which process on this computer the live view shows: a certain one, or any that does something.
 
 import type { LiveProcess } from "../../../src/node/dashboard/live-feed.js"
 import { byId, element } from "./dom.js"
@@ -7,7 +7,7 @@ export class ProcessChooser {
   readonly #field = byId("process-field")
   readonly #select = byId<HTMLSelectElement>("process")
 
-  /** `choose` is called with the number of a session, or undefined for whichever does something. */
+  /** `choose` is called with the number of a session, or with undefined for any that does something. */
   constructor(choose: (session: number | undefined) => void) {
     this.#select.addEventListener("change", () => {
       const { value } = this.#select
@@ -15,7 +15,7 @@ export class ProcessChooser {
     })
   }
 
-  /** The page is connected to something else. */
+  /** For a new connection of the page. */
   clear(isLive: boolean): void {
     this.#field.hidden = !isLive
     this.show([])
@@ -29,7 +29,7 @@ export class ProcessChooser {
         element("option", { value: session }, state === "active" ? title : `${title} (${state})`),
       ),
     )
-    // a choice stays, also when the process has ended
+    // a choice stays, even when the process has ended
     this.#select.value = processes.some(({ session }) => String(session) === value) ? value : ""
   }
 }

@@ -1,5 +1,5 @@
-// The virtqueues' indexes as clocks: the driver's hand is avail.idx, the device's used.idx, and what lies between
-// is in flight.
+// The virtqueues' indexes as clocks. The driver's hand is avail.idx, the device's is used.idx. The chains between them
+// are in flight.
 
 import { deviceTypeName } from "../../../src/driver/names.js"
 import { type QueuePlace, queueIndexes } from "../wire/regions.js"

@@ -1,9 +1,9 @@
-// What the specification says of each message, shortly and in our words, with the section where it says so.
+// What the specification says about each message, in short and in our words, with the section.
 
 export interface SpecWords {
-  /** virtio-msg's section, or our bus's. */
+  /** The section of virtio-msg, or of our bus. */
   readonly section: string
-  /** Of a request or an event. */
+  /** The words for a request or an event. */
   readonly request: string
   readonly response: string
 }
@@ -113,7 +113,7 @@ const WORDS: Record<string, SpecWords> = {
   },
 }
 
-/** Undefined for messages that nobody knows. */
+/** Undefined for unknown messages. */
 export function specWords(messageName: string): SpecWords | undefined {
   return WORDS[messageName]
 }

@@ -1,4 +1,4 @@
-// Light or dark: as the system has it, until somebody chooses; the choice is remembered.
+// Light or dark: as the system, until a person chooses. The choice is remembered.
 
 import { byId } from "./dom.js"
 
@@ -16,7 +16,7 @@ export function watchTheme(onChange: () => void): void {
     try {
       localStorage.setItem(KEY, dataset.theme)
     } catch {
-      // a browser that keeps nothing: then it is not remembered
+      // a browser that stores nothing: the choice is not remembered
     }
     label()
     onChange()

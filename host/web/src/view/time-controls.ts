@@ -1,10 +1,10 @@
-// Pause, step and speed: of the simulated system's time, or of the view where time is the world's.
+// Pause, step and speed: for the time of the simulated system, or for the view when time is real.
 
 import type { Bench } from "../bench/bench.js"
 import type { WireModel } from "../wire/wire-model.js"
 import { byId } from "./dom.js"
 
-/** A step gives up when nothing is sent for so long, in virtual time. */
+/** A step gives up when nothing is sent for this long, in virtual time. */
 const STEP_LIMIT_MS = 5000
 
 export class TimeControls {
@@ -14,7 +14,7 @@ export class TimeControls {
   readonly #speed = byId<HTMLSelectElement>("speed")
   readonly #step = byId<HTMLButtonElement>("step")
   readonly #wire = byId("wire")
-  /** How often time was stopped or let go. */
+  /** How often time was stopped or started. */
   #changes = 0
 
   constructor(model: WireModel, bench: () => Bench | undefined) {
@@ -30,7 +30,7 @@ export class TimeControls {
     return bench?.pace?.isPaused ?? bench?.gate?.isShut ?? false
   }
 
-  /** The page is connected to something else. */
+  /** For a new connection of the page. */
   connected(): void {
     const bench = this.#bench()
     byId("speed-field").hidden = bench !== undefined && bench.pace === undefined
@@ -56,7 +56,7 @@ export class TimeControls {
     this.#show()
   }
 
-  /** Goes on to the next packet with anything in it, and pauses there. */
+  /** Goes on to the next packet that has contents, and pauses there. */
   async step(): Promise<void> {
     const bench = this.#bench()
     bench?.gate?.step()
@@ -66,8 +66,8 @@ export class TimeControls {
   }
 
   /**
-   * Lets the simulated time run until a new message or piece of memory is on the ladder for which `isIt` holds, and
-   * pauses there. Resolves with whether it came to that.
+   * Lets the simulated time run until the ladder has a new message or piece of memory that `isIt` accepts, and pauses
+   * there. Resolves with whether one came.
    */
   async runUntil(isIt: (index: number) => boolean, limitMs: number): Promise<boolean> {
     const pace = this.#bench()?.pace
@@ -92,7 +92,7 @@ export class TimeControls {
     this.#wire.dataset.time = "runs"
   }
 
-  /** Marks the wire as still when `settling` has: a pause takes effect when what was under way is done. */
+  /** Marks the wire as still when `settling` settles: a pause takes effect when the present movement is done. */
   async #showStill(settling?: Promise<unknown>): Promise<void> {
     const change = ++this.#changes
     this.#wire.dataset.time = "runs"

@@ -1,4 +1,4 @@
-// The counters, and what is left of the M4's sending budget.
+// The counters, and the rest of the M4's sending budget.
 
 import { BUDGET_BURST, type WayCount } from "../wire/counters.js"
 import type { WireModel } from "../wire/wire-model.js"
@@ -14,7 +14,7 @@ export class TrafficView {
     this.#model = model
   }
 
-  /** `nowMs` is the bench's time: the budget grows back with it. */
+  /** `nowMs` is the bench's time, with which the budget grows back. */
   draw(nowMs: number): void {
     const { counters } = this.#model
     for (const way of ["out", "in"] as const)

@@ -1,4 +1,5 @@
-// Trouble on purpose: the M4 loses its power, the cable is cut, packets are lost or damaged; and how it goes on.
+// Trouble on purpose: the M4 loses its power, the cable is cut, packets are lost or damaged. Also shows how the bus
+// recovers.
 
 import type { Bench } from "../bench/bench.js"
 import type { WireModel } from "../wire/wire-model.js"
@@ -26,7 +27,7 @@ export class TroubleView {
     this.#damage.addEventListener("input", () => this.#setRates())
   }
 
-  /** The page is connected to something else: everything is whole again. */
+  /** For a new connection of the page: everything works again. */
   connected(): void {
     const bench = this.#bench()
     this.#drop.value = "0"
@@ -43,19 +44,19 @@ export class TroubleView {
     setText(this.#recovery, text)
   }
 
-  /** There is nothing to trouble, for the reason that `text` says. */
+  /** Disables the controls. `text` gives the reason. */
   disable(text: string): void {
     for (const input of [this.#reset, this.#cut, this.#drop, this.#damage]) input.disabled = true
     setText(this.#recovery, text)
   }
 
-  /** The bus was lost: the page waits for it. */
+  /** To be called when the bus was lost: the page waits for it. */
   lost(message: string): void {
     this.#lostAtMs = this.#bench()?.now()
     setText(this.#recovery, message)
   }
 
-  /** The bus works again, in a new epoch. */
+  /** To be called when the bus works again, in a new epoch. */
   recovered(): void {
     const bench = this.#bench()
     if (this.#lostAtMs === undefined || !bench) return
@@ -68,13 +69,13 @@ export class TroubleView {
 
   #setRates(): void {
     const cable = this.#bench()?.cable
-    for (const [input, name] of [
-      [this.#drop, "drop"],
-      [this.#damage, "damage"],
+    for (const [input, name, fault] of [
+      [this.#drop, "drop", "loss"],
+      [this.#damage, "damage", "damage"],
     ] as const) {
       byId<HTMLOutputElement>(`${name}-text`).value = `${input.value} %`
       input.setAttribute("aria-valuetext", `${input.value} percent`)
-      if (cable) cable[`${name}Rate`] = Number(input.value) / 100
+      cable?.setFaults({ [fault]: Number(input.value) / 100 })
     }
   }
 
@@ -84,7 +85,7 @@ export class TroubleView {
     byId("ends").dataset.cable = "cut"
     this.#model.remark("The cable is cut", "bad", bench.now())
     const { again: before } = this.#model.counters.out
-    await bench.cable.cut(CUT_MS)
+    await bench.cable.cutFor(CUT_MS)
     if (bench !== this.#bench()) return
     byId("ends").dataset.cable = "whole"
     const again = this.#model.counters.out.again - before

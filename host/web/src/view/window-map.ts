@@ -1,15 +1,17 @@
-// The shared window as a map: a pixel for each byte, 64 to a line, coloured by what it belongs to. What a packet
-// writes glows and fades; the bytes of the last one keep a glow. Where the parts begin and end is drawn over it.
+// The shared window as a map: a pixel for each byte, 64 to a line. The colour shows which part a byte belongs to. Bytes
+// that a packet writes glow and fade. Those of the last packet keep a glow. Outlines of the parts are drawn over it.
 
+import { counted } from "../../../src/counted.js"
+import { hex } from "../../../src/hex.js"
 import { describeByte, queueRegions, type Region, type RegionKind } from "../wire/regions.js"
 import type { WireModel } from "../wire/wire-model.js"
 import { byId, setText, svg } from "./dom.js"
 
 const BYTES_A_LINE = 64
 const GLOW_MS = 1600
-/** How strongly the last packet's bytes glow for as long as they are the last. */
+/** How strongly the bytes of the last packet glow. */
 const LAST_GLOW = 0.65
-/** How strongly a part's colour covers the paper: bytes that are 0, and others. */
+/** How strongly a part's colour covers the paper: for bytes that are 0, and for others. */
 const ZERO_TINT = 0.2
 const BYTE_TINT = 0.85
 /** A byte outside every part, when it is not 0. */
@@ -35,7 +37,7 @@ export class WindowMap {
     })
   }
 
-  /** Draws what changed. `atMs` is the page's time, by which the glow fades. */
+  /** Draws the changes. `atMs` is the page's time, with which the glow fades. */
   draw(atMs: number): void {
     const regions = this.#model.queues.flatMap((queue) => queueRegions(queue, this.#model.areas))
     for (const area of this.#areas)
@@ -45,7 +47,7 @@ export class WindowMap {
       )
   }
 
-  /** Makes the next drawing use the colours that the page has then. */
+  /** Makes the next drawing read the colours of the page again. */
   forgetColours(): void {
     for (const area of this.#areas) area.forgetColours()
   }
@@ -94,7 +96,7 @@ class AreaMap {
     this.#isLit = true
   }
 
-  /** Another packet wrote: what this one wrote only fades any more. */
+  /** To be called when another packet wrote: the bytes of the last one now only fade. */
   forgetLast(): void {
     this.#isLast.fill(0)
     this.#isLit = true
@@ -157,11 +159,11 @@ class AreaMap {
         svg("path", { class: "outline", "data-kind": kind, d: runPath(offset, offset + length) }),
       ),
     )
-    const parts = runs.map(({ name, offset, length }) => `${name}: ${length} bytes at ${offset}`)
+    const parts = runs.map(({ name, offset, length }) => `${name}: ${counted(length, "byte")} at ${offset}`)
     const writer = this.name === "driver" ? "the A7" : "the M4"
     this.#box.setAttribute(
       "aria-label",
-      `Area ${this.#number}, written by ${writer}: ${this.#model.areas[this.name].length} bytes. ${parts.join("; ")}`,
+      `Area ${this.#number}, written by ${writer}: ${counted(this.#model.areas[this.name].length, "byte")}. ${parts.join("; ")}`,
     )
   }
 
@@ -204,15 +206,15 @@ class AreaMap {
         height: 1,
       }),
     )
-    // the last region that has the byte: buffers lie inside nothing else
+    // the last region that has the byte, because buffers come last
     const region = this.#regions.findLast(({ offset, length }) => at >= offset && at < offset + length)
-    const where = `${this.#number}:0x${at.toString(16).padStart(4, "0")}`
-    const value = `0x${(bytes[at] as number).toString(16).padStart(2, "0")}`
+    const where = `${this.#number}:${hex(at, 4)}`
+    const value = hex(bytes[at] as number, 2)
     setText(this.#note, `${where} is ${value}: ${region ? describeByte(region, at) : "free"}`)
   }
 }
 
-/** Neighbouring buffers as one run: their outlines would cover them. */
+/** Joins neighbouring buffers into one run: outlines around each would cover them. */
 function joinRuns(regions: readonly Region[]): Region[] {
   const runs: Region[] = []
   for (const region of [...regions].sort((a, b) => a.offset - b.offset)) {
@@ -229,7 +231,7 @@ function joinRuns(regions: readonly Region[]): Region[] {
   return runs
 }
 
-/** The outline of the bytes from `start` to before `end`, whose first and last lines may be short. */
+/** The outline of the bytes from `start` up to, not including, `end`. The first and last lines may be short. */
 function runPath(start: number, end: number): string {
   const width = BYTES_A_LINE
   const [firstLine, firstColumn] = [Math.floor(start / width), start % width]
@@ -250,7 +252,7 @@ function mix(from: Colour, to: Colour, part: number): Colour {
   ]
 }
 
-/** The page's colours as numbers: the style sheet is the one place where they are chosen. */
+/** The page's colours as numbers. They are chosen only in the style sheet. */
 function readPalette(near: Element): Palette {
   const probe = document.createElement("i")
   near.append(probe)

@@ -1,16 +1,16 @@
-// Counts what crosses the cable, and what is left of the budget that the DeviceScript runtime gives a program.
+// Counts what crosses the cable, and computes the rest of the budget that the DeviceScript runtime gives a program.
 
 import type { Direction } from "../../../src/link/link.js"
 import type { SeenPacket } from "./row.js"
 
-/** What a packet of a program's costs it, and how many it may send at once after a rest (docs/bus.md). */
+/** The cost of a packet for a program, and how many it may send at once after a rest (docs/bus.md). */
 export const BUDGET_PACKET_MS = 20
 export const BUDGET_BURST = 5
-/** Round trips that the median is taken of. */
+/** The median is of so many round trips. */
 const MEDIAN_OF = 101
 
 export interface WayCount {
-  /** Packets with records; and their bytes. */
+  /** Packets with records, and their bytes. */
   packets: number
   bytes: number
   /** Packets without records. */
@@ -20,7 +20,7 @@ export interface WayCount {
   memory: number
   /** Packets with records that were dropped, damaged or cut off on the way. */
   lost: number
-  /** Sent a second time or more often. */
+  /** Packets that were sent again. */
   again: number
 }
 
@@ -60,13 +60,13 @@ export class Counters {
     if (this.#roundTripsMs.length > MEDIAN_OF) this.#roundTripsMs.shift()
   }
 
-  /** Of the last 101 round trips; undefined before the first. */
+  /** The median of the last 101 round trips. Undefined before the first. */
   get medianRoundTripMs(): number | undefined {
     const sorted = [...this.#roundTripsMs].sort((a, b) => a - b)
     return sorted[sorted.length >> 1]
   }
 
-  /** How many packets the device could send at once now: 0 to 5. */
+  /** How many packets the device could now send at once: 0 to 5. */
   budget(nowMs: number): number {
     return Math.min(BUDGET_BURST, this.#credit + Math.max(0, nowMs - this.#creditAtMs) / BUDGET_PACKET_MS)
   }

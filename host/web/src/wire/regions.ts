@@ -1,5 +1,5 @@
-// A virtqueue as seen from outside: where its parts lie in the window, what its indexes and descriptors say
-// (virtio 1.4 2.7). It only reads; it believes nothing and throws at nothing.
+// A virtqueue as seen from outside: the places of its parts in the window, its indexes and its descriptors (virtio 1.4
+// 2.7). It only reads. It trusts no value, and never throws.
 
 import { getU16, getU32 } from "../../../../shared-protocol/src/bytes.js"
 import {
@@ -19,15 +19,15 @@ export interface Areas {
   readonly device: Uint8Array
 }
 
-/** Where SET_VQUEUE put a queue. */
+/** The place of a queue, as SET_VQUEUE set it. */
 export interface QueuePlace {
   readonly devNum: number
-  /** The virtio device type; -1 when it is not known. */
+  /** The virtio device type. -1 when it is not known. */
   readonly deviceId: number
   readonly index: number
-  /** Descriptors. */
+  /** The number of descriptors. */
   readonly size: number
-  /** Offsets: of the descriptor table and the available ring in the driver's area, of the used ring in the device's. */
+  /** Offsets: descriptor table and available ring are in the driver's area, the used ring is in the device's. */
   readonly desc: number
   readonly avail: number
   readonly used: number
@@ -54,12 +54,12 @@ export interface Descriptor {
   readonly next: number | undefined
 }
 
-/** The two indexes, modulo 65536; their difference is how many chains the device holds. */
+/** The two indexes, modulo 65536. Their difference is the number of chains that the device has. */
 export function queueIndexes(queue: QueuePlace, areas: Areas): { avail: number; used: number } {
   return { avail: index(areas.driver, queue.avail + 2), used: index(areas.device, queue.used + 2) }
 }
 
-/** The descriptor table's entry; undefined outside the area. */
+/** The entry of the descriptor table. Undefined outside the area. */
 export function readDescriptor(queue: QueuePlace, areas: Areas, at: number): Descriptor | undefined {
   const offset = queue.desc + DESCRIPTOR_SIZE * at
   if (at >= queue.size || offset + DESCRIPTOR_SIZE > areas.driver.length) return undefined
@@ -96,7 +96,7 @@ export function queueRegions(queue: QueuePlace, areas: Areas): Region[] {
   return regions
 }
 
-/** What the byte at `offset` inside a region is, in words. */
+/** Says in words what the byte at `offset` in a region is. */
 export function describeByte(region: Region, offset: number): string {
   const inside = offset - region.offset
   switch (region.kind) {

@@ -1,10 +1,10 @@
-// One rung of the ladder: a message, the memory that a packet carried, a packet without either, or a remark.
+// A row of the ladder: a message, the memory that a packet carried, a packet without either, or a remark.
 
+import type { Fate } from "../../../src/link/faulty-link.js"
 import type { Direction } from "../../../src/link/link.js"
 import type { MessageDescription } from "../../../src/trace/describe-message.js"
 import type { PacketContents } from "../../../src/trace/packet-records.js"
 import type { Remark, RequestEvent, SpanEvent } from "../../../src/trace/trace-event.js"
-import type { Fate } from "../bench/cable.js"
 
 /** A packet as it was seen on the cable. */
 export interface SeenPacket {
@@ -15,11 +15,11 @@ export interface SeenPacket {
   readonly bytes: Uint8Array
   readonly contents: PacketContents
   readonly fate: Fate
-  /** Sent before, and now again. */
+  /** Whether it was sent before, and now again. */
   readonly isRepetition: boolean
-  /** Whether its receiver took it: not when it got lost, came twice, too early, or out of another epoch. */
+  /** Whether its receiver took it. False when it was lost, came twice, came too early, or is of another epoch. */
   readonly isTaken: boolean
-  /** What is remarkable about it. */
+  /** Remarks about it. */
   readonly remarks: readonly Remark[]
 }
 
@@ -33,7 +33,7 @@ interface Writing {
   readonly packet: SeenPacket
   /** What the packet wrote into the window, before its message if there is one. */
   readonly spans: readonly SpanEvent[]
-  /** The chains of descriptors that this made available, or gave back. */
+  /** The descriptor chains that this row made available, or gave back. */
   readonly requests: readonly RequestEvent[]
 }
 
@@ -44,7 +44,7 @@ export interface MessageRow extends RowBase, Writing {
   readonly length: number
   readonly message: MessageDescription
   readonly remarks: readonly Remark[]
-  /** The row of the request that it answers, or of the event that it follows; and how long that took. */
+  /** The row of the request that it answers, or of the event that it follows, and how long that took. */
   readonly answers: { readonly index: number; readonly tookMs: number } | undefined
 }
 

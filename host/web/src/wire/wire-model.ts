@@ -1,11 +1,14 @@
-// What a watcher of the cable knows of both sides: the ladder's rows, the window, the queues, the epoch. A trace
-// observer reads what arrives; this adds what does not, and what the page shows. The same for a simulated board, a
-// real one and a view from afar.
+// What a watcher of the cable knows about both sides: the ladder's rows, the window, the queues, the epoch. A trace
+// observer reads the packets that arrive. This adds those that do not, and what the page shows. It is the same for a
+// simulated board, a real one and the live view.
 
+import { PROBE_EPOCH } from "../../../../shared-protocol/src/mailbox/packet.js"
 import { decodeEventAvail, decodeEventUsed } from "../../../../shared-protocol/src/messages/events.js"
 import { decodeHelloResponse, type HelloResponse } from "../../../../shared-protocol/src/messages/hello.js"
 import { DEVICE_AREA, DRIVER_AREA } from "../../../../shared-protocol/src/ring/layout.js"
 import { Emitter } from "../../../src/emitter.js"
+import { hexDigits } from "../../../src/hex.js"
+import type { Fate } from "../../../src/link/faulty-link.js"
 import type { Direction } from "../../../src/link/link.js"
 import { describeMessage } from "../../../src/trace/describe-message.js"
 import { PACKET_SNAPSHOT } from "../../../src/trace/packet-fields.js"
@@ -13,15 +16,14 @@ import { type PacketContents, readPacket } from "../../../src/trace/packet-recor
 import type { MessageEvent, PacketContent, RequestEvent, SpanEvent } from "../../../src/trace/trace-event.js"
 import { TraceObserver } from "../../../src/trace/trace-observer.js"
 import { areaWrittenBy } from "../../../src/trace/window-view.js"
-import type { Fate } from "../bench/cable.js"
 import { Counters } from "./counters.js"
 import type { Areas, QueuePlace } from "./regions.js"
 import type { MessageRow, RemarkTone, Row, SeenPacket } from "./row.js"
 
-/** As many rows are kept; the oldest go first. */
+/** So many rows are kept. The oldest go first. */
 const MOST_ROWS = 20_000
 const ROWS_AT_ONCE = 1000
-/** An area's size until HELLO says it. */
+/** The size of an area until HELLO says it. */
 const ASSUMED_AREA_SIZE = 8192
 
 type DistributiveOmit<T, Keys extends PropertyKey> = T extends unknown ? Omit<T, Keys> : never
@@ -30,7 +32,7 @@ export class WireModel {
   readonly onRow = new Emitter<[row: Row]>()
   /** A packet wrote into the window. */
   readonly onWriting = new Emitter<[spans: readonly SpanEvent[]]>()
-  /** The device said what it is: an epoch has begun. */
+  /** The device described itself: an epoch has begun. */
   readonly onHello = new Emitter<[hello: HelloResponse]>()
   /** Everything was forgotten. */
   readonly onClear = new Emitter<[]>()
@@ -42,7 +44,7 @@ export class WireModel {
   #rows: Row[] = []
   #dropped = 0
   #packetCount = 0
-  /** The epoch of the newest packet with records, and by direction the sequence that its sender uses next. */
+  /** The epoch of the newest packet with records. Then, by direction, the sequence that its sender uses next. */
   #sentEpoch = 0
   #nextNew: { out: number | undefined; in: number | undefined } = { out: undefined, in: undefined }
   /** Rows that wait for an answer. */
@@ -53,14 +55,14 @@ export class WireModel {
     return this.#observer.epoch ?? 0
   }
 
-  /** Both areas of the window as their receivers have them. */
+  /** Both areas of the window, as their receivers have them. */
   get areas(): Areas {
     return { driver: this.#area(DRIVER_AREA), device: this.#area(DEVICE_AREA) }
   }
 
   /** The queues that are enabled. */
   get queues(): QueuePlace[] {
-    return [...this.#observer.conversation.devices.values()].flatMap((device) =>
+    return [...this.#observer.exchanges.devices.values()].flatMap((device) =>
       [...device.queues.values()]
         .filter(
           (queue) => queue.isEnabled && queue.desc.area === DRIVER_AREA && queue.device.area === DEVICE_AREA,
@@ -77,7 +79,7 @@ export class WireModel {
     )
   }
 
-  /** Rows have the numbers from `firstIndex` up to, not including, `endIndex`. */
+  /** The rows have the numbers from `firstIndex` up to, not including, `endIndex`. */
   get firstIndex(): number {
     return this.#dropped
   }
@@ -90,7 +92,7 @@ export class WireModel {
     return this.#rows[index - this.#dropped]
   }
 
-  /** The chain that `row` made available, as it came back; undefined while it is in flight. */
+  /** The chain that `row` made available, as it came back. Undefined while it is in flight. */
   usedFrom(row: Row, { devNum, queueIndex, head }: RequestEvent): RequestEvent | undefined {
     for (let index = row.index + 1; index < this.endIndex; index++) {
       const later = this.row(index)
@@ -107,7 +109,7 @@ export class WireModel {
   packet(direction: Direction, bytes: Uint8Array, fate: Fate, atMs: number): void {
     const contents = readPacket(bytes)
     if (!contents) return
-    // what was before somebody came to look on: never on a cable
+    // a snapshot of what was before the watching began: it was never on a cable
     const isSnapshot = ((bytes[0] as number) & PACKET_SNAPSHOT) !== 0
     const isRepetition = contents.hasData && !isSnapshot && !this.#isNew(direction, contents)
     const before = this.epoch
@@ -115,7 +117,7 @@ export class WireModel {
     if (this.epoch !== before) {
       this.#asking.clear()
       const verb = isSnapshot ? "is under way; what was negotiated before" : "begins"
-      this.remark(`Epoch 0x${hex4(this.epoch)} ${verb}`, "plain", atMs)
+      this.remark(`Epoch 0x${hexDigits(this.epoch, 4)} ${verb}`, "plain", atMs)
     }
     const packet: SeenPacket = {
       number: ++this.#packetCount,
@@ -133,7 +135,7 @@ export class WireModel {
     else this.#add({ kind: "signal", atMs, packet, text: signalText(contents) })
   }
 
-  /** Notes what happened beside the messages. */
+  /** Notes something that happened besides the messages. */
   remark(text: string, tone: RemarkTone, atMs: number): void {
     this.#add({ kind: "remark", text, tone, atMs })
   }
@@ -156,7 +158,7 @@ export class WireModel {
     return this.hello ? bytes : bytes.subarray(0, ASSUMED_AREA_SIZE)
   }
 
-  /** Whether the packet's sequence was not sent before, arrived or not. */
+  /** Whether the packet's sequence was not sent before, whether or not it arrived. */
   #isNew(direction: Direction, { epoch, sequence }: PacketContents): boolean {
     if (epoch !== this.#sentEpoch) {
       this.#sentEpoch = epoch
@@ -168,7 +170,7 @@ export class WireModel {
     return true
   }
 
-  /** What is in a packet that no observer sees, because it never arrives. */
+  /** The contents of a packet that no observer sees, because it never arrives. */
   #lostContents(packet: SeenPacket): PacketContent[] {
     const { bytes, contents, direction } = packet
     return contents.records.map(({ kind, at, length, offset }): MessageEvent | SpanEvent => {
@@ -238,7 +240,7 @@ export class WireModel {
     this.onHello.emit(hello.value)
   }
 
-  /** The row that this message answers: a request by its token, or the last EVENT_AVAIL of an EVENT_USED's queue. */
+  /** The row that this message answers: a request with its token, or for EVENT_USED the queue's last EVENT_AVAIL. */
   #takeAsked(kind: string, question: string, frame: Uint8Array): MessageRow | undefined {
     let asked = kind === "response" ? question : undefined
     const used = kind === "event" ? decodeEventUsed(frame) : undefined
@@ -252,7 +254,7 @@ export class WireModel {
   #add(row: DistributiveOmit<Row, "index">): Row {
     const numbered = { ...row, index: this.endIndex } as Row
     this.#rows.push(numbered)
-    // not one at a time: shifting a long array is slow
+    // many at a time, because shifting a long array is slow
     if (this.#rows.length > MOST_ROWS + ROWS_AT_ONCE) {
       this.#rows = this.#rows.slice(ROWS_AT_ONCE)
       this.#dropped += ROWS_AT_ONCE
@@ -262,7 +264,7 @@ export class WireModel {
   }
 }
 
-/** The same for a request and its response, and for no other pair in flight. */
+/** A key that a request and its response share, and no other pair in flight. */
 function questionOf({ devNum, name, token }: MessageRow["message"]): string {
   return `${devNum ?? "bus"} ${name} ${token}`
 }
@@ -272,11 +274,9 @@ function kickOf(devNum: number | undefined, queueIndex: number): string {
 }
 
 function signalText(contents: PacketContents): string {
-  if (contents.knowsNoEpoch) return `"I know no epoch 0x${hex4(contents.epoch)}": it started again`
+  if (contents.epoch === PROBE_EPOCH)
+    return contents.knowsNoEpoch ? "the service is there" : "is the service there?"
+  if (contents.knowsNoEpoch) return `"I know no epoch 0x${hexDigits(contents.epoch, 4)}": it started again`
   if (contents.asksAgain) return `send again from ${contents.acknowledgement} on`
   return `heartbeat; packets before ${contents.acknowledgement} arrived`
-}
-
-function hex4(value: number): string {
-  return value.toString(16).padStart(4, "0")
 }

@@ -1,5 +1,5 @@
-// Scenarios in which messages, events and the bus itself are not as a driver would like them: each is one run of it
-// (virtio-msg "Respecting Bus Limits", "Common Header", "Error Handling", "Hotplug", "Notifications").
+// Scenarios in which messages, events and the bus itself do what a driver does not expect. The driver is run once for
+// each (virtio-msg "Respecting Bus Limits", "Common Header", "Error Handling", "Hotplug", "Notifications").
 
 import { DEVICE_REMOVED } from "../../../../../shared-protocol/src/messages/bus.js"
 import { TYPE_BUS, TYPE_RESPONSE } from "../../../../../shared-protocol/src/messages/header.js"

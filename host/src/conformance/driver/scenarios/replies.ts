@@ -1,4 +1,4 @@
-// What scenarios are made of: which frame it is, and a reply that says something else.
+// What scenarios are made of: recognising a frame, and a reply that says something else.
 
 import { getU16, getU32, putU32 } from "../../../../../shared-protocol/src/bytes.js"
 import { HEADER_SIZE, TYPE_RESPONSE } from "../../../../../shared-protocol/src/messages/header.js"

@@ -2,10 +2,11 @@
 // (virtio 1.4 2.7.7 to 2.7.10, 5.16 I2C Adapter Device).
 
 import { getU16, getU32 } from "../../../../../shared-protocol/src/bytes.js"
+import { I2C_STATUS_ERROR } from "../../../../../shared-protocol/src/device-types/i2c.js"
 import { HEADER_SIZE } from "../../../../../shared-protocol/src/messages/header.js"
 import * as ids from "../../../../../shared-protocol/src/messages/ids.js"
 import { USED_NO_NOTIFY } from "../../../../../shared-protocol/src/ring/layout.js"
-import { i2cRequestOf, runI2c, writableBytes, writeInto } from "../device-types.js"
+import { CHIP_VALUE, i2cRequestOf, runI2c, writableBytes, writeInto } from "../device-types.js"
 import type { Scenario } from "../scripted-bus.js"
 import { isRequest } from "./replies.js"
 
@@ -53,20 +54,19 @@ export const REQUEST_SCENARIOS: readonly Scenario[] = [
     name: "read-fails",
     about: "i2c",
     what: "The read ends with status ERR, and its buffer holds what looks like the right answer.",
-    shape(bus) {
-      bus.i2c.execute = (chain, device) => {
-        const request = i2cRequestOf(chain)
-        if (!request || request.readLength === 0) return runI2c(chain, device)
-        writeInto(
-          device,
-          chain,
-          new Uint8Array(request.readLength + 1)
-            .fill(0x66, 0, request.readLength)
-            .fill(1, request.readLength),
-        )
-        return request.readLength + 1
-      }
-    },
+    shape: failReads((readLength) => readLength + 1),
+  },
+  {
+    name: "status-behind-used",
+    about: "i2c",
+    what: "The read fails in the same way, and its used length ends before the status.",
+    shape: failReads((readLength) => readLength),
+  },
+  {
+    name: "used-too-long",
+    about: "i2c",
+    what: "The read fails in the same way, and its used length is 4 bytes more than its buffers have.",
+    shape: failReads((readLength) => readLength + 1 + 4),
   },
   {
     name: "short-used",
@@ -80,3 +80,17 @@ export const REQUEST_SCENARIOS: readonly Scenario[] = [
     },
   },
 ]
+
+/** Reads end with status ERR, behind bytes that look like the right answer; `usedLength` says how long it claims that is. */
+function failReads(usedLength: (readLength: number) => number): NonNullable<Scenario["shape"]> {
+  return (bus) => {
+    bus.i2c.execute = (chain, device) => {
+      const request = i2cRequestOf(chain)
+      if (!request || request.readLength === 0) return runI2c(chain, device)
+      const bytes = new Uint8Array(request.readLength + 1).fill(CHIP_VALUE)
+      bytes[request.readLength] = I2C_STATUS_ERROR
+      writeInto(device, chain, bytes)
+      return usedLength(request.readLength)
+    }
+  }
+}

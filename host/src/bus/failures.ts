@@ -1,0 +1,50 @@
+// The errors of a bus, each made in one place: what happened, where, and what to do next.
+
+import { type ErrorDetails, NOT_AS_SPECIFIED, VirtioMsgError } from "../errors.js"
+import type { FarEnd } from "../link/far-end.js"
+
+/** Where something happened. */
+interface Place {
+  readonly name: string
+  readonly farEnd: FarEnd
+}
+
+export function busClosed(): VirtioMsgError {
+  return new VirtioMsgError("LINK_CLOSED", "The bus was closed.", { maybeExecuted: true })
+}
+
+export function linkGone({ name, farEnd }: Place, cause: unknown): VirtioMsgError {
+  return new VirtioMsgError("LINK_CLOSED", `${name} is gone.`, {
+    hint: farEnd.whenGone,
+    cause,
+    maybeExecuted: true,
+  })
+}
+
+export function deviceSilent({ name, farEnd }: Place): VirtioMsgError {
+  return new VirtioMsgError("TIMEOUT", `The device on ${name} does not answer any more.`, {
+    hint: farEnd.whenSilent,
+    maybeExecuted: true,
+  })
+}
+
+export function noHello({ name, farEnd }: Place): VirtioMsgError {
+  return new VirtioMsgError("CONNECT_FAILED", `Nothing answered HELLO on ${name}.`, {
+    hint: farEnd.whenUnanswered,
+  })
+}
+
+export function deviceRestarted({ name }: Place): VirtioMsgError {
+  return new VirtioMsgError("DEVICE_RESTARTED", `The device on ${name} started again.`, {
+    hint: "Try again; what was under way may have been carried out.",
+    maybeExecuted: true,
+  })
+}
+
+/** The device side breaks the protocol of its bus, or the specification. */
+export function notAsSpecified(
+  sentence: string,
+  details: Pick<ErrorDetails, "cause" | "maybeExecuted"> = {},
+): VirtioMsgError {
+  return new VirtioMsgError("PROTOCOL", sentence, { ...details, hint: NOT_AS_SPECIFIED })
+}

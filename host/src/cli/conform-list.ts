@@ -1,0 +1,48 @@
+// The rows of a conformance table, as `conform --list` prints them.
+
+import type { BridgeRow } from "../conformance/bridge/bridge-row.js"
+import type { Row, RowText } from "../conformance/row.js"
+import { isCheckable } from "../conformance/table.js"
+import { colours, print } from "./context.js"
+import { formatTable } from "./table.js"
+
+/** What a row is checked against, and, where it cannot be checked, why. */
+interface Checked {
+  readonly checkedAgainst: readonly string[]
+  readonly notObservable: string | null
+}
+
+/** Prints the rows of the text's table. */
+export function listRows(rows: readonly Row[], asJson: boolean): void {
+  listAll(rows, asJson, (row) => ({
+    checkedAgainst: [...(row.device ? ["device"] : []), ...(row.driver ? ["driver"] : [])],
+    notObservable: isCheckable(row) ? null : (row.reason ?? null),
+  }))
+}
+
+/** Prints the rows of the bridge's table. */
+export function listBridgeRows(rows: readonly BridgeRow[], asJson: boolean): void {
+  listAll(rows, asJson, ({ side }) => ({ checkedAgainst: [side], notObservable: null }))
+}
+
+function listAll<R extends RowText>(rows: readonly R[], asJson: boolean, check: (row: R) => Checked): void {
+  const listed = rows.map((row) => {
+    const { id, side, level, section, requirement } = row
+    return { id, side, level, section, requirement, ...check(row) }
+  })
+  if (asJson) {
+    print(JSON.stringify(listed, undefined, 2))
+    return
+  }
+  const [title = "", ...lines] = formatTable([
+    ["ROW", "LEVEL", "CHECKED AGAINST", "REQUIREMENT"],
+    ...listed.map(({ id, level, checkedAgainst, requirement }) => [
+      id,
+      level,
+      checkedAgainst.join(", ") || "not observable",
+      requirement,
+    ]),
+  ])
+  print(colours.bold(title))
+  for (const line of lines) print(line)
+}

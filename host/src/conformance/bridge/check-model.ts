@@ -1,0 +1,91 @@
+// Runs the bridge's rows against a device model. Each row starts the model anew, against a kernel that the suite
+// plays.
+
+import { type Clock, systemClock } from "../../clock.js"
+import { type Report, type RowResult, sortAs } from "../result.js"
+import { Verdict } from "../verdict.js"
+import type { BridgeRow } from "./bridge-row.js"
+import { ModelBench, type ModelSubject } from "./model-bench.js"
+import { PlayedKernel } from "./played-kernel.js"
+
+/** Messages shown with a failure. */
+const EXCHANGES_SHOWN = 8
+
+export interface CheckModelOptions {
+  readonly rows: readonly BridgeRow[]
+  readonly clock?: Clock
+  /** Models that run at the same time; 1 when absent. */
+  readonly mostAtOnce?: number
+  readonly onResult?: (result: RowResult) => void
+}
+
+/** Checks all `rows`. Rejects only when a model cannot be started, or when nothing can be played. */
+export async function checkModel(
+  subject: ModelSubject,
+  { rows, clock = systemClock, mostAtOnce = 1, onResult }: CheckModelOptions,
+): Promise<Report> {
+  const startMs = clock.now()
+  const results: RowResult[] = []
+  const runs: ModelBench[] = []
+  const keep = (result: RowResult) => {
+    results.push(result)
+    onResult?.(result)
+  }
+  const begin = async (action: (bench: ModelBench) => Promise<void>) => {
+    const bench = new ModelBench(subject, await PlayedKernel.make())
+    runs.push(bench)
+    try {
+      await action(bench)
+    } finally {
+      await bench.stop()
+    }
+  }
+  const waiting = rows.filter(({ check }) => check !== undefined)
+  // rows that judge all runs need one run at least
+  if (waiting.length === 0) await begin((bench) => bench.ready().then(() => {}, ignoreVerdict))
+  const work = async () => {
+    for (let row = waiting.shift(); row; row = waiting.shift()) {
+      const current = row
+      await begin(async (bench) => keep(await resultOf(current, bench, () => current.check?.(bench))))
+    }
+  }
+  await Promise.all(Array.from({ length: mostAtOnce }, work))
+  for (const row of rows) if (row.judge) keep(await judgedIn(row, runs))
+  sortAs(rows, results)
+  return {
+    subject: subject.name,
+    facts: ["the suite plays the kernel behind /dev/virtio-msg-bridge, version 1, and a driver"],
+    results,
+    tookMs: clock.now() - startMs,
+  }
+}
+
+/** The first run in which the row does not hold, else any. */
+async function judgedIn(row: BridgeRow, runs: readonly ModelBench[]): Promise<RowResult> {
+  let result: RowResult | undefined
+  for (const bench of runs) {
+    result = await resultOf(row, bench, () => row.judge?.(bench))
+    if (result.status === "fail") return result
+  }
+  return result ?? { row, status: "skipped", detail: "The model was not started.", exchanges: [] }
+}
+
+async function resultOf(
+  row: BridgeRow,
+  bench: ModelBench,
+  check: () => Promise<void> | void | undefined,
+): Promise<RowResult> {
+  try {
+    await check()
+    return { row, status: "pass", detail: "", exchanges: [] }
+  } catch (error) {
+    if (!(error instanceof Verdict)) throw error
+    const isShown = error.status === "fail" || error.status === "blocked"
+    const exchanges = isShown ? bench.conversation.history.slice(-EXCHANGES_SHOWN) : []
+    return { row, status: error.status, detail: error.message, exchanges }
+  }
+}
+
+function ignoreVerdict(error: unknown): void {
+  if (!(error instanceof Verdict)) throw error
+}

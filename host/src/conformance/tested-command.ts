@@ -1,0 +1,94 @@
+// A command under test, a driver or a device model, as a process. It has a process group of its own, so that all that it
+// starts ends with it. Ctrl-C at a terminal does not reach that group: we end it when we are ended.
+
+import { type ChildProcess, spawn } from "node:child_process"
+import { VirtioMsgError } from "../errors.js"
+
+/** Bytes of output kept, to quote the last line. */
+const OUTPUT_KEPT = 4000
+
+const hasGroups = process.platform !== "win32"
+/** The commands that run now. */
+const running = new Set<TestedCommand>()
+let isEndingWithUs = false
+
+export class TestedCommand {
+  /** Settles when it runs. Rejects with INVALID_ARGUMENT when it cannot be started. */
+  readonly started: Promise<void>
+  /** Settles when it and its output have ended; never rejects. */
+  readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>
+  readonly #child: ChildProcess
+  #output = ""
+
+  /** Starts it, with `env` added to our environment. `example` is a command line for the hint. */
+  constructor(command: readonly string[], env: Readonly<NodeJS.ProcessEnv>, example: string) {
+    if (hasGroups) endWithUs()
+    const [program = "", ...args] = command
+    const child = spawn(program, args, {
+      detached: hasGroups,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...env },
+    })
+    this.#child = child
+    running.add(this)
+    for (const output of [child.stdout, child.stderr])
+      output.on("data", (chunk: Buffer) => {
+        this.#output = (this.#output + chunk.toString("utf8")).slice(-OUTPUT_KEPT)
+      })
+    this.started = new Promise((resolve, reject) => {
+      child.once("spawn", resolve)
+      child.once("error", (cause) => {
+        running.delete(this)
+        reject(
+          new VirtioMsgError("INVALID_ARGUMENT", `Cannot start ${program}: ${cause.message}`, {
+            hint: `The command and its arguments follow --, as in: ${example}`,
+            cause,
+          }),
+        )
+      })
+    })
+    // without this, what it leaves behind would keep its output open
+    child.once("exit", () => this.end())
+    this.ended = new Promise((resolve) => {
+      child.once("close", (code, signal) => {
+        running.delete(this)
+        resolve({ code, signal })
+      })
+    })
+  }
+
+  /** Its last line of output, as a sentence behind another; "" if it printed nothing. */
+  get lastWords(): string {
+    const said = this.#output.trim().split("\n").at(-1) ?? ""
+    return said === "" ? "" : ` Its last words: ${said}`
+  }
+
+  /** Ends it and all that it started and did not take out of its group. */
+  end(): void {
+    const { pid } = this.#child
+    if (pid === undefined) return
+    try {
+      if (hasGroups) process.kill(-pid, "SIGKILL")
+      else this.#child.kill("SIGKILL")
+    } catch {
+      // all of it has ended
+    }
+  }
+}
+
+function endWithUs(): void {
+  if (isEndingWithUs) return
+  isEndingWithUs = true
+  const endAll = () => {
+    for (const command of running) command.end()
+  }
+  process.once("exit", endAll)
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    const end = () => {
+      endAll()
+      process.off(signal, end)
+      if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
+    }
+    process.on(signal, end)
+  }
+}

@@ -1,0 +1,6 @@
+// A number with the noun that it counts, for sentences.
+
+/** "1 byte", "2 bytes". `plural` is for a noun whose plural is not the noun with an s. */
+export function counted(count: number | bigint | string, noun: string, plural = `${noun}s`): string {
+  return `${count} ${String(count) === "1" ? noun : plural}`
+}
