@@ -36,28 +36,34 @@ export interface Row extends RowText {
   readonly reason?: string
 }
 
-/** Makes rows of one side. Each is a MUST and is checked against `peer`, unless `rest` says otherwise. */
-function mustOf<Peer extends "device" | "driver">(side: Side, peer: Peer) {
-  return (
-    id: string,
-    section: string,
-    requirement: string,
-    check: NonNullable<Row[Peer]>,
-    rest: Partial<Row> = {},
-  ): Row => ({ id, side, level: "MUST", section, requirement, [peer]: check, ...rest })
+/**
+ * Makes, for a section of the text, what makes its rows: those of one side and level, which are checked against `peer`,
+ * unless `rest` says otherwise.
+ */
+function rowsOf<Peer extends "device" | "driver">(side: Side, level: Level, peer: Peer) {
+  return (section: string) =>
+    (id: string, requirement: string, check: NonNullable<Row[Peer]>, rest: Partial<Row> = {}): Row => ({
+      ...{ id, side, level, section, requirement, [peer]: check },
+      ...rest,
+    })
 }
 
-/** A MUST of the bus, as it shows from the driver's side. */
-export const busMust = mustOf("bus", "device")
-export const deviceMust = mustOf("device", "device")
-export const driverMust = mustOf("driver", "driver")
+/** Of the bus, as it shows from the driver's side. */
+export const busMust = rowsOf("bus", "MUST", "device")
+export const busShould = rowsOf("bus", "SHOULD", "device")
+export const deviceMust = rowsOf("device", "MUST", "device")
+export const deviceShould = rowsOf("device", "SHOULD", "device")
+export const driverMust = rowsOf("driver", "MUST", "driver")
+export const driverShould = rowsOf("driver", "SHOULD", "driver")
+
+/** What a side may do, and need not. */
+export function permission(id: string, side: Side, section: string, requirement: string): Row {
+  const reason = "A permission: there is nothing that could be violated."
+  return { id, side, level: "MAY", section, requirement, reason }
+}
 
 /** Makes the rows of one device type, which are a MUST unless `rest` says otherwise. */
-export function mustOfType(section: string, deviceId: number) {
-  return (
-    id: string,
-    requirement: string,
-    check: (bench: DeviceBench) => Promise<void>,
-    rest: Partial<Row> = {},
-  ): Row => deviceMust(id, section, requirement, check, { deviceId, ...rest })
+export function mustOfType(section: string, deviceId: number): ReturnType<typeof deviceMust> {
+  const make = deviceMust(section)
+  return (id, requirement, check, rest = {}) => make(id, requirement, check, { deviceId, ...rest })
 }

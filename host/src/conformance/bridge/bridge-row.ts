@@ -1,6 +1,6 @@
 // A row of the bridge's own table: one rule of the interface for a device model, in our own words, and how it is checked.
 
-import type { RowText } from "../row.js"
+import type { Level, RowText } from "../row.js"
 import type { ModelBench } from "./model-bench.js"
 
 export interface BridgeRow extends RowText {
@@ -13,32 +13,18 @@ export interface BridgeRow extends RowText {
   readonly judge?: (bench: ModelBench) => void
 }
 
-/** A rule that is checked in a run of its own. `section` is docs/bridge.md's. */
-export function modelMust(
-  id: string,
-  section: string,
-  requirement: string,
-  check: (bench: ModelBench) => Promise<void>,
-): BridgeRow {
-  return { id, side: "device model", level: "MUST", section, requirement, check }
+/** Makes the rows of a section of docs/bridge.md that are checked, or judged, in one way. */
+function rowsOf<How extends "check" | "judge">(level: Level, how: How) {
+  return (section: string) =>
+    (id: string, requirement: string, run: NonNullable<BridgeRow[How]>): BridgeRow => ({
+      ...{ id, side: "device model", level, section, requirement },
+      [how]: run,
+    })
 }
 
-/** The same for a recommendation. */
-export function modelShould(
-  id: string,
-  section: string,
-  requirement: string,
-  check: (bench: ModelBench) => Promise<void>,
-): BridgeRow {
-  return { ...modelMust(id, section, requirement, check), level: "SHOULD" }
-}
-
-/** A rule about everything that a model ever says. It is judged in what the model said during the other rows. */
-export function modelAlways(
-  id: string,
-  section: string,
-  requirement: string,
-  judge: (bench: ModelBench) => void,
-): BridgeRow {
-  return { id, side: "device model", level: "MUST", section, requirement, judge }
-}
+/** Rules that are checked, each in a run of its own. */
+export const modelMust = rowsOf("MUST", "check")
+/** The same for recommendations. */
+export const modelShould = rowsOf("SHOULD", "check")
+/** Rules about everything that a model ever says. They are judged in what the model said during the other rows. */
+export const modelAlways = rowsOf("MUST", "judge")

@@ -15,40 +15,39 @@ import { counted } from "../../counted.js"
 import { hex } from "../../hex.js"
 import { isEvent } from "../conversation.js"
 import * as frames from "../frames.js"
-import { busMust, type Row } from "../row.js"
+import { busMust, busShould, type Row } from "../row.js"
 import { blocked, expect } from "../verdict.js"
 import { absentNumber, unanswerable } from "./absent-device.js"
 import { exercise } from "./exercise.js"
 import { distinctRequests, echoedIndex, FAR_QUEUE, needPing } from "./recognisable-requests.js"
 
-const FORWARDING = "Transport Message Forwarding"
-const ORDERING = "Ordering"
+const busMessages = busMust("Bus Message Implementation")
+const forwarding = busMust("Transport Message Forwarding")
+const ordering = busMust("Ordering")
+const ping = busMust("PING")
+
+const forwardingShould = busShould("Transport Message Forwarding")
 
 export const BUS_DELIVERY_ROWS: readonly Row[] = [
-  busMust(
-    "B1",
-    "Bus Message Implementation",
-    "A bus message that is supported has exactly its defined form.",
-    async (bench) => {
-      const ping = await needPing(bench, 0x11223344)
-      expect(
-        getU16(ping, 6) === PING_SIZE,
-        `The response to PING has ${counted(getU16(ping, 6), "byte")} instead of ${PING_SIZE}.`,
-      )
-      expect(
-        ((ping[0] as number) & 3) === (TYPE_BUS | TYPE_RESPONSE),
-        `The response to PING has type ${ping[0]}.`,
-      )
-      const devices = await bench.ask(frames.getDevices(0, 16))
-      if (!devices) return
-      const count = getU16(devices, HEADER_SIZE + 4)
-      expect(
-        getU16(devices, 6) === HEADER_SIZE + 6 + ((count + 7) >> 3),
-        `The response to GET_DEVICES has ${counted(getU16(devices, 6), "byte")} for ${counted(count, "slot")}.`,
-      )
-    },
-  ),
-  busMust("B2", FORWARDING, "A message to a number that is no device's reaches no device.", async (bench) => {
+  busMessages("B1", "A bus message that is supported has exactly its defined form.", async (bench) => {
+    const ping = await needPing(bench, 0x11223344)
+    expect(
+      getU16(ping, 6) === PING_SIZE,
+      `The response to PING has ${counted(getU16(ping, 6), "byte")} instead of ${PING_SIZE}.`,
+    )
+    expect(
+      ((ping[0] as number) & 3) === (TYPE_BUS | TYPE_RESPONSE),
+      `The response to PING has type ${ping[0]}.`,
+    )
+    const devices = await bench.ask(frames.getDevices(0, 16))
+    if (!devices) return
+    const count = getU16(devices, HEADER_SIZE + 4)
+    expect(
+      getU16(devices, 6) === HEADER_SIZE + 6 + ((count + 7) >> 3),
+      `The response to GET_DEVICES has ${counted(getU16(devices, 6), "byte")} for ${counted(count, "slot")}.`,
+    )
+  }),
+  forwarding("B2", "A message to a number that is no device's reaches no device.", async (bench) => {
     await bench.reset()
     await bench.setStatus(STATUS_ACKNOWLEDGE)
     const absent = absentNumber(bench)
@@ -59,36 +58,28 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
       `A SET_DEVICE_STATUS to device ${absent}, which does not exist, changed device ${bench.devNum}: ${hex(status)}.`,
     )
   }),
-  busMust(
-    "B3",
-    FORWARDING,
-    "Each transport message goes to the device that its header names.",
-    async (bench) => {
-      const responses = await bench.conversation.askAll(
-        bench.deviceNumbers.map((n) => frames.getDeviceInfo(n)),
-      )
-      for (const [at, devNum] of bench.deviceNumbers.entries()) {
-        const response = responses[at]
-        // another row judges whether it is there at all (B31)
-        if (response === undefined) continue
-        if (devNum === bench.devNum)
-          expect(
-            getU32(response, HEADER_SIZE) === bench.info.deviceId,
-            `Device ${devNum} is of type ${bench.info.deviceId}, but type ${getU32(response, HEADER_SIZE)} answers.`,
-          )
-      }
-    },
-  ),
-  busMust(
+  forwarding("B3", "Each transport message goes to the device that its header names.", async (bench) => {
+    const responses = await bench.conversation.askAll(bench.deviceNumbers.map((n) => frames.getDeviceInfo(n)))
+    for (const [at, devNum] of bench.deviceNumbers.entries()) {
+      const response = responses[at]
+      // another row judges whether it is there at all (B31)
+      if (response === undefined) continue
+      if (devNum === bench.devNum)
+        expect(
+          getU32(response, HEADER_SIZE) === bench.info.deviceId,
+          `Device ${devNum} is of type ${bench.info.deviceId}, but type ${getU32(response, HEADER_SIZE)} answers.`,
+        )
+    }
+  }),
+  forwarding(
     "B4",
-    FORWARDING,
     "A request that cannot be routed ends with a failure that the transport sees.",
     async (bench) => {
       const { failure } = await unanswerable(bench)
       expect(failure !== undefined, "A request to a device that does not exist succeeded.")
     },
   ),
-  busMust("B27", ORDERING, "Each request of many is completed exactly once.", async (bench) => {
+  ordering("B27", "Each request of many is completed exactly once.", async (bench) => {
     const mark = bench.conversation.mark()
     const requests = distinctRequests(bench, 20)
     await bench.conversation.askAll(requests)
@@ -99,7 +90,7 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
       expect(times === 1, `Of 20 requests at once, number ${n} was answered ${times} times.`)
     }
   }),
-  busMust("B28", ORDERING, "Requests reach a device in the order in which they were sent.", async (bench) => {
+  ordering("B28", "Requests reach a device in the order in which they were sent.", async (bench) => {
     await bench.reset()
     const { devNum } = bench
     const steps = [STATUS_ACKNOWLEDGE, STATUS_ACKNOWLEDGE | STATUS_DRIVER, 0]
@@ -115,9 +106,8 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
         expect(got === status, `GET_DEVICE_STATUS behind status ${hex(status)} reads ${hex(got)}.`)
     }
   }),
-  busMust(
+  ordering(
     "B29",
-    ORDERING,
     "Responses out of order are correlated with their requests before anybody sees them.",
     async (bench) => {
       await exercise(bench)
@@ -136,26 +126,21 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  busMust(
-    "B30",
-    ORDERING,
-    "An event is not held back until an outstanding response has come.",
-    async (bench) => {
-      bench.needNotifications()
-      const { queue, workload } = await bench.start()
-      const mark = bench.conversation.mark()
-      // no response will ever come to this one
-      bench.conversation.post(frames.changed(frames.getDeviceStatus(absentNumber(bench)), 4, 0x34, 0x12))
-      queue.submit(workload.request(0))
-      if (!(await queue.completed(1))) blocked("The device does not complete the request.")
-      const events = () => bench.conversation.eventsSince(mark, EVENT_USED, bench.devNum).length
-      expect(
-        await bench.conversation.waitUntil(() => events() > 0),
-        "No EVENT_USED came while a response was outstanding.",
-      )
-    },
-  ),
-  busMust("B50", "PING", "The response to PING has the data of the request.", async (bench) => {
+  ordering("B30", "An event is not held back until an outstanding response has come.", async (bench) => {
+    bench.needNotifications()
+    const { queue, workload } = await bench.start()
+    const mark = bench.conversation.mark()
+    // no response will ever come to this one
+    bench.conversation.post(frames.changed(frames.getDeviceStatus(absentNumber(bench)), 4, 0x34, 0x12))
+    queue.submit(workload.request(0))
+    if (!(await queue.completed(1))) blocked("The device does not complete the request.")
+    const events = () => bench.conversation.eventsSince(mark, EVENT_USED, bench.devNum).length
+    expect(
+      await bench.conversation.waitUntil(() => events() > 0),
+      "No EVENT_USED came while a response was outstanding.",
+    )
+  }),
+  ping("B50", "The response to PING has the data of the request.", async (bench) => {
     for (const data of [0, 1, 0x80000000, 0xffffffff, 0x12345678]) {
       const decoded = decodePingResponse(await needPing(bench, data))
       expect(
@@ -164,20 +149,13 @@ export const BUS_DELIVERY_ROWS: readonly Row[] = [
       )
     }
   }),
-  {
-    id: "B-S1",
-    side: "bus",
-    level: "SHOULD",
-    section: FORWARDING,
-    requirement: "The bus takes the payload of transport messages as it is.",
-    async device(bench) {
-      for (const index of [0x01020304, 0x80ff7f00, 0xfefdfcfb]) {
-        const response = await bench.need("GET_VQUEUE", frames.getVqueue(bench.devNum, index))
-        expect(
-          echoedIndex(response) === index,
-          `Queue index ${hex(index)} came back as ${hex(echoedIndex(response) ?? 0)}.`,
-        )
-      }
-    },
-  },
+  forwardingShould("B-S1", "The bus takes the payload of transport messages as it is.", async (bench) => {
+    for (const index of [0x01020304, 0x80ff7f00, 0xfefdfcfb]) {
+      const response = await bench.need("GET_VQUEUE", frames.getVqueue(bench.devNum, index))
+      expect(
+        echoedIndex(response) === index,
+        `Queue index ${hex(index)} came back as ${hex(echoedIndex(response) ?? 0)}.`,
+      )
+    }
+  }),
 ]

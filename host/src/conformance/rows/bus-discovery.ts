@@ -7,9 +7,14 @@ import { counted } from "../../counted.js"
 import { hex } from "../../hex.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { busMust, type Row } from "../row.js"
+import { busMust, busShould, type Row } from "../row.js"
 import { expect, skip } from "../verdict.js"
 import { getDevices, walk } from "./device-walk.js"
+
+const numbering = busMust("Device Number Assignment")
+const discovery = busMust("Device Discovery")
+const slots = busMust("GET_DEVICES")
+const slotsShould = busShould("GET_DEVICES")
 
 const LAST_NUMBER = 0xffff
 
@@ -24,50 +29,34 @@ const answers = async (bench: DeviceBench, devNum: number) =>
   (await bench.ask(frames.getDeviceInfo(devNum))) !== undefined
 
 export const BUS_DISCOVERY_ROWS: readonly Row[] = [
-  busMust(
-    "B14",
-    "Device Number Assignment",
-    "Each device has a number of its own on its bus.",
-    async (bench) => {
-      const found = await walk(bench, 304)
-      const twice = found.find((devNum, at) => found.indexOf(devNum) !== at)
-      expect(twice === undefined, `Device number ${twice} is reported twice.`)
-    },
-  ),
-  busMust(
-    "B15",
-    "Device Number Assignment",
-    "The driver side learns of every device number that is valid.",
-    async (bench) => {
-      const found = await walk(bench, 304)
-      for (const count of [1, 8, 65535]) {
-        const again = await walk(bench, count)
-        expect(
-          again.join() === found.join(),
-          `Windows of ${count} find devices ${again.join(", ")}, windows of 304 ${found.join(", ")}.`,
-        )
-      }
-      const absent = absentNumbers(bench)
-      const responses = await bench.conversation.askAll(absent.map((devNum) => frames.getDeviceInfo(devNum)))
-      const hidden = absent.filter((_, at) => {
-        const response = responses[at]
-        return response !== undefined && getU16(response, 2) === absent[at]
-      })
-      expect(hidden.length === 0, `Device ${hidden.join(", ")} answers, but GET_DEVICES does not report it.`)
-    },
-  ),
-  busMust(
-    "B31",
-    "Device Discovery",
-    "Every device number that is exposed was validated: a device is there.",
-    async (bench) => {
-      for (const devNum of await walk(bench, 304))
-        expect(await answers(bench, devNum), `Device ${devNum} is reported, but answers no GET_DEVICE_INFO.`)
-    },
-  ),
-  busMust(
+  numbering("B14", "Each device has a number of its own on its bus.", async (bench) => {
+    const found = await walk(bench, 304)
+    const twice = found.find((devNum, at) => found.indexOf(devNum) !== at)
+    expect(twice === undefined, `Device number ${twice} is reported twice.`)
+  }),
+  numbering("B15", "The driver side learns of every device number that is valid.", async (bench) => {
+    const found = await walk(bench, 304)
+    for (const count of [1, 8, 65535]) {
+      const again = await walk(bench, count)
+      expect(
+        again.join() === found.join(),
+        `Windows of ${count} find devices ${again.join(", ")}, windows of 304 ${found.join(", ")}.`,
+      )
+    }
+    const absent = absentNumbers(bench)
+    const responses = await bench.conversation.askAll(absent.map((devNum) => frames.getDeviceInfo(devNum)))
+    const hidden = absent.filter((_, at) => {
+      const response = responses[at]
+      return response !== undefined && getU16(response, 2) === absent[at]
+    })
+    expect(hidden.length === 0, `Device ${hidden.join(", ")} answers, but GET_DEVICES does not report it.`)
+  }),
+  discovery("B31", "Every device number that is exposed was validated: a device is there.", async (bench) => {
+    for (const devNum of await walk(bench, 304))
+      expect(await answers(bench, devNum), `Device ${devNum} is reported, but answers no GET_DEVICE_INFO.`)
+  }),
+  discovery(
     "B32",
-    "Device Discovery",
     "The number of a device that is present is exposed, so that the driver can send GET_DEVICE_INFO.",
     async (bench) => {
       const found = await walk(bench, 304)
@@ -77,9 +66,8 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
       )
     },
   ),
-  busMust(
+  slots(
     "B43",
-    "GET_DEVICES",
     "count says how many slots the bitmap has: (count + 7) / 8 bytes, lowest bit first.",
     async (bench) => {
       for (const [offset, count] of [
@@ -106,60 +94,41 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
       }
     },
   ),
-  busMust(
-    "B44",
-    "GET_DEVICES",
-    "A request with count 0 gets a response with count 0 and an empty bitmap.",
-    async (bench) => {
-      for (const offset of [0, 1, LAST_NUMBER]) {
-        const { frame, count } = await getDevices(bench, offset, 0)
-        expect(count === 0, `Asked for 0 slots, it answers ${count}.`)
-        expect(getU16(frame, 6) === GET_DEVICES_BASE_SIZE, "A bitmap of 0 slots has bytes.")
-      }
-    },
-  ),
-  busMust("B45", "GET_DEVICES", "The response's count is not greater than the request's.", async (bench) => {
+  slots("B44", "A request with count 0 gets a response with count 0 and an empty bitmap.", async (bench) => {
+    for (const offset of [0, 1, LAST_NUMBER]) {
+      const { frame, count } = await getDevices(bench, offset, 0)
+      expect(count === 0, `Asked for 0 slots, it answers ${count}.`)
+      expect(getU16(frame, 6) === GET_DEVICES_BASE_SIZE, "A bitmap of 0 slots has bytes.")
+    }
+  }),
+  slots("B45", "The response's count is not greater than the request's.", async (bench) => {
     for (const count of [0, 1, 3, 8, 17, 300, 65535]) {
       const window = await getDevices(bench, 0, count)
       expect(window.count <= count, `Asked for ${counted(count, "slot")}, it answers ${window.count}.`)
     }
   }),
-  busMust(
-    "B46",
-    "GET_DEVICES",
-    "Bits of the last bitmap byte that stand for no slot are 0.",
-    async (bench) => {
-      for (const count of [1, 3, 7, 9, 15]) {
-        const { frame, count: got } = await getDevices(bench, 0, count)
-        if (got % 8 === 0) continue
-        const last = frame[GET_DEVICES_BASE_SIZE + (got >> 3)] as number
-        expect(last >> (got % 8) === 0, `Of ${counted(got, "slot")} the last byte is ${hex(last)}.`)
-      }
-    },
-  ),
-  busMust("B47", "GET_DEVICES", "next_offset 0 ends the walk: no device lies behind.", async (bench) => {
+  slots("B46", "Bits of the last bitmap byte that stand for no slot are 0.", async (bench) => {
+    for (const count of [1, 3, 7, 9, 15]) {
+      const { frame, count: got } = await getDevices(bench, 0, count)
+      if (got % 8 === 0) continue
+      const last = frame[GET_DEVICES_BASE_SIZE + (got >> 3)] as number
+      expect(last >> (got % 8) === 0, `Of ${counted(got, "slot")} the last byte is ${hex(last)}.`)
+    }
+  }),
+  slots("B47", "next_offset 0 ends the walk: no device lies behind.", async (bench) => {
     const last = bench.deviceNumbers.at(-1) ?? 0
     const { nextOffset } = await getDevices(bench, last, 1)
     expect(nextOffset === 0, `Behind the last device, ${last}, next_offset is ${nextOffset}.`)
   }),
-  busMust(
-    "B48",
-    "GET_DEVICES",
-    "A next_offset that is not 0 is greater than the request's offset.",
-    async (bench) => {
-      for (const offset of [0, ...bench.deviceNumbers, LAST_NUMBER])
-        for (const count of [0, 1, 2]) {
-          const { nextOffset } = await getDevices(bench, offset, count)
-          expect(
-            nextOffset === 0 || nextOffset > offset,
-            `next_offset ${nextOffset} follows offset ${offset}.`,
-          )
-        }
-    },
-  ),
-  busMust(
+  slots("B48", "A next_offset that is not 0 is greater than the request's offset.", async (bench) => {
+    for (const offset of [0, ...bench.deviceNumbers, LAST_NUMBER])
+      for (const count of [0, 1, 2]) {
+        const { nextOffset } = await getDevices(bench, offset, count)
+        expect(nextOffset === 0 || nextOffset > offset, `next_offset ${nextOffset} follows offset ${offset}.`)
+      }
+  }),
+  slots(
     "B49",
-    "GET_DEVICES",
     "Where the count was reduced, the bitmap still shows the slots from offset on, count of them.",
     async (bench) => {
       const window = await getDevices(bench, 0, 65535)
@@ -174,17 +143,10 @@ export const BUS_DISCOVERY_ROWS: readonly Row[] = [
       expect(rest === undefined || window.nextOffset !== 0, `Device ${rest} lies behind the reduced window.`)
     },
   ),
-  {
-    id: "B-S4",
-    side: "bus",
-    level: "SHOULD",
-    section: "GET_DEVICES",
-    requirement: "The bus answers as many slots as were asked for.",
-    async device(bench) {
-      for (const count of [1, 8, 13, 304]) {
-        const window = await getDevices(bench, 0, count)
-        expect(window.count === count, `Asked for ${counted(count, "slot")}, it answers ${window.count}.`)
-      }
-    },
-  },
+  slotsShould("B-S4", "The bus answers as many slots as were asked for.", async (bench) => {
+    for (const count of [1, 8, 13, 304]) {
+      const window = await getDevices(bench, 0, count)
+      expect(window.count === count, `Asked for ${counted(count, "slot")}, it answers ${window.count}.`)
+    }
+  }),
 ]

@@ -8,15 +8,14 @@ import { busMust, type Row } from "../row.js"
 import { expect } from "../verdict.js"
 import { absentNumber, unanswerable } from "./absent-device.js"
 
-const ERRORS = "Error Handling"
+const errors = busMust("Error Handling")
 
 /** Longer than any bus should wait. */
 const COMPLETION_LIMIT_MS = 60_000
 
 export const BUS_ERROR_ROWS: readonly Row[] = [
-  busMust(
+  errors(
     "B16",
-    ERRORS,
     "Every request that expects a response is completed within a bounded time.",
     async (bench) => {
       const { tookMs } = await unanswerable(bench)
@@ -29,13 +28,12 @@ export const BUS_ERROR_ROWS: readonly Row[] = [
       },
     },
   ),
-  busMust("B17", ERRORS, "Each request ends once: with one response, or one failure.", async (bench) => {
+  errors("B17", "Each request ends once: with one response, or one failure.", async (bench) => {
     const { endings } = await unanswerable(bench)
     expect(endings === 1, `The request ended ${endings} times.`)
   }),
-  busMust(
+  errors(
     "B18",
-    ERRORS,
     "A bus never waits for a response without end.",
     async (bench) => {
       const { failure } = await unanswerable(bench)
@@ -48,29 +46,24 @@ export const BUS_ERROR_ROWS: readonly Row[] = [
       },
     },
   ),
-  busMust(
-    "B19",
-    ERRORS,
-    "Malformed headers and unknown bus messages are discarded without a word.",
-    async (bench) => {
-      const bad = [
-        Uint8Array.of(2, 3, 0),
-        frames.changed(frames.ping(1), 6, 7, 0), // msg_size below the header
-        frames.changed(frames.ping(2), 6, 255, 0), // msg_size beyond the frame
-        frames.rawFrame(TYPE_BUS, 0x00, 0, frames.words(1)),
-        frames.rawFrame(TYPE_BUS, 0x3f, 0, frames.words(2)),
-        frames.rawFrame(TYPE_BUS, 0xbf, 0, frames.words(3)),
-        frames.rawFrame(TYPE_BUS, 0x03, 0, []), // PING without data
-        frames.rawFrame(TYPE_BUS, 0x02, 0, [0, 0]), // GET_DEVICES cut short
-      ]
-      const answers = await bench.conversation.answersTo(bad)
-      expect(
-        answers.length === 0,
-        `${answers.length} of ${bad.length} malformed or unknown bus messages were answered.`,
-      )
-    },
-  ),
-  busMust("B21", ERRORS, "Nothing answers an event.", async (bench) => {
+  errors("B19", "Malformed headers and unknown bus messages are discarded without a word.", async (bench) => {
+    const bad = [
+      Uint8Array.of(2, 3, 0),
+      frames.changed(frames.ping(1), 6, 7, 0), // msg_size below the header
+      frames.changed(frames.ping(2), 6, 255, 0), // msg_size beyond the frame
+      frames.rawFrame(TYPE_BUS, 0x00, 0, frames.words(1)),
+      frames.rawFrame(TYPE_BUS, 0x3f, 0, frames.words(2)),
+      frames.rawFrame(TYPE_BUS, 0xbf, 0, frames.words(3)),
+      frames.rawFrame(TYPE_BUS, 0x03, 0, []), // PING without data
+      frames.rawFrame(TYPE_BUS, 0x02, 0, [0, 0]), // GET_DEVICES cut short
+    ]
+    const answers = await bench.conversation.answersTo(bad)
+    expect(
+      answers.length === 0,
+      `${answers.length} of ${bad.length} malformed or unknown bus messages were answered.`,
+    )
+  }),
+  errors("B21", "Nothing answers an event.", async (bench) => {
     const events = [
       frames.eventAvail(bench.devNum, 0xffff),
       frames.eventAvail(absentNumber(bench), 0),

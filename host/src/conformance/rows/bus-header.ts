@@ -11,12 +11,11 @@ import { expect } from "../verdict.js"
 import { exercise } from "./exercise.js"
 import { distinctRequests, echoedIndex, FAR_QUEUE, needPing } from "./recognisable-requests.js"
 
-const COMMON = "Common Header"
+const header = busMust("Common Header")
 
 export const BUS_HEADER_ROWS: readonly Row[] = [
-  busMust(
+  header(
     "B22",
-    COMMON,
     "Bus messages are delivered with dev_num 0, and transport messages with their own.",
     async (bench) => {
       for (const token of [1, 0x7fff]) {
@@ -30,9 +29,8 @@ export const BUS_HEADER_ROWS: readonly Row[] = [
       )
     },
   ),
-  busMust(
+  header(
     "B23",
-    COMMON,
     "type bits 2 to 7 are 0 in the bus's own messages, and ignored in those it forwards.",
     async (bench) => {
       const ping = await needPing(bench, 5)
@@ -43,9 +41,8 @@ export const BUS_HEADER_ROWS: readonly Row[] = [
       expect(forwarded !== undefined, "A request with reserved type bits set did not reach the device.")
     },
   ),
-  busMust(
+  header(
     "B24",
-    COMMON,
     "Bytes that the bus adds behind a message are 0, and reach the reader as 0.",
     async (bench) => {
       await exercise(bench)
@@ -60,9 +57,8 @@ export const BUS_HEADER_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  busMust(
+  header(
     "B25",
-    COMMON,
     "Whatever token a bus puts into a message, driver and device see no difference.",
     async (bench) => {
       const payloads = new Set<string>()
@@ -73,18 +69,13 @@ export const BUS_HEADER_ROWS: readonly Row[] = [
       expect(payloads.size === 1, "The same request with other tokens is answered otherwise.")
     },
   ),
-  busMust(
-    "B26",
-    COMMON,
-    "Tokens correlate requests and responses without the driver's noticing.",
-    async (bench) => {
-      const requests = distinctRequests(bench, 8)
-      const responses = await bench.conversation.askAll(requests)
-      for (const [n, response] of responses.entries())
-        expect(
-          response === undefined || echoedIndex(response) === FAR_QUEUE + n,
-          `The response with the token of request ${n} answers another one.`,
-        )
-    },
-  ),
+  header("B26", "Tokens correlate requests and responses without the driver's noticing.", async (bench) => {
+    const requests = distinctRequests(bench, 8)
+    const responses = await bench.conversation.askAll(requests)
+    for (const [n, response] of responses.entries())
+      expect(
+        response === undefined || echoedIndex(response) === FAR_QUEUE + n,
+        `The response with the token of request ${n} answers another one.`,
+      )
+  }),
 ]

@@ -10,6 +10,9 @@ import { expect, skip } from "../verdict.js"
 import { walk } from "./device-walk.js"
 import { exercise } from "./exercise.js"
 
+const hotplug = busMust("Hotplug")
+const eventDevice = busMust("EVENT_DEVICE")
+
 /** A message that was sent so soon after another one came may already have been on its way. */
 const CROSSING_MS = 50
 
@@ -26,9 +29,8 @@ async function plugEvents(bench: DeviceBench, busState?: number): Promise<readon
 }
 
 export const BUS_HOTPLUG_ROWS: readonly Row[] = [
-  busMust(
+  hotplug(
     "B33",
-    "Hotplug",
     "A bus that uses EVENT_DEVICE says ADDED when a device becomes accessible, REMOVED when it is gone.",
     async (bench) => {
       for (const event of await plugEvents(bench))
@@ -39,9 +41,8 @@ export const BUS_HOTPLUG_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  busMust(
+  hotplug(
     "B34",
-    "Hotplug",
     "Whatever the mechanism, a new number is exposed, and the driver side hears of a removal.",
     async (bench) => {
       await exercise(bench)
@@ -80,9 +81,8 @@ export const BUS_HOTPLUG_ROWS: readonly Row[] = [
       },
     },
   ),
-  busMust(
+  eventDevice(
     "B51",
-    "EVENT_DEVICE",
     "EVENT_DEVICE names a number that is valid and exposed to the driver side.",
     async (bench) => {
       const exposed = new Set(bench.deviceNumbers)
@@ -94,9 +94,8 @@ export const BUS_HOTPLUG_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  busMust(
+  eventDevice(
     "B52",
-    "EVENT_DEVICE",
     "ADDED is sent only when the device takes transport messages.",
     async (bench) => {
       for (const { deviceNumber, isAnswering } of await plugEvents(bench, DEVICE_ADDED))
@@ -104,9 +103,8 @@ export const BUS_HOTPLUG_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  busMust(
+  eventDevice(
     "B53",
-    "EVENT_DEVICE",
     "REMOVED is sent when the device is no longer available.",
     async (bench) => {
       for (const { deviceNumber, isAnswering } of await plugEvents(bench, DEVICE_REMOVED))

@@ -5,46 +5,44 @@ import { EVENT_AVAIL, EVENT_USED } from "../../../../shared-protocol/src/message
 import { counted } from "../../counted.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import type { Row } from "../row.js"
+import { busMust, type Row } from "../row.js"
 import { blocked, expect, skip } from "../verdict.js"
 
-const NOTIFICATIONS = "Runtime Notifications"
-/** VIRTIO_F_NOTIFICATION_DATA, bit 38. */
+const SECTION = "Runtime Notifications"
+const notifications = busMust(SECTION)
+const eventAvail = busMust("EVENT_AVAIL")
+
 /** How long to wait for a notification that would be one too many. */
 const LATE_EVENT_MS = 200
 
-function row(id: string, requirement: string, rest: Partial<Row>): Row {
-  return { id, side: "bus", level: "MUST", section: NOTIFICATIONS, requirement, ...rest }
+/** A row about what stands in the documents of a bus; ours is docs/bus.md. */
+function duty(id: string, requirement: string, item: number): Row {
+  const reason = `A duty of the bus's specification: no message shows what it says. Ours say it: docs/bus.md, item ${item}, and docs/conform-your-own.md.`
+  return { id, side: "bus", level: "MUST", section: SECTION, requirement, reason }
 }
 
 const usedEvents = (bench: DeviceBench, mark: number) =>
   bench.conversation.eventsSince(mark, EVENT_USED, bench.devNum).length
 
 export const BUS_NOTIFICATION_ROWS: readonly Row[] = [
-  row("B35", "The bus's specification says whether events are forwarded or synthesised.", {
-    reason:
-      "A duty of the bus's specification: no message shows what it says. Ours say it: docs/bus.md, item 11, and docs/conform-your-own.md.",
+  duty("B35", "The bus's specification says whether events are forwarded or synthesised.", 11),
+  duty("B36", "The bus's specification describes its out-of-band signals.", 12),
+  notifications("B37", "Each occurrence is notified once.", async (bench) => {
+    bench.needNotifications()
+    const { queue, workload } = await bench.start()
+    for (let n = 0; n < 4; n++) {
+      const mark = bench.conversation.mark()
+      queue.submit(workload.request(n))
+      if (!(await queue.completed(n + 1))) blocked("The device does not complete the request.")
+      await bench.conversation.sentinel()
+      const events = usedEvents(bench, mark)
+      expect(events <= 1, `One completion was notified by ${events} EVENT_USED.`)
+    }
   }),
-  row("B36", "The bus's specification describes its out-of-band signals.", {
-    reason:
-      "A duty of the bus's specification: no message shows what it says. Ours say it: docs/bus.md, item 12, and docs/conform-your-own.md.",
-  }),
-  row("B37", "Each occurrence is notified once.", {
-    async device(bench) {
-      bench.needNotifications()
-      const { queue, workload } = await bench.start()
-      for (let n = 0; n < 4; n++) {
-        const mark = bench.conversation.mark()
-        queue.submit(workload.request(n))
-        if (!(await queue.completed(n + 1))) blocked("The device does not complete the request.")
-        await bench.conversation.sentinel()
-        const events = usedEvents(bench, mark)
-        expect(events <= 1, `One completion was notified by ${events} EVENT_USED.`)
-      }
-    },
-  }),
-  row("B38", "With out-of-band signals the receiving side forwards or synthesises one event, never both.", {
-    async device(bench) {
+  notifications(
+    "B38",
+    "With out-of-band signals the receiving side forwards or synthesises one event, never both.",
+    async (bench) => {
       bench.needNotifications()
       // however many signals there are in between, and however late the second one is: no more events than completions
       const { queue, workload } = await bench.start()
@@ -62,9 +60,11 @@ export const BUS_NOTIFICATION_ROWS: readonly Row[] = [
         `${counted(count, "completion was", "completions were")} notified by ${events} EVENT_USED.`,
       )
     },
-  }),
-  row("B39", "An out-of-band signal is a hint to wake up, not another notification.", {
-    async device(bench) {
+  ),
+  notifications(
+    "B39",
+    "An out-of-band signal is a hint to wake up, not another notification.",
+    async (bench) => {
       bench.needNotifications()
       const { queue, workload } = await bench.start()
       const start = bench.conversation.mark()
@@ -80,8 +80,13 @@ export const BUS_NOTIFICATION_ROWS: readonly Row[] = [
       const events = usedEvents(bench, mark)
       expect(events === 0 || queue.usedIdx !== 1, "Nothing was completed, and EVENT_USED came.")
     },
-  }),
-  row("B40", "With polling only, no EVENT_AVAIL or EVENT_USED shows.", {
+  ),
+  {
+    id: "B40",
+    side: "bus",
+    level: "MUST",
+    section: SECTION,
+    requirement: "With polling only, no EVENT_AVAIL or EVENT_USED shows.",
     async device(bench) {
       if (!bench.port.parameters.isPolling) skip("The bus has notifications.")
       const mark = bench.conversation.mark()
@@ -104,34 +109,35 @@ export const BUS_NOTIFICATION_ROWS: readonly Row[] = [
         "The bus has no notifications, and EVENT_AVAIL was sent.",
       )
     },
-  }),
-  row(
-    "B41",
-    "Delivering notifications is bounded in time; if it fails the transport sees it and recovers by reset.",
-    {
-      async driver(runs) {
-        const run = await runs.run("lost-completion")
-        expect(!run.isKilled, `A completion that was never notified kept the driver waiting: ${run.how}`)
-      },
+  },
+  {
+    id: "B41",
+    side: "bus",
+    level: "MUST",
+    section: SECTION,
+    requirement:
+      "Delivering notifications is bounded in time; if it fails the transport sees it and recovers by reset.",
+    async driver(runs) {
+      const run = await runs.run("lost-completion")
+      expect(!run.isKilled, `A completion that was never notified kept the driver waiting: ${run.how}`)
+    },
+  },
+  eventAvail(
+    "B42",
+    "A bus that cannot carry next_offset keeps NOTIFICATION_DATA from being negotiated.",
+    async (bench) => {
+      bench.needNotifications()
+      if (!(await bench.offers(1, FEATURE_NOTIFICATION_DATA_BLOCK1)))
+        skip("The device does not offer VIRTIO_F_NOTIFICATION_DATA.")
+      const { queue, workload } = await bench.start({ extra: [0, FEATURE_NOTIFICATION_DATA_BLOCK1] })
+      const chain = queue.describe(workload.request(0))
+      queue.offer(chain.head)
+      queue.publish()
+      bench.conversation.post(frames.eventAvail(bench.devNum, queue.index, queue.availIdx))
+      expect(
+        await queue.completed(1),
+        "NOTIFICATION_DATA was negotiated, but next_offset does not reach the device.",
+      )
     },
   ),
-  {
-    ...row("B42", "A bus that cannot carry next_offset keeps NOTIFICATION_DATA from being negotiated.", {
-      async device(bench) {
-        bench.needNotifications()
-        if (!(await bench.offers(1, FEATURE_NOTIFICATION_DATA_BLOCK1)))
-          skip("The device does not offer VIRTIO_F_NOTIFICATION_DATA.")
-        const { queue, workload } = await bench.start({ extra: [0, FEATURE_NOTIFICATION_DATA_BLOCK1] })
-        const chain = queue.describe(workload.request(0))
-        queue.offer(chain.head)
-        queue.publish()
-        bench.conversation.post(frames.eventAvail(bench.devNum, queue.index, queue.availIdx))
-        expect(
-          await queue.completed(1),
-          "NOTIFICATION_DATA was negotiated, but next_offset does not reach the device.",
-        )
-      },
-    }),
-    section: "EVENT_AVAIL",
-  },
 ]

@@ -16,10 +16,15 @@ import { hex } from "../../hex.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
 import { messageSize } from "../frames.js"
-import type { Row } from "../row.js"
+import { busMust, busShould, permission, type Row } from "../row.js"
 import { expect, skip } from "../verdict.js"
 
-const ADVERTISING = "Advertising Bus Parameters"
+const advertising = busMust("Advertising Bus Parameters")
+const size = busMust("Message Size")
+const sizeShould = busShould("Message Size")
+const revision = busMust("Revision Compatibility")
+const errors = busMust("Error Handling")
+
 const RECOMMENDED_MAX_MESSAGE_SIZE = 264
 /** The transport features that revision 1 defines. */
 const KNOWN_TRANSPORT_FEATURES = TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION
@@ -44,29 +49,24 @@ function isSame(a: BusParameters, b: BusParameters): boolean {
   )
 }
 
-function row(id: string, section: string, requirement: string, rest: Partial<Row>): Row {
-  return { id, side: "bus", level: "MUST", section, requirement, ...rest }
-}
-
 export const BUS_PARAMETER_ROWS: readonly Row[] = [
-  row(
+  advertising(
     "B5",
-    ADVERTISING,
     "Revision, largest message and transport features are known before any transport message.",
-    {
-      async device(bench) {
-        const { parameters } = bench.port
-        expect(
-          Number.isInteger(parameters.revision) &&
-            parameters.maxMessageSize >= HEADER_SIZE &&
-            parameters.maxMessageSize <= 0xffff,
-          `The bus says: ${describe(parameters)}.`,
-        )
-      },
+    async (bench) => {
+      const { parameters } = bench.port
+      expect(
+        Number.isInteger(parameters.revision) &&
+          parameters.maxMessageSize >= HEADER_SIZE &&
+          parameters.maxMessageSize <= 0xffff,
+        `The bus says: ${describe(parameters)}.`,
+      )
     },
   ),
-  row("B6", ADVERTISING, "Transport features are a set of their own, beside the devices' feature blocks.", {
-    async device(bench) {
+  advertising(
+    "B6",
+    "Transport features are a set of their own, beside the devices' feature blocks.",
+    async (bench) => {
       const before = bench.port.parameters.transportFeatures
       await bench.negotiate({ extra: [0xffffffff, 0xffffffff] })
       const asked = await bench.port.askParameters()
@@ -76,43 +76,43 @@ export const BUS_PARAMETER_ROWS: readonly Row[] = [
         `Transport features ${hex(before)} became ${hex(asked.transportFeatures)} when a device negotiated its own.`,
       )
     },
+  ),
+  advertising("B7", "Only transport features that both sides support are advertised.", async (bench) => {
+    const unknown = (bench.port.parameters.transportFeatures & ~KNOWN_TRANSPORT_FEATURES) >>> 0
+    expect(
+      unknown === 0,
+      `The bus advertises transport features ${hex(unknown)}, which revision 1 does not have.`,
+    )
   }),
-  row("B7", ADVERTISING, "Only transport features that both sides support are advertised.", {
-    async device(bench) {
-      const unknown = (bench.port.parameters.transportFeatures & ~KNOWN_TRANSPORT_FEATURES) >>> 0
-      expect(
-        unknown === 0,
-        `The bus advertises transport features ${hex(unknown)}, which revision 1 does not have.`,
-      )
-    },
+  advertising("B8", "The same limits hold for messages of the driver and of the device.", async (bench) => {
+    const { maxMessageSize } = bench.port.parameters
+    const blocks = Math.floor((maxMessageSize - 16) / 4)
+    const big = await bench.conversation.askAll([
+      frames.setDriverFeatures(bench.devNum, bench.info.numFeatureBlocks, new Array(blocks).fill(0)),
+      frames.getDeviceFeatures(bench.devNum, 0, blocks),
+    ])
+    expect(
+      big[0] !== undefined,
+      `A request of ${counted(16 + 4 * blocks, "byte")}, within the limit, got no response.`,
+    )
+    expect(
+      big[1] !== undefined,
+      `A request for a response of ${counted(16 + 4 * blocks, "byte")}, within the limit, got none.`,
+    )
   }),
-  row("B8", ADVERTISING, "The same limits hold for messages of the driver and of the device.", {
-    async device(bench) {
-      const { maxMessageSize } = bench.port.parameters
-      const blocks = Math.floor((maxMessageSize - 16) / 4)
-      const big = await bench.conversation.askAll([
-        frames.setDriverFeatures(bench.devNum, bench.info.numFeatureBlocks, new Array(blocks).fill(0)),
-        frames.getDeviceFeatures(bench.devNum, 0, blocks),
-      ])
-      expect(
-        big[0] !== undefined,
-        `A request of ${counted(16 + 4 * blocks, "byte")}, within the limit, got no response.`,
-      )
-      expect(
-        big[1] !== undefined,
-        `A request for a response of ${counted(16 + 4 * blocks, "byte")}, within the limit, got none.`,
-      )
-    },
+  advertising("B9", "The parameters stay as they are while a device is active.", async (bench) => {
+    const before = bench.port.parameters
+    const asked = await bench.port.askParameters()
+    if (!asked) skip("The bus has no message that asks for its parameters.")
+    expect(isSame(before, asked), `First the bus said: ${describe(before)}; then: ${describe(asked)}.`)
   }),
-  row("B9", ADVERTISING, "The parameters stay as they are while a device is active.", {
-    async device(bench) {
-      const before = bench.port.parameters
-      const asked = await bench.port.askParameters()
-      if (!asked) skip("The bus has no message that asks for its parameters.")
-      expect(isSame(before, asked), `First the bus said: ${describe(before)}; then: ${describe(asked)}.`)
-    },
-  }),
-  row("B10", ADVERTISING, "On a change of parameters the transport is told and must validate them again.", {
+  {
+    id: "B10",
+    side: "bus",
+    level: "MUST",
+    section: "Advertising Bus Parameters",
+    requirement: "On a change of parameters the transport is told and must validate them again.",
+
     async driver(runs) {
       await runs.good()
       const run = await runs.run("other-parameters")
@@ -139,89 +139,56 @@ export const BUS_PARAMETER_ROWS: readonly Row[] = [
         )
       }
     },
+  },
+  size("B11", "The largest message is at least 52 bytes.", async (bench) => {
+    const { maxMessageSize } = bench.port.parameters
+    expect(
+      maxMessageSize >= MIN_MAX_MESSAGE_SIZE,
+      `The largest message is ${counted(maxMessageSize, "byte")}.`,
+    )
   }),
-  row("B11", "Message Size", "The largest message is at least 52 bytes.", {
-    async device(bench) {
-      const { maxMessageSize } = bench.port.parameters
-      expect(
-        maxMessageSize >= MIN_MAX_MESSAGE_SIZE,
-        `The largest message is ${counted(maxMessageSize, "byte")}.`,
-      )
-    },
+  revision("B12", "A bus of revision N does what all revisions from 1 to N ask of it.", async (bench) => {
+    const { revision } = bench.port.parameters
+    expect(revision >= TRANSPORT_REVISION, `The bus advertises revision ${revision}; there is none below 1.`)
   }),
-  row("B12", "Revision Compatibility", "A bus of revision N does what all revisions from 1 to N ask of it.", {
-    async device(bench) {
-      const { revision } = bench.port.parameters
-      expect(
-        revision >= TRANSPORT_REVISION,
-        `The bus advertises revision ${revision}; there is none below 1.`,
-      )
-    },
-  }),
-  row(
+  revision(
     "B13",
-    "Revision Compatibility",
     "A message of a revision or feature that the bus cannot carry is dropped, or an error is raised locally.",
-    {
-      async device(bench) {
-        const unknown = [0x80, 0xbf].map((msgId) => frames.rawFrame(0, msgId, bench.devNum, frames.words(0)))
-        const answers = await bench.conversation.answersTo(unknown)
-        expect(
-          answers.length === 0,
-          `Something answered a message that no revision defines (msg_id 0x80 and up).`,
-        )
-      },
+    async (bench) => {
+      const unknown = [0x80, 0xbf].map((msgId) => frames.rawFrame(0, msgId, bench.devNum, frames.words(0)))
+      const answers = await bench.conversation.answersTo(unknown)
+      expect(
+        answers.length === 0,
+        `Something answered a message that no revision defines (msg_id 0x80 and up).`,
+      )
     },
   ),
-  row("B20", "Error Handling", "A bus does not judge the msg_id of transport messages.", {
-    async device(bench) {
-      const { request, onSent } = bench.port
-      if (!request)
-        skip(
-          "The suite itself is the driver side of this bus; on the device's side bus and device both discard what they do not know.",
-        )
-      for (const msgId of UNKNOWN_MESSAGES) {
-        let isCarried = false
-        const off = onSent.on((frame) => {
-          if (isTransport(frame) && frame[1] === msgId) isCarried = true
-        })
-        // the device discards it, so it is given up: another row judges that (B18)
-        await request(frames.rawFrame(0, msgId, bench.devNum, frames.words(0))).catch(() => {})
-        off()
-        expect(isCarried, `The bus did not carry a transport message with msg_id ${hex(msgId)}.`)
-      }
-    },
-  }),
-  {
-    id: "B-S2",
-    side: "bus",
-    level: "SHOULD",
-    section: "Message Size",
-    requirement: "The largest message is not more than 264 bytes.",
-    async device(bench) {
-      const { maxMessageSize } = bench.port.parameters
-      expect(
-        maxMessageSize <= RECOMMENDED_MAX_MESSAGE_SIZE,
-        `The largest message is ${counted(maxMessageSize, "byte")}.`,
+  errors("B20", "A bus does not judge the msg_id of transport messages.", async (bench) => {
+    const { request, onSent } = bench.port
+    if (!request)
+      skip(
+        "The suite itself is the driver side of this bus; on the device's side bus and device both discard what they do not know.",
       )
-    },
-  },
-  {
-    id: "B-M1",
-    side: "bus",
-    level: "MAY",
-    section: "Error Handling",
-    requirement: "Events may be dropped: nobody waits for their completion.",
-    reason: "A permission: there is nothing that could be violated.",
-  },
-  {
-    id: "B-M2",
-    side: "bus",
-    level: "MAY",
-    section: "Ordering",
-    requirement: "Several requests to one device may be under way at once.",
-    reason: "A permission: there is nothing that could be violated.",
-  },
+    for (const msgId of UNKNOWN_MESSAGES) {
+      let isCarried = false
+      const off = onSent.on((frame) => {
+        if (isTransport(frame) && frame[1] === msgId) isCarried = true
+      })
+      // the device discards it, so it is given up: another row judges that (B18)
+      await request(frames.rawFrame(0, msgId, bench.devNum, frames.words(0))).catch(() => {})
+      off()
+      expect(isCarried, `The bus did not carry a transport message with msg_id ${hex(msgId)}.`)
+    }
+  }),
+  sizeShould("B-S2", "The largest message is not more than 264 bytes.", async (bench) => {
+    const { maxMessageSize } = bench.port.parameters
+    expect(
+      maxMessageSize <= RECOMMENDED_MAX_MESSAGE_SIZE,
+      `The largest message is ${counted(maxMessageSize, "byte")}.`,
+    )
+  }),
+  permission("B-M1", "bus", "Error Handling", "Events may be dropped: nobody waits for their completion."),
+  permission("B-M2", "bus", "Ordering", "Several requests to one device may be under way at once."),
 ]
 
 /** Whether SET_CONFIG needs the current generation. */

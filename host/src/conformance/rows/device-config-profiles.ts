@@ -11,12 +11,11 @@ import { isStrict } from "./bus-parameters.js"
 import { CONFIG_BASE_SIZE, flip, generation, needWritable, read, write } from "./config-access.js"
 import { exercise } from "./exercise.js"
 
-const PROFILES = "Config Profiles"
+const profiles = deviceMust("Config Profiles")
 
 export const DEVICE_CONFIG_PROFILE_ROWS: readonly Row[] = [
-  deviceMust(
+  profiles(
     "V5",
-    PROFILES,
     "The transport features decide the configuration profile: baseline, or strict generations.",
     async (bench) => {
       const place = await needWritable(bench)
@@ -31,32 +30,26 @@ export const DEVICE_CONFIG_PROFILE_ROWS: readonly Row[] = [
       )
     },
   ),
-  deviceMust(
-    "V6",
-    PROFILES,
-    "GET_CONFIG, SET_CONFIG and EVENT_CONFIG carry the current generation.",
-    async (bench) => {
-      const place = await needWritable(bench)
-      const mark = bench.conversation.mark()
-      const { answer } = await flip(bench, place)
-      const now = await generation(bench)
-      expect(
-        answer.generation === now,
-        `SET_CONFIG answers generation ${answer.generation}, GET_CONFIG then ${now}.`,
-      )
-      for (const frame of bench.conversation.eventsSince(mark, EVENT_CONFIG, bench.devNum)) {
-        const event = decodeEventConfig(frame)
-        if (event.ok)
-          expect(
-            event.value.generation === now,
-            `EVENT_CONFIG carries generation ${event.value.generation}, GET_CONFIG ${now}.`,
-          )
-      }
-    },
-  ),
-  deviceMust(
+  profiles("V6", "GET_CONFIG, SET_CONFIG and EVENT_CONFIG carry the current generation.", async (bench) => {
+    const place = await needWritable(bench)
+    const mark = bench.conversation.mark()
+    const { answer } = await flip(bench, place)
+    const now = await generation(bench)
+    expect(
+      answer.generation === now,
+      `SET_CONFIG answers generation ${answer.generation}, GET_CONFIG then ${now}.`,
+    )
+    for (const frame of bench.conversation.eventsSince(mark, EVENT_CONFIG, bench.devNum)) {
+      const event = decodeEventConfig(frame)
+      if (event.ok)
+        expect(
+          event.value.generation === now,
+          `EVENT_CONFIG carries generation ${event.value.generation}, GET_CONFIG ${now}.`,
+        )
+    }
+  }),
+  profiles(
     "V7",
-    PROFILES,
     "The generation changes whenever two accesses could see different configurations.",
     async (bench) => {
       const place = await needWritable(bench)
@@ -71,21 +64,16 @@ export const DEVICE_CONFIG_PROFILE_ROWS: readonly Row[] = [
       )
     },
   ),
-  deviceMust(
-    "V8",
-    PROFILES,
-    "In the baseline profile the generation of a SET_CONFIG is ignored.",
-    async (bench) => {
-      if (isStrict(bench)) skip("The bus has the strict profile.")
-      const place = await needWritable(bench)
-      for (const sent of [0, 1, 0xffffffff]) {
-        const data = (await read(bench)).slice(place.offset, place.offset + place.lengthBytes)
-        const { answer } = await write(bench, sent, place.offset, data)
-        expect(answer.length === place.lengthBytes, `A write with generation ${hex(sent)} was not applied.`)
-      }
-    },
-  ),
-  deviceMust("V9", PROFILES, "A generation that does not match causes no EVENT_CONFIG.", async (bench) => {
+  profiles("V8", "In the baseline profile the generation of a SET_CONFIG is ignored.", async (bench) => {
+    if (isStrict(bench)) skip("The bus has the strict profile.")
+    const place = await needWritable(bench)
+    for (const sent of [0, 1, 0xffffffff]) {
+      const data = (await read(bench)).slice(place.offset, place.offset + place.lengthBytes)
+      const { answer } = await write(bench, sent, place.offset, data)
+      expect(answer.length === place.lengthBytes, `A write with generation ${hex(sent)} was not applied.`)
+    }
+  }),
+  profiles("V9", "A generation that does not match causes no EVENT_CONFIG.", async (bench) => {
     bench.needConfig()
     await bench.negotiate()
     const mark = bench.conversation.mark()
@@ -95,9 +83,8 @@ export const DEVICE_CONFIG_PROFILE_ROWS: readonly Row[] = [
     const events = bench.conversation.eventsSince(mark, EVENT_CONFIG, bench.devNum)
     expect(events.length === 0, "A SET_CONFIG of no bytes with another generation caused an EVENT_CONFIG.")
   }),
-  deviceMust(
+  profiles(
     "V10",
-    PROFILES,
     "The device sends EVENT_CONFIG whenever it changes its configuration by itself.",
     async (bench) => {
       const size = Math.min(bench.needConfig(), bench.port.parameters.maxMessageSize - CONFIG_BASE_SIZE)
@@ -117,21 +104,16 @@ export const DEVICE_CONFIG_PROFILE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  deviceMust(
-    "V14",
-    PROFILES,
-    "In the strict profile a SET_CONFIG with another generation is refused.",
-    async (bench) => {
-      if (!isStrict(bench)) skip("The bus has the baseline profile.")
-      const place = await needWritable(bench)
-      const before = await read(bench)
-      const data = before.slice(place.offset, place.offset + place.lengthBytes).map((byte) => byte ^ 1)
-      const { answer } = await write(bench, ((await generation(bench)) + 1) >>> 0, place.offset, data)
-      expect(answer.length === 0, "A write with another generation was answered as applied.")
-      expect((await read(bench)).join() === before.join(), "A write with another generation was applied.")
-    },
-  ),
-  deviceMust("V15", PROFILES, "What fits no EVENT_CONFIG can be read by GET_CONFIG.", async (bench) => {
+  profiles("V14", "In the strict profile a SET_CONFIG with another generation is refused.", async (bench) => {
+    if (!isStrict(bench)) skip("The bus has the baseline profile.")
+    const place = await needWritable(bench)
+    const before = await read(bench)
+    const data = before.slice(place.offset, place.offset + place.lengthBytes).map((byte) => byte ^ 1)
+    const { answer } = await write(bench, ((await generation(bench)) + 1) >>> 0, place.offset, data)
+    expect(answer.length === 0, "A write with another generation was answered as applied.")
+    expect((await read(bench)).join() === before.join(), "A write with another generation was applied.")
+  }),
+  profiles("V15", "What fits no EVENT_CONFIG can be read by GET_CONFIG.", async (bench) => {
     const size = bench.needConfig()
     await bench.reset()
     const most = bench.port.parameters.maxMessageSize - CONFIG_BASE_SIZE

@@ -17,12 +17,13 @@ import {
   write,
 } from "./config-access.js"
 
-const SET = "SET_CONFIG"
+const getConfig = deviceMust("GET_CONFIG")
+
+const setConfig = deviceMust("SET_CONFIG")
 
 export const DEVICE_CONFIG_ROWS: readonly Row[] = [
-  deviceMust(
+  getConfig(
     "V44",
-    "GET_CONFIG",
     "GET_CONFIG answers the range that was asked for, with the current generation.",
     async (bench) => {
       const size = bench.needConfig()
@@ -48,7 +49,7 @@ export const DEVICE_CONFIG_ROWS: readonly Row[] = [
       }
     },
   ),
-  deviceMust("V45", SET, "SET_CONFIG answers with the generation that results.", async (bench) => {
+  setConfig("V45", "SET_CONFIG answers with the generation that results.", async (bench) => {
     const place = await needWritable(bench)
     const { answer } = await flip(bench, place)
     const now = await generation(bench)
@@ -58,7 +59,7 @@ export const DEVICE_CONFIG_ROWS: readonly Row[] = [
     )
     await flip(bench, place)
   }),
-  deviceMust("V46", SET, "A SET_CONFIG of no bytes changes nothing.", async (bench) => {
+  setConfig("V46", "A SET_CONFIG of no bytes changes nothing.", async (bench) => {
     await bench.negotiate()
     const before = await generation(bench)
     const bytes = await read(bench)
@@ -67,9 +68,8 @@ export const DEVICE_CONFIG_ROWS: readonly Row[] = [
     expect((await generation(bench)) === before, "A SET_CONFIG of no bytes changed the generation.")
     expect((await read(bench)).join() === bytes.join(), "A SET_CONFIG of no bytes changed the configuration.")
   }),
-  deviceMust(
+  setConfig(
     "V47",
-    SET,
     "SET_CONFIG writes all its bytes, and answers with their number, or none, and answers 0.",
     async (bench) => {
       await bench.negotiate()
@@ -104,7 +104,7 @@ export const DEVICE_CONFIG_ROWS: readonly Row[] = [
         )
     },
   ),
-  deviceMust("V48", SET, "A SET_CONFIG response of length 0 carries no bytes.", async (bench) => {
+  setConfig("V48", "A SET_CONFIG response of length 0 carries no bytes.", async (bench) => {
     await bench.negotiate()
     const requests = [
       frames.setConfig(bench.devNum, 0, 0, new Uint8Array(0)),

@@ -12,8 +12,9 @@ import type { DeviceBench } from "../device-bench.js"
 import { deviceMust, type Row } from "../row.js"
 import { expect, skip } from "../verdict.js"
 
-const BLOCKS = "Feature Blocks"
-const NEGOTIATION = "Feature Negotiation"
+const blocks = deviceMust("Feature Blocks")
+const negotiation = deviceMust("Feature Negotiation")
+
 const FEATURES_OK = STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK
 
 async function toDriver(bench: DeviceBench): Promise<void> {
@@ -30,7 +31,7 @@ function absentBit(offered: readonly number[]): { block: number; bit: number } {
 }
 
 export const DEVICE_FEATURE_ROWS: readonly Row[] = [
-  deviceMust("V16", BLOCKS, "Feature blocks beyond those that the device has read as 0.", async (bench) => {
+  blocks("V16", "Feature blocks beyond those that the device has read as 0.", async (bench) => {
     const { numFeatureBlocks } = bench.info
     for (const [first, count] of [
       [numFeatureBlocks, 1],
@@ -49,56 +50,45 @@ export const DEVICE_FEATURE_ROWS: readonly Row[] = [
       )
     }
   }),
-  deviceMust(
-    "V17",
-    BLOCKS,
-    "SET_DRIVER_FEATURES changes the blocks that it names, and no other.",
-    async (bench) => {
-      const offered = await bench.offered()
-      const selected = await bench.selection()
-      const { block, bit } = absentBit(offered)
-      // a bit that cannot be accepted, in one block; then another block is written, and the bit has to stay
-      await bench.negotiate()
-      await toDriver(bench)
-      const bad = [...selected]
-      bad[block] = ((bad[block] ?? 0) | (1 << bit)) >>> 0
-      await bench.setFeatures(0, bad)
-      const other = block === 0 ? 1 : 0
-      await bench.setFeatures(other, [selected[other] ?? 0])
-      const refused = await bench.setStatus(FEATURES_OK)
-      expect(
-        (refused & STATUS_FEATURES_OK) === 0,
-        `A write of block ${other} made block ${block} forget a bit.`,
-      )
-      await toDriver(bench)
-      await bench.setFeatures(1, [selected[1] ?? 0])
-      await bench.setFeatures(0, [selected[0] ?? 0])
-      const taken = await bench.setStatus(FEATURES_OK)
-      expect((taken & STATUS_FEATURES_OK) !== 0, "Features written block by block were refused.")
-    },
-  ),
-  deviceMust(
-    "V18",
-    BLOCKS,
-    "GET_DEVICE_FEATURES reports what is offered, whatever was selected.",
-    async (bench) => {
-      await bench.reset()
-      const before = await bench.offered()
-      await bench.negotiate()
-      const after = await bench.offered()
-      expect(
-        before.join() === after.join(),
-        `Offered were ${before.map((bits) => hex(bits)).join(", ")}; after negotiation ${after.map((bits) => hex(bits)).join(", ")}.`,
-      )
-    },
-  ),
-  deviceMust("V31", NEGOTIATION, "VIRTIO_F_NOTIF_CONFIG_DATA (bit 39) is not offered.", async (bench) => {
+  blocks("V17", "SET_DRIVER_FEATURES changes the blocks that it names, and no other.", async (bench) => {
+    const offered = await bench.offered()
+    const selected = await bench.selection()
+    const { block, bit } = absentBit(offered)
+    // a bit that cannot be accepted, in one block; then another block is written, and the bit has to stay
+    await bench.negotiate()
+    await toDriver(bench)
+    const bad = [...selected]
+    bad[block] = ((bad[block] ?? 0) | (1 << bit)) >>> 0
+    await bench.setFeatures(0, bad)
+    const other = block === 0 ? 1 : 0
+    await bench.setFeatures(other, [selected[other] ?? 0])
+    const refused = await bench.setStatus(FEATURES_OK)
+    expect(
+      (refused & STATUS_FEATURES_OK) === 0,
+      `A write of block ${other} made block ${block} forget a bit.`,
+    )
+    await toDriver(bench)
+    await bench.setFeatures(1, [selected[1] ?? 0])
+    await bench.setFeatures(0, [selected[0] ?? 0])
+    const taken = await bench.setStatus(FEATURES_OK)
+    expect((taken & STATUS_FEATURES_OK) !== 0, "Features written block by block were refused.")
+  }),
+  blocks("V18", "GET_DEVICE_FEATURES reports what is offered, whatever was selected.", async (bench) => {
+    await bench.reset()
+    const before = await bench.offered()
+    await bench.negotiate()
+    const after = await bench.offered()
+    expect(
+      before.join() === after.join(),
+      `Offered were ${before.map((bits) => hex(bits)).join(", ")}; after negotiation ${after.map((bits) => hex(bits)).join(", ")}.`,
+    )
+  }),
+  negotiation("V31", "VIRTIO_F_NOTIF_CONFIG_DATA (bit 39) is not offered.", async (bench) => {
     const block1 = (await bench.offered())[1] ?? 0
     expect((block1 & FEATURE_NOTIF_CONFIG_DATA_BLOCK1) === 0, "Bit 39 is offered.")
   }),
-  deviceMust(
+  negotiation(
     "V32",
-    NEGOTIATION,
     "A selection that the device cannot support clears FEATURES_OK in the status that is answered.",
     async (bench) => {
       const offered = await bench.offered()

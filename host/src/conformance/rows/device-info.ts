@@ -41,101 +41,80 @@ export function checkAdminRange(info: DeviceInfo): void {
   )
 }
 
-const INFO = "GET_DEVICE_INFO"
+const limits = deviceMust("Respecting Bus Limits")
+const revision = deviceMust("Revision Compatibility")
+const core = deviceMust("Core Messages")
+
+const deviceInfo = deviceMust("GET_DEVICE_INFO")
 
 export const DEVICE_INFO_ROWS: readonly Row[] = [
-  deviceMust(
-    "V2",
-    "Respecting Bus Limits",
-    "The device asks for nothing beyond the revision that its bus reports.",
-    async (bench) => {
-      await bench.negotiate()
-      const answers = await bench.conversation.answersTo([
-        frames.rawFrame(0, 0x0d, bench.devNum, frames.words(0)),
-      ])
-      expect(answers.length === 0, "A message that revision 1 does not have (0x0d) was answered.")
-    },
-  ),
-  deviceMust(
-    "V3",
-    "Revision Compatibility",
-    "A device of revision N does what all revisions from 1 to N ask of it.",
-    async (bench) => {
-      const { revision } = bench.port.parameters
-      expect(revision >= TRANSPORT_REVISION, `Its bus reports revision ${revision}; there is none below 1.`)
-      await bench.negotiate()
-    },
-  ),
-  deviceMust(
-    "V4",
-    "Revision Compatibility",
-    "A request of an unsupported revision or feature is ignored.",
-    async (bench) => {
-      const unknown = [0x00, 0x01, 0x0e, 0x1f, 0x3f].map((id) =>
-        frames.rawFrame(0, id, bench.devNum, frames.words(0)),
-      )
-      const answers = await bench.conversation.answersTo(unknown)
-      expect(answers.length === 0, `${answers.length} of ${unknown.length} unknown requests were answered.`)
-    },
-  ),
-  deviceMust(
-    "V36",
-    "Core Messages",
-    "The device knows all eleven requests, GET_SHM among them.",
-    async (bench) => {
-      await bench.reset()
-      for (const [name, request, responseBytes] of coreRequests(bench)) {
-        const response = await bench.ask(request)
-        expect(response !== undefined, `No response to ${name}.`)
-        if (response)
-          expect(
-            getU16(response, 6) === responseBytes,
-            `${name} is answered by ${counted(getU16(response, 6), "byte")}, not ${responseBytes}.`,
-          )
-      }
-      // writes nothing: this gets an answer whether or not there is a configuration space
-      const write = await bench.ask(frames.setConfig(bench.devNum, 0, 0, new Uint8Array(0)))
-      expect(write !== undefined, "No response to SET_CONFIG.")
-      // operation 0 on a queue that does not exist: nothing to do, and still a response
-      const zero = { low: 0, high: 0 }
-      const setting = {
-        index: bench.info.maxVirtqueues,
-        flags: 0x3c,
-        size: 0,
-        reserved: 0,
-        desc: zero,
-        driver: zero,
-        device: zero,
-      }
-      const set = await bench.setVqueue(setting)
-      expect(set !== undefined, "No response to SET_VQUEUE.")
-      if (set)
+  limits("V2", "The device asks for nothing beyond the revision that its bus reports.", async (bench) => {
+    await bench.negotiate()
+    const answers = await bench.conversation.answersTo([
+      frames.rawFrame(0, 0x0d, bench.devNum, frames.words(0)),
+    ])
+    expect(answers.length === 0, "A message that revision 1 does not have (0x0d) was answered.")
+  }),
+  revision("V3", "A device of revision N does what all revisions from 1 to N ask of it.", async (bench) => {
+    const { revision } = bench.port.parameters
+    expect(revision >= TRANSPORT_REVISION, `Its bus reports revision ${revision}; there is none below 1.`)
+    await bench.negotiate()
+  }),
+  revision("V4", "A request of an unsupported revision or feature is ignored.", async (bench) => {
+    const unknown = [0x00, 0x01, 0x0e, 0x1f, 0x3f].map((id) =>
+      frames.rawFrame(0, id, bench.devNum, frames.words(0)),
+    )
+    const answers = await bench.conversation.answersTo(unknown)
+    expect(answers.length === 0, `${answers.length} of ${unknown.length} unknown requests were answered.`)
+  }),
+  core("V36", "The device knows all eleven requests, GET_SHM among them.", async (bench) => {
+    await bench.reset()
+    for (const [name, request, responseBytes] of coreRequests(bench)) {
+      const response = await bench.ask(request)
+      expect(response !== undefined, `No response to ${name}.`)
+      if (response)
         expect(
-          getU16(set, 6) === HEADER_SIZE,
-          `SET_VQUEUE is answered by ${counted(getU16(set, 6), "byte")}, not ${HEADER_SIZE}.`,
+          getU16(response, 6) === responseBytes,
+          `${name} is answered by ${counted(getU16(response, 6), "byte")}, not ${responseBytes}.`,
         )
-    },
-  ),
-  deviceMust(
-    "V37",
-    INFO,
-    "GET_DEVICE_INFO is answered at any status, with the same values.",
-    async (bench) => {
-      const at = async () => {
-        const response = await bench.ask(frames.getDeviceInfo(bench.devNum))
-        return response ? hexBytes(response.subarray(HEADER_SIZE)) : "no response"
-      }
-      await bench.reset()
-      const inactive = await at()
-      expect(inactive !== "no response", "No response to GET_DEVICE_INFO while the device is inactive.")
-      await bench.negotiate()
-      const negotiated = await at()
-      expect(negotiated === inactive, "GET_DEVICE_INFO says something else after feature negotiation.")
-      await bench.reset()
-      expect((await at()) === inactive, "GET_DEVICE_INFO says something else after a reset.")
-    },
-  ),
-  deviceMust("V38", INFO, "num_feature_blocks covers every bit that is offered.", async (bench) => {
+    }
+    // writes nothing: this gets an answer whether or not there is a configuration space
+    const write = await bench.ask(frames.setConfig(bench.devNum, 0, 0, new Uint8Array(0)))
+    expect(write !== undefined, "No response to SET_CONFIG.")
+    // operation 0 on a queue that does not exist: nothing to do, and still a response
+    const zero = { low: 0, high: 0 }
+    const setting = {
+      index: bench.info.maxVirtqueues,
+      flags: 0x3c,
+      size: 0,
+      reserved: 0,
+      desc: zero,
+      driver: zero,
+      device: zero,
+    }
+    const set = await bench.setVqueue(setting)
+    expect(set !== undefined, "No response to SET_VQUEUE.")
+    if (set)
+      expect(
+        getU16(set, 6) === HEADER_SIZE,
+        `SET_VQUEUE is answered by ${counted(getU16(set, 6), "byte")}, not ${HEADER_SIZE}.`,
+      )
+  }),
+  deviceInfo("V37", "GET_DEVICE_INFO is answered at any status, with the same values.", async (bench) => {
+    const at = async () => {
+      const response = await bench.ask(frames.getDeviceInfo(bench.devNum))
+      return response ? hexBytes(response.subarray(HEADER_SIZE)) : "no response"
+    }
+    await bench.reset()
+    const inactive = await at()
+    expect(inactive !== "no response", "No response to GET_DEVICE_INFO while the device is inactive.")
+    await bench.negotiate()
+    const negotiated = await at()
+    expect(negotiated === inactive, "GET_DEVICE_INFO says something else after feature negotiation.")
+    await bench.reset()
+    expect((await at()) === inactive, "GET_DEVICE_INFO says something else after a reset.")
+  }),
+  deviceInfo("V38", "num_feature_blocks covers every bit that is offered.", async (bench) => {
     const first = bench.info.numFeatureBlocks
     for (const [at, bits] of (await bench.getFeatures(first, 8)).entries())
       expect(
@@ -144,27 +123,23 @@ export const DEVICE_INFO_ROWS: readonly Row[] = [
       )
     expect(first >= 2, `${first} feature blocks do not hold VIRTIO_F_VERSION_1 (bit 32).`)
   }),
-  deviceMust("V39", INFO, "max_virtqueues is at most 65536.", async (bench) => {
+  deviceInfo("V39", "max_virtqueues is at most 65536.", async (bench) => {
     const { maxVirtqueues } = await bench.getInfo()
     expect(maxVirtqueues <= MOST_VIRTQUEUES, `max_virtqueues is ${maxVirtqueues}.`)
   }),
-  deviceMust("V40", INFO, "max_virtqueues counts administration virtqueues, too.", async (bench) =>
+  deviceInfo("V40", "max_virtqueues counts administration virtqueues, too.", async (bench) =>
     checkAdminRange(await bench.getInfo()),
   ),
-  deviceMust("V41", INFO, "Without administration virtqueues admin_vq_start is 0.", async (bench) => {
+  deviceInfo("V41", "Without administration virtqueues admin_vq_start is 0.", async (bench) => {
     const info = await bench.getInfo()
     if (info.adminVqCount > 0) skip("The device has administration virtqueues.")
     expect(info.adminVqStart === 0, `admin_vq_start is ${info.adminVqStart}, admin_vq_count 0.`)
   }),
-  deviceMust(
-    "V42",
-    INFO,
-    "The range of administration virtqueues ends within max_virtqueues.",
-    async (bench) => checkAdminRange(await bench.getInfo()),
+  deviceInfo("V42", "The range of administration virtqueues ends within max_virtqueues.", async (bench) =>
+    checkAdminRange(await bench.getInfo()),
   ),
-  deviceMust(
+  deviceInfo(
     "V43",
-    INFO,
     "A device without a UUID reports the nil UUID; one with a UUID should have version 4.",
     async (bench) => {
       const { uuid } = await bench.getInfo()

@@ -18,8 +18,12 @@ import { deviceMust, type Row } from "../row.js"
 import { blocked, expect } from "../verdict.js"
 import { exercise } from "./exercise.js"
 
-const COMMON = "Common Header"
-const ORDERING = "Ordering"
+const limits = deviceMust("Respecting Bus Limits")
+const errors = deviceMust("Error Handling")
+const endianness = deviceMust("Endianness")
+const header = deviceMust("Common Header")
+
+const ordering = deviceMust("Ordering")
 
 /** Transport messages of the whole run that came from the peer, and are long enough to have a header. */
 async function received(bench: DeviceBench): Promise<Uint8Array[]> {
@@ -30,9 +34,8 @@ async function received(bench: DeviceBench): Promise<Uint8Array[]> {
 }
 
 export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
-  deviceMust(
+  limits(
     "V1",
-    "Respecting Bus Limits",
     "No response or event is larger than the bus allows.",
     async (bench) => {
       const { maxMessageSize } = bench.port.parameters
@@ -52,31 +55,26 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  deviceMust(
-    "V19",
-    "Error Handling",
-    "Malformed and unsupported messages are discarded without a word.",
-    async (bench) => {
-      const request = frames.getDeviceStatus(bench.devNum)
-      // in a slot these two would be complete: zeros are behind them
-      const cut = [request.subarray(0, 7), frames.changed(request, 6, 9, 0)]
-      const bad = [
-        ...(bench.port.parameters.slotBytes === undefined ? cut : []),
-        request.subarray(0, 2),
-        frames.changed(request, 6, 7, 0), // msg_size below the header
-        frames.changed(request, 6, 0, 0),
-        frames.changed(request, 6, 255, 255), // msg_size beyond the frame
-        frames.changed(request, 0, TYPE_RESPONSE), // a response that nobody asked for
-        frames.rawFrame(0, 0x3e, bench.devNum),
-      ].map((frame, n) => (frame.length >= 6 ? frames.changed(frame, 4, 0x10 + n, 0x10) : frame))
-      const answers = await bench.conversation.answersTo(bad)
-      expect(
-        answers.length === 0,
-        `${answers.length} of ${bad.length} malformed or unsupported messages were answered.`,
-      )
-    },
-  ),
-  deviceMust("V21", "Endianness", "Numbers are little-endian.", async (bench) => {
+  errors("V19", "Malformed and unsupported messages are discarded without a word.", async (bench) => {
+    const request = frames.getDeviceStatus(bench.devNum)
+    // in a slot these two would be complete: zeros are behind them
+    const cut = [request.subarray(0, 7), frames.changed(request, 6, 9, 0)]
+    const bad = [
+      ...(bench.port.parameters.slotBytes === undefined ? cut : []),
+      request.subarray(0, 2),
+      frames.changed(request, 6, 7, 0), // msg_size below the header
+      frames.changed(request, 6, 0, 0),
+      frames.changed(request, 6, 255, 255), // msg_size beyond the frame
+      frames.changed(request, 0, TYPE_RESPONSE), // a response that nobody asked for
+      frames.rawFrame(0, 0x3e, bench.devNum),
+    ].map((frame, n) => (frame.length >= 6 ? frames.changed(frame, 4, 0x10 + n, 0x10) : frame))
+    const answers = await bench.conversation.answersTo(bad)
+    expect(
+      answers.length === 0,
+      `${answers.length} of ${bad.length} malformed or unsupported messages were answered.`,
+    )
+  }),
+  endianness("V21", "Numbers are little-endian.", async (bench) => {
     const vqueue = await bench.need("GET_VQUEUE", frames.getVqueue(bench.devNum, 0x01020304))
     expect(
       vqueue.subarray(HEADER_SIZE, HEADER_SIZE + 4).join() === "4,3,2,1",
@@ -86,9 +84,8 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
     const deviceId = getU32(info, HEADER_SIZE)
     expect(deviceId < 0x10000, `Device type ${hex(deviceId)} looks big-endian.`)
   }),
-  deviceMust(
+  header(
     "V22",
-    COMMON,
     "type bits 2 to 7 are sent as 0, and ignored on receipt.",
     async (bench) => {
       await bench.need("GET_SHM", frames.getShm(bench.devNum, 0))
@@ -104,9 +101,8 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  deviceMust(
+  header(
     "V23",
-    COMMON,
     "msg_size counts header and payload, and nothing else.",
     async (bench) => {
       for (const frame of await received(bench)) {
@@ -124,9 +120,8 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  deviceMust(
+  header(
     "V24",
-    COMMON,
     "A device sends its own number.",
     async (bench) => {
       const came = await received(bench)
@@ -151,7 +146,7 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  deviceMust("V25", COMMON, "Bytes behind msg_size are ignored.", async (bench) => {
+  header("V25", "Bytes behind msg_size are ignored.", async (bench) => {
     const plain = await bench.need("GET_VQUEUE", frames.getVqueue(bench.devNum, 7))
     const request = frames.padded(frames.getVqueue(bench.devNum, 7), 0, 0, 0, 0)
     const response = await bench.ask(request)
@@ -161,7 +156,7 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
       "A request with padding behind it is answered otherwise.",
     )
   }),
-  deviceMust("V26", COMMON, "The token means nothing to the device.", async (bench) => {
+  header("V26", "The token means nothing to the device.", async (bench) => {
     const seen = new Set<string>()
     for (const token of [0x0001, 0x00ff, 0xff00, 0xffff]) {
       const response = await bench.conversation.ask(frames.getDeviceFeatures(bench.devNum, 0, 2), token)
@@ -169,7 +164,7 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
     }
     expect(seen.size === 1, "The same request with other tokens is answered otherwise.")
   }),
-  deviceMust("V27", COMMON, "A response has the token of its request.", async (bench) => {
+  header("V27", "A response has the token of its request.", async (bench) => {
     const { devNum } = bench
     const requests = [
       frames.getDeviceInfo(devNum),
@@ -186,26 +181,21 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
           expect(getToken(response) === token, `Token ${hex(token)} came back as ${hex(getToken(response))}.`)
       }
   }),
-  deviceMust(
-    "V28",
-    ORDERING,
-    "A device processes requests in the order in which it receives them.",
-    async (bench) => {
-      await bench.reset()
-      const { devNum } = bench
-      const both = STATUS_ACKNOWLEDGE | STATUS_DRIVER
-      const [, first, , second] = await bench.conversation.askAll([
-        frames.setDeviceStatus(devNum, STATUS_ACKNOWLEDGE),
-        frames.getDeviceStatus(devNum),
-        frames.setDeviceStatus(devNum, both),
-        frames.getDeviceStatus(devNum),
-      ])
-      if (!first || !second) blocked("No response to GET_DEVICE_STATUS.")
-      expect(getU32(first, HEADER_SIZE) === STATUS_ACKNOWLEDGE, "A read saw the status of a write behind it.")
-      expect(getU32(second, HEADER_SIZE) === both, "A read did not see the status of the write before it.")
-    },
-  ),
-  deviceMust("V29", ORDERING, "Each valid request gets exactly one response.", async (bench) => {
+  ordering("V28", "A device processes requests in the order in which it receives them.", async (bench) => {
+    await bench.reset()
+    const { devNum } = bench
+    const both = STATUS_ACKNOWLEDGE | STATUS_DRIVER
+    const [, first, , second] = await bench.conversation.askAll([
+      frames.setDeviceStatus(devNum, STATUS_ACKNOWLEDGE),
+      frames.getDeviceStatus(devNum),
+      frames.setDeviceStatus(devNum, both),
+      frames.getDeviceStatus(devNum),
+    ])
+    if (!first || !second) blocked("No response to GET_DEVICE_STATUS.")
+    expect(getU32(first, HEADER_SIZE) === STATUS_ACKNOWLEDGE, "A read saw the status of a write behind it.")
+    expect(getU32(second, HEADER_SIZE) === both, "A read did not see the status of the write before it.")
+  }),
+  ordering("V29", "Each valid request gets exactly one response.", async (bench) => {
     const { devNum } = bench
     const requests = [
       frames.getDeviceInfo(devNum),
@@ -232,28 +222,23 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
       )
     }
   }),
-  deviceMust(
-    "V30",
-    ORDERING,
-    "A request that is too short for what it must carry gets no response.",
-    async (bench) => {
-      const { devNum } = bench
-      const short = [
-        frames.rawFrame(0, 0x03, devNum, frames.words(0)), // GET_DEVICE_FEATURES without num_blocks
-        frames.rawFrame(0, 0x04, devNum, frames.words(0, 2, 0)), // SET_DRIVER_FEATURES: 2 blocks, 1 there
-        frames.rawFrame(0, 0x05, devNum, frames.words(0)),
-        frames.rawFrame(0, 0x06, devNum, frames.words(0, 0)),
-        frames.rawFrame(0, 0x08, devNum, [0]),
-        frames.rawFrame(0, 0x09, devNum),
-        frames.rawFrame(0, 0x0a, devNum, frames.words(0, 0, 0)),
-        frames.rawFrame(0, 0x0b, devNum, [0, 0]),
-        frames.rawFrame(0, 0x0c, devNum),
-      ].map((frame, n) => frames.changed(frame, 4, 0x40 + n, 0x20))
-      const answers = await bench.conversation.answersTo(short)
-      const [first] = answers
-      expect(first === undefined, `A cut short request ${hex(first?.[1] ?? 0)} was answered.`)
-    },
-  ),
+  ordering("V30", "A request that is too short for what it must carry gets no response.", async (bench) => {
+    const { devNum } = bench
+    const short = [
+      frames.rawFrame(0, 0x03, devNum, frames.words(0)), // GET_DEVICE_FEATURES without num_blocks
+      frames.rawFrame(0, 0x04, devNum, frames.words(0, 2, 0)), // SET_DRIVER_FEATURES: 2 blocks, 1 there
+      frames.rawFrame(0, 0x05, devNum, frames.words(0)),
+      frames.rawFrame(0, 0x06, devNum, frames.words(0, 0)),
+      frames.rawFrame(0, 0x08, devNum, [0]),
+      frames.rawFrame(0, 0x09, devNum),
+      frames.rawFrame(0, 0x0a, devNum, frames.words(0, 0, 0)),
+      frames.rawFrame(0, 0x0b, devNum, [0, 0]),
+      frames.rawFrame(0, 0x0c, devNum),
+    ].map((frame, n) => frames.changed(frame, 4, 0x40 + n, 0x20))
+    const answers = await bench.conversation.answersTo(short)
+    const [first] = answers
+    expect(first === undefined, `A cut short request ${hex(first?.[1] ?? 0)} was answered.`)
+  }),
 ]
 
 /** Bytes of payload that the fields of a transport message from a device take; undefined for an unknown one. */

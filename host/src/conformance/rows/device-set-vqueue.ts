@@ -21,7 +21,8 @@ import { toAddress } from "../suite-queue.js"
 import { expect } from "../verdict.js"
 import { asText, fresh, isEnabled } from "./vqueue-state.js"
 
-const SET = "SET_VQUEUE"
+const setVqueue = deviceMust("SET_VQUEUE")
+
 const IGNORE_ALL = VQUEUE_SIZE_IGNORE | VQUEUE_DESC_IGNORE | VQUEUE_DRIVER_IGNORE | VQUEUE_DEVICE_IGNORE
 
 /** Sends a SET_VQUEUE that must change nothing. Checks that nothing changed, and that the empty response came. */
@@ -42,7 +43,7 @@ async function expectRefused(bench: DeviceBench, setting: VqueueSetting, what: s
 }
 
 export const DEVICE_SET_VQUEUE_ROWS: readonly Row[] = [
-  deviceMust("V56", SET, "SET_VQUEUE of a queue that is not there does nothing.", async (bench) => {
+  setVqueue("V56", "SET_VQUEUE of a queue that is not there does nothing.", async (bench) => {
     const queue = await fresh(bench)
     const before = asText(await bench.getVqueue(queue.index))
     for (const index of [bench.info.maxVirtqueues, 0xffffffff]) {
@@ -52,9 +53,8 @@ export const DEVICE_SET_VQUEUE_ROWS: readonly Row[] = [
     const after = asText(await bench.getVqueue(queue.index))
     expect(after === before, `SET_VQUEUE of absent queues changed queue ${queue.index}: ${after}.`)
   }),
-  deviceMust(
+  setVqueue(
     "V57",
-    SET,
     "A reserved field, reserved flags or state operation 3: nothing changes, the empty response comes.",
     async (bench) => {
       const queue = await fresh(bench)
@@ -68,9 +68,8 @@ export const DEVICE_SET_VQUEUE_ROWS: readonly Row[] = [
       await expectRefused(bench, { ...good, flags: VQUEUE_OPERATION_MASK }, "state operation 3")
     },
   ),
-  deviceMust(
+  setVqueue(
     "V58",
-    SET,
     "State operation 0 on an enabled queue: nothing changes, the empty response comes.",
     async (bench) => {
       const queue = await fresh(bench)
@@ -88,7 +87,7 @@ export const DEVICE_SET_VQUEUE_ROWS: readonly Row[] = [
       )
     },
   ),
-  deviceMust("V59", SET, "SET_VQUEUE takes effect as a whole or not at all.", async (bench) => {
+  setVqueue("V59", "SET_VQUEUE takes effect as a whole or not at all.", async (bench) => {
     const queue = await fresh(bench)
     const good = bench.enabling(queue)
     const { maxSize } = await bench.getVqueue(queue.index)
@@ -99,9 +98,8 @@ export const DEVICE_SET_VQUEUE_ROWS: readonly Row[] = [
     )
     await expectRefused(bench, { ...good, size: queue.size, reserved: 5 }, "good fields and a reserved one")
   }),
-  deviceMust(
+  setVqueue(
     "V60",
-    SET,
     "An ignore bit keeps the field as it is; without it the field is taken.",
     async (bench) => {
       const queue = await fresh(bench)
@@ -141,9 +139,8 @@ export const DEVICE_SET_VQUEUE_ROWS: readonly Row[] = [
       )
     },
   ),
-  deviceMust(
+  setVqueue(
     "V61",
-    SET,
     "A size or address for an enabled queue: nothing changes, the empty response comes.",
     async (bench) => {
       const queue = await fresh(bench)
@@ -164,9 +161,8 @@ export const DEVICE_SET_VQUEUE_ROWS: readonly Row[] = [
         }
     },
   ),
-  deviceMust(
+  setVqueue(
     "V62",
-    SET,
     "The state operation works on the new fields, and never disables an enabled queue.",
     async (bench) => {
       const queue = await fresh(bench)

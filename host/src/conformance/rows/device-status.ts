@@ -15,11 +15,18 @@ import { counted } from "../../counted.js"
 import { hex } from "../../hex.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { deviceMust, type Row } from "../row.js"
+import { deviceMust, deviceShould, permission, type Row } from "../row.js"
 import { blocked, expect, skip } from "../verdict.js"
 
+const profiles = deviceMust("Config Profiles")
+const errors = deviceMust("Error Handling")
+const finalStatus = deviceMust("Final Status")
+const deviceNotifications = deviceMust("Device Notifications")
+const getDeviceStatus = deviceMust("GET_DEVICE_STATUS")
+const setDeviceStatus = deviceMust("SET_DEVICE_STATUS")
+const errorsShould = deviceShould("Error Handling")
+
 const LIVE = STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK
-const PROFILES = "Config Profiles"
 /** How long a device that must do nothing is watched. */
 const WATCH_MS = 60
 
@@ -40,9 +47,8 @@ async function breakRing(bench: DeviceBench) {
 }
 
 export const DEVICE_STATUS_ROWS: readonly Row[] = [
-  deviceMust(
+  profiles(
     "V11",
-    PROFILES,
     "An EVENT_CONFIG about the status reports a change that the device itself made.",
     async (bench) => {
       const { events, status } = await breakRing(bench)
@@ -62,7 +68,7 @@ export const DEVICE_STATUS_ROWS: readonly Row[] = [
       }
     },
   ),
-  deviceMust("V12", PROFILES, "A status that the driver wrote causes no EVENT_CONFIG.", async (bench) => {
+  profiles("V12", "A status that the driver wrote causes no EVENT_CONFIG.", async (bench) => {
     const mark = bench.conversation.mark()
     await bench.negotiate()
     await bench.setStatus(LIVE)
@@ -72,35 +78,25 @@ export const DEVICE_STATUS_ROWS: readonly Row[] = [
     const events = bench.conversation.eventsSince(mark, EVENT_CONFIG, bench.devNum)
     expect(events.length === 0, `${events.length} EVENT_CONFIG came while the driver wrote the status.`)
   }),
-  deviceMust(
-    "V13",
-    PROFILES,
-    "An EVENT_CONFIG about the status alone has offset and length 0.",
-    async (bench) => {
-      const { events } = await breakRing(bench)
-      const event = events.map((frame) => decodeEventConfig(frame)).find((decoded) => decoded.ok)
-      if (!event?.ok) skip("The device changed no status by itself, not even for a ring that makes no sense.")
-      const { offset, length } = event.value
-      expect(
-        offset === 0 && length === 0,
-        `EVENT_CONFIG names ${counted(length, "byte")} at ${offset}; only the status changed.`,
-      )
-    },
-  ),
-  deviceMust(
-    "V20",
-    "Error Handling",
-    "A device recovers by reset, whatever happened before.",
-    async (bench) => {
-      await breakRing(bench)
-      await bench.conversation.answersTo([frames.rawFrame(0, 0x3d, bench.devNum), Uint8Array.of(0, 2, 3)])
-      await bench.reset()
-      const { queue, workload } = await bench.start()
-      queue.submit(workload.request(0))
-      expect(await queue.completed(1), "After a fault and a reset the device completes nothing.")
-    },
-  ),
-  deviceMust("V33", "Final Status", "No virtqueue is served before DRIVER_OK.", async (bench) => {
+  profiles("V13", "An EVENT_CONFIG about the status alone has offset and length 0.", async (bench) => {
+    const { events } = await breakRing(bench)
+    const event = events.map((frame) => decodeEventConfig(frame)).find((decoded) => decoded.ok)
+    if (!event?.ok) skip("The device changed no status by itself, not even for a ring that makes no sense.")
+    const { offset, length } = event.value
+    expect(
+      offset === 0 && length === 0,
+      `EVENT_CONFIG names ${counted(length, "byte")} at ${offset}; only the status changed.`,
+    )
+  }),
+  errors("V20", "A device recovers by reset, whatever happened before.", async (bench) => {
+    await breakRing(bench)
+    await bench.conversation.answersTo([frames.rawFrame(0, 0x3d, bench.devNum), Uint8Array.of(0, 2, 3)])
+    await bench.reset()
+    const { queue, workload } = await bench.start()
+    queue.submit(workload.request(0))
+    expect(await queue.completed(1), "After a fault and a reset the device completes nothing.")
+  }),
+  finalStatus("V33", "No virtqueue is served before DRIVER_OK.", async (bench) => {
     const workload = bench.needWorkload()
     const queue = await bench.prepare()
     queue.submit(workload.request(0))
@@ -108,7 +104,7 @@ export const DEVICE_STATUS_ROWS: readonly Row[] = [
     await bench.conversation.sentinel()
     expect(queue.usedIdx === 0, "A request was served before DRIVER_OK.")
   }),
-  deviceMust("V34", "Final Status", "Virtqueues are served once DRIVER_OK is set.", async (bench) => {
+  finalStatus("V34", "Virtqueues are served once DRIVER_OK is set.", async (bench) => {
     const { queue, workload } = await bench.start()
     queue.submit(workload.request(0))
     expect(
@@ -116,7 +112,7 @@ export const DEVICE_STATUS_ROWS: readonly Row[] = [
       "DRIVER_OK is set, a request is available and notified, and nothing happens.",
     )
   }),
-  deviceMust("V35", "Device Notifications", "Used buffers are notified by EVENT_USED.", async (bench) => {
+  deviceNotifications("V35", "Used buffers are notified by EVENT_USED.", async (bench) => {
     bench.needNotifications()
     const { queue, workload } = await bench.start()
     const mark = bench.conversation.mark()
@@ -131,9 +127,8 @@ export const DEVICE_STATUS_ROWS: readonly Row[] = [
       `EVENT_USED names queue ${index}, used was ${queue.index}.`,
     )
   }),
-  deviceMust(
+  getDeviceStatus(
     "V49",
-    "GET_DEVICE_STATUS",
     "GET_DEVICE_STATUS reports the status as it is, FEATURES_OK and NEEDS_RESET included.",
     async (bench) => {
       await bench.reset()
@@ -155,87 +150,61 @@ export const DEVICE_STATUS_ROWS: readonly Row[] = [
         )
     },
   ),
-  deviceMust(
-    "V50",
-    "SET_DEVICE_STATUS",
-    "SET_DEVICE_STATUS answers with the status that results.",
-    async (bench) => {
-      await bench.reset()
-      const statuses = [STATUS_ACKNOWLEDGE, STATUS_ACKNOWLEDGE | STATUS_DRIVER]
-      for (const status of statuses) {
-        const answered = await bench.setStatus(status)
-        expect(answered === status, `Status ${hex(status)} was written, ${hex(answered)} answered.`)
-      }
-      const read = await bench.getStatus()
-      expect(
-        read === statuses[1],
-        `SET_DEVICE_STATUS answered ${hex(statuses[1] ?? 0)}, GET_DEVICE_STATUS ${hex(read)}.`,
-      )
-    },
+  setDeviceStatus("V50", "SET_DEVICE_STATUS answers with the status that results.", async (bench) => {
+    await bench.reset()
+    const statuses = [STATUS_ACKNOWLEDGE, STATUS_ACKNOWLEDGE | STATUS_DRIVER]
+    for (const status of statuses) {
+      const answered = await bench.setStatus(status)
+      expect(answered === status, `Status ${hex(status)} was written, ${hex(answered)} answered.`)
+    }
+    const read = await bench.getStatus()
+    expect(
+      read === statuses[1],
+      `SET_DEVICE_STATUS answered ${hex(statuses[1] ?? 0)}, GET_DEVICE_STATUS ${hex(read)}.`,
+    )
+  }),
+  setDeviceStatus("V51", "Status 0 starts a reset, which ends: the device then reports 0.", async (bench) => {
+    await bench.negotiate()
+    const status = await bench.setStatus(0)
+    if (status === 0) return
+    const isReset = async () => (await bench.getStatus()) === 0
+    for (let polls = 0; polls < 200; polls++) {
+      if (await isReset()) return
+      await bench.conversation.waitUntil(() => false, 20)
+    }
+    expect(false, "4 s after status 0 was written the device does not report it.")
+  }),
+  setDeviceStatus("V52", "Status 0 is not reported before the reset is complete.", async (bench) => {
+    const { queue, workload } = await bench.start()
+    queue.submit(workload.request(0))
+    if (!(await queue.completed(1))) blocked("The device does not complete the request.")
+    await bench.reset()
+    const state = await bench.getVqueue(queue.index)
+    expect(
+      state.curSize === 0 && (state.flags & VQUEUE_ENABLED) === 0,
+      `Status 0 is reported, but queue ${queue.index} is still there: size ${state.curSize}, flags ${hex(state.flags)}.`,
+    )
+    queue.submit(workload.request(1))
+    await bench.conversation.waitUntil(() => queue.usedIdx !== 1, WATCH_MS)
+    expect(queue.usedIdx === 1, "Status 0 is reported, but the device still serves a queue.")
+  }),
+  errorsShould("V-S1", "A device that cannot go on sets DEVICE_NEEDS_RESET.", async (bench) => {
+    const { status } = await breakRing(bench)
+    expect(
+      (status & STATUS_DEVICE_NEEDS_RESET) !== 0,
+      `The available ring makes no sense; the status is ${hex(status)}.`,
+    )
+  }),
+  permission(
+    "V-S2",
+    "device",
+    "Config Profiles",
+    "An EVENT_CONFIG of offset and length 0 may stand for any change.",
   ),
-  deviceMust(
-    "V51",
-    "SET_DEVICE_STATUS",
-    "Status 0 starts a reset, which ends: the device then reports 0.",
-    async (bench) => {
-      await bench.negotiate()
-      const status = await bench.setStatus(0)
-      if (status === 0) return
-      const isReset = async () => (await bench.getStatus()) === 0
-      for (let polls = 0; polls < 200; polls++) {
-        if (await isReset()) return
-        await bench.conversation.waitUntil(() => false, 20)
-      }
-      expect(false, "4 s after status 0 was written the device does not report it.")
-    },
+  permission(
+    "V-S3",
+    "device",
+    "Config Profiles",
+    "An EVENT_CONFIG may leave its data out when they do not fit.",
   ),
-  deviceMust(
-    "V52",
-    "SET_DEVICE_STATUS",
-    "Status 0 is not reported before the reset is complete.",
-    async (bench) => {
-      const { queue, workload } = await bench.start()
-      queue.submit(workload.request(0))
-      if (!(await queue.completed(1))) blocked("The device does not complete the request.")
-      await bench.reset()
-      const state = await bench.getVqueue(queue.index)
-      expect(
-        state.curSize === 0 && (state.flags & VQUEUE_ENABLED) === 0,
-        `Status 0 is reported, but queue ${queue.index} is still there: size ${state.curSize}, flags ${hex(state.flags)}.`,
-      )
-      queue.submit(workload.request(1))
-      await bench.conversation.waitUntil(() => queue.usedIdx !== 1, WATCH_MS)
-      expect(queue.usedIdx === 1, "Status 0 is reported, but the device still serves a queue.")
-    },
-  ),
-  {
-    id: "V-S1",
-    side: "device",
-    level: "SHOULD",
-    section: "Error Handling",
-    requirement: "A device that cannot go on sets DEVICE_NEEDS_RESET.",
-    async device(bench) {
-      const { status } = await breakRing(bench)
-      expect(
-        (status & STATUS_DEVICE_NEEDS_RESET) !== 0,
-        `The available ring makes no sense; the status is ${hex(status)}.`,
-      )
-    },
-  },
-  {
-    id: "V-S2",
-    side: "device",
-    level: "MAY",
-    section: PROFILES,
-    requirement: "An EVENT_CONFIG of offset and length 0 may stand for any change.",
-    reason: "A permission: there is nothing that could be violated.",
-  },
-  {
-    id: "V-S3",
-    side: "device",
-    level: "MAY",
-    section: PROFILES,
-    requirement: "An EVENT_CONFIG may leave its data out when they do not fit.",
-    reason: "A permission: there is nothing that could be violated.",
-  },
 ]

@@ -12,13 +12,13 @@ import { deviceMust, type Row } from "../row.js"
 import { blocked, expect } from "../verdict.js"
 import { asText, fresh, isEnabled } from "./vqueue-state.js"
 
-const GET = "GET_VQUEUE"
-const RESET = "RESET_VQUEUE"
+const getVqueue = deviceMust("GET_VQUEUE")
+
+const resetVqueue = deviceMust("RESET_VQUEUE")
 
 export const DEVICE_VQUEUE_ROWS: readonly Row[] = [
-  deviceMust(
+  getVqueue(
     "V53",
-    GET,
     "GET_VQUEUE reports the largest and the current size, and 0 for the latter before configuration.",
     async (bench) => {
       const queue = await fresh(bench)
@@ -41,9 +41,8 @@ export const DEVICE_VQUEUE_ROWS: readonly Row[] = [
       expect(curSize === largest.size, `The largest size, ${largest.size}, was not taken: ${curSize}.`)
     },
   ),
-  deviceMust(
+  getVqueue(
     "V54",
-    GET,
     "For a queue that is not there GET_VQUEUE answers zeros, and the index.",
     async (bench) => {
       await bench.reset()
@@ -59,9 +58,8 @@ export const DEVICE_VQUEUE_ROWS: readonly Row[] = [
       }
     },
   ),
-  deviceMust(
+  getVqueue(
     "V55",
-    GET,
     "Of GET_VQUEUE's flags bit 0 says whether the queue is enabled; the others are 0.",
     async (bench) => {
       const queue = await fresh(bench)
@@ -72,7 +70,7 @@ export const DEVICE_VQUEUE_ROWS: readonly Row[] = [
       expect(after === VQUEUE_ENABLED, `Enabled, the queue has flags ${hex(after)}.`)
     },
   ),
-  deviceMust("V63", RESET, "RESET_VQUEUE of a queue that is not there does nothing.", async (bench) => {
+  resetVqueue("V63", "RESET_VQUEUE of a queue that is not there does nothing.", async (bench) => {
     const extra = await bench.needRingReset()
     const queue = await bench.prepare({ extra })
     for (const index of [bench.info.maxVirtqueues, 0xffffffff]) {
@@ -81,9 +79,8 @@ export const DEVICE_VQUEUE_ROWS: readonly Row[] = [
     }
     expect(await isEnabled(bench, queue.index), "RESET_VQUEUE of absent queues reset another one.")
   }),
-  deviceMust(
+  resetVqueue(
     "V64",
-    RESET,
     "Without VIRTIO_F_RING_RESET, RESET_VQUEUE changes nothing; the empty response comes.",
     async (bench) => {
       const queue = await bench.prepare()
@@ -102,9 +99,8 @@ export const DEVICE_VQUEUE_ROWS: readonly Row[] = [
       )
     },
   ),
-  deviceMust(
+  resetVqueue(
     "V65",
-    RESET,
     "RESET_VQUEUE stops the queue, forgets it, and lets it be configured again.",
     async (bench) => {
       const extra = await bench.needRingReset()

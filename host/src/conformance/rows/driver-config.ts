@@ -6,10 +6,15 @@ import * as ids from "../../../../shared-protocol/src/messages/ids.js"
 import { counted } from "../../counted.js"
 import { type DriverRun, isTransport, word } from "../driver/driver-runs.js"
 import type { ScriptedDevice } from "../driver/scripted-device.js"
-import { driverMust, type Row } from "../row.js"
+import { driverMust, driverShould, type Row } from "../row.js"
 import { expect, skip } from "../verdict.js"
 
-const PROFILES = "Config Profiles"
+const profiles = driverMust("Config Profiles")
+const getConfig = driverMust("GET_CONFIG")
+const setConfig = driverMust("SET_CONFIG")
+const profilesShould = driverShould("Config Profiles")
+
+const eventConfig = driverShould("EVENT_CONFIG")
 
 /** SET_CONFIG messages, each with the generation that the driver had last seen before. */
 function configWrites(run: DriverRun, device: ScriptedDevice) {
@@ -33,55 +38,39 @@ function needWrites(run: DriverRun) {
 }
 
 export const DRIVER_CONFIG_ROWS: readonly Row[] = [
-  driverMust(
-    "D5",
-    PROFILES,
-    "The configuration profile is known before SET_CONFIG is sent.",
-    async (runs) => {
-      const run = await runs.run("strict")
-      const [first] = needWrites(run)
+  profiles("D5", "The configuration profile is known before SET_CONFIG is sent.", async (runs) => {
+    const run = await runs.run("strict")
+    const [first] = needWrites(run)
+    expect(
+      first?.generation === first?.lastSeen,
+      `In the strict profile the first SET_CONFIG has generation ${first?.generation}; last seen was ${first?.lastSeen}.`,
+    )
+  }),
+  profiles("D6", "The profile follows from the transport features, not from the device's.", async (runs) => {
+    const run = await runs.good("all-features")
+    for (const { generation } of needWrites(run))
       expect(
-        first?.generation === first?.lastSeen,
-        `In the strict profile the first SET_CONFIG has generation ${first?.generation}; last seen was ${first?.lastSeen}.`,
+        generation === 0,
+        `The bus has the baseline profile, whatever the device offers; SET_CONFIG has generation ${generation}.`,
       )
-    },
-  ),
-  driverMust(
-    "D6",
-    PROFILES,
-    "The profile follows from the transport features, not from the device's.",
-    async (runs) => {
-      const run = await runs.good("all-features")
-      for (const { generation } of needWrites(run))
-        expect(
-          generation === 0,
-          `The bus has the baseline profile, whatever the device offers; SET_CONFIG has generation ${generation}.`,
-        )
-    },
-  ),
-  driverMust("D7", PROFILES, "In the baseline profile SET_CONFIG has generation 0.", async (runs) => {
+  }),
+  profiles("D7", "In the baseline profile SET_CONFIG has generation 0.", async (runs) => {
     const run = await runs.good()
     for (const { generation } of needWrites(run))
       expect(generation === 0, `SET_CONFIG has generation ${generation}.`)
   }),
-  driverMust(
-    "D8",
-    PROFILES,
-    "In the strict profile SET_CONFIG has the generation that was seen last.",
-    async (runs) => {
-      const run = await runs.run("strict")
-      for (const { generation, lastSeen } of needWrites(run))
-        expect(generation === lastSeen, `SET_CONFIG has generation ${generation}; last seen was ${lastSeen}.`)
-    },
-  ),
-  driverMust("D9", PROFILES, "Generations need not grow, and need not survive a reset.", async (runs) => {
+  profiles("D8", "In the strict profile SET_CONFIG has the generation that was seen last.", async (runs) => {
+    const run = await runs.run("strict")
+    for (const { generation, lastSeen } of needWrites(run))
+      expect(generation === lastSeen, `SET_CONFIG has generation ${generation}; last seen was ${lastSeen}.`)
+  }),
+  profiles("D9", "Generations need not grow, and need not survive a reset.", async (runs) => {
     await runs.good()
     const run = await runs.run("changing-config")
     expect(run.isDone, `The generation went back, and the driver could not live with it. ${run.how}`)
   }),
-  driverMust(
+  getConfig(
     "D40",
-    "GET_CONFIG",
     "GET_CONFIG asks for bytes inside the configuration.",
     async (runs) => {
       await runs.run("absurd-sizes")
@@ -100,9 +89,8 @@ export const DRIVER_CONFIG_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  driverMust(
+  setConfig(
     "D41",
-    "SET_CONFIG",
     "SET_CONFIG writes bytes inside the configuration.",
     async (runs) => {
       let isSeen = false
@@ -120,9 +108,8 @@ export const DRIVER_CONFIG_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  driverMust(
+  setConfig(
     "D42",
-    "SET_CONFIG",
     "A SET_CONFIG response with the request's length means applied, with 0 not applied, anything else is invalid.",
     async (runs) => {
       needWrites(await runs.good())
@@ -132,13 +119,10 @@ export const DRIVER_CONFIG_ROWS: readonly Row[] = [
       expect(!refused.isKilled, `SET_CONFIG was not applied, and the driver hangs. ${refused.how}`)
     },
   ),
-  {
-    id: "D-S1",
-    side: "driver",
-    level: "SHOULD",
-    section: PROFILES,
-    requirement: "A configuration read in parts is read again until its generation stays the same.",
-    async driver(runs) {
+  profilesShould(
+    "D-S1",
+    "A configuration read in parts is read again until its generation stays the same.",
+    async (runs) => {
       const run = await runs.run("changing-config")
       const { console } = run.bus
       const answered = run.places(console, ids.GET_CONFIG).filter((at) => run.responseTo(at) !== undefined)
@@ -162,14 +146,11 @@ export const DRIVER_CONFIG_ROWS: readonly Row[] = [
         `The last read of the configuration mixes generations ${[...generations].join(", ")}.`,
       )
     },
-  },
-  {
-    id: "D-S2",
-    side: "driver",
-    level: "SHOULD",
-    section: "EVENT_CONFIG",
-    requirement: "After an EVENT_CONFIG without data the driver reads the configuration again.",
-    async driver(runs) {
+  ),
+  eventConfig(
+    "D-S2",
+    "After an EVENT_CONFIG without data the driver reads the configuration again.",
+    async (runs) => {
       const run = await runs.run("config-event")
       const event = run.transcript.findIndex(
         ({ direction, frame }) => direction === "out" && frame[1] === ids.EVENT_CONFIG,
@@ -183,15 +164,11 @@ export const DRIVER_CONFIG_ROWS: readonly Row[] = [
         "EVENT_CONFIG named a range without its data, and the driver did not read it.",
       )
     },
-  },
-  {
-    id: "D-S4",
-    side: "driver",
-    level: "SHOULD",
-    section: PROFILES,
-    requirement:
-      "After a write that was refused for its generation the driver reads the configuration and tries again.",
-    async driver(runs) {
+  ),
+  profilesShould(
+    "D-S4",
+    "After a write that was refused for its generation the driver reads the configuration and tries again.",
+    async (runs) => {
       const run = await runs.run("strict")
       const writes = run.places(run.bus.console, ids.SET_CONFIG)
       const [first, second] = writes
@@ -203,5 +180,5 @@ export const DRIVER_CONFIG_ROWS: readonly Row[] = [
         "A SET_CONFIG was refused for its generation, and tried again without reading the configuration.",
       )
     },
-  },
+  ),
 ]

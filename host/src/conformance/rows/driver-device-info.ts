@@ -6,10 +6,12 @@ import { word } from "../driver/driver-runs.js"
 import { driverMust, type Row } from "../row.js"
 import { blocked, expect } from "../verdict.js"
 
+const information = driverMust("Device Information")
+const deviceInfo = driverMust("GET_DEVICE_INFO")
+
 export const DRIVER_DEVICE_INFO_ROWS: readonly Row[] = [
-  driverMust(
+  information(
     "D24",
-    "Device Information",
     "config_size bounds what is read and written.",
     async (runs) => {
       for (const run of await runs.all())
@@ -28,9 +30,8 @@ export const DRIVER_DEVICE_INFO_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  driverMust(
+  deviceInfo(
     "D35",
-    "GET_DEVICE_INFO",
     "admin_vq_count 0 means that there are no administration virtqueues.",
     async (runs) => {
       for (const run of await runs.all())
@@ -45,22 +46,17 @@ export const DRIVER_DEVICE_INFO_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  driverMust(
-    "D36",
-    "GET_DEVICE_INFO",
-    "The administration virtqueues are among max_virtqueues.",
-    async (runs) => {
-      await runs.good()
-      const run = await runs.run("admin-queues")
-      expect(run.isDone, `A device with administration virtqueues kept the driver from its work. ${run.how}`)
-      for (const frame of run.messages(run.bus.i2c, ids.SET_VQUEUE))
-        expect(
-          word(frame, 0) < 3,
-          `Queue ${word(frame, 0)} was configured; the device has 3 with its administration virtqueues.`,
-        )
-    },
-  ),
-  driverMust("D37", "GET_DEVICE_INFO", "The nil UUID means that the device has none.", async (runs) => {
+  deviceInfo("D36", "The administration virtqueues are among max_virtqueues.", async (runs) => {
+    await runs.good()
+    const run = await runs.run("admin-queues")
+    expect(run.isDone, `A device with administration virtqueues kept the driver from its work. ${run.how}`)
+    for (const frame of run.messages(run.bus.i2c, ids.SET_VQUEUE))
+      expect(
+        word(frame, 0) < 3,
+        `Queue ${word(frame, 0)} was configured; the device has 3 with its administration virtqueues.`,
+      )
+  }),
+  deviceInfo("D37", "The nil UUID means that the device has none.", async (runs) => {
     const [nil, named] = [await runs.run("plain"), await runs.run("uuid")]
     if (!nil.isDone && !named.isDone)
       blocked(`The driver does its work neither with a UUID nor without. ${nil.how}`)

@@ -9,12 +9,14 @@ import { driverMust, type Row } from "../row.js"
 import { expect } from "../verdict.js"
 import { expectNoIo, statusWrites } from "./driver-writes.js"
 
-const ERRORS = "Error Handling"
+const limits = driverMust("Respecting Bus Limits")
+const revision = driverMust("Revision Compatibility")
+
+const errors = driverMust("Error Handling")
 
 export const DRIVER_ERROR_ROWS: readonly Row[] = [
-  driverMust(
+  limits(
     "D2",
-    "Respecting Bus Limits",
     "The driver relies on nothing of a later revision than its bus reports.",
     async (runs) => {
       for (const run of await runs.all())
@@ -33,21 +35,15 @@ export const DRIVER_ERROR_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  driverMust(
-    "D3",
-    "Revision Compatibility",
-    "A driver of revision N does what all revisions from 1 to N ask of it.",
-    async (runs) => {
-      const run = await runs.run("plain")
-      expect(
-        run.isDone && run.hasWorked,
-        `On a correct bus of revision 1 the driver does not do its work. ${run.how}`,
-      )
-    },
-  ),
-  driverMust(
+  revision("D3", "A driver of revision N does what all revisions from 1 to N ask of it.", async (runs) => {
+    const run = await runs.run("plain")
+    expect(
+      run.isDone && run.hasWorked,
+      `On a correct bus of revision 1 the driver does not do its work. ${run.how}`,
+    )
+  }),
+  revision(
     "D4",
-    "Revision Compatibility",
     "What an unsupported revision or feature brings is ignored, and not half understood.",
     async (runs) => {
       await runs.good()
@@ -55,41 +51,35 @@ export const DRIVER_ERROR_ROWS: readonly Row[] = [
       expect(run.isDone, `Events that revision 1 does not have kept the driver from its work. ${run.how}`)
     },
   ),
-  driverMust(
-    "D10",
-    ERRORS,
-    "Malformed and unsupported messages are discarded without a word.",
-    async (runs) => {
-      const plain = await runs.good()
-      const run = await runs.run("garbage")
-      for (const frame of run.sent)
-        expect(
-          ((frame[0] as number) & TYPE_RESPONSE) === 0,
-          "The driver answered a message that it should discard.",
-        )
-      expect(run.isDone, `Malformed messages kept the driver from its work. ${run.how}`)
-      // Linux may write one twice: a driver that begins early, and the core that does so for it
-      const statusWritten = (each: DriverRun) =>
-        statusWrites(each, each.bus.i2c)
-          .map(({ status }) => status)
-          .filter((status, at, all) => at === 0 || status !== all[at - 1])
-          .join()
-      const [met, otherwise] = [statusWritten(run), statusWritten(plain)]
+  errors("D10", "Malformed and unsupported messages are discarded without a word.", async (runs) => {
+    const plain = await runs.good()
+    const run = await runs.run("garbage")
+    for (const frame of run.sent)
       expect(
-        met === otherwise,
-        `Malformed messages made the driver go another way: the status goes ${met}, and ${otherwise} without them.`,
+        ((frame[0] as number) & TYPE_RESPONSE) === 0,
+        "The driver answered a message that it should discard.",
       )
-    },
-  ),
-  driverMust("D11", ERRORS, "Waiting is bounded, also for the end of a reset.", async (runs) => {
+    expect(run.isDone, `Malformed messages kept the driver from its work. ${run.how}`)
+    // Linux may write one twice: a driver that begins early, and the core that does so for it
+    const statusWritten = (each: DriverRun) =>
+      statusWrites(each, each.bus.i2c)
+        .map(({ status }) => status)
+        .filter((status, at, all) => at === 0 || status !== all[at - 1])
+        .join()
+    const [met, otherwise] = [statusWritten(run), statusWritten(plain)]
+    expect(
+      met === otherwise,
+      `Malformed messages made the driver go another way: the status goes ${met}, and ${otherwise} without them.`,
+    )
+  }),
+  errors("D11", "Waiting is bounded, also for the end of a reset.", async (runs) => {
     for (const name of ["silent", "endless-reset"]) {
       const run = await runs.run(name)
       expect(!run.isKilled, `${run.bus.scenario.what} ${run.how}`)
     }
   }),
-  driverMust(
+  errors(
     "D12",
-    ERRORS,
     "A request that stays without a response has failed; the driver recovers by reset and status.",
     async (runs) => {
       await runs.good()

@@ -8,7 +8,10 @@ import type { ScriptedDevice } from "../driver/scripted-device.js"
 import { driverMust, type Row } from "../row.js"
 import { expect } from "../verdict.js"
 
-const NEGOTIATION = "Feature Negotiation"
+const negotiation = driverMust("Feature Negotiation")
+const getDeviceFeatures = driverMust("GET_DEVICE_FEATURES")
+
+const setDriverFeatures = driverMust("SET_DRIVER_FEATURES")
 
 /** VIRTIO_F_NOTIF_CONFIG_DATA, bit 39, in its block. */
 const NOTIF_CONFIG_DATA = 0x80
@@ -26,9 +29,8 @@ function selection(run: DriverRun, device: ScriptedDevice): number[] {
 }
 
 export const DRIVER_FEATURE_ROWS: readonly Row[] = [
-  driverMust(
+  negotiation(
     "D25",
-    NEGOTIATION,
     "Features are discovered by GET_DEVICE_FEATURES, and only offered ones selected.",
     async (runs) => {
       const run = await runs.good()
@@ -59,7 +61,7 @@ export const DRIVER_FEATURE_ROWS: readonly Row[] = [
       }
     },
   ),
-  driverMust("D26", NEGOTIATION, "VIRTIO_F_NOTIF_CONFIG_DATA (bit 39) is never selected.", async (runs) => {
+  negotiation("D26", "VIRTIO_F_NOTIF_CONFIG_DATA (bit 39) is never selected.", async (runs) => {
     const run = await runs.good("all-features")
     for (const device of run.driven)
       expect(
@@ -67,9 +69,8 @@ export const DRIVER_FEATURE_ROWS: readonly Row[] = [
         `Bit 39 of device ${device.devNum} was selected.`,
       )
   }),
-  driverMust(
+  getDeviceFeatures(
     "D38",
-    "GET_DEVICE_FEATURES",
     "Features are blocks of 32 bits from the one asked for on, 0 behind those that exist.",
     async (runs) => {
       await runs.good()
@@ -85,19 +86,14 @@ export const DRIVER_FEATURE_ROWS: readonly Row[] = [
         )
     },
   ),
-  driverMust(
-    "D39",
-    "SET_DRIVER_FEATURES",
-    "Only feature bits that the driver means are selected.",
-    async (runs) => {
-      const run = await runs.good("all-features")
-      for (const [block, bits] of selection(run, run.bus.i2c).entries()) {
-        const unmeant = (bits & (UNDEFINED_I2C_BITS[block] ?? 0xffffffff)) >>> 0
-        expect(
-          unmeant === 0,
-          `Bits ${hex(unmeant)} of block ${block} were selected: nobody has given them a meaning.`,
-        )
-      }
-    },
-  ),
+  setDriverFeatures("D39", "Only feature bits that the driver means are selected.", async (runs) => {
+    const run = await runs.good("all-features")
+    for (const [block, bits] of selection(run, run.bus.i2c).entries()) {
+      const unmeant = (bits & (UNDEFINED_I2C_BITS[block] ?? 0xffffffff)) >>> 0
+      expect(
+        unmeant === 0,
+        `Bits ${hex(unmeant)} of block ${block} were selected: nobody has given them a meaning.`,
+      )
+    }
+  }),
 ]

@@ -11,7 +11,11 @@ import { messageSize } from "../frames.js"
 import { driverMust, type Row } from "../row.js"
 import { expect } from "../verdict.js"
 
-const COMMON = "Common Header"
+const limits = driverMust("Respecting Bus Limits")
+const endianness = driverMust("Endianness")
+const header = driverMust("Common Header")
+
+const core = driverMust("Core Messages")
 
 /** Bytes of each message of a driver; those with blocks or data are longer. */
 const EXACT_SIZES: Readonly<Record<number, number>> = {
@@ -28,9 +32,8 @@ const EXACT_SIZES: Readonly<Record<number, number>> = {
 }
 
 export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
-  driverMust(
+  limits(
     "D1",
-    "Respecting Bus Limits",
     "No message is larger than the bus allows.",
     async (runs) => {
       await runs.run("small-messages")
@@ -43,9 +46,8 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  driverMust(
+  endianness(
     "D13",
-    "Endianness",
     "Numbers are little-endian.",
     async (runs) => {
       for (const run of await runs.all())
@@ -60,9 +62,8 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  driverMust(
+  header(
     "D14",
-    COMMON,
     "type bits 2 to 7 are sent as 0, and reserved on receipt.",
     async (runs) => {
       for (const frame of await runs.everyFrame())
@@ -73,9 +74,8 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  driverMust(
+  header(
     "D15",
-    COMMON,
     "msg_size counts header and payload, and nothing else.",
     async (runs) => {
       for (const frame of await runs.everyFrame()) {
@@ -99,9 +99,8 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  driverMust(
+  header(
     "D16",
-    COMMON,
     "dev_num is the number of the device that is meant.",
     async (runs) => {
       for (const run of await runs.all()) {
@@ -115,9 +114,8 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  driverMust(
+  header(
     "D17",
-    COMMON,
     "Padding that the driver adds is 0.",
     async (runs) => {
       for (const frame of await runs.everyFrame()) {
@@ -131,14 +129,13 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  driverMust("D18", COMMON, "The token means nothing to the driver.", async (runs) => {
+  header("D18", "The token means nothing to the driver.", async (runs) => {
     await runs.good()
     const run = await runs.run("strange-tokens")
     expect(run.isDone, `Events with tokens, which mean nothing, kept the driver from its work. ${run.how}`)
   }),
-  driverMust(
+  core(
     "D34",
-    "Core Messages",
     "The driver sends and understands the ten messages up to RESET_VQUEUE, where it needs them.",
     async (runs) => {
       const run = await runs.good()

@@ -9,37 +9,34 @@ import { driverMust, type Row } from "../row.js"
 import { expect, skip } from "../verdict.js"
 import { enablings, expectNoIo, secondReset } from "./driver-writes.js"
 
+const finalStatus = driverMust("Final Status")
+const driverNotifications = driverMust("Driver Notifications")
+const deviceNotifications = driverMust("Device Notifications")
+const eventAvail = driverMust("EVENT_AVAIL")
+
 export const DRIVER_NOTIFICATION_ROWS: readonly Row[] = [
-  driverMust(
-    "D30",
-    "Final Status",
-    "No buffers and no notifications for a queue that was not configured.",
-    async (runs) => {
-      const run = await runs.good()
-      for (const device of run.driven) {
-        const configured = enablings(run, device).map((at) =>
-          word(run.transcript[at]?.frame as Uint8Array, 0),
-        )
-        for (const frame of run.messages(device, ids.EVENT_AVAIL))
-          expect(
-            configured.includes(word(frame, 0)),
-            `EVENT_AVAIL names queue ${word(frame, 0)}, which was never configured.`,
-          )
-      }
-      const refused = await runs.run("queue-refused")
-      for (const device of refused.bus.devices)
+  finalStatus("D30", "No buffers and no notifications for a queue that was not configured.", async (runs) => {
+    const run = await runs.good()
+    for (const device of run.driven) {
+      const configured = enablings(run, device).map((at) => word(run.transcript[at]?.frame as Uint8Array, 0))
+      for (const frame of run.messages(device, ids.EVENT_AVAIL))
         expect(
-          refused.messages(device, ids.EVENT_AVAIL).length === 0,
-          "SET_VQUEUE changed nothing, and the driver sent EVENT_AVAIL.",
+          configured.includes(word(frame, 0)),
+          `EVENT_AVAIL names queue ${word(frame, 0)}, which was never configured.`,
         )
-      const again = await runs.run("queue-refused-again")
-      const { i2c } = again.bus
-      expectNoIo(again, i2c, "SET_VQUEUE changed nothing the second time", secondReset(again, i2c))
-    },
-  ),
-  driverMust(
+    }
+    const refused = await runs.run("queue-refused")
+    for (const device of refused.bus.devices)
+      expect(
+        refused.messages(device, ids.EVENT_AVAIL).length === 0,
+        "SET_VQUEUE changed nothing, and the driver sent EVENT_AVAIL.",
+      )
+    const again = await runs.run("queue-refused-again")
+    const { i2c } = again.bus
+    expectNoIo(again, i2c, "SET_VQUEUE changed nothing the second time", secondReset(again, i2c))
+  }),
+  driverNotifications(
     "D31",
-    "Driver Notifications",
     "The driver sends EVENT_AVAIL for buffers that it made available.",
     async (runs) => {
       const run = await runs.run("plain")
@@ -49,31 +46,21 @@ export const DRIVER_NOTIFICATION_ROWS: readonly Row[] = [
       expect(run.messages(i2c, ids.EVENT_AVAIL).length > 0, `The driver sent no EVENT_AVAIL. ${run.how}`)
     },
   ),
-  driverMust(
-    "D32",
-    "Device Notifications",
-    "On EVENT_USED the driver looks into the queue that is named.",
-    async (runs) => {
-      const run = await runs.run("plain")
-      const events = run.transcript.filter(
-        ({ direction, frame }) => direction === "out" && frame[1] === ids.EVENT_USED,
-      )
-      if (events.length === 0) skip("The driver made nothing available.")
-      expect(run.isDone, `Requests were completed and notified, and the driver did not notice. ${run.how}`)
-    },
-  ),
-  driverMust(
-    "D33",
-    "Device Notifications",
-    "With polling only, the driver does not need EVENT_USED.",
-    async (runs) => {
-      await runs.good()
-      const run = await runs.run("polling")
-      if (run.driven.length === 0) skip("The driver takes no bus without notifications.")
-      expect(run.isDone, `Without EVENT_USED, on a bus that has none, the driver does not go on. ${run.how}`)
-    },
-  ),
-  driverMust("D58", "EVENT_AVAIL", "EVENT_AVAIL names the queue that has the buffers.", async (runs) => {
+  deviceNotifications("D32", "On EVENT_USED the driver looks into the queue that is named.", async (runs) => {
+    const run = await runs.run("plain")
+    const events = run.transcript.filter(
+      ({ direction, frame }) => direction === "out" && frame[1] === ids.EVENT_USED,
+    )
+    if (events.length === 0) skip("The driver made nothing available.")
+    expect(run.isDone, `Requests were completed and notified, and the driver did not notice. ${run.how}`)
+  }),
+  deviceNotifications("D33", "With polling only, the driver does not need EVENT_USED.", async (runs) => {
+    await runs.good()
+    const run = await runs.run("polling")
+    if (run.driven.length === 0) skip("The driver takes no bus without notifications.")
+    expect(run.isDone, `Without EVENT_USED, on a bus that has none, the driver does not go on. ${run.how}`)
+  }),
+  eventAvail("D58", "EVENT_AVAIL names the queue that has the buffers.", async (runs) => {
     const run = await runs.good()
     for (const device of run.driven) {
       const named = new Set(run.messages(device, ids.EVENT_AVAIL).map((frame) => word(frame, 0)))
@@ -84,9 +71,8 @@ export const DRIVER_NOTIFICATION_ROWS: readonly Row[] = [
         )
     }
   }),
-  driverMust(
+  eventAvail(
     "D59",
-    "EVENT_AVAIL",
     "next_offset is 0 without VIRTIO_F_NOTIFICATION_DATA.",
     async (runs) => {
       for (const run of await runs.all())

@@ -9,17 +9,21 @@ import {
 } from "../../../../shared-protocol/src/messages/status.js"
 import { hex } from "../../hex.js"
 import { word } from "../driver/driver-runs.js"
-import { driverMust, type Row } from "../row.js"
+import { driverMust, driverShould, type Row } from "../row.js"
 import { expect } from "../verdict.js"
 import { enablings, expectNoIo, firstWrite, secondReset, statusWrites } from "./driver-writes.js"
 
-const INIT = "Initialization"
-const SET_STATUS = "SET_DEVICE_STATUS"
+const init = driverMust("Initialization")
+const negotiation = driverMust("Feature Negotiation")
+const finalStatus = driverMust("Final Status")
+const getDeviceStatus = driverMust("GET_DEVICE_STATUS")
+const setDeviceStatus = driverMust("SET_DEVICE_STATUS")
+
+const deviceStatus = driverShould("Device Status")
 
 export const DRIVER_STATUS_ROWS: readonly Row[] = [
-  driverMust(
+  init(
     "D19",
-    INIT,
     "After GET_DEVICE_INFO the status goes from reset over ACKNOWLEDGE, DRIVER and FEATURES_OK to DRIVER_OK.",
     async (runs) => {
       const run = await runs.good()
@@ -45,42 +49,36 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
       }
     },
   ),
-  driverMust(
-    "D20",
-    INIT,
-    "GET_DEVICE_INFO comes before feature negotiation and queue setup.",
-    async (runs) => {
-      const run = await runs.good()
-      for (const device of run.driven) {
-        const [info = Number.MAX_SAFE_INTEGER] = run.places(device, ids.GET_DEVICE_INFO)
-        const later = [ids.GET_DEVICE_FEATURES, ids.SET_DRIVER_FEATURES, ids.SET_VQUEUE].flatMap((id) =>
-          run.places(device, id),
-        )
-        expect(
-          later.every((at) => at > info),
-          `Device ${device.devNum} was negotiated with before GET_DEVICE_INFO.`,
-        )
-      }
-      const other = await runs.run("another-device")
-      const { change, i2c } = other.bus
-      if (!change) return
-      const askedAgain = other.places(i2c, ids.GET_DEVICE_INFO).find((at) => at > change.at)
-      expect(
-        [ids.SET_DRIVER_FEATURES, ids.SET_VQUEUE]
-          .flatMap((id) => other.places(i2c, id))
-          .every((at) => at < change.at || at > (askedAgain ?? Number.MAX_SAFE_INTEGER)),
-        `The bus ended and is back; device ${i2c.devNum} was negotiated with before GET_DEVICE_INFO was sent again.`,
+  init("D20", "GET_DEVICE_INFO comes before feature negotiation and queue setup.", async (runs) => {
+    const run = await runs.good()
+    for (const device of run.driven) {
+      const [info = Number.MAX_SAFE_INTEGER] = run.places(device, ids.GET_DEVICE_INFO)
+      const later = [ids.GET_DEVICE_FEATURES, ids.SET_DRIVER_FEATURES, ids.SET_VQUEUE].flatMap((id) =>
+        run.places(device, id),
       )
       expect(
-        !i2c.chains.some(({ at, readable }) => at > secondReset(other, i2c) && readable.length > 0),
-        `Device ${i2c.devNum} is an entropy device by now, and was sent an I2C request.`,
+        later.every((at) => at > info),
+        `Device ${device.devNum} was negotiated with before GET_DEVICE_INFO.`,
       )
-      expect(!other.isDone, "The I2C device is another one by now, and the driver says that it did its work.")
-    },
-  ),
-  driverMust(
+    }
+    const other = await runs.run("another-device")
+    const { change, i2c } = other.bus
+    if (!change) return
+    const askedAgain = other.places(i2c, ids.GET_DEVICE_INFO).find((at) => at > change.at)
+    expect(
+      [ids.SET_DRIVER_FEATURES, ids.SET_VQUEUE]
+        .flatMap((id) => other.places(i2c, id))
+        .every((at) => at < change.at || at > (askedAgain ?? Number.MAX_SAFE_INTEGER)),
+      `The bus ended and is back; device ${i2c.devNum} was negotiated with before GET_DEVICE_INFO was sent again.`,
+    )
+    expect(
+      !i2c.chains.some(({ at, readable }) => at > secondReset(other, i2c) && readable.length > 0),
+      `Device ${i2c.devNum} is an entropy device by now, and was sent an I2C request.`,
+    )
+    expect(!other.isDone, "The I2C device is another one by now, and the driver says that it did its work.")
+  }),
+  init(
     "D21",
-    INIT,
     "Features are negotiated and FEATURES_OK is confirmed before a queue is enabled.",
     async (runs) => {
       const run = await runs.good()
@@ -94,9 +92,8 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
       }
     },
   ),
-  driverMust(
+  init(
     "D22",
-    INIT,
     "A queue is configured by SET_VQUEUE and confirmed before the driver counts on it.",
     async (runs) => {
       const run = await runs.good()
@@ -110,22 +107,16 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
         }
     },
   ),
-  driverMust(
-    "D23",
-    INIT,
-    "The status is driven by SET_DEVICE_STATUS, and DRIVER_OK comes before I/O.",
-    async (runs) => {
-      const run = await runs.good()
-      for (const device of run.driven) {
-        const live = firstWrite(run, device, STATUS_DRIVER_OK)
-        for (const at of run.places(device, ids.EVENT_AVAIL))
-          expect(live >= 0 && at > live, `Device ${device.devNum} was notified before DRIVER_OK was written.`)
-      }
-    },
-  ),
-  driverMust(
+  init("D23", "The status is driven by SET_DEVICE_STATUS, and DRIVER_OK comes before I/O.", async (runs) => {
+    const run = await runs.good()
+    for (const device of run.driven) {
+      const live = firstWrite(run, device, STATUS_DRIVER_OK)
+      for (const at of run.places(device, ids.EVENT_AVAIL))
+        expect(live >= 0 && at > live, `Device ${device.devNum} was notified before DRIVER_OK was written.`)
+    }
+  }),
+  negotiation(
     "D27",
-    "Feature Negotiation",
     "The driver asks for FEATURES_OK and looks at the status that is answered.",
     async (runs) => {
       const plain = await runs.good()
@@ -147,9 +138,8 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
       )
     },
   ),
-  driverMust(
+  finalStatus(
     "D28",
-    "Final Status",
     "DRIVER_OK is written only after negotiation, with the queues that are needed.",
     async (runs) => {
       const run = await runs.good()
@@ -178,7 +168,7 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
       )
     },
   ),
-  driverMust("D29", "Final Status", "No I/O before the device reports DRIVER_OK.", async (runs) => {
+  finalStatus("D29", "No I/O before the device reports DRIVER_OK.", async (runs) => {
     await runs.good()
     const run = await runs.run("no-driver-ok")
     expectNoIo(run, run.bus.i2c, "the device never reported DRIVER_OK")
@@ -191,9 +181,8 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
       "The device did not report DRIVER_OK again, and the driver says that it did its work.",
     )
   }),
-  driverMust(
+  getDeviceStatus(
     "D43",
-    "GET_DEVICE_STATUS",
     "While a reset takes its time the driver polls GET_DEVICE_STATUS until it reads 0.",
     async (runs) => {
       await runs.good()
@@ -203,14 +192,13 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
       expect(polls >= 5, `The reset took 5 polls; the driver polled ${polls} times.`)
     },
   ),
-  driverMust("D44", SET_STATUS, "The driver writes status 0 to reset a device.", async (runs) => {
+  setDeviceStatus("D44", "The driver writes status 0 to reset a device.", async (runs) => {
     const run = await runs.good()
     for (const device of run.driven)
       expect(statusWrites(run, device)[0]?.status === 0, `Device ${device.devNum} was used without a reset.`)
   }),
-  driverMust(
+  setDeviceStatus(
     "D45",
-    SET_STATUS,
     "A reset is complete when status 0 is answered; until then nothing else is asked of the device.",
     async (runs) => {
       await runs.good()
@@ -246,13 +234,10 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
       )
     },
   ),
-  {
-    id: "D-S3",
-    side: "driver",
-    level: "SHOULD",
-    section: "Device Status",
-    requirement: "DEVICE_NEEDS_RESET is answered by a reset and a new initialisation.",
-    async driver(runs) {
+  deviceStatus(
+    "D-S3",
+    "DEVICE_NEEDS_RESET is answered by a reset and a new initialisation.",
+    async (runs) => {
       await runs.good()
       const run = await runs.run("needs-reset")
       const asked = run.transcript.findIndex(
@@ -262,5 +247,5 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
       expect(after[0]?.status === 0, "The device asked for a reset and was not reset.")
       expect(run.isDone, `After a reset the device works again, the driver does not. ${run.how}`)
     },
-  },
+  ),
 ]

@@ -14,8 +14,10 @@ import { driverMust, type Row } from "../row.js"
 import { expect, skip } from "../verdict.js"
 import { enablings, secondReset } from "./driver-writes.js"
 
-const GET = "GET_VQUEUE"
-const SET = "SET_VQUEUE"
+const getVqueue = driverMust("GET_VQUEUE")
+const setVqueue = driverMust("SET_VQUEUE")
+
+const resetVqueue = driverMust("RESET_VQUEUE")
 
 interface Setting {
   readonly run: DriverRun
@@ -67,10 +69,9 @@ async function settings(runs: DriverRuns): Promise<Setting[]> {
   return found
 }
 
-function setting(id: string, requirement: string, check: (each: Setting) => void, section = SET): Row {
-  return driverMust(
+function setting(id: string, requirement: string, check: (each: Setting) => void, make = setVqueue): Row {
+  return make(
     id,
-    section,
     requirement,
     async (runs) => {
       for (const each of await settings(runs)) check(each)
@@ -84,9 +85,8 @@ const ALIGNMENTS = [16, 2, 4] as const
 const PARTS = ["descriptor table", "available ring", "used ring"] as const
 
 export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
-  driverMust(
+  getVqueue(
     "D46",
-    GET,
     "GET_VQUEUE comes before configuration; largest size 0 means that the queue is not there.",
     async (runs) => {
       const run = await runs.good()
@@ -112,7 +112,7 @@ export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
       )
     },
   ),
-  driverMust("D47", GET, "A queue's size is at most the largest that GET_VQUEUE reports.", async (runs) => {
+  getVqueue("D47", "A queue's size is at most the largest that GET_VQUEUE reports.", async (runs) => {
     const run = await runs.run("tiny-queue")
     for (const device of run.bus.devices)
       for (const frame of run.messages(device, ids.SET_VQUEUE))
@@ -169,7 +169,7 @@ export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
         `Queue ${index} is enabled, and was configured anew without a reset.`,
       ),
   ),
-  driverMust("D55", SET, "The driver asks by GET_VQUEUE whether SET_VQUEUE took.", async (runs) => {
+  setVqueue("D55", "The driver asks by GET_VQUEUE whether SET_VQUEUE took.", async (runs) => {
     const run = await runs.good()
     for (const device of run.driven)
       for (const at of enablings(run, device)) {
@@ -187,9 +187,8 @@ export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
       "SET_VQUEUE changed nothing the second time, and the driver says that it did its work.",
     )
   }),
-  driverMust(
+  resetVqueue(
     "D56",
-    "RESET_VQUEUE",
     "RESET_VQUEUE is sent only where VIRTIO_F_RING_RESET was negotiated.",
     async (runs) => {
       let isSeen = false
@@ -206,9 +205,8 @@ export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
     },
     { isPassive: true },
   ),
-  driverMust(
+  resetVqueue(
     "D57",
-    "RESET_VQUEUE",
     "RESET_VQUEUE is answered before SET_VQUEUE follows.",
     async (runs) => {
       let isSeen = false

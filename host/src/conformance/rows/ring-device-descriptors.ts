@@ -11,6 +11,10 @@ import { expect, skip } from "../verdict.js"
 import type { Workload } from "../workload.js"
 import { complete, expectServed, startServing } from "./serving.js"
 
+const framing = deviceMust("2.7.4 Message Framing")
+const table = deviceMust("2.7.5 Descriptor Table")
+const indirect = deviceMust("2.7.5.3 Indirect Descriptors")
+
 /** Where some requests succeed and others do not, so many are tried in all, and so many at a time. */
 const REQUESTS_TRIED = 112
 const REQUESTS_AT_ONCE = 16
@@ -49,43 +53,32 @@ async function successful(bench: DeviceBench, workload: Workload): Promise<numbe
 }
 
 export const RING_DEVICE_DESCRIPTOR_ROWS: readonly Row[] = [
-  deviceMust(
-    "R1",
-    "2.7.4 Message Framing",
-    "The device does not depend on how a request is cut into descriptors.",
-    async (bench) => {
-      const workload = bench.needWorkload()
-      const n = await successful(bench, workload)
-      const plans = cut(workload.request(n))
-      if (plans.length === workload.request(n).length) skip("A request of this device type cannot be cut.")
-      const { queue } = await startServing(bench)
-      const chain = queue.describe(plans)
-      await expectServed(bench, queue, workload, `in ${counted(plans.length, "descriptor")}`, chain)
-      expect(
-        workload.isSuccess?.(queue.written(chain)) ?? true,
-        `A request that succeeds is refused when its bytes are cut into ${counted(plans.length, "descriptor")}.`,
-      )
-    },
-  ),
-  deviceMust(
-    "R2",
-    "2.7.5 Descriptor Table",
-    "The device does not write to device-readable buffers.",
-    async (bench) => {
-      const { queue, workload } = await bench.start()
-      const requests = [0, 1, 2].map((n) => workload.request(n))
-      const chains = queue.submit(...requests)
-      const { driverRegion } = bench.port.memory
-      const before = bench.port.memory.read(driverRegion.address, driverRegion.lengthBytes)
-      await complete(queue, chains.length)
-      const after = bench.port.memory.read(driverRegion.address, driverRegion.lengthBytes)
-      const at = after.findIndex((byte, i) => byte !== before[i])
-      expect(at < 0, `The device changed byte ${at} of the memory that only the driver writes.`)
-    },
-  ),
-  deviceMust(
+  framing("R1", "The device does not depend on how a request is cut into descriptors.", async (bench) => {
+    const workload = bench.needWorkload()
+    const n = await successful(bench, workload)
+    const plans = cut(workload.request(n))
+    if (plans.length === workload.request(n).length) skip("A request of this device type cannot be cut.")
+    const { queue } = await startServing(bench)
+    const chain = queue.describe(plans)
+    await expectServed(bench, queue, workload, `in ${counted(plans.length, "descriptor")}`, chain)
+    expect(
+      workload.isSuccess?.(queue.written(chain)) ?? true,
+      `A request that succeeds is refused when its bytes are cut into ${counted(plans.length, "descriptor")}.`,
+    )
+  }),
+  table("R2", "The device does not write to device-readable buffers.", async (bench) => {
+    const { queue, workload } = await bench.start()
+    const requests = [0, 1, 2].map((n) => workload.request(n))
+    const chains = queue.submit(...requests)
+    const { driverRegion } = bench.port.memory
+    const before = bench.port.memory.read(driverRegion.address, driverRegion.lengthBytes)
+    await complete(queue, chains.length)
+    const after = bench.port.memory.read(driverRegion.address, driverRegion.lengthBytes)
+    const at = after.findIndex((byte, i) => byte !== before[i])
+    expect(at < 0, `The device changed byte ${at} of the memory that only the driver writes.`)
+  }),
+  table(
     "R3",
-    "2.7.5 Descriptor Table",
     "The device does not read device-writable buffers.",
     async (bench) => {
       const { prefill } = bench.port.memory
@@ -111,19 +104,13 @@ export const RING_DEVICE_DESCRIPTOR_ROWS: readonly Row[] = [
     },
     { level: "SHOULD" },
   ),
-  deviceMust(
-    "R4",
-    "2.7.5.3 Indirect Descriptors",
-    "A table of indirect descriptors stands for a chain.",
-    async (bench) => {
-      const { queue, workload } = await startIndirect(bench)
-      const chain = queue.describeIndirect(workload.request(0))
-      await expectServed(bench, queue, workload, "in an indirect table", chain)
-    },
-  ),
-  deviceMust(
+  indirect("R4", "A table of indirect descriptors stands for a chain.", async (bench) => {
+    const { queue, workload } = await startIndirect(bench)
+    const chain = queue.describeIndirect(workload.request(0))
+    await expectServed(bench, queue, workload, "in an indirect table", chain)
+  }),
+  indirect(
     "R5",
-    "2.7.5.3 Indirect Descriptors",
     "VIRTQ_DESC_F_WRITE is ignored in a descriptor that refers to an indirect table.",
     async (bench) => {
       const { queue, workload } = await startIndirect(bench)
@@ -131,16 +118,11 @@ export const RING_DEVICE_DESCRIPTOR_ROWS: readonly Row[] = [
       await expectServed(bench, queue, workload, "whose indirect descriptor has the WRITE flag", chain)
     },
   ),
-  deviceMust(
-    "R6",
-    "2.7.5.3 Indirect Descriptors",
-    "Descriptors may come before the one that refers to an indirect table.",
-    async (bench) => {
-      const { queue, workload } = await startIndirect(bench)
-      const plans = workload.request(0).length > 1 ? workload.request(0) : cut(workload.request(0))
-      if (plans.length < 2) skip("A request of this device type cannot be cut.")
-      const chain = queue.describeIndirect(plans, 1)
-      await expectServed(bench, queue, workload, "of a descriptor and an indirect table behind it", chain)
-    },
-  ),
+  indirect("R6", "Descriptors may come before the one that refers to an indirect table.", async (bench) => {
+    const { queue, workload } = await startIndirect(bench)
+    const plans = workload.request(0).length > 1 ? workload.request(0) : cut(workload.request(0))
+    if (plans.length < 2) skip("A request of this device type cannot be cut.")
+    const chain = queue.describeIndirect(plans, 1)
+    await expectServed(bench, queue, workload, "of a descriptor and an indirect table behind it", chain)
+  }),
 ]

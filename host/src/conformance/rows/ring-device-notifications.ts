@@ -12,6 +12,9 @@ import { expect, skip } from "../verdict.js"
 import type { Workload } from "../workload.js"
 import { complete } from "./serving.js"
 
+const usedSuppression = deviceMust("2.7.7 Used Buffer Notification Suppression")
+const availSuppression = deviceMust("2.7.10 Available Buffer Notification Suppression")
+
 /** How many EVENT_USED come for one request. */
 async function eventsFor(bench: DeviceBench, queue: SuiteQueue, workload: Workload): Promise<number> {
   bench.needNotifications()
@@ -36,9 +39,8 @@ function setUsedEvent(bench: DeviceBench, queue: SuiteQueue, value: number): voi
 }
 
 export const RING_DEVICE_NOTIFICATION_ROWS: readonly Row[] = [
-  deviceMust(
+  usedSuppression(
     "R7",
-    "2.7.7 Used Buffer Notification Suppression",
     "With flags 0 in the available ring the device notifies; without EVENT_IDX it ignores used_event.",
     async (bench) => {
       const { queue, workload } = await bench.start()
@@ -47,9 +49,8 @@ export const RING_DEVICE_NOTIFICATION_ROWS: readonly Row[] = [
       expect(events > 0, "With flags 0, and a used_event that means nothing, no EVENT_USED came.")
     },
   ),
-  deviceMust(
+  usedSuppression(
     "R8",
-    "2.7.7 Used Buffer Notification Suppression",
     "With flags 1 in the available ring the device does not notify.",
     async (bench) => {
       const { queue, workload } = await bench.start()
@@ -59,9 +60,8 @@ export const RING_DEVICE_NOTIFICATION_ROWS: readonly Row[] = [
     },
     { level: "SHOULD" },
   ),
-  deviceMust(
+  usedSuppression(
     "R9",
-    "2.7.7 Used Buffer Notification Suppression",
     "With EVENT_IDX the device notifies when used_event is passed, whatever flags say.",
     async (bench) => {
       const { queue, workload } = await startEventIdx(bench)
@@ -71,9 +71,8 @@ export const RING_DEVICE_NOTIFICATION_ROWS: readonly Row[] = [
       expect(events > 0, "used_event 0 was passed, and no EVENT_USED came.")
     },
   ),
-  deviceMust(
+  usedSuppression(
     "R10",
-    "2.7.7 Used Buffer Notification Suppression",
     "With EVENT_IDX the device does not notify before used_event is passed.",
     async (bench) => {
       const { queue, workload } = await startEventIdx(bench)
@@ -83,40 +82,30 @@ export const RING_DEVICE_NOTIFICATION_ROWS: readonly Row[] = [
     },
     { level: "SHOULD" },
   ),
-  deviceMust(
-    "R14",
-    "2.7.10 Available Buffer Notification Suppression",
-    "flags of the used ring are 0 or 1, and 0 with EVENT_IDX.",
-    async (bench) => {
-      const { queue, workload } = await bench.start()
-      queue.submit(workload.request(0))
-      await complete(queue, 1)
-      expect(queue.usedFlags <= 1, `flags of the used ring are ${queue.usedFlags}.`)
-      if (!(await bench.offers(0, FEATURE_EVENT_IDX))) return
-      const { queue: again } = await startEventIdx(bench)
-      again.submit(workload.request(0))
-      await complete(again, 1)
-      expect(again.usedFlags === 0, `With EVENT_IDX, flags of the used ring are ${again.usedFlags}.`)
-    },
-  ),
-  deviceMust(
-    "R15",
-    "2.7.10 Available Buffer Notification Suppression",
-    "A notification without a new buffer does no harm.",
-    async (bench) => {
-      const { queue, workload } = await bench.start()
-      const spurious = frames.eventAvail(bench.devNum, queue.index)
-      await bench.conversation.answersTo([spurious, spurious])
-      expect(queue.usedIdx === 0, "A notification without a buffer completed something.")
-      queue.submit(workload.request(0))
-      await complete(queue, 1)
-      await bench.conversation.answersTo([spurious, spurious])
-      expect(queue.usedIdx === 1, "A notification without a new buffer completed something.")
-      const status = await bench.getStatus()
-      expect(
-        (status & STATUS_DEVICE_NEEDS_RESET) === 0,
-        "A notification without a new buffer made the device want a reset.",
-      )
-    },
-  ),
+  availSuppression("R14", "flags of the used ring are 0 or 1, and 0 with EVENT_IDX.", async (bench) => {
+    const { queue, workload } = await bench.start()
+    queue.submit(workload.request(0))
+    await complete(queue, 1)
+    expect(queue.usedFlags <= 1, `flags of the used ring are ${queue.usedFlags}.`)
+    if (!(await bench.offers(0, FEATURE_EVENT_IDX))) return
+    const { queue: again } = await startEventIdx(bench)
+    again.submit(workload.request(0))
+    await complete(again, 1)
+    expect(again.usedFlags === 0, `With EVENT_IDX, flags of the used ring are ${again.usedFlags}.`)
+  }),
+  availSuppression("R15", "A notification without a new buffer does no harm.", async (bench) => {
+    const { queue, workload } = await bench.start()
+    const spurious = frames.eventAvail(bench.devNum, queue.index)
+    await bench.conversation.answersTo([spurious, spurious])
+    expect(queue.usedIdx === 0, "A notification without a buffer completed something.")
+    queue.submit(workload.request(0))
+    await complete(queue, 1)
+    await bench.conversation.answersTo([spurious, spurious])
+    expect(queue.usedIdx === 1, "A notification without a new buffer completed something.")
+    const status = await bench.getStatus()
+    expect(
+      (status & STATUS_DEVICE_NEEDS_RESET) === 0,
+      "A notification without a new buffer made the device want a reset.",
+    )
+  }),
 ]

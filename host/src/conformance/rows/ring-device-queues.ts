@@ -7,28 +7,26 @@ import { deviceMust, type Row } from "../row.js"
 import { expect, skip } from "../verdict.js"
 import { complete, expectServed, startServing } from "./serving.js"
 
+const usedRing = deviceMust("2.7.8 Used Ring")
+const split = deviceMust("2.7 Split Virtqueues")
+const inOrder = deviceMust("2.7.9 In-order use of descriptors")
+
 const LARGEST_QUEUE = 32768
 
 export const RING_DEVICE_QUEUE_ROWS: readonly Row[] = [
-  deviceMust(
-    "R11",
-    "2.7.8 Used Ring",
-    "Each chain comes back once, by the index of its head.",
-    async (bench) => {
-      const { queue, workload } = await bench.start()
-      const chains = queue.submit(workload.request(0), workload.request(1), workload.request(2))
-      await complete(queue, chains.length)
-      const heads = chains.map((_, n) => queue.usedElement(n).id).sort((a, b) => a - b)
-      const expected = chains.map((chain) => chain.head).sort((a, b) => a - b)
-      expect(
-        heads.join() === expected.join(),
-        `Offered were heads ${expected.join(", ")}, back came ${heads.join(", ")}.`,
-      )
-    },
-  ),
-  deviceMust(
+  usedRing("R11", "Each chain comes back once, by the index of its head.", async (bench) => {
+    const { queue, workload } = await bench.start()
+    const chains = queue.submit(workload.request(0), workload.request(1), workload.request(2))
+    await complete(queue, chains.length)
+    const heads = chains.map((_, n) => queue.usedElement(n).id).sort((a, b) => a - b)
+    const expected = chains.map((chain) => chain.head).sort((a, b) => a - b)
+    expect(
+      heads.join() === expected.join(),
+      `Offered were heads ${expected.join(", ")}, back came ${heads.join(", ")}.`,
+    )
+  }),
+  usedRing(
     "R12",
-    "2.7.8 Used Ring",
     "len is there when the used index shows it, and the device has written that many bytes.",
     async (bench) => {
       const { queue, workload } = await bench.start()
@@ -46,9 +44,8 @@ export const RING_DEVICE_QUEUE_ROWS: readonly Row[] = [
       }
     },
   ),
-  deviceMust(
+  usedRing(
     "R13",
-    "2.7.8 Used Ring",
     "Indexes run on; their place in the ring is the index modulo the queue's size.",
     async (bench) => {
       await startServing(bench)
@@ -64,45 +61,34 @@ export const RING_DEVICE_QUEUE_ROWS: readonly Row[] = [
       }
     },
   ),
-  deviceMust(
-    "R16",
-    "2.7 Split Virtqueues",
-    "A queue's size is a power of two, at most 32768.",
-    async (bench) => {
-      await bench.negotiate()
-      const queue = await bench.layOutQueue(8)
-      const { maxSize } = await bench.getVqueue(queue.index)
-      expect(maxSize <= LARGEST_QUEUE, `The largest size is ${maxSize}.`)
-      for (const size of [3, 6]) {
-        if (size > maxSize) continue
-        await bench.setVqueue(bench.enabling(queue, { size }))
-        const { curSize } = await bench.getVqueue(queue.index)
-        expect(curSize !== size, `A queue of ${counted(size, "descriptor")} was accepted.`)
-      }
-    },
-  ),
-  deviceMust(
-    "R17",
-    "2.7 Split Virtqueues",
-    "A driver may choose any power of two up to the largest size.",
-    async (bench) => {
-      const workload = bench.needWorkload()
-      const { maxSize } = await bench.getVqueue(workload.queueIndex)
-      const descriptors = workload.request(0).length
-      for (let size = maxSize; size >= descriptors; size /= 2) {
-        if (!bench.hasRoomFor(size) || (size !== maxSize && size > 8)) continue
-        await startServing(bench)
-        const { queue } = await bench.start({ queueSize: size })
-        queue.submit(workload.request(0))
-        expect(await queue.completed(1), `In a queue of ${size} the first request is not completed.`)
-        if (queue.size !== size) continue
-        await expectServed(bench, queue, workload, `in a queue of ${size}`)
-      }
-    },
-  ),
-  deviceMust(
+  split("R16", "A queue's size is a power of two, at most 32768.", async (bench) => {
+    await bench.negotiate()
+    const queue = await bench.layOutQueue(8)
+    const { maxSize } = await bench.getVqueue(queue.index)
+    expect(maxSize <= LARGEST_QUEUE, `The largest size is ${maxSize}.`)
+    for (const size of [3, 6]) {
+      if (size > maxSize) continue
+      await bench.setVqueue(bench.enabling(queue, { size }))
+      const { curSize } = await bench.getVqueue(queue.index)
+      expect(curSize !== size, `A queue of ${counted(size, "descriptor")} was accepted.`)
+    }
+  }),
+  split("R17", "A driver may choose any power of two up to the largest size.", async (bench) => {
+    const workload = bench.needWorkload()
+    const { maxSize } = await bench.getVqueue(workload.queueIndex)
+    const descriptors = workload.request(0).length
+    for (let size = maxSize; size >= descriptors; size /= 2) {
+      if (!bench.hasRoomFor(size) || (size !== maxSize && size > 8)) continue
+      await startServing(bench)
+      const { queue } = await bench.start({ queueSize: size })
+      queue.submit(workload.request(0))
+      expect(await queue.completed(1), `In a queue of ${size} the first request is not completed.`)
+      if (queue.size !== size) continue
+      await expectServed(bench, queue, workload, `in a queue of ${size}`)
+    }
+  }),
+  inOrder(
     "R18",
-    "2.7.9 In-order use of descriptors",
     "With VIRTIO_F_IN_ORDER buffers come back in the order in which they were made available.",
     async (bench) => {
       if (!(await bench.offers(1, FEATURE_IN_ORDER_BLOCK1)))

@@ -29,7 +29,7 @@ function everyRun(
   driver: Check,
   rest: Partial<Row> = {},
 ): Row {
-  return driverMust(id, section, requirement, driver, { isPassive: true, ...rest })
+  return driverMust(section)(id, requirement, driver, { isPassive: true, ...rest })
 }
 
 /** Every chain of all runs; skips the row for a driver that made none available. */

@@ -8,7 +8,7 @@ import { type BridgeRow, modelMust } from "../bridge-row.js"
 import type { ModelBench } from "../model-bench.js"
 import { HANDLE } from "../played-kernel.js"
 
-const SECTION = "Attaching"
+const must = modelMust("Attaching")
 
 /** Whether a text ends within its field, with nothing but zeros behind it. */
 function isPadded(bytes: Uint8Array, name: "busName" | "busId"): boolean {
@@ -25,9 +25,8 @@ async function attachArgument(bench: ModelBench) {
 }
 
 export const ATTACHING_ROWS: readonly BridgeRow[] = [
-  modelMust(
+  must(
     "K1",
-    SECTION,
     "RESOLVE_ENDPOINT names a bus and an endpoint, each with a NUL behind it and zeros from there on.",
     async (bench) => {
       await bench.attach()
@@ -37,41 +36,30 @@ export const ATTACHING_ROWS: readonly BridgeRow[] = [
         expect(isPadded(argument, name), `${name} is not padded with zeros.`)
     },
   ),
-  modelMust(
-    "K2",
-    SECTION,
-    "RESOLVE_ENDPOINT has no flag but bit 0, and its reserved fields are 0.",
-    async (bench) => {
-      await bench.attach()
-      const { argument } = bench.needCall("RESOLVE")
-      const { flags } = layouts.RESOLVE.get(argument)
-      expect((flags & ~layouts.RESOLVE_CREATE) === 0, `Its flags are ${flags}.`)
-      expect(layouts.RESOLVE.isPaddingZero(argument), "A reserved field is not 0.")
-    },
-  ),
-  modelMust("K3", SECTION, "ATTACH names the handle that RESOLVE_ENDPOINT gave, after it.", async (bench) => {
+  must("K2", "RESOLVE_ENDPOINT has no flag but bit 0, and its reserved fields are 0.", async (bench) => {
+    await bench.attach()
+    const { argument } = bench.needCall("RESOLVE")
+    const { flags } = layouts.RESOLVE.get(argument)
+    expect((flags & ~layouts.RESOLVE_CREATE) === 0, `Its flags are ${flags}.`)
+    expect(layouts.RESOLVE.isPaddingZero(argument), "A reserved field is not 0.")
+  }),
+  must("K3", "ATTACH names the handle that RESOLVE_ENDPOINT gave, after it.", async (bench) => {
     const { values } = await attachArgument(bench)
     expect(values.endpoint === HANDLE, `It names ${values.endpoint}, and the handle was ${HANDLE}.`)
     const order = bench.kernel.calls.map(({ name }) => name)
     expect(order.indexOf("RESOLVE") < order.indexOf("ATTACH"), "It attaches before it resolves.")
   }),
-  modelMust("K4", SECTION, "ATTACH's flags, caps and reserved fields are 0.", async (bench) => {
+  must("K4", "ATTACH's flags, caps and reserved fields are 0.", async (bench) => {
     const { argument, values } = await attachArgument(bench)
     expect(values.flags === 0, `Its flags are ${values.flags}.`)
     expect(layouts.ATTACH.isPaddingZero(argument), "Its caps or a reserved field are not 0.")
   }),
-  modelMust(
-    "K5",
-    SECTION,
-    "The largest message of a device model is at least 72 bytes: MAP_ADD fits.",
-    async (bench) => {
-      const { maxMessageSize } = (await attachArgument(bench)).values
-      expect(maxMessageSize >= layouts.LEAST_MAX_MESSAGE_SIZE, `It is ${counted(maxMessageSize, "byte")}.`)
-    },
-  ),
-  modelMust(
+  must("K5", "The largest message of a device model is at least 72 bytes: MAP_ADD fits.", async (bench) => {
+    const { maxMessageSize } = (await attachArgument(bench)).values
+    expect(maxMessageSize >= layouts.LEAST_MAX_MESSAGE_SIZE, `It is ${counted(maxMessageSize, "byte")}.`)
+  }),
+  must(
     "K6",
-    SECTION,
     "Both rings have 256 entries, each of the largest message rounded up to a multiple of 128 bytes.",
     async (bench) => {
       const { values } = await attachArgument(bench)
@@ -86,9 +74,8 @@ export const ATTACHING_ROWS: readonly BridgeRow[] = [
         )
     },
   ),
-  modelMust(
+  must(
     "K7",
-    SECTION,
     "The rings lie in the file, with all their slots, and do not overlap; their headers say what ATTACH says, and that they are empty.",
     async (bench) => {
       const { values } = await attachArgument(bench)
@@ -113,32 +100,21 @@ export const ATTACHING_ROWS: readonly BridgeRow[] = [
         )
     },
   ),
-  modelMust(
-    "K8",
-    SECTION,
-    "A device model whose ATTACH is refused uses no ring and maps nothing.",
-    async (bench) => {
-      bench.kernel.refusals.set("ATTACH", constants.errno.EBUSY)
-      await bench.tryAttach()
-      await bench.quiet()
-      expect(bench.calls("MMAP").length === 0, "It maps windows.")
-      expect(bench.kernel.kickCount === 0, "It kicks.")
-    },
-  ),
-  modelMust(
-    "K9",
-    SECTION,
-    "A version that the device model does not speak ends the session.",
-    async (bench) => {
-      bench.kernel.caps = { ...bench.kernel.caps, version: layouts.BRIDGE_VERSION + 0x7000 }
-      await bench.tryAttach()
-      await bench.needGivenUp("an ATTACH that says version 28673")
-      expect(bench.said.length === 0, `It sends ${counted(bench.said.length, "message")} all the same.`)
-    },
-  ),
-  modelMust(
+  must("K8", "A device model whose ATTACH is refused uses no ring and maps nothing.", async (bench) => {
+    bench.kernel.refusals.set("ATTACH", constants.errno.EBUSY)
+    await bench.tryAttach()
+    await bench.quiet()
+    expect(bench.calls("MMAP").length === 0, "It maps windows.")
+    expect(bench.kernel.kickCount === 0, "It kicks.")
+  }),
+  must("K9", "A version that the device model does not speak ends the session.", async (bench) => {
+    bench.kernel.caps = { ...bench.kernel.caps, version: layouts.BRIDGE_VERSION + 0x7000 }
+    await bench.tryAttach()
+    await bench.needGivenUp("an ATTACH that says version 28673")
+    expect(bench.said.length === 0, `It sends ${counted(bench.said.length, "message")} all the same.`)
+  }),
+  must(
     "K10",
-    SECTION,
     "An endpoint that is offline at ATTACH is waited for: nothing is sent before ENDPOINT_ONLINE.",
     async (bench) => {
       const { kernel, conversation } = bench

@@ -9,7 +9,8 @@ import { blocked, expect } from "../../verdict.js"
 import { type BridgeRow, modelMust } from "../bridge-row.js"
 import type { ModelBench } from "../model-bench.js"
 
-const SECTION = "Failures"
+const must = modelMust("Failures")
+
 /** A number that no device has. */
 const ABSENT = 0x4321
 const UNKNOWN_MESSAGE = 0x3f
@@ -28,9 +29,8 @@ const ending = (what: string, act: (bench: ModelBench) => void) => async (bench:
 }
 
 export const FAILURE_ROWS: readonly BridgeRow[] = [
-  modelMust(
+  must(
     "K44",
-    SECTION,
     "A request to a device that is not in the topology gets ERROR: its token, device, msg_id, and a negative errno.",
     async (bench) => {
       await bench.ready()
@@ -46,9 +46,8 @@ export const FAILURE_ROWS: readonly BridgeRow[] = [
       expect(error < 0 && error > -4096, `Its error is ${error}.`)
     },
   ),
-  modelMust(
+  must(
     "K45",
-    SECTION,
     "A request that no device can answer ends all the same: with ERROR, in bounded time.",
     async (bench) => {
       const [devNum] = await bench.ready()
@@ -63,7 +62,7 @@ export const FAILURE_ROWS: readonly BridgeRow[] = [
       expect((await bench.request(cut, 0x2002)) !== undefined, "A GET_CONFIG of 9 bytes has no end.")
     },
   ),
-  modelMust("K46", SECTION, "A request ends once: nothing follows its answer or ERROR.", async (bench) => {
+  must("K46", "A request ends once: nothing follows its answer or ERROR.", async (bench) => {
     const [devNum] = await bench.ready()
     if (devNum === undefined) blocked("The model publishes no device.")
     for (const [n, to] of [devNum, ABSENT].entries()) {
@@ -74,7 +73,7 @@ export const FAILURE_ROWS: readonly BridgeRow[] = [
       expect(ends.length === 1, `A request to device ${to} ends ${ends.length} times.`)
     }
   }),
-  modelMust("K47", SECTION, "An event that makes no sense gets no ERROR.", async (bench) => {
+  must("K47", "An event that makes no sense gets no ERROR.", async (bench) => {
     const [devNum = 0] = await bench.ready()
     const { conversation } = bench
     await bench.sentinel()
@@ -85,60 +84,46 @@ export const FAILURE_ROWS: readonly BridgeRow[] = [
     const error = bench.since(mark).find(({ msgId }) => msgId === layouts.ERROR)
     expect(error === undefined, "It says ERROR.")
   }),
-  modelMust(
+  must(
     "K48",
-    SECTION,
     "A message that is shorter than its header, or longer than was agreed, ends the session.",
     ending("a message of 7 bytes", ({ conversation }) =>
       conversation.send(sized(conversation.bare(0, 2, 0), 7)),
     ),
   ),
-  modelMust(
+  must(
     "K49",
-    SECTION,
     "A message of the bridge's own whose payload has another size ends the session.",
     ending("a MAP_ADD without its last 8 bytes", ({ conversation }) =>
       conversation.send(conversation.bare(TYPE_BUS, layouts.MAP_ADD, layouts.MAP_ADD_PAYLOAD.size - 8)),
     ),
   ),
-  modelMust(
+  must(
     "K50",
-    SECTION,
     "A prod of the kernel's that is more than 256 ahead ends the session.",
     ending("a prod that jumped", ({ kernel }) => {
       if (kernel.rx) kernel.rx.prod = kernel.rx.cons + layouts.RING_ENTRIES + 1
       kernel.signal()
     }),
   ),
-  modelMust(
+  must(
     "K51",
-    SECTION,
     "A prod of the kernel's that runs backwards ends the session.",
     ending("a prod that ran backwards", ({ kernel }) => {
       if (kernel.rx) kernel.rx.prod = (kernel.rx.cons - 1) >>> 0
       kernel.signal()
     }),
   ),
-  modelMust(
-    "K52",
-    SECTION,
-    "A cons of the kernel's beyond what was sent ends the session.",
-    async (bench) => {
-      const [devNum = 0] = await bench.ready()
-      const { kernel, conversation } = bench
-      if (kernel.tx) kernel.tx.cons = kernel.tx.prod + 5
-      conversation.send(frames.getDeviceInfo(devNum))
-      await bench.needGivenUp("a cons that jumped")
-    },
-  ),
-  modelMust(
-    "K53",
-    SECTION,
-    "A session that the kernel ended is over: the model lets go of it.",
-    async (bench) => {
-      await bench.ready()
-      bench.kernel.end()
-      await bench.needGivenUp("the kernel's end of the session")
-    },
-  ),
+  must("K52", "A cons of the kernel's beyond what was sent ends the session.", async (bench) => {
+    const [devNum = 0] = await bench.ready()
+    const { kernel, conversation } = bench
+    if (kernel.tx) kernel.tx.cons = kernel.tx.prod + 5
+    conversation.send(frames.getDeviceInfo(devNum))
+    await bench.needGivenUp("a cons that jumped")
+  }),
+  must("K53", "A session that the kernel ended is over: the model lets go of it.", async (bench) => {
+    await bench.ready()
+    bench.kernel.end()
+    await bench.needGivenUp("the kernel's end of the session")
+  }),
 ]

@@ -16,6 +16,10 @@ import { type BridgeRow, modelAlways, modelMust } from "../bridge-row.js"
 import type { Said } from "../kernel-conversation.js"
 import type { ModelBench } from "../model-bench.js"
 
+const rings = modelMust("Rings")
+const messagesAlways = modelAlways("Messages")
+const messages = modelMust("Messages")
+
 interface Payload {
   readonly size: number
   isPaddingZero(bytes: Uint8Array, at?: number): boolean
@@ -40,59 +44,48 @@ async function firstRequest(bench: ModelBench): Promise<Uint8Array> {
 }
 
 export const RING_ROWS: readonly BridgeRow[] = [
-  modelMust(
-    "K11",
-    "Rings",
-    "Frames are taken in the order of the ring, each once, lap after lap.",
-    async (bench) => {
-      const request = await firstRequest(bench)
-      const { conversation } = bench
-      const asked: number[] = []
-      for (let lap = 0; lap < 5; lap++) {
-        const mark = bench.said.length
-        for (let n = 0; n < 60; n++) {
-          const frame = Uint8Array.from(request)
-          asked.push(asked.length + 1)
-          new DataView(frame.buffer).setUint16(4, asked.length, true)
-          conversation.send(frame)
-        }
-        await conversation.waitUntil(() => bench.since(mark).filter((each) => !isBus(each)).length >= 60)
+  rings("K11", "Frames are taken in the order of the ring, each once, lap after lap.", async (bench) => {
+    const request = await firstRequest(bench)
+    const { conversation } = bench
+    const asked: number[] = []
+    for (let lap = 0; lap < 5; lap++) {
+      const mark = bench.said.length
+      for (let n = 0; n < 60; n++) {
+        const frame = Uint8Array.from(request)
+        asked.push(asked.length + 1)
+        new DataView(frame.buffer).setUint16(4, asked.length, true)
+        conversation.send(frame)
       }
-      const tokens = bench.said
-        .filter((each) => each.msgId === GET_DEVICE_INFO && !isBus(each))
-        .map(({ token }) => token)
-      const sorted = [...tokens].sort((a, b) => a - b)
-      expect(
-        sorted.join() === asked.join(),
-        `${counted(asked.length, "request")} got ${counted(tokens.length, "answer")}.`,
-      )
-    },
-  ),
-  modelMust(
-    "K12",
-    "Rings",
-    "A full ring is not run over: no more than 256 frames are in it.",
-    async (bench) => {
-      const request = await firstRequest(bench)
-      const { kernel, conversation } = bench
-      kernel.isHoldingBack = true
-      const { tx } = kernel
-      if (!tx) blocked("The model is not attached.")
-      for (let n = 0; n < 300; n++) {
-        conversation.send(request)
-        if (n % 50 === 49) await bench.quiet()
-        const held = (tx.prod - tx.cons) >>> 0
-        expect(held <= layouts.RING_ENTRIES, `${counted(held, "frame")} are in it.`)
-      }
-      kernel.isHoldingBack = false
-      kernel.takeAll()
-      await bench.sentinel()
-      expect(kernel.fault === "", kernel.fault)
-    },
-  ),
-  modelMust(
+      await conversation.waitUntil(() => bench.since(mark).filter((each) => !isBus(each)).length >= 60)
+    }
+    const tokens = bench.said
+      .filter((each) => each.msgId === GET_DEVICE_INFO && !isBus(each))
+      .map(({ token }) => token)
+    const sorted = [...tokens].sort((a, b) => a - b)
+    expect(
+      sorted.join() === asked.join(),
+      `${counted(asked.length, "request")} got ${counted(tokens.length, "answer")}.`,
+    )
+  }),
+  rings("K12", "A full ring is not run over: no more than 256 frames are in it.", async (bench) => {
+    const request = await firstRequest(bench)
+    const { kernel, conversation } = bench
+    kernel.isHoldingBack = true
+    const { tx } = kernel
+    if (!tx) blocked("The model is not attached.")
+    for (let n = 0; n < 300; n++) {
+      conversation.send(request)
+      if (n % 50 === 49) await bench.quiet()
+      const held = (tx.prod - tx.cons) >>> 0
+      expect(held <= layouts.RING_ENTRIES, `${counted(held, "frame")} are in it.`)
+    }
+    kernel.isHoldingBack = false
+    kernel.takeAll()
+    await bench.sentinel()
+    expect(kernel.fault === "", kernel.fault)
+  }),
+  rings(
     "K13",
-    "Rings",
     "The model kicks after it moved a cursor: when it sent, and when it made room.",
     async (bench) => {
       const request = await firstRequest(bench)
@@ -109,9 +102,8 @@ export const RING_ROWS: readonly BridgeRow[] = [
       expect(kernel.kickCount > then, "A slot was given back, and nobody is told.")
     },
   ),
-  modelMust(
+  rings(
     "K14",
-    "Rings",
     "A kick that nobody takes, and a doorbell that is full, block no device model.",
     async (bench) => {
       const request = await firstRequest(bench)
@@ -127,9 +119,8 @@ export const RING_ROWS: readonly BridgeRow[] = [
       expect(bench.since(mark).length >= 3, "It answers nothing while its kick cannot be counted.")
     },
   ),
-  modelAlways(
+  messagesAlways(
     "K15",
-    "Messages",
     "A frame is as long as its header says: at least 8 bytes, and no more than was agreed.",
     ({ said, kernel }) => {
       const most = Math.max(kernel.maxMessageSize, layouts.LEAST_MAX_MESSAGE_SIZE)
@@ -137,9 +128,8 @@ export const RING_ROWS: readonly BridgeRow[] = [
         expect(size >= HEADER_SIZE && size <= most, `Message ${hex(msgId)} has ${counted(size, "byte")}.`)
     },
   ),
-  modelAlways(
+  messagesAlways(
     "K16",
-    "Messages",
     "Messages of the bridge's own have dev_num 0, events token 0, and bits 2 to 7 of type are 0.",
     ({ said }) => {
       for (const each of said.filter(isBus)) {
@@ -153,9 +143,8 @@ export const RING_ROWS: readonly BridgeRow[] = [
       }
     },
   ),
-  modelAlways(
+  messagesAlways(
     "K17",
-    "Messages",
     "A payload of the bridge's own has exactly its size, and what is reserved in it is 0.",
     ({ said }) => {
       for (const { msgId, size, frame } of said.filter(isBus)) {
@@ -169,9 +158,8 @@ export const RING_ROWS: readonly BridgeRow[] = [
       }
     },
   ),
-  modelAlways(
+  messagesAlways(
     "K18",
-    "Messages",
     "A model says nothing that only the kernel says, nor any bus message of the text.",
     ({ said }) => {
       for (const { msgId, type } of said.filter(isBus)) {
@@ -181,9 +169,8 @@ export const RING_ROWS: readonly BridgeRow[] = [
       }
     },
   ),
-  modelMust(
+  messages(
     "K19",
-    "Messages",
     "Bus messages of the text, unknown ones and answers to nothing are dropped, without a word.",
     async (bench) => {
       await bench.ready()

@@ -10,6 +10,12 @@ import { type BridgeRow, modelAlways, modelMust, modelShould } from "../bridge-r
 import { isAnswer, type Said } from "../kernel-conversation.js"
 import type { ModelBench } from "../model-bench.js"
 
+const topology = modelMust("Topology")
+const topologyAlways = modelAlways("Topology")
+const epochs = modelMust("Epochs")
+const epochsAlways = modelAlways("Epochs")
+const epochsShould = modelShould("Epochs")
+
 const { TOPOLOGY_RESET, TOPOLOGY_DEV_ADD, TOPOLOGY_COMMIT } = layouts
 const PAGE = 4096
 /** A window of a row's own. */
@@ -39,33 +45,27 @@ async function nextTopology(bench: ModelBench): Promise<void> {
 }
 
 export const TOPOLOGY_ROWS: readonly BridgeRow[] = [
-  modelMust(
+  topology(
     "K20",
-    "Topology",
     "A topology is RESET, one DEV_ADD for each device, and COMMIT, all of this epoch.",
     async (bench) => {
       await bench.ready()
       judgeTopology(bench.said, bench.conversation.epoch)
     },
   ),
-  modelMust(
-    "K21",
-    "Topology",
-    "COMMIT says how many devices were added, and none was added twice.",
-    async (bench) => {
-      const devices = await bench.ready()
-      const commit = bench.said.find(({ msgId }) => msgId === TOPOLOGY_COMMIT)
-      const { count } = layouts.COMMIT_PAYLOAD.get(commit?.frame ?? new Uint8Array(64), HEADER_SIZE)
-      expect(count === devices.length, `It says ${count}, of ${counted(devices.length, "device")}.`)
-      expect(new Set(devices).size === devices.length, `Its devices are ${devices.join(", ")}.`)
-    },
-  ),
-  modelMust("K22", "Topology", "No transport message comes before the topology.", async (bench) => {
+  topology("K21", "COMMIT says how many devices were added, and none was added twice.", async (bench) => {
+    const devices = await bench.ready()
+    const commit = bench.said.find(({ msgId }) => msgId === TOPOLOGY_COMMIT)
+    const { count } = layouts.COMMIT_PAYLOAD.get(commit?.frame ?? new Uint8Array(64), HEADER_SIZE)
+    expect(count === devices.length, `It says ${count}, of ${counted(devices.length, "device")}.`)
+    expect(new Set(devices).size === devices.length, `Its devices are ${devices.join(", ")}.`)
+  }),
+  topology("K22", "No transport message comes before the topology.", async (bench) => {
     await bench.ready()
     const [first] = bench.said
     expect(first !== undefined && isTopology(first), `Message ${hex(first?.msgId ?? 0)} comes first.`)
   }),
-  modelMust("K23", "Topology", "Each device that is published answers GET_DEVICE_INFO.", async (bench) => {
+  topology("K23", "Each device that is published answers GET_DEVICE_INFO.", async (bench) => {
     const devices = await bench.ready()
     if (devices.length === 0) blocked("The model publishes no device.")
     for (const [n, devNum] of devices.entries()) {
@@ -73,7 +73,7 @@ export const TOPOLOGY_ROWS: readonly BridgeRow[] = [
       expect(answer !== undefined && (answer.type & TYPE_BUS) === 0, `Device ${devNum} does not answer.`)
     }
   }),
-  modelAlways("K24", "Topology", "Transport messages come only from devices of the topology.", ({ said }) => {
+  topologyAlways("K24", "Transport messages come only from devices of the topology.", ({ said }) => {
     let devices = new Set<number>()
     for (const each of said) {
       const { type, msgId, devNum, frame } = each
@@ -83,9 +83,8 @@ export const TOPOLOGY_ROWS: readonly BridgeRow[] = [
       else if ((type & TYPE_BUS) === 0) expect(devices.has(devNum), `Device ${devNum} is not in it.`)
     }
   }),
-  modelMust(
+  epochs(
     "K25",
-    "Epochs",
     "ENDPOINT_OFFLINE keeps the session: the model stays attached and says nothing.",
     async (bench) => {
       const [devNum = 0] = await bench.ready()
@@ -101,7 +100,7 @@ export const TOPOLOGY_ROWS: readonly BridgeRow[] = [
       expect(said === undefined, () => `It says ${hex(said?.msgId ?? 0)} while it is offline.`)
     },
   ),
-  modelMust("K26", "Epochs", "A new epoch gets a topology of its own, whole.", async (bench) => {
+  epochs("K26", "A new epoch gets a topology of its own, whole.", async (bench) => {
     const devices = await bench.ready()
     const { conversation } = bench
     for (let n = 0; n < 3; n++) {
@@ -116,7 +115,7 @@ export const TOPOLOGY_ROWS: readonly BridgeRow[] = [
       judgeTopology(bench.since(mark), conversation.epoch)
     }
   }),
-  modelMust("K27", "Epochs", "A new epoch's devices work, with windows of its own.", async (bench) => {
+  epochs("K27", "A new epoch's devices work, with windows of its own.", async (bench) => {
     const device = await bench.device()
     const { queue } = await device.start()
     await bench.runOne(device, queue)
@@ -124,9 +123,8 @@ export const TOPOLOGY_ROWS: readonly BridgeRow[] = [
     const again = await device.start()
     await bench.runOne(device, again.queue)
   }),
-  modelMust(
+  epochs(
     "K28",
-    "Epochs",
     "A message of an older epoch is ignored: no window of it is mapped, nothing is answered.",
     async (bench) => {
       await bench.ready()
@@ -143,7 +141,7 @@ export const TOPOLOGY_ROWS: readonly BridgeRow[] = [
       expect(bench.calls("MMAP").length === maps + 1, "It maps the window.")
     },
   ),
-  modelMust("K29", "Epochs", "A message of an epoch that has not begun ends the session.", async (bench) => {
+  epochs("K29", "A message of an epoch that has not begun ends the session.", async (bench) => {
     await bench.ready()
     const { conversation } = bench
     const maps = bench.calls("MMAP").length
@@ -151,23 +149,18 @@ export const TOPOLOGY_ROWS: readonly BridgeRow[] = [
     await bench.needGivenUp("a MAP_ADD of a future epoch")
     expect(bench.calls("MMAP").length === maps, "It maps the window first.")
   }),
-  modelAlways(
-    "K30",
-    "Epochs",
-    "What a model says of an epoch is of the one that lasts.",
-    ({ said, epochsAtSaid }) => {
-      for (const [n, each] of said.entries()) {
-        const hasEpoch = isTopology(each) || each.msgId === layouts.MAP_RELEASED || isMapAnswer(each)
-        if (!hasEpoch || each.frame.length < HEADER_SIZE + 8) continue
-        const most = epochsAtSaid[n] ?? 0n
-        expect(
-          epochOf(each) <= most,
-          `Message ${hex(each.msgId)} is of epoch ${epochOf(each)}, and this is ${most}.`,
-        )
-      }
-    },
-  ),
-  modelShould("K31", "Epochs", "The windows of an epoch that is over are unmapped.", async (bench) => {
+  epochsAlways("K30", "What a model says of an epoch is of the one that lasts.", ({ said, epochsAtSaid }) => {
+    for (const [n, each] of said.entries()) {
+      const hasEpoch = isTopology(each) || each.msgId === layouts.MAP_RELEASED || isMapAnswer(each)
+      if (!hasEpoch || each.frame.length < HEADER_SIZE + 8) continue
+      const most = epochsAtSaid[n] ?? 0n
+      expect(
+        epochOf(each) <= most,
+        `Message ${hex(each.msgId)} is of epoch ${epochOf(each)}, and this is ${most}.`,
+      )
+    }
+  }),
+  epochsShould("K31", "The windows of an epoch that is over are unmapped.", async (bench) => {
     await bench.ready()
     const { conversation } = bench
     if ((await conversation.addWindow(ADDRESS, 0, PAGE)) !== 0) blocked("The model maps no window.")

@@ -12,7 +12,10 @@ import type { MapAdd } from "../kernel-conversation.js"
 import type { ModelBench } from "../model-bench.js"
 import { WINDOW_BYTES } from "../played-kernel.js"
 
-const SECTION = "Windows"
+const must = modelMust("Windows")
+const should = modelShould("Windows")
+const always = modelAlways("Windows")
+
 const PAGE = 4096
 const ADDRESS = 0x4_0000_0000n
 const UNTOUCHED = 0xa5
@@ -37,7 +40,7 @@ const isMapAdd = (frame: Uint8Array) =>
   frame[1] === layouts.MAP_ADD && frame.length === HEADER_SIZE + layouts.MAP_ADD_PAYLOAD.size
 
 export const WINDOW_ROWS: readonly BridgeRow[] = [
-  modelMust("K32", SECTION, "The answer to MAP_ADD has its token, epoch, seq and id.", async (bench) => {
+  must("K32", "The answer to MAP_ADD has its token, epoch, seq and id.", async (bench) => {
     await bench.ready()
     const { token, values } = await window(bench)
     const answer = bench.answers(layouts.MAP_ADD).find((each) => each.token === token)
@@ -48,21 +51,16 @@ export const WINDOW_ROWS: readonly BridgeRow[] = [
     const isSame = epoch === values.epoch && seq === values.seq && id === values.id
     expect(isSame, `It is of epoch ${epoch}, seq ${seq}, id ${id}.`)
   }),
-  modelMust(
-    "K33",
-    SECTION,
-    "A window is mapped at its offset, no more than may be, before the answer.",
-    async (bench) => {
-      await bench.ready()
-      const before = bench.said.length
-      await window(bench, 3 * PAGE)
-      const call = bench.needCall("MMAP")
-      expect(call.offset === 3 * PAGE, `It maps from ${call.offset} on, and not from ${3 * PAGE}.`)
-      expect((call.lengthBytes ?? 0) <= PAGE, `It maps ${counted(call.lengthBytes ?? 0, "byte")}.`)
-      expect(call.takenCount <= before, "It answers before it maps.")
-    },
-  ),
-  modelMust("K34", SECTION, "Map requests are answered in their order, each once.", async (bench) => {
+  must("K33", "A window is mapped at its offset, no more than may be, before the answer.", async (bench) => {
+    await bench.ready()
+    const before = bench.said.length
+    await window(bench, 3 * PAGE)
+    const call = bench.needCall("MMAP")
+    expect(call.offset === 3 * PAGE, `It maps from ${call.offset} on, and not from ${3 * PAGE}.`)
+    expect((call.lengthBytes ?? 0) <= PAGE, `It maps ${counted(call.lengthBytes ?? 0, "byte")}.`)
+    expect(call.takenCount <= before, "It answers before it maps.")
+  }),
+  must("K34", "Map requests are answered in their order, each once.", async (bench) => {
     await bench.ready()
     const { conversation } = bench
     await bench.quiet()
@@ -78,9 +76,8 @@ export const WINDOW_ROWS: readonly BridgeRow[] = [
       `Asked ${asked.map(({ token }) => token).join(", ")}, it answers ${answers.map(({ token }) => token).join(", ")}.`,
     )
   }),
-  modelMust(
+  must(
     "K35",
-    SECTION,
     "A window that cannot be mapped is answered with a negative errno, and the session goes on.",
     async (bench) => {
       await bench.ready()
@@ -92,9 +89,8 @@ export const WINDOW_ROWS: readonly BridgeRow[] = [
       await bench.sentinel()
     },
   ),
-  modelMust(
+  must(
     "K36",
-    SECTION,
     "A MAP_ADD that makes no sense is refused with a negative errno, and maps nothing beyond what may be.",
     async (bench) => {
       await bench.ready()
@@ -111,9 +107,8 @@ export const WINDOW_ROWS: readonly BridgeRow[] = [
       }
     },
   ),
-  modelShould(
+  should(
     "K37",
-    SECTION,
     "A window over another one is refused: which of them an address means is nobody's guess.",
     async (bench) => {
       await bench.ready()
@@ -122,9 +117,8 @@ export const WINDOW_ROWS: readonly BridgeRow[] = [
       expect(status !== undefined && status < 0, `It answers ${status ?? "nothing"}.`)
     },
   ),
-  modelMust(
+  must(
     "K38",
-    SECTION,
     "MAP_DEL is answered when the window is unmapped, with its token, epoch, seq and id.",
     async (bench) => {
       await bench.ready()
@@ -144,34 +138,23 @@ export const WINDOW_ROWS: readonly BridgeRow[] = [
       )
     },
   ),
-  modelMust(
-    "K39",
-    SECTION,
-    "MAP_DEL of a window that is not there is answered with a negative errno.",
-    async (bench) => {
-      await bench.ready()
-      const { values } = await window(bench)
-      const other = bench.conversation.mapDel({ ...values, id: values.id + 77n })
-      const status = await bench.conversation.answerTo(other)
-      expect(status !== undefined && status < 0, `It answers ${status ?? "nothing"}.`)
-    },
-  ),
-  modelMust(
-    "K40",
-    SECTION,
-    "An id may be used again, with another seq, once its window is gone.",
-    async (bench) => {
-      await bench.ready()
-      const { values } = await window(bench)
-      const gone = await bench.conversation.answerTo(bench.conversation.mapDel(values))
-      if (gone !== 0) blocked(`It answers MAP_DEL with ${gone ?? "nothing"}.`)
-      const again = await bench.conversation.addWindow(ADDRESS, PAGE, PAGE, { id: values.id })
-      expect(again === 0, `It answers ${again ?? "nothing"}.`)
-    },
-  ),
-  modelMust(
+  must("K39", "MAP_DEL of a window that is not there is answered with a negative errno.", async (bench) => {
+    await bench.ready()
+    const { values } = await window(bench)
+    const other = bench.conversation.mapDel({ ...values, id: values.id + 77n })
+    const status = await bench.conversation.answerTo(other)
+    expect(status !== undefined && status < 0, `It answers ${status ?? "nothing"}.`)
+  }),
+  must("K40", "An id may be used again, with another seq, once its window is gone.", async (bench) => {
+    await bench.ready()
+    const { values } = await window(bench)
+    const gone = await bench.conversation.answerTo(bench.conversation.mapDel(values))
+    if (gone !== 0) blocked(`It answers MAP_DEL with ${gone ?? "nothing"}.`)
+    const again = await bench.conversation.addWindow(ADDRESS, PAGE, PAGE, { id: values.id })
+    expect(again === 0, `It answers ${again ?? "nothing"}.`)
+  }),
+  must(
     "K41",
-    SECTION,
     "Nothing outside the windows is read or written, whatever a descriptor says.",
     async (bench) => {
       const device = await bench.device()
@@ -194,34 +177,26 @@ export const WINDOW_ROWS: readonly BridgeRow[] = [
       )
     },
   ),
-  modelMust(
-    "K42",
-    SECTION,
-    "Once MAP_DEL is answered, nothing of the window is touched any more.",
-    async (bench) => {
-      const device = await bench.device()
-      const { queue } = await device.start()
-      await bench.runOne(device, queue)
-      const { conversation, kernel } = bench
-      const added = conversation.history.find(
-        ({ direction, frame }) => direction === "out" && isMapAdd(frame),
-      )
-      const values = layouts.MAP_ADD_PAYLOAD.get(added?.frame ?? new Uint8Array(96), HEADER_SIZE)
-      const status = await conversation.answerTo(conversation.mapDel(values))
-      if (status !== 0) blocked(`It answers MAP_DEL with ${status ?? "nothing"}.`)
-      queue.submit(device.needWorkload().request(2))
-      const before = Uint8Array.from(kernel.window)
-      await bench.sentinel()
-      await bench.quiet()
-      expect(
-        before.every((byte, at) => byte === kernel.window[at]),
-        "It goes on writing into it.",
-      )
-    },
-  ),
-  modelAlways(
+  must("K42", "Once MAP_DEL is answered, nothing of the window is touched any more.", async (bench) => {
+    const device = await bench.device()
+    const { queue } = await device.start()
+    await bench.runOne(device, queue)
+    const { conversation, kernel } = bench
+    const added = conversation.history.find(({ direction, frame }) => direction === "out" && isMapAdd(frame))
+    const values = layouts.MAP_ADD_PAYLOAD.get(added?.frame ?? new Uint8Array(96), HEADER_SIZE)
+    const status = await conversation.answerTo(conversation.mapDel(values))
+    if (status !== 0) blocked(`It answers MAP_DEL with ${status ?? "nothing"}.`)
+    queue.submit(device.needWorkload().request(2))
+    const before = Uint8Array.from(kernel.window)
+    await bench.sentinel()
+    await bench.quiet()
+    expect(
+      before.every((byte, at) => byte === kernel.window[at]),
+      "It goes on writing into it.",
+    )
+  }),
+  always(
     "K43",
-    SECTION,
     "MAP_RELEASED names a window that was given without the wish to keep it.",
     ({ said, conversation }) => {
       const given = conversation.history
