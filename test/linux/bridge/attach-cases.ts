@@ -1,12 +1,11 @@
 // Our device model in the guest, on the node that our own module offers there: `virtio-msg attach --bus virtio-msg`, with
 // the simulated board's devices, used by Linux's own drivers.
 
-import path from "node:path"
 import { describe, expect, it } from "vitest"
+import { Readers } from "../stock/readers.js"
 import type { StockGuest } from "../stock/stock-guest.js"
-import { Attached, CLOCK, COMMAND, ROOT, THREE_EDGES } from "./attached.js"
+import { Attached, CLOCK, COMMAND, THREE_EDGES } from "./attached.js"
 
-const READER = path.join(ROOT, "test/linux/stock/reader.py")
 const ENDPOINTS = "/sys/class/misc/virtio-msg-bridge"
 /**
  * What conform driver --bridge looks at: of every kind of scenario some, in a minute. All of it, in two to three:
@@ -64,13 +63,10 @@ export function attachTests(guest: () => StockGuest): void {
     })
 
     it("goes on through epochs that begin and end under load: its windows go and come", async () => {
-      const report = await run(
-        `(/usr/bin/python3 ${READER} 0 0 > /tmp/report & echo $! > /tmp/reader); sleep 2
-        for i in $(seq 10); do echo 'loopback reset' > ${ENDPOINTS}/online; sleep 0.3; done
-        while kill -0 $(cat /tmp/reader) 2> /dev/null; do sleep 0.1; done; cat /tmp/report`,
-      )
-      const { values } = JSON.parse(report)
-      expect(Object.keys(values)).toEqual(["0x25"])
+      const reader = await Readers.start(guest(), 0, 0)
+      await run(`for i in $(seq 10); do echo 'loopback reset' > ${ENDPOINTS}/online; sleep 0.3; done`)
+      const [report] = await reader.reports()
+      expect(Object.keys(report?.values ?? {})).toEqual(["0x25"])
       await attached.until("i2cget -y 0 0x54 14")
       expect(await attached.notes()).toMatch(/The endpoint is online/)
       expect(

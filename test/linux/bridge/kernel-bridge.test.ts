@@ -190,7 +190,10 @@ describe.skipIf(reason)(`the bridge's kernel side${because(reason)}`, () => {
   })
 
   it("lets its modules be unloaded, with devices there", async () => {
-    await guest.run("kill $(cat /tmp/model); modprobe -r virtio_msg_bridge virtio_msg")
+    await guest.run("kill $(cat /tmp/model)")
+    // a process has its node open until it has really ended
+    await until("! kill -0 $(cat /tmp/model) 2> /dev/null")
+    await guest.run("modprobe -r virtio_msg_bridge virtio_msg")
     await guest.run("modprobe virtio_msg_bridge window_kib=64")
   })
 

@@ -17,10 +17,10 @@ import { readFirmware } from "../../../host/src/vm/firmware-image.js"
 import { VirtualMachine } from "../../../host/src/vm/virtual-machine.js"
 import { PACKET_DATA } from "../../../shared-protocol/src/mailbox/packet.js"
 import { because } from "../../support/because.js"
+import { Readers } from "./readers.js"
 import { StockGuest, skipReason, THIS_MACHINE } from "./stock-guest.js"
 
 const ROOT = path.join(import.meta.dirname, "../../..")
-const READER = path.join(import.meta.dirname, "reader.py")
 // an emulated computer is slow at taking turns: without V8's helpers Node starts there in half the time
 const COMMAND = `node --single-threaded ${ROOT}/dist/host/src/cli/main.js`
 const reason = skipReason()
@@ -31,7 +31,6 @@ const TROUBLE = /WARNING|BUG|Oops|hung task|blocked for more|Call Trace|rcu.*sta
 
 describe.skipIf(reason)(`the Linux you sit at${because(reason)}`, () => {
   const machine = new VirtualMachine({ program: readFirmware("simulated") })
-  let packetsIn = 0
   /** By sequence number: a packet that was sent again, to a busy computer, is the same one. */
   const packets = { out: new Set<unknown>(), in: new Set<unknown>() }
   const trace = new Trace()
@@ -43,7 +42,6 @@ describe.skipIf(reason)(`the Linux you sit at${because(reason)}`, () => {
     trace.onPacket.on((direction, packet) => {
       if (((packet[0] ?? 0) & PACKET_DATA) === 0) return
       packets[direction].add(packet[3])
-      if (direction === "in") packetsIn++
     })
     folder = await mkdtemp(path.join(tmpdir(), "own-linux-"))
     await machine.start()
@@ -67,18 +65,9 @@ describe.skipIf(reason)(`the Linux you sit at${because(reason)}`, () => {
 
   const attachCommand = () => `${COMMAND} --port ${port()} attach`
   const busOf = (printed: string) => Number(/^\/dev\/i2c-(\d+)$/m.exec(printed)?.[1])
-  const untilPackets = (count: number) => {
-    const goal = packetsIn + count
-    return expect.poll(() => packetsIn, { timeout: 120_000 }).toBeGreaterThanOrEqual(goal)
-  }
   const until = (condition: string) =>
     guest.run(`for i in $(seq 600); do ${condition} && exit 0; sleep 0.1; done; exit 1`)
   const untilGone = (bus: number) => until(`[ ! -e /dev/i2c-${bus} ]`)
-
-  /** Reads ST's register with as many processes at once as there are counts. */
-  const readers = (bus: number, ...counts: number[]) =>
-    `${counts.map((count) => `/usr/bin/python3 ${READER} ${bus} ${count} &`).join(" ")} wait`
-  const reportsOf = (output: string): Report[] => output.split("\n").map((line) => JSON.parse(line))
   /** Nobody hangs in the kernel. */
   const untilNobodyWaits = () => until("! grep -ls ^State:.D /proc/[0-9]*/status")
 
@@ -113,13 +102,12 @@ describe.skipIf(reason)(`the Linux you sit at${because(reason)}`, () => {
   })
 
   it("keeps the adapter while the board goes and comes back, and every request ends within 2 s", async () => {
-    const reading = guest.run(`/usr/bin/python3 ${READER} 0 0`)
-    await untilPackets(5)
+    const reader = await Readers.start(guest, 0, 0)
     const { port: where } = board
     await board.close()
-    await new Promise((resolve) => setTimeout(resolve, 1000))
+    await reader.untilFailed()
     board = await serveBoard(machine, where, trace)
-    const [report] = reportsOf(await reading)
+    const [report] = await reader.reports()
     expect(Object.keys(report?.errors ?? {})).toEqual(["ENXIO"])
     expect(Object.keys(report?.values ?? {})).toEqual(["0x25"])
     // the guest's clock is the computer's, and so slow a computer is not the kernel's 2 s
@@ -127,11 +115,9 @@ describe.skipIf(reason)(`the Linux you sit at${because(reason)}`, () => {
   })
 
   it("gets over a serving process that is killed in mid-transfer", async () => {
-    const reading = guest.sh(
-      `${readers(0, 100_000, 100_000)} & sleep 2; pkill -9 -f '[m]ain.js --port'; wait`,
-    )
-    const { output } = await reading
-    for (const { errors } of reportsOf(output)) expect(Object.keys(errors).length).toBeGreaterThan(0)
+    const readers = await Readers.start(guest, 0, 100_000, 100_000)
+    await guest.run("pkill -9 -f '[m]ain.js --port'")
+    for (const { errors } of await readers.reports()) expect(Object.keys(errors).length).toBeGreaterThan(0)
     await untilGone(0)
     await untilNobodyWaits()
   })
@@ -145,8 +131,9 @@ describe.skipIf(reason)(`the Linux you sit at${because(reason)}`, () => {
     expect(await guest.run("cat /tmp/notes")).toMatch(/every message is a bus transaction of its own/)
     expect(await guest.run(`i2cget -y ${bus} 0x54 14`)).toBe("0x25")
     expect(await guest.sh(`i2cget -y ${bus} 0x33 14`)).toMatchObject({ code: 2 })
-    const reading = guest.sh(`${readers(bus, 100_000)} & sleep 2; ${COMMAND} detach; wait`)
-    expect((await reading).output).toMatch(/^detached robotfuzz-osif \(USB .*\)$/m)
+    const reader = await Readers.start(guest, bus, 100_000)
+    expect(await guest.run(`${COMMAND} detach`)).toMatch(/^detached robotfuzz-osif \(USB .*\)$/m)
+    await reader.reports()
     await untilGone(bus)
     await untilNobodyWaits()
     await until("! pgrep -f '[m]ain.js --port' > /dev/null")
@@ -176,12 +163,15 @@ describe.skipIf(reason)(`the Linux you sit at${because(reason)}`, () => {
         expect({ out: packets.out.size, in: packets.in.size }).toEqual({ out: 1, in: 1 })
       }
       await guest.run("i2cset -y 0 0x54 14 0x77")
-      const reports = reportsOf(await guest.run(readers(0, 1000, 1000)))
+      const reports = await (await Readers.start(guest, 0, 1000, 1000)).reports()
       expect(reports.map(({ values, errors }) => [values, errors])).toEqual([
         [{ "0x77": 1000 }, {}],
         [{ "0x77": 1000 }, {}],
       ])
-      await guest.run(`${readers(0, 100_000, 100_000)} & sleep 1; usbip detach -p 0; wait; usbip detach -p 1`)
+      const readers = await Readers.start(guest, 0, 100_000, 100_000)
+      await guest.run("usbip detach -p 0")
+      await readers.reports()
+      await guest.run("usbip detach -p 1")
       await untilGone(0)
       await untilGone(1)
       await untilNobodyWaits()
@@ -193,12 +183,6 @@ describe.skipIf(reason)(`the Linux you sit at${because(reason)}`, () => {
     }
   })
 })
-
-interface Report {
-  readonly values: Readonly<Record<string, number>>
-  readonly errors: Readonly<Record<string, number>>
-  readonly slowestMs: number
-}
 
 /** The shell lines of the section "Your own Linux" in docs/linux.md from "Recipes" on, block by block. */
 function recipes(): string[] {

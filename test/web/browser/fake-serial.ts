@@ -54,7 +54,11 @@ const FAKE = `{
     },
     async close() { controller = undefined },
   }
-  window.unplugBoard = () => controller?.error(new DOMException("The device has been lost.", "NetworkError"))
+  // what the board sends from then on goes nowhere
+  window.unplugBoard = () => {
+    controller?.error(new DOMException("The device has been lost.", "NetworkError"))
+    controller = undefined
+  }
   Object.defineProperty(navigator, "serial", { value: { requestPort: async () => port } })
 }`
 

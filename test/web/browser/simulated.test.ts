@@ -198,6 +198,19 @@ describe.skipIf(skip)(`the page with a simulated board${because(skip)}`, () => {
     await expect.poll(() => result().innerText()).toBe("0x66")
   })
 
+  it("shows the result of what was asked for last, though what was asked for before it ends later", async () => {
+    await stopMeasuring(page)
+    await pause(page)
+    await page.click("#detect")
+    await page.click("#read")
+    await page.locator("#detect-grid").evaluate((grid) => {
+      for (const cell of grid.querySelectorAll("td")) cell.replaceChildren()
+    })
+    await page.click("#pause")
+    await page.locator("#detect-grid button").first().waitFor()
+    await expect.poll(() => result().innerText()).toBe("0x66")
+  })
+
   it("moves the queue's indexes and names the bytes of the window", async () => {
     await stopMeasuring(page)
     await drawn(page)

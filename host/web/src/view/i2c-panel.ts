@@ -27,6 +27,8 @@ export class I2cPanel {
   readonly #result = byId<HTMLOutputElement>("register-result")
   readonly #typed = byId("typed")
   readonly #cells = new Map<number, HTMLTableCellElement>()
+  /** Counts what was asked for. Only what was asked for last has the result's line. */
+  #asked = 0
   /** Whether the chips' names are known. */
   isSimulated = true
 
@@ -49,6 +51,7 @@ export class I2cPanel {
   /** Forgets the chips that were found. */
   clear(): void {
     for (const cell of this.#cells.values()) cell.replaceChildren("··")
+    this.#asked++
     this.#show("–")
   }
 
@@ -176,11 +179,15 @@ export class I2cPanel {
   }
 
   async #run(work: () => Promise<string>): Promise<void> {
+    const turn = ++this.#asked
+    const show = (text: string, tone?: string) => {
+      if (turn === this.#asked) this.#show(text, tone)
+    }
     try {
       this.#show("…")
-      this.#show(await work())
+      show(await work())
     } catch (error) {
-      this.#show(error instanceof VirtioMsgError ? error.message : String(error), "bad")
+      show(error instanceof VirtioMsgError ? error.message : String(error), "bad")
     }
   }
 
