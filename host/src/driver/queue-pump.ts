@@ -3,12 +3,12 @@
 // failure ends them all.
 
 import { NOTHING_USED, USED_BROKEN } from "../../../shared-protocol/src/ring/driver-ring.js"
-import type { Timer } from "../clock.js"
 import type { VirtioMsgError } from "../errors.js"
 import { brokenQueue } from "./failures.js"
 import type { VirtioDevice } from "./virtio-device.js"
 import type { Virtqueue } from "./virtqueue.js"
 import { WaitingLine } from "./waiting-line.js"
+import { Watchdog } from "./watchdog.js"
 
 export interface PumpedCall {
   readonly reject: (error: VirtioMsgError) => void
@@ -51,7 +51,7 @@ export class QueuePump<Call extends PumpedCall> {
   readonly #waiting = new WaitingLine<readonly Call[]>()
   /** Calls with the device, by the heads of their chains. */
   readonly #inFlight = new Map<number, Call>()
-  #watchdog: Timer | undefined
+  readonly #watchdog: Watchdog
   /** Tells the bus that nothing is awaited any more. Undefined while nothing is awaited. */
   #release: (() => void) | undefined
   #isScheduled = false
@@ -60,6 +60,7 @@ export class QueuePump<Call extends PumpedCall> {
   constructor(device: VirtioDevice, user: QueueUser<Call>) {
     this.#device = device
     this.#user = user
+    this.#watchdog = new Watchdog(device.bus.clock, (limitMs) => device.fail(user.timedOut(limitMs)))
     this.#off = [
       device.onUsed.on((index) => {
         if (index === user.index) this.#takeUsed()
@@ -81,8 +82,7 @@ export class QueuePump<Call extends PumpedCall> {
 
   /** Rejects all calls. Their places in the queue stay taken until the device is reset. */
   fail(error: VirtioMsgError): void {
-    this.#watchdog?.cancel()
-    this.#watchdog = undefined
+    this.#watchdog.stop()
     const lost = [...this.#inFlight.values()]
     this.#inFlight.clear()
     this.#letGo()
@@ -151,7 +151,7 @@ export class QueuePump<Call extends PumpedCall> {
       for (const call of group) call.reject(error)
       return true
     }
-    for (const [at, head] of heads.entries()) this.#inFlight.set(head, group[at] as Call)
+    for (let at = 0; at < heads.length; at++) this.#inFlight.set(heads[at] as number, group[at] as Call)
     return true
   }
 
@@ -175,17 +175,14 @@ export class QueuePump<Call extends PumpedCall> {
 
   /** The device has the whole time again, from now on, to complete something. */
   #watch(): void {
-    const timeoutMs = this.#user.timeoutMs()
-    this.#watchdog?.cancel()
-    this.#watchdog = undefined
     if (this.#inFlight.size === 0) {
+      this.#watchdog.rest()
       this.#letGo()
       return
     }
     this.#release ??= this.#device.bus.hold()
-    if (timeoutMs === undefined) return
-    this.#watchdog = this.#device.bus.clock.schedule(timeoutMs, () => {
-      this.#device.fail(this.#user.timedOut(timeoutMs))
-    })
+    const timeoutMs = this.#user.timeoutMs()
+    if (timeoutMs === undefined) this.#watchdog.rest()
+    else this.#watchdog.watch(timeoutMs)
   }
 }
