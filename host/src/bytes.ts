@@ -2,11 +2,16 @@
 
 import type { ByteBuf, OwnedBytes } from "../../shared-protocol/src/bytes.js"
 
+/** Up to so many bytes, which is more than a packet has, are copied one by one. */
+const FEW_BYTES = 256
+
 /** A Uint8Array that shared-protocol code may own. */
 export class HostBytes extends Uint8Array implements OwnedBytes {
   blitAt(targetOffset: number, source: ByteBuf, sourceOffset: number, length: number): void {
-    const bytes = source as Uint8Array
-    this.set(bytes.subarray(sourceOffset, sourceOffset + length), targetOffset)
+    // the native copy needs a view of the source, and to make a view takes longer than to copy few bytes
+    if (length <= FEW_BYTES)
+      for (let at = 0; at < length; at++) this[targetOffset + at] = source[sourceOffset + at] as number
+    else this.set((source as Uint8Array).subarray(sourceOffset, sourceOffset + length), targetOffset)
   }
 
   fillAt(offset: number, length: number, value: number): void {
@@ -29,4 +34,13 @@ export class HostBytes extends Uint8Array implements OwnedBytes {
  */
 export function allocateBytes(length: number): HostBytes {
   return new HostBytes(length)
+}
+
+/** A copy of `length` bytes from `offset`. */
+export function copyOf(bytes: Uint8Array, offset: number, length: number): Uint8Array {
+  const copy = new Uint8Array(length)
+  if (length > FEW_BYTES)
+    copy.set(bytes.subarray(offset, offset + length)) // as in blitAt
+  else for (let at = 0; at < length; at++) copy[at] = bytes[offset + at] as number
+  return copy
 }

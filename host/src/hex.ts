@@ -12,5 +12,11 @@ export function hexDigits(value: number | bigint, digits = 1): string {
 
 /** Two digits for each byte, with `separator` between them. */
 export function hexBytes(bytes: ArrayLike<number>, separator = ""): string {
-  return Array.from(bytes, (byte) => hexDigits(byte, 2)).join(separator)
+  let text = ""
+  for (let at = 0; at < bytes.length; at++)
+    text += (at > 0 ? separator : "") + (BYTE_DIGITS[bytes[at] as number] as string)
+  return text
 }
+
+/** Each frame that arrives has an id to be written in digits: they are looked up. */
+const BYTE_DIGITS: readonly string[] = Array.from({ length: 256 }, (_, byte) => hexDigits(byte, 2))

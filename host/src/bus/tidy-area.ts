@@ -2,8 +2,8 @@
 
 import {
   type OutgoingArea,
+  RUN_LENGTH_MASK,
   RUN_OFFSET_SHIFT,
-  runAt,
 } from "../../../shared-protocol/src/mailbox/outgoing-area.js"
 import { NEAR_SPAN_OVERHEAD } from "../../../shared-protocol/src/mailbox/packet.js"
 
@@ -13,25 +13,23 @@ import { NEAR_SPAN_OVERHEAD } from "../../../shared-protocol/src/mailbox/packet.
  */
 export function tidyArea(area: OutgoingArea): void {
   if (area.dirtyEnd - area.dirtyFirst < 2) return
-  const runs: { start: number; end: number }[] = []
-  for (let at = area.dirtyFirst; at < area.dirtyEnd; at++) {
-    const { offset, length } = runAt(area, at)
-    runs.push({ start: offset, end: offset + length })
-  }
-  runs.sort((a, b) => a.start - b.start)
+  // a run's number has its offset in front, so numbers in order are runs in order
+  const runs = area.dirtyRuns.slice(area.dirtyFirst, area.dirtyEnd).sort((a, b) => a - b)
   area.dirtyFirst = 0
   area.dirtyEnd = 0
-  let last: { start: number; end: number } | undefined
-  const keep = (run: { start: number; end: number }) => {
-    area.dirtyRuns[area.dirtyEnd] = (run.start << RUN_OFFSET_SHIFT) | (run.end - run.start)
+  let start = 0
+  let end = Number.NEGATIVE_INFINITY
+  for (const run of runs) {
+    const runStart = run >> RUN_OFFSET_SHIFT
+    const runEnd = runStart + (run & RUN_LENGTH_MASK)
+    if (runStart <= end + NEAR_SPAN_OVERHEAD) {
+      end = Math.max(end, runEnd)
+      area.dirtyEnd--
+    } else {
+      start = runStart
+      end = runEnd
+    }
+    area.dirtyRuns[area.dirtyEnd] = (start << RUN_OFFSET_SHIFT) | (end - start)
     area.dirtyEnd++
   }
-  for (const run of runs) {
-    if (last && run.start <= last.end + NEAR_SPAN_OVERHEAD) last.end = Math.max(last.end, run.end)
-    else {
-      if (last) keep(last)
-      last = run
-    }
-  }
-  if (last) keep(last)
 }

@@ -14,7 +14,7 @@ export function checkInteger(what: string, value: number, least: number, most: n
  * of bytes.
  */
 export function copyBytes(data: ArrayLike<number>): Uint8Array {
-  if (data instanceof Uint8Array) return Uint8Array.from(data)
+  if (data instanceof Uint8Array) return new Uint8Array(data)
   if (typeof data !== "object" || data === null || typeof data.length !== "number")
     throw invalid(`Bytes are an array of integers from 0 to 255, not ${shown(data)}.`)
   const bytes = new Uint8Array(data.length)

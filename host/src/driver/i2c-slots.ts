@@ -17,6 +17,7 @@ import {
 import type { Bus } from "../bus/bus.js"
 import type { Window } from "../bus/window.js"
 import { takePlaces, type WindowPlaces } from "../bus/window-places.js"
+import { copyOf } from "../bytes.js"
 import { noRoom } from "./failures.js"
 import { LapArena } from "./lap-arena.js"
 import type { Virtqueue } from "./virtqueue.js"
@@ -119,7 +120,8 @@ export class I2cSlots {
     const last = Math.min(this.#kinds.length, this.count - kinds.length)
     for (let slot = 0; slot <= last && leastCost > 0; slot++) {
       let cost = 0
-      for (const [at, kind] of kinds.entries()) cost += costOf(kind, this.#kinds[slot + at], isKnown)
+      for (let at = 0; at < kinds.length; at++)
+        cost += costOf(kinds[at] as number, this.#kinds[slot + at], isKnown)
       if (cost < leastCost) {
         leastCost = cost
         best = slot
@@ -170,7 +172,7 @@ export class I2cSlots {
     const status = write || readLength > 0 ? head + 2 : head + 1
     ring.describe(head, header, I2C_HEADER_SIZE, false, head + 1)
     if (write) {
-      for (const [i, byte] of write.entries()) outgoing.put8(offset + i, byte)
+      for (let i = 0; i < write.length; i++) outgoing.put8(offset + i, write[i] as number)
       ring.describe(head + 1, offset, write.length, false, status)
     } else if (readLength > 0) ring.describe(head + 1, offset, readLength, true, status)
     ring.describe(status, this.#statuses + STATUS_SIZE * slot, 1, true, -1)
@@ -190,8 +192,7 @@ export class I2cSlots {
 
   /** The bytes that the device read, copied out of the window. */
   data(slot: number, length: number): Uint8Array {
-    const offset = this.#reserved[slot]?.offset ?? 0
-    return Uint8Array.from(this.#window.incoming.subarray(offset, offset + length))
+    return copyOf(this.#window.incoming, this.#reserved[slot]?.offset ?? 0, length)
   }
 
   /** Frees a slot whose chain came back. It is used again after the slots that were taken before it. */

@@ -3,6 +3,7 @@
 
 import type { Window } from "../bus/window.js"
 import { takePlaces, type WindowPlaces } from "../bus/window-places.js"
+import { copyOf } from "../bytes.js"
 import { counted } from "../counted.js"
 import { noRoom } from "./failures.js"
 import type { Virtqueue } from "./virtqueue.js"
@@ -58,7 +59,7 @@ export class RequestSlots {
     const head = slot * descriptorsOf(this.#sizes)
     if (request.length > 0) {
       const at = this.#readable + slot * this.#sizes.readableBytes
-      for (const [i, byte] of request.entries()) this.#window.outgoing.put8(at + i, byte)
+      for (let i = 0; i < request.length; i++) this.#window.outgoing.put8(at + i, request[i] as number)
       ring.describe(head, at, request.length, false, responseLength > 0 ? head + 1 : -1)
     }
     if (responseLength > 0) {
@@ -74,7 +75,7 @@ export class RequestSlots {
     const slot = head / descriptorsOf(this.#sizes)
     this.#free.push(slot)
     const at = this.#writableAt(slot)
-    return Uint8Array.from(this.#window.incoming.subarray(at, at + length))
+    return copyOf(this.#window.incoming, at, length)
   }
 
   /** Gives the slots' place in the window back. No chain is with the device any more. */

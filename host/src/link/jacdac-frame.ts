@@ -62,9 +62,26 @@ export function encodeCommand(
   command: number,
   payload: Uint8Array,
 ): Uint8Array {
+  return encodeCommandTo(deviceIdBytes(deviceId), serviceIndex, command, payload)
+}
+
+/** As `encodeCommand`. For a sender of many: the digits of the id are read only once. */
+export function encodeCommandTo(
+  id: Uint8Array,
+  serviceIndex: number,
+  command: number,
+  payload: Uint8Array,
+): Uint8Array {
   const frame = startFrame(FLAG_COMMAND, serviceIndex, command, payload)
-  for (let i = 0; i < 8; i++) frame[4 + i] = Number.parseInt(deviceId.slice(2 * i, 2 * i + 2), 16)
+  frame.set(id, 4)
   return finishFrame(frame)
+}
+
+/** The 8 bytes of a device id, from its digits. */
+export function deviceIdBytes(deviceId: string): Uint8Array {
+  const id = new Uint8Array(8)
+  for (let i = 0; i < 8; i++) id[i] = Number.parseInt(deviceId.slice(2 * i, 2 * i + 2), 16)
+  return id
 }
 
 /**
@@ -108,8 +125,8 @@ export function decodeFrame(frame: Uint8Array): JacdacPacket[] {
   if (frame.length < FRAME_HEADER_SIZE + PACKET_HEADER_SIZE) return []
   const end = FRAME_HEADER_SIZE + (frame[2] as number)
   // a frame that lost or gained bytes shows it by its length, even if the checksum fits by chance
-  if (frame.length !== end || getU16(frame, 0) !== crc16(frame.subarray(0, end), 2)) return []
-  const deviceId = hexBytes(frame.subarray(4, 12))
+  if (frame.length !== end || getU16(frame, 0) !== crc16(frame, 2)) return []
+  const deviceId = hexBytes(frame.slice(4, 12)) // a short copy is cheaper than a view
   const isCommand = ((frame[3] as number) & FLAG_COMMAND) !== 0
   const packets: JacdacPacket[] = []
   for (let at = FRAME_HEADER_SIZE; at + PACKET_HEADER_SIZE <= end; ) {

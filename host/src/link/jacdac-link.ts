@@ -15,8 +15,10 @@ import {
   ANNOUNCE_REPORT,
   CONTROL_SERVICE_INDEX,
   decodeFrame,
+  deviceIdBytes,
   encodeBroadcast,
   encodeCommand,
+  encodeCommandTo,
   type JacdacPacket,
 } from "./jacdac-frame.js"
 import type { CloseReason, Link, LinkEvents } from "./link.js"
@@ -57,6 +59,8 @@ export type FramePort = Link
 
 interface Service {
   readonly deviceId: string
+  /** The same as bytes. */
+  readonly id: Uint8Array
   readonly serviceIndex: number
 }
 
@@ -134,7 +138,7 @@ export class JacdacLink implements Link {
 
   send(packet: Uint8Array): void {
     if (!this.#service) return
-    this.#port.send(encodeCommand(this.#service.deviceId, this.#service.serviceIndex, PACKET_COMMAND, packet))
+    this.#port.send(encodeCommandTo(this.#service.id, this.#service.serviceIndex, PACKET_COMMAND, packet))
   }
 
   async close(): Promise<void> {
@@ -224,7 +228,7 @@ export class JacdacLink implements Link {
     if (packet.serviceIndex === CONTROL_SERVICE_INDEX && packet.command === ANNOUNCE_REPORT) {
       const serviceIndex = findService(packet.payload)
       if (serviceIndex > 0) {
-        found({ deviceId: packet.deviceId, serviceIndex })
+        found(serviceAt(packet.deviceId, serviceIndex))
         return
       }
       this.#isBoardThere = true
@@ -240,8 +244,12 @@ export class JacdacLink implements Link {
       packet.command === PACKET_COMMAND &&
       isProbeAnswer(packet.payload)
     )
-      found({ deviceId: packet.deviceId, serviceIndex: FIRMWARE_SERVICE_INDEX })
+      found(serviceAt(packet.deviceId, FIRMWARE_SERVICE_INDEX))
   }
+}
+
+function serviceAt(deviceId: string, serviceIndex: number): Service {
+  return { deviceId, id: deviceIdBytes(deviceId), serviceIndex }
 }
 
 /** The id under which the services of a board's program run. */

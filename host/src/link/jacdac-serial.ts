@@ -32,13 +32,19 @@ export interface SerialDecoderEvents {
 
 /** The bytes that carry `frame`. */
 export function encodeSerialFrame(frame: Uint8Array): Uint8Array {
-  const bytes: number[] = [MARK, BEGIN]
+  let length = frame.length + 4
+  for (const byte of frame) if (byte === MARK) length++
+  const bytes = new Uint8Array(length)
+  bytes[0] = MARK
+  bytes[1] = BEGIN
+  let at = 2
   for (const byte of frame) {
-    bytes.push(byte)
-    if (byte === MARK) bytes.push(LITERAL)
+    bytes[at++] = byte
+    if (byte === MARK) bytes[at++] = LITERAL
   }
-  bytes.push(MARK, END)
-  return Uint8Array.from(bytes)
+  bytes[at++] = MARK
+  bytes[at] = END
+  return bytes
 }
 
 /** What a host sends first, so that the board forwards frames. */
