@@ -1,5 +1,7 @@
 // Many calls at once on one adapter: batched by themselves, in turn, and never more than the queue holds.
 
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { Bus } from "../../host/src/bus/bus.js"
 import { PacketChannel } from "../../host/src/bus/packet-channel.js"
@@ -98,6 +100,19 @@ describe("very many calls", () => {
     for (const { name, own } of movers) prototype[name] = own
     expect([isInOrder, line.length, line.shift()]).toEqual([true, 0, undefined])
     expect(moved).toBeLessThan(3 * count)
+  })
+
+  it("are let go as soon as none waits: old garbage costs a program with one call at a time the most", async () => {
+    setFlagsFromString("--expose-gc")
+    const collect = runInNewContext("gc") as () => void
+    const line = new WaitingLine<object>()
+    const gone = Array.from({ length: 10 }, () => {
+      line.push({})
+      return new WeakRef(line.shift() as object)
+    })
+    await new Promise(setImmediate) // a WeakRef holds its object until the turn ends in which it was made
+    collect()
+    expect(gone.filter((call) => call.deref())).toEqual([])
   })
 
   it("are held up to a bound, beyond which a call is refused, and no other is lost", async () => {

@@ -47,7 +47,11 @@ export class WaitingLine<T> {
   shift(): T | undefined {
     const item = this.first
     if (this.length > 0) this.#first++
-    if (this.#first >= MIN_LEFT && 2 * this.#first >= this.#items.length) {
+    if (this.#first === this.#items.length) {
+      // at once: what has left would be kept alive until many have, and garbage that is old costs most
+      this.#items = []
+      this.#first = 0
+    } else if (this.#first >= MIN_LEFT && 2 * this.#first >= this.#items.length) {
       this.#items = this.#items.slice(this.#first)
       this.#first = 0
     }
