@@ -96,8 +96,11 @@ export class I2cAdapter extends Driver {
           timeoutMs,
           `${LOOK_AT_THE_WIRES} A held bus stops a Pico's program for good: unplug the board, too.`,
         ),
-      prepare: (groups) =>
-        this.#slots?.prepare(groups.flatMap((group) => group.map(({ request }) => request))),
+      prepare: (groups) => {
+        const requests: I2cRequest[] = []
+        for (const group of groups) for (const { request } of group) requests.push(request)
+        this.#slots?.prepare(requests)
+      },
       offer: (group) => this.#offer(group),
       tooLarge: (group) => this.#tooLarge(group),
       complete: (call, head, usedLength) => this.#complete(call, head, usedLength),
@@ -129,10 +132,13 @@ export class I2cAdapter extends Driver {
    */
   async transfer(address: number, messages: readonly I2cMessage[]): Promise<Uint8Array[]> {
     const requests = requestsOf(address, messages)
-    const outcomes = await Promise.all(this.submit(requests))
-    const failed = outcomes.findIndex((outcome) => !outcome.ok)
-    if (failed >= 0) throw nack(address, failed, requests)
-    return outcomes.flatMap((outcome) => (outcome.data ? [outcome.data] : []))
+    const outcomes = await this.#submitTogether(requests)
+    const read: Uint8Array[] = []
+    for (const [at, { ok, data }] of outcomes.entries()) {
+      if (!ok) throw nack(address, at, requests)
+      if (data) read.push(data)
+    }
+    return read
   }
 
   /** Whether a chip acknowledges `address` (a zero-length request). Rejects as `transfer`, but for NACK. */
@@ -163,14 +169,16 @@ export class I2cAdapter extends Driver {
     checkInteger("The number of bytes to read", length, 0, Number.MAX_SAFE_INTEGER)
     const { maxBytes } = this.#limit
     const canSplit = length > maxBytes && register + length <= 256
-    const step = canSplit ? maxBytes : Math.max(1, length)
+    if (!canSplit) {
+      const [data] = await this.transfer(address, [{ write: [register], read: length }])
+      return data ?? new Uint8Array(0)
+    }
     const reads: Promise<Uint8Array[]>[] = []
-    for (let at = 0; at < length || at === 0; at += step)
-      reads.push(this.transfer(address, [{ write: [register + at] }, { read: Math.min(step, length - at) }]))
+    for (let at = 0; at < length; at += maxBytes)
+      reads.push(this.transfer(address, [{ write: [register + at], read: Math.min(maxBytes, length - at) }]))
     const parts = (await Promise.all(reads)).flat()
-    if (parts.length === 1) return parts[0] as Uint8Array
     const data = new Uint8Array(length)
-    for (const [at, part] of parts.entries()) data.set(part, at * step)
+    for (const [at, part] of parts.entries()) data.set(part, at * maxBytes)
     return data
   }
 
@@ -201,10 +209,38 @@ export class I2cAdapter extends Driver {
           calls.push({ request, resolve, reject })
         }),
     )
+    this.#push(calls)
+    return outcomes
+  }
+
+  /**
+   * As `submit`, but with one promise for all of them, which costs this computer less, and without a copy of the bytes
+   * to write: they must be the adapter's own.
+   */
+  #submitTogether(requests: readonly I2cRequest[]): Promise<I2cOutcome[]> {
+    for (const request of requests) checkRequest(request, this.#limit)
+    return new Promise((resolve, reject) => {
+      const outcomes = new Array<I2cOutcome>(requests.length)
+      let missing = requests.length
+      if (missing === 0) resolve(outcomes)
+      const calls = requests.map((request, at) => ({
+        request,
+        reject,
+        resolve: (outcome: I2cOutcome) => {
+          outcomes[at] = outcome
+          missing--
+          if (missing === 0) resolve(outcomes)
+        },
+      }))
+      this.#push(calls)
+    })
+  }
+
+  /** Queues calls. Throws INVALID_ARGUMENT and QUEUE_FULL. */
+  #push(calls: readonly Call[]): void {
     const groups = groupsOf(calls)
     this.#pump.checkRoom(groups.length)
     for (const group of groups) this.#pump.push(group)
-    return outcomes
   }
 
   /**

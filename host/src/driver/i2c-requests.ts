@@ -40,17 +40,15 @@ const MAX_MESSAGES = 42
 /** The requests of a transfer: a message with both a write and a read is two. Throws INVALID_ARGUMENT. */
 export function requestsOf(address: number, messages: readonly I2cMessage[]): I2cRequest[] {
   checkAddress(address)
-  return messages.flatMap(({ write, read }, at): I2cRequest[] => {
+  const requests: I2cRequest[] = []
+  for (const [at, { write, read }] of messages.entries()) {
     const failNext = at < messages.length - 1
-    if (read !== undefined || write === undefined)
-      checkInteger("The number of bytes to read", read as number, 0, Number.MAX_SAFE_INTEGER)
-    if (write === undefined) return [{ address, readLength: read as number, failNext }]
-    if (read === undefined) return [{ address, write: copyBytes(write), failNext }]
-    return [
-      { address, write: copyBytes(write), failNext: true },
-      { address, readLength: read, failNext },
-    ]
-  })
+    const isRead = read !== undefined || write === undefined
+    if (isRead) checkInteger("The number of bytes to read", read as number, 0, Number.MAX_SAFE_INTEGER)
+    if (write !== undefined) requests.push({ address, write: copyBytes(write), failNext: isRead || failNext })
+    if (isRead) requests.push({ address, readLength: read as number, failNext })
+  }
+  return requests
 }
 
 /** Requests that are tied together by `failNext`, as groups. Throws INVALID_ARGUMENT for one that is too long. */
