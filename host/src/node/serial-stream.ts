@@ -19,6 +19,8 @@ const MOST_WAITING_BYTES = 1024 * 1024
 /** What we use of a port of the serialport package. */
 export interface SerialPortLike {
   readonly isOpen: boolean
+  /** Bytes that wait to be written. */
+  readonly writableLength: number
   open(done: (error: Error | null) => void): void
   write(bytes: Uint8Array, done?: (error: Error | null | undefined) => void): boolean
   close(done: (error: Error | null) => void): void
@@ -35,7 +37,6 @@ export class SerialStream implements ByteStream {
   readonly #location: SerialLocation
   #port: SerialPortLike | undefined
   #events: ByteStreamEvents | undefined
-  #waitingBytes = 0
 
   constructor(path: string) {
     this.name = path
@@ -51,7 +52,6 @@ export class SerialStream implements ByteStream {
     const port = await openSerialPort(path, BAUD_RATE)
     this.#port = port
     this.#events = events
-    this.#waitingBytes = 0
     // only while somebody reads does the port notice that its cable has gone
     port.on("data", (chunk) => events.onData(chunk))
     port.on("error", () => {}) // "close" follows
@@ -65,11 +65,9 @@ export class SerialStream implements ByteStream {
   write(bytes: Uint8Array): void {
     const port = this.#port
     if (!port?.isOpen) return
-    this.#waitingBytes += bytes.length
-    port.write(bytes, () => {
-      if (this.#port === port) this.#waitingBytes -= bytes.length
-    })
-    if (this.#waitingBytes > MOST_WAITING_BYTES) this.#giveUp(port)
+    // a stream makes a Buffer of what it is given, and for a short Uint8Array that costs more than this copy does
+    port.write(Buffer.from(bytes))
+    if (port.writableLength > MOST_WAITING_BYTES) this.#giveUp(port)
   }
 
   #giveUp(port: SerialPortLike): void {
