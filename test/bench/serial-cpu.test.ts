@@ -1,4 +1,5 @@
-// The contestants of the benchmark over a serial port work; what they cost is told, and never tested.
+// The contestants of the benchmark over a serial port work. The time that they take is told, and never tested; what a
+// read asks of Node is counted, and has limits.
 
 import { execFileSync } from "node:child_process"
 import { createRequire } from "node:module"
@@ -6,6 +7,7 @@ import { fileURLToPath } from "node:url"
 import { beforeAll, describe, expect, it } from "vitest"
 import { UNLESS_LINUX } from "../support/because.js"
 import { measureSerial } from "./serial-cpu.js"
+import { countSerialWork } from "./serial-work.js"
 
 beforeAll(() => {
   // their far ends are processes of their own
@@ -28,5 +30,17 @@ describe.skipIf(UNLESS_LINUX)(`the benchmark over a serial port${UNLESS_LINUX}`,
       expect(roundTripUs).toBeGreaterThan(0)
       expect(roundTripRatio).toBeGreaterThan(0)
     }
+  })
+
+  it("makes no timer and no view for a read, and few promises", async () => {
+    const reads = 300
+    const { timers, promises, fileRequests, views, tookMs } = await countSerialWork(reads)
+    // the heart beats every 25 ms, and the watchdog wakes up every 100 ms, however many reads there are
+    expect.soft(timers).toBeLessThan(tookMs / 20 + 3)
+    expect.soft(views / reads).toBeLessThan(0.5)
+    // 17 are the serial stack's own
+    expect.soft(promises / reads).toBeLessThan(25)
+    // one to write; one to read, and one to find that there is no more
+    expect.soft(fileRequests / reads).toBeLessThan(4)
   })
 })

@@ -117,7 +117,7 @@ async function makeEcho(path: string): Promise<Contestant> {
   }
 }
 
-async function makeOurs(path: string): Promise<Contestant> {
+export async function makeOurs(path: string): Promise<Contestant> {
   const bus = await openBus({ port: path })
   const i2c = await bus.i2c()
   return {
@@ -152,7 +152,7 @@ async function makeFirmata(path: string): Promise<Contestant> {
 }
 
 /** The process behind a pseudo-terminal. */
-class FarEnd {
+export class FarEnd {
   readonly path: string
   readonly #child: ChildProcess
 
