@@ -115,8 +115,8 @@ export function encodeReport(
   command: number,
   payload: Uint8Array,
 ): Uint8Array {
-  const frame = encodeCommand(deviceId, serviceIndex, command, payload)
-  frame[3] = 0
+  const frame = startFrame(0, serviceIndex, command, payload)
+  frame.set(deviceIdBytes(deviceId), 4)
   return finishFrame(frame)
 }
 

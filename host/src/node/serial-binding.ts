@@ -10,7 +10,11 @@ import type { AutoDetectTypes, LinuxPortBinding } from "@serialport/bindings-cpp
 const readFd = promisify(read)
 
 /** libuv's numbers of what is waited for. */
-const EVENTS = { readable: 1, writable: 2, disconnect: 4 } as const
+const EVENTS = [
+  ["readable", 1],
+  ["writable", 2],
+  ["disconnect", 4],
+] as const
 
 /** The binding of this computer. Windows' is left as it is: it does not poll. */
 export function mendedBinding(binding: AutoDetectTypes): AutoDetectTypes {
@@ -28,22 +32,32 @@ function mend(port: LinuxPortBinding): void {
   // libuv is told the whole of what it is to watch, and takes the last word
   port.poller.poll = (events = 0) => {
     let all = events
-    for (const [event, bit] of Object.entries(EVENTS)) if (emitter.listenerCount(event) > 0) all |= bit
+    for (const [event, bit] of EVENTS) if (emitter.listenerCount(event) > 0) all |= bit
     native.poll(all)
   }
+  // the last read took all that was there. To find that out by another read would cost a trip through a thread
+  let isEmpty = false
   port.read = async (buffer, offset, length) => {
     for (;;) {
       throwIfClosed(port)
+      if (isEmpty) {
+        await readable(port)
+        isEmpty = false
+        continue
+      }
       let count = 0
       try {
         count = (await readFd(port.fd as number, buffer, offset, length, null)).bytesRead
       } catch (error) {
         throwIfClosed(port) // meanwhile: its poller is gone, and to wait at it would end the process
         if (!isForLater(error)) throw error
-        await readable(port)
+        isEmpty = true
         continue
       }
-      if (count > 0) return { buffer, bytesRead: count }
+      if (count > 0) {
+        isEmpty = count < length
+        return { buffer, bytesRead: count }
+      }
       throwIfClosed(port)
       throw new Error("The port hung up.") // a terminal in raw mode has no other end of file
     }
