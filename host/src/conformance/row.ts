@@ -40,20 +40,29 @@ export interface Row extends RowText {
  * Makes, for a section of the text, what makes its rows: those of one side and level, which are checked against `peer`,
  * unless `rest` says otherwise.
  */
-function rowsOf<Peer extends "device" | "driver">(side: Side, level: Level, peer: Peer) {
+function rowsOf<Peer extends "device" | "driver">(
+  side: Side,
+  level: Level,
+  peer: Peer,
+  all: Partial<Row> = {},
+) {
   return (section: string) =>
     (id: string, requirement: string, check: NonNullable<Row[Peer]>, rest: Partial<Row> = {}): Row => ({
       ...{ id, side, level, section, requirement, [peer]: check },
+      ...all,
       ...rest,
     })
 }
 
-/** Of the bus, as it shows from the driver's side. */
+// "Always" is a MUST that is judged by the messages of the whole run. What the bus does shows from the driver's side.
 export const busMust = rowsOf("bus", "MUST", "device")
+export const busAlways = rowsOf("bus", "MUST", "device", { isPassive: true })
 export const busShould = rowsOf("bus", "SHOULD", "device")
 export const deviceMust = rowsOf("device", "MUST", "device")
+export const deviceAlways = rowsOf("device", "MUST", "device", { isPassive: true })
 export const deviceShould = rowsOf("device", "SHOULD", "device")
 export const driverMust = rowsOf("driver", "MUST", "driver")
+export const driverAlways = rowsOf("driver", "MUST", "driver", { isPassive: true })
 export const driverShould = rowsOf("driver", "SHOULD", "driver")
 
 /** What a side may do, and need not. */

@@ -6,12 +6,13 @@ import { HEADER_SIZE, TYPE_BUS } from "../../../../shared-protocol/src/messages/
 import { counted } from "../../counted.js"
 import { hex } from "../../hex.js"
 import * as frames from "../frames.js"
-import { busMust, type Row } from "../row.js"
+import { busAlways, busMust, type Row } from "../row.js"
 import { expect } from "../verdict.js"
 import { exercise } from "./exercise.js"
 import { distinctRequests, echoedIndex, FAR_QUEUE, needPing } from "./recognisable-requests.js"
 
 const header = busMust("Common Header")
+const headerAlways = busAlways("Common Header")
 
 export const BUS_HEADER_ROWS: readonly Row[] = [
   header(
@@ -41,7 +42,7 @@ export const BUS_HEADER_ROWS: readonly Row[] = [
       expect(forwarded !== undefined, "A request with reserved type bits set did not reach the device.")
     },
   ),
-  header(
+  headerAlways(
     "B24",
     "Bytes that the bus adds behind a message are 0, and reach the reader as 0.",
     async (bench) => {
@@ -55,7 +56,6 @@ export const BUS_HEADER_ROWS: readonly Row[] = [
         )
       }
     },
-    { isPassive: true },
   ),
   header(
     "B25",

@@ -5,13 +5,14 @@ import { DEVICE_ADDED, DEVICE_REMOVED } from "../../../../shared-protocol/src/me
 import { EVENT_AVAIL, EVENT_DEVICE } from "../../../../shared-protocol/src/messages/ids.js"
 import type { DeviceBench } from "../device-bench.js"
 import type { PlugEvent } from "../hotplug.js"
-import { busMust, type Row } from "../row.js"
+import { busAlways, busMust, type Row } from "../row.js"
 import { expect, skip } from "../verdict.js"
 import { walk } from "./device-walk.js"
 import { exercise } from "./exercise.js"
 
 const hotplug = busMust("Hotplug")
-const eventDevice = busMust("EVENT_DEVICE")
+const hotplugAlways = busAlways("Hotplug")
+const eventDeviceAlways = busAlways("EVENT_DEVICE")
 
 /** A message that was sent so soon after another one came may already have been on its way. */
 const CROSSING_MS = 50
@@ -29,7 +30,7 @@ async function plugEvents(bench: DeviceBench, busState?: number): Promise<readon
 }
 
 export const BUS_HOTPLUG_ROWS: readonly Row[] = [
-  hotplug(
+  hotplugAlways(
     "B33",
     "A bus that uses EVENT_DEVICE says ADDED when a device becomes accessible, REMOVED when it is gone.",
     async (bench) => {
@@ -39,7 +40,6 @@ export const BUS_HOTPLUG_ROWS: readonly Row[] = [
           `EVENT_DEVICE reports reserved state ${event.busState} of device ${event.deviceNumber}.`,
         )
     },
-    { isPassive: true },
   ),
   hotplug(
     "B34",
@@ -81,7 +81,7 @@ export const BUS_HOTPLUG_ROWS: readonly Row[] = [
       },
     },
   ),
-  eventDevice(
+  eventDeviceAlways(
     "B51",
     "EVENT_DEVICE names a number that is valid and exposed to the driver side.",
     async (bench) => {
@@ -92,26 +92,15 @@ export const BUS_HOTPLUG_ROWS: readonly Row[] = [
         if (busState === DEVICE_REMOVED) exposed.delete(deviceNumber)
       }
     },
-    { isPassive: true },
   ),
-  eventDevice(
-    "B52",
-    "ADDED is sent only when the device takes transport messages.",
-    async (bench) => {
-      for (const { deviceNumber, isAnswering } of await plugEvents(bench, DEVICE_ADDED))
-        expect(isAnswering !== false, `Device ${deviceNumber} was added, but answers no GET_DEVICE_INFO.`)
-    },
-    { isPassive: true },
-  ),
-  eventDevice(
-    "B53",
-    "REMOVED is sent when the device is no longer available.",
-    async (bench) => {
-      for (const { deviceNumber, isAnswering } of await plugEvents(bench, DEVICE_REMOVED))
-        expect(isAnswering !== true, `Device ${deviceNumber} was removed, but answers GET_DEVICE_INFO.`)
-    },
-    { isPassive: true },
-  ),
+  eventDeviceAlways("B52", "ADDED is sent only when the device takes transport messages.", async (bench) => {
+    for (const { deviceNumber, isAnswering } of await plugEvents(bench, DEVICE_ADDED))
+      expect(isAnswering !== false, `Device ${deviceNumber} was added, but answers no GET_DEVICE_INFO.`)
+  }),
+  eventDeviceAlways("B53", "REMOVED is sent when the device is no longer available.", async (bench) => {
+    for (const { deviceNumber, isAnswering } of await plugEvents(bench, DEVICE_REMOVED))
+      expect(isAnswering !== true, `Device ${deviceNumber} was removed, but answers GET_DEVICE_INFO.`)
+  }),
   {
     id: "B-S3",
     side: "bus",

@@ -5,13 +5,14 @@ import { EVENT_CONFIG } from "../../../../shared-protocol/src/messages/ids.js"
 import { counted } from "../../counted.js"
 import { hex } from "../../hex.js"
 import * as frames from "../frames.js"
-import { deviceMust, type Row } from "../row.js"
+import { deviceAlways, deviceMust, type Row } from "../row.js"
 import { expect, skip } from "../verdict.js"
 import { isStrict } from "./bus-parameters.js"
 import { CONFIG_BASE_SIZE, flip, generation, needWritable, read, write } from "./config-access.js"
 import { exercise } from "./exercise.js"
 
 const profiles = deviceMust("Config Profiles")
+const profilesAlways = deviceAlways("Config Profiles")
 
 export const DEVICE_CONFIG_PROFILE_ROWS: readonly Row[] = [
   profiles(
@@ -83,7 +84,7 @@ export const DEVICE_CONFIG_PROFILE_ROWS: readonly Row[] = [
     const events = bench.conversation.eventsSince(mark, EVENT_CONFIG, bench.devNum)
     expect(events.length === 0, "A SET_CONFIG of no bytes with another generation caused an EVENT_CONFIG.")
   }),
-  profiles(
+  profilesAlways(
     "V10",
     "The device sends EVENT_CONFIG whenever it changes its configuration by itself.",
     async (bench) => {
@@ -102,7 +103,6 @@ export const DEVICE_CONFIG_PROFILE_ROWS: readonly Row[] = [
         return
       }
     },
-    { isPassive: true },
   ),
   profiles("V14", "In the strict profile a SET_CONFIG with another generation is refused.", async (bench) => {
     if (!isStrict(bench)) skip("The bus has the baseline profile.")

@@ -18,7 +18,6 @@ import {
 } from "./config-access.js"
 
 const getConfig = deviceMust("GET_CONFIG")
-
 const setConfig = deviceMust("SET_CONFIG")
 
 export const DEVICE_CONFIG_ROWS: readonly Row[] = [

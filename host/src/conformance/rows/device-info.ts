@@ -44,7 +44,6 @@ export function checkAdminRange(info: DeviceInfo): void {
 const limits = deviceMust("Respecting Bus Limits")
 const revision = deviceMust("Revision Compatibility")
 const core = deviceMust("Core Messages")
-
 const deviceInfo = deviceMust("GET_DEVICE_INFO")
 
 export const DEVICE_INFO_ROWS: readonly Row[] = [

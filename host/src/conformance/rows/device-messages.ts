@@ -14,15 +14,15 @@ import { hex } from "../../hex.js"
 import { isResponseTo } from "../conversation.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { deviceMust, type Row } from "../row.js"
+import { deviceAlways, deviceMust, type Row } from "../row.js"
 import { blocked, expect } from "../verdict.js"
 import { exercise } from "./exercise.js"
 
-const limits = deviceMust("Respecting Bus Limits")
+const limitsAlways = deviceAlways("Respecting Bus Limits")
 const errors = deviceMust("Error Handling")
 const endianness = deviceMust("Endianness")
 const header = deviceMust("Common Header")
-
+const headerAlways = deviceAlways("Common Header")
 const ordering = deviceMust("Ordering")
 
 /** Transport messages of the whole run that came from the peer, and are long enough to have a header. */
@@ -34,27 +34,22 @@ async function received(bench: DeviceBench): Promise<Uint8Array[]> {
 }
 
 export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
-  limits(
-    "V1",
-    "No response or event is larger than the bus allows.",
-    async (bench) => {
-      const { maxMessageSize } = bench.port.parameters
-      // also asks for what would not fit
-      const { devNum } = bench
-      await bench.conversation.answersTo([
-        frames.getDeviceFeatures(devNum, 0, Math.floor((maxMessageSize - 16) / 4) + 1),
-        frames.getDeviceFeatures(devNum, 0, 0x3fff),
-        frames.getConfig(devNum, 0, maxMessageSize - 19),
-        frames.getConfig(devNum, 0, 0xffff),
-      ])
-      for (const frame of await received(bench))
-        expect(
-          getU16(frame, 6) <= maxMessageSize,
-          `Message ${hex(frame[1] as number)} has ${counted(getU16(frame, 6), "byte")}; the bus allows ${maxMessageSize}.`,
-        )
-    },
-    { isPassive: true },
-  ),
+  limitsAlways("V1", "No response or event is larger than the bus allows.", async (bench) => {
+    const { maxMessageSize } = bench.port.parameters
+    // also asks for what would not fit
+    const { devNum } = bench
+    await bench.conversation.answersTo([
+      frames.getDeviceFeatures(devNum, 0, Math.floor((maxMessageSize - 16) / 4) + 1),
+      frames.getDeviceFeatures(devNum, 0, 0x3fff),
+      frames.getConfig(devNum, 0, maxMessageSize - 19),
+      frames.getConfig(devNum, 0, 0xffff),
+    ])
+    for (const frame of await received(bench))
+      expect(
+        getU16(frame, 6) <= maxMessageSize,
+        `Message ${hex(frame[1] as number)} has ${counted(getU16(frame, 6), "byte")}; the bus allows ${maxMessageSize}.`,
+      )
+  }),
   errors("V19", "Malformed and unsupported messages are discarded without a word.", async (bench) => {
     const request = frames.getDeviceStatus(bench.devNum)
     // in a slot these two would be complete: zeros are behind them
@@ -84,68 +79,53 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
     const deviceId = getU32(info, HEADER_SIZE)
     expect(deviceId < 0x10000, `Device type ${hex(deviceId)} looks big-endian.`)
   }),
-  header(
-    "V22",
-    "type bits 2 to 7 are sent as 0, and ignored on receipt.",
-    async (bench) => {
-      await bench.need("GET_SHM", frames.getShm(bench.devNum, 0))
-      for (const bits of [0x04, 0x80, 0xfc]) {
-        const response = await bench.ask(frames.changed(frames.getShm(bench.devNum, 0), 0, bits))
-        expect(response !== undefined, `A request of type ${hex(bits)} got no response.`)
-      }
-      for (const frame of await received(bench))
+  headerAlways("V22", "type bits 2 to 7 are sent as 0, and ignored on receipt.", async (bench) => {
+    await bench.need("GET_SHM", frames.getShm(bench.devNum, 0))
+    for (const bits of [0x04, 0x80, 0xfc]) {
+      const response = await bench.ask(frames.changed(frames.getShm(bench.devNum, 0), 0, bits))
+      expect(response !== undefined, `A request of type ${hex(bits)} got no response.`)
+    }
+    for (const frame of await received(bench))
+      expect(
+        (frame[0] as number) >> 2 === 0,
+        `Message ${hex(frame[1] as number)} has type ${hex(frame[0] as number)}.`,
+      )
+  }),
+  headerAlways("V23", "msg_size counts header and payload, and nothing else.", async (bench) => {
+    for (const frame of await received(bench)) {
+      const size = getU16(frame, 6)
+      expect(
+        size >= HEADER_SIZE && size <= frame.length,
+        `Message ${hex(frame[1] as number)} has msg_size ${size} in ${counted(frame.length, "byte")}.`,
+      )
+      const needed = payloadNeeded(frame)
+      expect(
+        needed === undefined || size === HEADER_SIZE + needed,
+        `Message ${hex(frame[1] as number)} has msg_size ${size}; its fields take ${HEADER_SIZE + (needed ?? 0)}.`,
+      )
+    }
+  }),
+  headerAlways("V24", "A device sends its own number.", async (bench) => {
+    const came = await received(bench)
+    const added = (await bench.hotplug.observe()).map(({ deviceNumber }) => deviceNumber)
+    for (const frame of came)
+      expect(
+        bench.deviceNumbers.includes(getU16(frame, 2)) || added.includes(getU16(frame, 2)),
+        `Message ${hex(frame[1] as number)} comes from device ${getU16(frame, 2)}, which does not exist.`,
+      )
+    const requests = [
+      frames.getDeviceInfo(bench.devNum),
+      frames.getShm(bench.devNum, 1),
+      frames.getVqueue(bench.devNum, 0),
+      frames.getDeviceStatus(bench.devNum),
+    ]
+    for (const response of await bench.conversation.askAll(requests))
+      if (response)
         expect(
-          (frame[0] as number) >> 2 === 0,
-          `Message ${hex(frame[1] as number)} has type ${hex(frame[0] as number)}.`,
+          getU16(response, 2) === bench.devNum,
+          `Device ${bench.devNum} answers as ${getU16(response, 2)}.`,
         )
-    },
-    { isPassive: true },
-  ),
-  header(
-    "V23",
-    "msg_size counts header and payload, and nothing else.",
-    async (bench) => {
-      for (const frame of await received(bench)) {
-        const size = getU16(frame, 6)
-        expect(
-          size >= HEADER_SIZE && size <= frame.length,
-          `Message ${hex(frame[1] as number)} has msg_size ${size} in ${counted(frame.length, "byte")}.`,
-        )
-        const needed = payloadNeeded(frame)
-        expect(
-          needed === undefined || size === HEADER_SIZE + needed,
-          `Message ${hex(frame[1] as number)} has msg_size ${size}; its fields take ${HEADER_SIZE + (needed ?? 0)}.`,
-        )
-      }
-    },
-    { isPassive: true },
-  ),
-  header(
-    "V24",
-    "A device sends its own number.",
-    async (bench) => {
-      const came = await received(bench)
-      const added = (await bench.hotplug.observe()).map(({ deviceNumber }) => deviceNumber)
-      for (const frame of came)
-        expect(
-          bench.deviceNumbers.includes(getU16(frame, 2)) || added.includes(getU16(frame, 2)),
-          `Message ${hex(frame[1] as number)} comes from device ${getU16(frame, 2)}, which does not exist.`,
-        )
-      const requests = [
-        frames.getDeviceInfo(bench.devNum),
-        frames.getShm(bench.devNum, 1),
-        frames.getVqueue(bench.devNum, 0),
-        frames.getDeviceStatus(bench.devNum),
-      ]
-      for (const response of await bench.conversation.askAll(requests))
-        if (response)
-          expect(
-            getU16(response, 2) === bench.devNum,
-            `Device ${bench.devNum} answers as ${getU16(response, 2)}.`,
-          )
-    },
-    { isPassive: true },
-  ),
+  }),
   header("V25", "Bytes behind msg_size are ignored.", async (bench) => {
     const plain = await bench.need("GET_VQUEUE", frames.getVqueue(bench.devNum, 7))
     const request = frames.padded(frames.getVqueue(bench.devNum, 7), 0, 0, 0, 0)

@@ -13,7 +13,6 @@ import { blocked, expect } from "../verdict.js"
 import { asText, fresh, isEnabled } from "./vqueue-state.js"
 
 const getVqueue = deviceMust("GET_VQUEUE")
-
 const resetVqueue = deviceMust("RESET_VQUEUE")
 
 export const DEVICE_VQUEUE_ROWS: readonly Row[] = [

@@ -6,14 +6,14 @@ import * as ids from "../../../../shared-protocol/src/messages/ids.js"
 import { counted } from "../../counted.js"
 import { type DriverRun, isTransport, word } from "../driver/driver-runs.js"
 import type { ScriptedDevice } from "../driver/scripted-device.js"
-import { driverMust, driverShould, type Row } from "../row.js"
+import { driverAlways, driverMust, driverShould, type Row } from "../row.js"
 import { expect, skip } from "../verdict.js"
 
 const profiles = driverMust("Config Profiles")
-const getConfig = driverMust("GET_CONFIG")
+const getConfigAlways = driverAlways("GET_CONFIG")
 const setConfig = driverMust("SET_CONFIG")
+const setConfigAlways = driverAlways("SET_CONFIG")
 const profilesShould = driverShould("Config Profiles")
-
 const eventConfig = driverShould("EVENT_CONFIG")
 
 /** SET_CONFIG messages, each with the generation that the driver had last seen before. */
@@ -69,45 +69,32 @@ export const DRIVER_CONFIG_ROWS: readonly Row[] = [
     const run = await runs.run("changing-config")
     expect(run.isDone, `The generation went back, and the driver could not live with it. ${run.how}`)
   }),
-  getConfig(
-    "D40",
-    "GET_CONFIG asks for bytes inside the configuration.",
-    async (runs) => {
-      await runs.run("absurd-sizes")
-      let isSeen = false
-      for (const run of await runs.all())
-        for (const device of run.bus.devices)
-          for (const frame of run.messages(device, ids.GET_CONFIG)) {
-            isSeen = true
-            const size = device.shape.lies.configSize ?? device.shape.config.length
-            expect(
-              word(frame, 0) + word(frame, 4) <= size,
-              `GET_CONFIG of ${counted(word(frame, 4), "byte")} at ${word(frame, 0)} of ${size}.`,
-            )
-          }
-      if (!isSeen) skip("The driver reads no device's configuration.")
-    },
-    { isPassive: true },
-  ),
-  setConfig(
-    "D41",
-    "SET_CONFIG writes bytes inside the configuration.",
-    async (runs) => {
-      let isSeen = false
-      for (const run of await runs.all())
-        for (const device of run.bus.devices)
-          for (const { offset, length } of configWrites(run, device)) {
-            isSeen = true
-            const size = device.shape.lies.configSize ?? device.shape.config.length
-            expect(
-              offset + length <= size,
-              `SET_CONFIG of ${counted(length, "byte")} at ${offset} of ${size}.`,
-            )
-          }
-      if (!isSeen) skip("The driver writes no device's configuration.")
-    },
-    { isPassive: true },
-  ),
+  getConfigAlways("D40", "GET_CONFIG asks for bytes inside the configuration.", async (runs) => {
+    await runs.run("absurd-sizes")
+    let isSeen = false
+    for (const run of await runs.all())
+      for (const device of run.bus.devices)
+        for (const frame of run.messages(device, ids.GET_CONFIG)) {
+          isSeen = true
+          const size = device.shape.lies.configSize ?? device.shape.config.length
+          expect(
+            word(frame, 0) + word(frame, 4) <= size,
+            `GET_CONFIG of ${counted(word(frame, 4), "byte")} at ${word(frame, 0)} of ${size}.`,
+          )
+        }
+    if (!isSeen) skip("The driver reads no device's configuration.")
+  }),
+  setConfigAlways("D41", "SET_CONFIG writes bytes inside the configuration.", async (runs) => {
+    let isSeen = false
+    for (const run of await runs.all())
+      for (const device of run.bus.devices)
+        for (const { offset, length } of configWrites(run, device)) {
+          isSeen = true
+          const size = device.shape.lies.configSize ?? device.shape.config.length
+          expect(offset + length <= size, `SET_CONFIG of ${counted(length, "byte")} at ${offset} of ${size}.`)
+        }
+    if (!isSeen) skip("The driver writes no device's configuration.")
+  }),
   setConfig(
     "D42",
     "A SET_CONFIG response with the request's length means applied, with 0 not applied, anything else is invalid.",

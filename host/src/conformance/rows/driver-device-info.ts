@@ -3,34 +3,30 @@
 
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
 import { word } from "../driver/driver-runs.js"
-import { driverMust, type Row } from "../row.js"
+import { driverAlways, driverMust, type Row } from "../row.js"
 import { blocked, expect } from "../verdict.js"
 
-const information = driverMust("Device Information")
+const informationAlways = driverAlways("Device Information")
 const deviceInfo = driverMust("GET_DEVICE_INFO")
+const deviceInfoAlways = driverAlways("GET_DEVICE_INFO")
 
 export const DRIVER_DEVICE_INFO_ROWS: readonly Row[] = [
-  information(
-    "D24",
-    "config_size bounds what is read and written.",
-    async (runs) => {
-      for (const run of await runs.all())
-        for (const device of run.bus.devices) {
-          const size = device.shape.lies.configSize ?? device.shape.config.length
-          for (const [id, at] of [
-            [ids.GET_CONFIG, 0],
-            [ids.SET_CONFIG, 4],
-          ] as const)
-            for (const frame of run.messages(device, id))
-              expect(
-                word(frame, at) + word(frame, at + 4) <= size,
-                `Bytes ${word(frame, at)} to ${word(frame, at) + word(frame, at + 4)} of a configuration of ${size} were asked for.`,
-              )
-        }
-    },
-    { isPassive: true },
-  ),
-  deviceInfo(
+  informationAlways("D24", "config_size bounds what is read and written.", async (runs) => {
+    for (const run of await runs.all())
+      for (const device of run.bus.devices) {
+        const size = device.shape.lies.configSize ?? device.shape.config.length
+        for (const [id, at] of [
+          [ids.GET_CONFIG, 0],
+          [ids.SET_CONFIG, 4],
+        ] as const)
+          for (const frame of run.messages(device, id))
+            expect(
+              word(frame, at) + word(frame, at + 4) <= size,
+              `Bytes ${word(frame, at)} to ${word(frame, at) + word(frame, at + 4)} of a configuration of ${size} were asked for.`,
+            )
+      }
+  }),
+  deviceInfoAlways(
     "D35",
     "admin_vq_count 0 means that there are no administration virtqueues.",
     async (runs) => {
@@ -44,7 +40,6 @@ export const DRIVER_DEVICE_INFO_ROWS: readonly Row[] = [
             )
           }
     },
-    { isPassive: true },
   ),
   deviceInfo("D36", "The administration virtqueues are among max_virtqueues.", async (runs) => {
     await runs.good()

@@ -10,7 +10,6 @@ import { expect } from "../verdict.js"
 
 const negotiation = driverMust("Feature Negotiation")
 const getDeviceFeatures = driverMust("GET_DEVICE_FEATURES")
-
 const setDriverFeatures = driverMust("SET_DRIVER_FEATURES")
 
 /** VIRTIO_F_NOTIF_CONFIG_DATA, bit 39, in its block. */

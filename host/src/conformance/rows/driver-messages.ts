@@ -8,13 +8,13 @@ import { counted } from "../../counted.js"
 import { hex } from "../../hex.js"
 import { isTransport, word } from "../driver/driver-runs.js"
 import { messageSize } from "../frames.js"
-import { driverMust, type Row } from "../row.js"
+import { driverAlways, driverMust, type Row } from "../row.js"
 import { expect } from "../verdict.js"
 
-const limits = driverMust("Respecting Bus Limits")
-const endianness = driverMust("Endianness")
+const limitsAlways = driverAlways("Respecting Bus Limits")
+const endiannessAlways = driverAlways("Endianness")
 const header = driverMust("Common Header")
-
+const headerAlways = driverAlways("Common Header")
 const core = driverMust("Core Messages")
 
 /** Bytes of each message of a driver; those with blocks or data are longer. */
@@ -32,103 +32,70 @@ const EXACT_SIZES: Readonly<Record<number, number>> = {
 }
 
 export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
-  limits(
-    "D1",
-    "No message is larger than the bus allows.",
-    async (runs) => {
-      await runs.run("small-messages")
-      for (const run of await runs.all())
-        for (const [at, { direction, frame }] of run.transcript.entries())
-          expect(
-            direction === "out" || messageSize(frame) <= run.bus.maxMessageSizeAt(at),
-            `Message ${hex(frame[1] ?? 0)} has ${counted(messageSize(frame), "byte")}; the bus carries ${run.bus.maxMessageSizeAt(at)}.`,
-          )
-    },
-    { isPassive: true },
-  ),
-  endianness(
-    "D13",
-    "Numbers are little-endian.",
-    async (runs) => {
-      for (const run of await runs.all())
-        for (const device of run.bus.devices) {
-          for (const frame of run.messages(device, ids.SET_DEVICE_STATUS))
-            expect(word(frame, 0) <= 0xff, `Status ${hex(word(frame, 0))} looks big-endian.`)
-          for (const frame of run.messages(device, ids.GET_VQUEUE))
-            expect(word(frame, 0) <= 0xffff, `Queue index ${hex(word(frame, 0))} looks big-endian.`)
-          for (const frame of run.messages(device, ids.SET_VQUEUE))
-            expect(word(frame, 8) <= 0x8000, `Queue size ${hex(word(frame, 8))} looks big-endian.`)
-        }
-    },
-    { isPassive: true },
-  ),
-  header(
-    "D14",
-    "type bits 2 to 7 are sent as 0, and reserved on receipt.",
-    async (runs) => {
-      for (const frame of await runs.everyFrame())
+  limitsAlways("D1", "No message is larger than the bus allows.", async (runs) => {
+    await runs.run("small-messages")
+    for (const run of await runs.all())
+      for (const [at, { direction, frame }] of run.transcript.entries())
         expect(
-          (frame[0] as number) >> 2 === 0,
-          `Message ${hex(frame[1] ?? 0)} has type ${hex(frame[0] ?? 0)}.`,
+          direction === "out" || messageSize(frame) <= run.bus.maxMessageSizeAt(at),
+          `Message ${hex(frame[1] ?? 0)} has ${counted(messageSize(frame), "byte")}; the bus carries ${run.bus.maxMessageSizeAt(at)}.`,
         )
-    },
-    { isPassive: true },
-  ),
-  header(
-    "D15",
-    "msg_size counts header and payload, and nothing else.",
-    async (runs) => {
-      for (const frame of await runs.everyFrame()) {
-        const size = frame.length >= HEADER_SIZE ? getU16(frame, 6) : -1
-        expect(
-          size >= HEADER_SIZE && size <= frame.length,
-          `Message ${hex(frame[1] ?? 0)} has msg_size ${size} in ${counted(frame.length, "byte")}.`,
-        )
-        if (!isTransport(frame)) continue
-        const needed =
-          frame[1] === ids.SET_DRIVER_FEATURES
-            ? 16 + 4 * word(frame, 4)
-            : frame[1] === ids.SET_CONFIG
-              ? 20 + word(frame, 8)
-              : EXACT_SIZES[frame[1] as number]
-        expect(
-          needed === undefined || size === needed,
-          `Message ${hex(frame[1] ?? 0)} has msg_size ${size}; its fields take ${needed}.`,
-        )
+  }),
+  endiannessAlways("D13", "Numbers are little-endian.", async (runs) => {
+    for (const run of await runs.all())
+      for (const device of run.bus.devices) {
+        for (const frame of run.messages(device, ids.SET_DEVICE_STATUS))
+          expect(word(frame, 0) <= 0xff, `Status ${hex(word(frame, 0))} looks big-endian.`)
+        for (const frame of run.messages(device, ids.GET_VQUEUE))
+          expect(word(frame, 0) <= 0xffff, `Queue index ${hex(word(frame, 0))} looks big-endian.`)
+        for (const frame of run.messages(device, ids.SET_VQUEUE))
+          expect(word(frame, 8) <= 0x8000, `Queue size ${hex(word(frame, 8))} looks big-endian.`)
       }
-    },
-    { isPassive: true },
-  ),
-  header(
-    "D16",
-    "dev_num is the number of the device that is meant.",
-    async (runs) => {
-      for (const run of await runs.all()) {
-        const numbers = run.bus.devices.map(({ devNum }) => devNum)
-        for (const frame of run.sent.filter(isTransport))
-          expect(
-            numbers.includes(getU16(frame, 2)),
-            `Message ${hex(frame[1] ?? 0)} goes to device ${getU16(frame, 2)}; there are ${numbers.join(" and ")}.`,
-          )
-      }
-    },
-    { isPassive: true },
-  ),
-  header(
-    "D17",
-    "Padding that the driver adds is 0.",
-    async (runs) => {
-      for (const frame of await runs.everyFrame()) {
-        if (frame.length < HEADER_SIZE) continue
-        const extra = frame.subarray(Math.max(HEADER_SIZE, getU16(frame, 6)))
+  }),
+  headerAlways("D14", "type bits 2 to 7 are sent as 0, and reserved on receipt.", async (runs) => {
+    for (const frame of await runs.everyFrame())
+      expect((frame[0] as number) >> 2 === 0, `Message ${hex(frame[1] ?? 0)} has type ${hex(frame[0] ?? 0)}.`)
+  }),
+  headerAlways("D15", "msg_size counts header and payload, and nothing else.", async (runs) => {
+    for (const frame of await runs.everyFrame()) {
+      const size = frame.length >= HEADER_SIZE ? getU16(frame, 6) : -1
+      expect(
+        size >= HEADER_SIZE && size <= frame.length,
+        `Message ${hex(frame[1] ?? 0)} has msg_size ${size} in ${counted(frame.length, "byte")}.`,
+      )
+      if (!isTransport(frame)) continue
+      const needed =
+        frame[1] === ids.SET_DRIVER_FEATURES
+          ? 16 + 4 * word(frame, 4)
+          : frame[1] === ids.SET_CONFIG
+            ? 20 + word(frame, 8)
+            : EXACT_SIZES[frame[1] as number]
+      expect(
+        needed === undefined || size === needed,
+        `Message ${hex(frame[1] ?? 0)} has msg_size ${size}; its fields take ${needed}.`,
+      )
+    }
+  }),
+  headerAlways("D16", "dev_num is the number of the device that is meant.", async (runs) => {
+    for (const run of await runs.all()) {
+      const numbers = run.bus.devices.map(({ devNum }) => devNum)
+      for (const frame of run.sent.filter(isTransport))
         expect(
-          extra.every((byte) => byte === 0),
-          `Message ${hex(frame[1] ?? 0)} is followed by bytes that are not 0.`,
+          numbers.includes(getU16(frame, 2)),
+          `Message ${hex(frame[1] ?? 0)} goes to device ${getU16(frame, 2)}; there are ${numbers.join(" and ")}.`,
         )
-      }
-    },
-    { isPassive: true },
-  ),
+    }
+  }),
+  headerAlways("D17", "Padding that the driver adds is 0.", async (runs) => {
+    for (const frame of await runs.everyFrame()) {
+      if (frame.length < HEADER_SIZE) continue
+      const extra = frame.subarray(Math.max(HEADER_SIZE, getU16(frame, 6)))
+      expect(
+        extra.every((byte) => byte === 0),
+        `Message ${hex(frame[1] ?? 0)} is followed by bytes that are not 0.`,
+      )
+    }
+  }),
   header("D18", "The token means nothing to the driver.", async (runs) => {
     await runs.good()
     const run = await runs.run("strange-tokens")

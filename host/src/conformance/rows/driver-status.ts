@@ -18,7 +18,6 @@ const negotiation = driverMust("Feature Negotiation")
 const finalStatus = driverMust("Final Status")
 const getDeviceStatus = driverMust("GET_DEVICE_STATUS")
 const setDeviceStatus = driverMust("SET_DEVICE_STATUS")
-
 const deviceStatus = driverShould("Device Status")
 
 export const DRIVER_STATUS_ROWS: readonly Row[] = [

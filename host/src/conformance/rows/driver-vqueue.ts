@@ -10,14 +10,14 @@ import {
 import { hex } from "../../hex.js"
 import { type DriverRun, type DriverRuns, word } from "../driver/driver-runs.js"
 import type { ScriptedDevice } from "../driver/scripted-device.js"
-import { driverMust, type Row } from "../row.js"
+import { driverAlways, driverMust, type Row } from "../row.js"
 import { expect, skip } from "../verdict.js"
 import { enablings, secondReset } from "./driver-writes.js"
 
 const getVqueue = driverMust("GET_VQUEUE")
 const setVqueue = driverMust("SET_VQUEUE")
-
-const resetVqueue = driverMust("RESET_VQUEUE")
+const setVqueueAlways = driverAlways("SET_VQUEUE")
+const resetVqueueAlways = driverAlways("RESET_VQUEUE")
 
 interface Setting {
   readonly run: DriverRun
@@ -69,15 +69,10 @@ async function settings(runs: DriverRuns): Promise<Setting[]> {
   return found
 }
 
-function setting(id: string, requirement: string, check: (each: Setting) => void, make = setVqueue): Row {
-  return make(
-    id,
-    requirement,
-    async (runs) => {
-      for (const each of await settings(runs)) check(each)
-    },
-    { isPassive: true },
-  )
+function setting(id: string, requirement: string, check: (each: Setting) => void): Row {
+  return setVqueueAlways(id, requirement, async (runs) => {
+    for (const each of await settings(runs)) check(each)
+  })
 }
 
 const IGNORE_FIELDS = [8, 16, 32] as const
@@ -187,7 +182,7 @@ export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
       "SET_VQUEUE changed nothing the second time, and the driver says that it did its work.",
     )
   }),
-  resetVqueue(
+  resetVqueueAlways(
     "D56",
     "RESET_VQUEUE is sent only where VIRTIO_F_RING_RESET was negotiated.",
     async (runs) => {
@@ -203,26 +198,20 @@ export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
         }
       if (!isSeen) skip("The driver sends no RESET_VQUEUE.")
     },
-    { isPassive: true },
   ),
-  resetVqueue(
-    "D57",
-    "RESET_VQUEUE is answered before SET_VQUEUE follows.",
-    async (runs) => {
-      let isSeen = false
-      for (const run of await runs.all())
-        for (const device of run.bus.devices)
-          for (const at of run.places(device, ids.RESET_VQUEUE)) {
-            isSeen = true
-            const answered = run.placeOfResponse(at)
-            const [next] = run.places(device, ids.SET_VQUEUE).filter((later) => later > at)
-            expect(
-              next === undefined || (answered >= 0 && next > answered),
-              "SET_VQUEUE followed before RESET_VQUEUE was answered.",
-            )
-          }
-      if (!isSeen) skip("The driver sends no RESET_VQUEUE.")
-    },
-    { isPassive: true },
-  ),
+  resetVqueueAlways("D57", "RESET_VQUEUE is answered before SET_VQUEUE follows.", async (runs) => {
+    let isSeen = false
+    for (const run of await runs.all())
+      for (const device of run.bus.devices)
+        for (const at of run.places(device, ids.RESET_VQUEUE)) {
+          isSeen = true
+          const answered = run.placeOfResponse(at)
+          const [next] = run.places(device, ids.SET_VQUEUE).filter((later) => later > at)
+          expect(
+            next === undefined || (answered >= 0 && next > answered),
+            "SET_VQUEUE followed before RESET_VQUEUE was answered.",
+          )
+        }
+    if (!isSeen) skip("The driver sends no RESET_VQUEUE.")
+  }),
 ]

@@ -5,7 +5,7 @@ import { FEATURE_INDIRECT_DESC } from "../../../../shared-protocol/src/device-ty
 import { DESCRIPTOR_WRITE } from "../../../../shared-protocol/src/ring/layout.js"
 import { counted } from "../../counted.js"
 import type { DeviceBench } from "../device-bench.js"
-import { deviceMust, type Row } from "../row.js"
+import { deviceMust, deviceShould, type Row } from "../row.js"
 import type { BufferPlan } from "../suite-queue.js"
 import { expect, skip } from "../verdict.js"
 import type { Workload } from "../workload.js"
@@ -13,6 +13,7 @@ import { complete, expectServed, startServing } from "./serving.js"
 
 const framing = deviceMust("2.7.4 Message Framing")
 const table = deviceMust("2.7.5 Descriptor Table")
+const tableShould = deviceShould("2.7.5 Descriptor Table")
 const indirect = deviceMust("2.7.5.3 Indirect Descriptors")
 
 /** Where some requests succeed and others do not, so many are tried in all, and so many at a time. */
@@ -77,33 +78,28 @@ export const RING_DEVICE_DESCRIPTOR_ROWS: readonly Row[] = [
     const at = after.findIndex((byte, i) => byte !== before[i])
     expect(at < 0, `The device changed byte ${at} of the memory that only the driver writes.`)
   }),
-  table(
-    "R3",
-    "The device does not read device-writable buffers.",
-    async (bench) => {
-      const { prefill } = bench.port.memory
-      if (!prefill) skip("On this bus only the device can write there: it finds what it left itself.")
-      const outcomes = new Set<string>()
-      // whatever is there, the same request has to end in the same way
-      for (const fill of [0x00, 0x01, 0x5a, 0xff]) {
-        const { queue, workload } = await bench.start()
-        const chain = queue.describe(workload.request(0))
-        for (const { isWritable, address, lengthBytes } of chain.buffers)
-          if (isWritable) prefill(address, new Uint8Array(lengthBytes).fill(fill))
-        queue.offer(chain.head)
-        queue.kick()
-        await complete(queue, 1)
-        const { lengthBytes } = queue.usedElement(0)
-        const written = workload.isRepeatable ? queue.written(chain).subarray(0, lengthBytes).join(" ") : ""
-        outcomes.add(`${lengthBytes}: ${written}`)
-      }
-      expect(
-        outcomes.size === 1,
-        `What lies in its device-writable buffers changes how a request ends: ${[...outcomes].join(" / ")}.`,
-      )
-    },
-    { level: "SHOULD" },
-  ),
+  tableShould("R3", "The device does not read device-writable buffers.", async (bench) => {
+    const { prefill } = bench.port.memory
+    if (!prefill) skip("On this bus only the device can write there: it finds what it left itself.")
+    const outcomes = new Set<string>()
+    // whatever is there, the same request has to end in the same way
+    for (const fill of [0x00, 0x01, 0x5a, 0xff]) {
+      const { queue, workload } = await bench.start()
+      const chain = queue.describe(workload.request(0))
+      for (const { isWritable, address, lengthBytes } of chain.buffers)
+        if (isWritable) prefill(address, new Uint8Array(lengthBytes).fill(fill))
+      queue.offer(chain.head)
+      queue.kick()
+      await complete(queue, 1)
+      const { lengthBytes } = queue.usedElement(0)
+      const written = workload.isRepeatable ? queue.written(chain).subarray(0, lengthBytes).join(" ") : ""
+      outcomes.add(`${lengthBytes}: ${written}`)
+    }
+    expect(
+      outcomes.size === 1,
+      `What lies in its device-writable buffers changes how a request ends: ${[...outcomes].join(" / ")}.`,
+    )
+  }),
   indirect("R4", "A table of indirect descriptors stands for a chain.", async (bench) => {
     const { queue, workload } = await startIndirect(bench)
     const chain = queue.describeIndirect(workload.request(0))

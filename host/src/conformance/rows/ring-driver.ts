@@ -16,21 +16,8 @@ import { hex } from "../../hex.js"
 import { type DriverRuns, word } from "../driver/driver-runs.js"
 import type { ScriptedDevice } from "../driver/scripted-device.js"
 import type { SeenChain } from "../driver/seen-chain.js"
-import { driverMust, type Row } from "../row.js"
+import { driverAlways, type Row } from "../row.js"
 import { expect, skip } from "../verdict.js"
-
-type Check = (runs: DriverRuns) => Promise<void>
-
-/** A MUST that is judged by the messages and rings of every run. */
-function everyRun(
-  id: string,
-  section: string,
-  requirement: string,
-  driver: Check,
-  rest: Partial<Row> = {},
-): Row {
-  return driverMust(section)(id, requirement, driver, { isPassive: true, ...rest })
-}
 
 /** Every chain of all runs; skips the row for a driver that made none available. */
 async function chains(runs: DriverRuns): Promise<{ chain: SeenChain; device: ScriptedDevice }[]> {
@@ -41,54 +28,48 @@ async function chains(runs: DriverRuns): Promise<{ chain: SeenChain; device: Scr
   return found
 }
 
-function eachChain(
-  id: string,
-  section: string,
-  requirement: string,
-  check: (chain: SeenChain, device: ScriptedDevice) => void,
-): Row {
-  return everyRun(id, section, requirement, async (runs) => {
-    for (const { chain, device } of await chains(runs)) check(chain, device)
-  })
+/** Makes, for a section, what makes its rows about each chain of all runs. */
+function ofEachChain(section: string) {
+  return (id: string, requirement: string, check: (chain: SeenChain, device: ScriptedDevice) => void): Row =>
+    driverAlways(section)(id, requirement, async (runs) => {
+      for (const { chain, device } of await chains(runs)) check(chain, device)
+    })
 }
 
+const split = driverAlways("2.7 Split Virtqueues")
+const framing = ofEachChain("2.7.4 Message Framing")
+const table = ofEachChain("2.7.5 Descriptor Table")
+const indirect = ofEachChain("2.7.5.3 Indirect Descriptors")
+const availRing = driverAlways("2.7.6 Available Ring")
+const usedSuppressionOfChains = ofEachChain("2.7.7 Used Buffer Notification Suppression")
+const usedSuppression = driverAlways("2.7.7 Used Buffer Notification Suppression")
+const usedRing = driverAlways("2.7.8 Used Ring")
+const availSuppression = driverAlways("2.7.10 Available Buffer Notification Suppression")
+const supplying = ofEachChain("2.7.13 Supplying Buffers")
+
 export const RING_DRIVER_ROWS: readonly Row[] = [
-  everyRun(
-    "R20",
-    "2.7 Split Virtqueues",
-    "A queue's size is a power of two, at most 32768.",
-    async (runs) => {
-      for (const run of await runs.all())
-        for (const device of run.bus.devices)
-          for (const frame of run.messages(device, ids.SET_VQUEUE))
-            expect(
-              (word(frame, 4) & 4) !== 0 || isQueueSize(word(frame, 8)),
-              `SET_VQUEUE sets size ${word(frame, 8)}.`,
-            )
-    },
+  split("R20", "A queue's size is a power of two, at most 32768.", async (runs) => {
+    for (const run of await runs.all())
+      for (const device of run.bus.devices)
+        for (const frame of run.messages(device, ids.SET_VQUEUE))
+          expect(
+            (word(frame, 4) & 4) !== 0 || isQueueSize(word(frame, 8)),
+            `SET_VQUEUE sets size ${word(frame, 8)}.`,
+          )
+  }),
+  framing("R21", "Device-writable descriptors come behind all device-readable ones.", ({ descriptors }) => {
+    const buffers = descriptors.filter(({ flags }) => (flags & DESCRIPTOR_INDIRECT) === 0)
+    const writable = buffers.findIndex(({ flags }) => (flags & DESCRIPTOR_WRITE) !== 0)
+    const late = buffers.findIndex(
+      ({ flags }, at) => writable >= 0 && at > writable && (flags & DESCRIPTOR_WRITE) === 0,
+    )
+    expect(late < 0, `Descriptor ${buffers[late]?.index} is device-readable, behind a writable one.`)
+  }),
+  table("R22", "A chain ends, lies inside its table, and is no longer than the queue.", ({ problem, head }) =>
+    expect(problem === "", `Of the chain at ${head}, ${problem}.`),
   ),
-  eachChain(
-    "R21",
-    "2.7.4 Message Framing",
-    "Device-writable descriptors come behind all device-readable ones.",
-    ({ descriptors }) => {
-      const buffers = descriptors.filter(({ flags }) => (flags & DESCRIPTOR_INDIRECT) === 0)
-      const writable = buffers.findIndex(({ flags }) => (flags & DESCRIPTOR_WRITE) !== 0)
-      const late = buffers.findIndex(
-        ({ flags }, at) => writable >= 0 && at > writable && (flags & DESCRIPTOR_WRITE) === 0,
-      )
-      expect(late < 0, `Descriptor ${buffers[late]?.index} is device-readable, behind a writable one.`)
-    },
-  ),
-  eachChain(
-    "R22",
-    "2.7.5 Descriptor Table",
-    "A chain ends, lies inside its table, and is no longer than the queue.",
-    ({ problem, head }) => expect(problem === "", `Of the chain at ${head}, ${problem}.`),
-  ),
-  eachChain(
+  table(
     "R23",
-    "2.7.5 Descriptor Table",
     "With VIRTIO_F_IN_ORDER the next of descriptor x is x + 1, and 0 behind the last.",
     ({ descriptors, queueIndex }, device) => {
       if (!device.hasSelected(1, FEATURE_IN_ORDER_BLOCK1)) return
@@ -101,9 +82,8 @@ export const RING_DRIVER_ROWS: readonly Row[] = [
           )
     },
   ),
-  eachChain(
+  indirect(
     "R24",
-    "2.7.5.3 Indirect Descriptors",
     "Indirect descriptors only if negotiated, not in a table, and not with NEXT.",
     ({ descriptors }, device) => {
       for (const { flags, index, isIndirect } of descriptors) {
@@ -117,7 +97,7 @@ export const RING_DRIVER_ROWS: readonly Row[] = [
       }
     },
   ),
-  everyRun("R25", "2.7.6 Available Ring", "The available index never goes back.", async (runs) => {
+  availRing("R25", "The available index never goes back.", async (runs) => {
     for (const run of await runs.all())
       for (const device of run.bus.devices)
         for (const [at, { idx, queue }] of device.availIndexes.entries()) {
@@ -127,70 +107,48 @@ export const RING_DRIVER_ROWS: readonly Row[] = [
           expect(step < 0x8000, `The available index went from ${before?.idx} to ${idx}.`)
         }
   }),
-  eachChain(
+  usedSuppressionOfChains(
     "R26",
-    "2.7.7 Used Buffer Notification Suppression",
     "flags of the available ring are 0 or 1, and 0 with EVENT_IDX.",
     ({ availFlags }, device) => {
       const most = device.hasSelected(0, FEATURE_EVENT_IDX) ? 0 : 1
       expect(availFlags <= most, `flags of the available ring are ${hex(availFlags)}.`)
     },
   ),
-  everyRun(
-    "R27",
-    "2.7.7 Used Buffer Notification Suppression",
-    "A notification without a used buffer does no harm.",
-    async (runs) => {
-      await runs.good()
-      const run = await runs.run("spurious-used")
-      expect(run.isDone, `Notifications without a used buffer kept the driver from its work. ${run.how}`)
-    },
-  ),
-  everyRun(
-    "R28",
-    "2.7.8 Used Ring",
-    "Nothing is assumed about bytes behind the used length.",
-    async (runs) => {
-      await runs.good()
-      const run = await runs.run("short-used")
-      expect(
-        !run.isDone,
-        "The device said that it wrote nothing, and the driver took what lay in the buffer for the answer.",
-      )
-      expect(!run.isKilled, run.how)
-    },
-  ),
-  everyRun(
-    "R29",
-    "2.7.10 Available Buffer Notification Suppression",
-    "The driver sets flags of a used ring to 0 when it allocates it.",
-    async (runs) => {
-      const flags = (await runs.all()).flatMap((run) =>
-        run.bus.devices.flatMap((device) => device.usedFlagsAtStart),
-      )
-      if (flags.length === 0) skip("The driver enabled no queue.")
-      const bad = flags.find((value) => value !== 0)
-      expect(bad === undefined, `A queue was enabled with flags ${hex(bad ?? 0)} in its used ring.`)
-    },
-  ),
-  everyRun(
-    "R30",
-    "2.7.10 Available Buffer Notification Suppression",
-    "With flags 0 in the used ring the driver notifies.",
-    async (runs) => {
-      const run = await runs.run("plain")
-      const { i2c } = run.bus
-      if (i2c.chains.length === 0 && i2c.unnoticedAtEnd.length === 0)
-        skip("The driver made no buffers available.")
-      expect(
-        i2c.unnoticedAtEnd.length === 0,
-        "Buffers were made available, flags of the used ring are 0, and no EVENT_AVAIL came.",
-      )
-    },
-  ),
-  everyRun(
+  usedSuppression("R27", "A notification without a used buffer does no harm.", async (runs) => {
+    await runs.good()
+    const run = await runs.run("spurious-used")
+    expect(run.isDone, `Notifications without a used buffer kept the driver from its work. ${run.how}`)
+  }),
+  usedRing("R28", "Nothing is assumed about bytes behind the used length.", async (runs) => {
+    await runs.good()
+    const run = await runs.run("short-used")
+    expect(
+      !run.isDone,
+      "The device said that it wrote nothing, and the driver took what lay in the buffer for the answer.",
+    )
+    expect(!run.isKilled, run.how)
+  }),
+  availSuppression("R29", "The driver sets flags of a used ring to 0 when it allocates it.", async (runs) => {
+    const flags = (await runs.all()).flatMap((run) =>
+      run.bus.devices.flatMap((device) => device.usedFlagsAtStart),
+    )
+    if (flags.length === 0) skip("The driver enabled no queue.")
+    const bad = flags.find((value) => value !== 0)
+    expect(bad === undefined, `A queue was enabled with flags ${hex(bad ?? 0)} in its used ring.`)
+  }),
+  availSuppression("R30", "With flags 0 in the used ring the driver notifies.", async (runs) => {
+    const run = await runs.run("plain")
+    const { i2c } = run.bus
+    if (i2c.chains.length === 0 && i2c.unnoticedAtEnd.length === 0)
+      skip("The driver made no buffers available.")
+    expect(
+      i2c.unnoticedAtEnd.length === 0,
+      "Buffers were made available, flags of the used ring are 0, and no EVENT_AVAIL came.",
+    )
+  }),
+  availSuppression(
     "R31",
-    "2.7.10 Available Buffer Notification Suppression",
     "With flags 1 in the used ring the driver does not notify.",
     async (runs) => {
       await runs.good()
@@ -201,9 +159,8 @@ export const RING_DRIVER_ROWS: readonly Row[] = [
     },
     { level: "SHOULD" },
   ),
-  everyRun(
+  availSuppression(
     "R32",
-    "2.7.10 Available Buffer Notification Suppression",
     "With EVENT_IDX the driver notifies when avail_event is passed, whatever flags say.",
     async (runs) => {
       const run = await runs.good("all-features")
@@ -214,16 +171,12 @@ export const RING_DRIVER_ROWS: readonly Row[] = [
       )
     },
   ),
-  eachChain(
-    "R33",
-    "2.7.13 Supplying Buffers",
-    "A chain is complete before the available index shows it.",
-    ({ descriptors, head }) =>
-      expect(
-        descriptors.every(
-          ({ address, flags, lengthBytes }) => address !== 0n || (flags === 0 && lengthBytes === 0),
-        ),
-        `The chain at ${head} was shown before its descriptors were written.`,
+  supplying("R33", "A chain is complete before the available index shows it.", ({ descriptors, head }) =>
+    expect(
+      descriptors.every(
+        ({ address, flags, lengthBytes }) => address !== 0n || (flags === 0 && lengthBytes === 0),
       ),
+      `The chain at ${head} was shown before its descriptors were written.`,
+    ),
   ),
 ]
