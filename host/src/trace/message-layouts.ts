@@ -20,124 +20,68 @@ export interface MessageLayout {
 
 const empty: PayloadLayout = () => {}
 
+const layout = (id: number, name: string, request: PayloadLayout, response = empty): MessageLayout => ({
+  id,
+  name,
+  request,
+  response,
+})
+
 export const TRANSPORT_LAYOUTS: readonly MessageLayout[] = [
-  {
-    id: ids.GET_DEVICE_INFO,
-    name: "GET_DEVICE_INFO",
-    request: empty,
-    response(payload) {
-      payload.u32("device_id", deviceTypeName)
-      payload.u32("vendor_id")
-      payload.parts("device_uuid", 16, (uuid) => (uuid.every((byte) => byte === 0) ? "none" : ""))
-      payload.u32("num_feature_blocks")
-      payload.u32("config_size")
-      payload.u32("max_virtqueues")
-      payload.u32("admin_vq_start")
-      payload.u32("admin_vq_count")
-    },
-  },
-  {
-    id: ids.GET_DEVICE_FEATURES,
-    name: "GET_DEVICE_FEATURES",
-    request(payload) {
-      payload.u32("block_index")
-      payload.u32("num_blocks")
-    },
-    response: featureBlocks,
-  },
-  {
-    id: ids.SET_DRIVER_FEATURES,
-    name: "SET_DRIVER_FEATURES",
-    request: featureBlocks,
-    response: empty,
-  },
-  {
-    id: ids.GET_CONFIG,
-    name: "GET_CONFIG",
-    request(payload) {
-      payload.u32("offset")
-      payload.u32("length")
-    },
-    response: configuration,
-  },
-  { id: ids.SET_CONFIG, name: "SET_CONFIG", request: configuration, response: configuration },
-  { id: ids.GET_DEVICE_STATUS, name: "GET_DEVICE_STATUS", request: empty, response: status },
-  { id: ids.SET_DEVICE_STATUS, name: "SET_DEVICE_STATUS", request: status, response: status },
-  {
-    id: ids.GET_VQUEUE,
-    name: "GET_VQUEUE",
-    request: queueIndex,
-    response(payload) {
-      payload.u32("index")
-      payload.u32("max_size", (size) => (size === 0 ? "no such queue" : ""))
-      payload.u32("cur_size")
-      payload.u32("flags", (flags) => (flags & 1 ? "enabled" : "not enabled"))
-      queueAddresses(payload)
-    },
-  },
-  {
-    id: ids.SET_VQUEUE,
-    name: "SET_VQUEUE",
-    request(payload) {
-      payload.u32("index")
-      payload.u32("flags", setVqueueFlags)
-      payload.u32("size")
-      payload.u32("reserved")
-      queueAddresses(payload)
-    },
-    response: empty,
-  },
-  { id: ids.RESET_VQUEUE, name: "RESET_VQUEUE", request: queueIndex, response: empty },
-  {
-    id: ids.GET_SHM,
-    name: "GET_SHM",
-    request(payload) {
-      payload.u32("shmid")
-    },
-    response(payload) {
-      payload.u32("shmid")
-      payload.u32("reserved")
-      payload.u64("shm_length", (low, high) => (low === 0 && high === 0 ? "no such region" : ""))
-      payload.u64("shm_address", windowAddress)
-    },
-  },
-  {
-    id: ids.EVENT_CONFIG,
-    name: "EVENT_CONFIG",
-    request(payload) {
-      payload.u32("status", statusName)
-      configuration(payload)
-    },
-    response: empty,
-  },
-  {
-    id: ids.EVENT_AVAIL,
-    name: "EVENT_AVAIL",
-    request(payload) {
-      payload.u32("vq_index")
-      payload.u32("next_offset")
-    },
-    response: empty,
-  },
-  {
-    id: ids.EVENT_USED,
-    name: "EVENT_USED",
-    request(payload) {
-      payload.u32("vq_index")
-    },
-    response: empty,
-  },
+  layout(ids.GET_DEVICE_INFO, "GET_DEVICE_INFO", empty, (payload) => {
+    payload.u32("device_id", deviceTypeName)
+    payload.u32("vendor_id")
+    payload.parts("device_uuid", 16, (uuid) => (uuid.every((byte) => byte === 0) ? "none" : ""))
+    payload.u32("num_feature_blocks")
+    payload.u32("config_size")
+    payload.u32("max_virtqueues")
+    payload.u32("admin_vq_start")
+    payload.u32("admin_vq_count")
+  }),
+  layout(ids.GET_DEVICE_FEATURES, "GET_DEVICE_FEATURES", words("block_index", "num_blocks"), featureBlocks),
+  layout(ids.SET_DRIVER_FEATURES, "SET_DRIVER_FEATURES", featureBlocks),
+  layout(ids.GET_CONFIG, "GET_CONFIG", words("offset", "length"), configuration),
+  layout(ids.SET_CONFIG, "SET_CONFIG", configuration, configuration),
+  layout(ids.GET_DEVICE_STATUS, "GET_DEVICE_STATUS", empty, status),
+  layout(ids.SET_DEVICE_STATUS, "SET_DEVICE_STATUS", status, status),
+  layout(ids.GET_VQUEUE, "GET_VQUEUE", words("index"), (payload) => {
+    payload.u32("index")
+    payload.u32("max_size", (size) => (size === 0 ? "no such queue" : ""))
+    payload.u32("cur_size")
+    payload.u32("flags", (flags) => (flags & 1 ? "enabled" : "not enabled"))
+    queueAddresses(payload)
+  }),
+  layout(ids.SET_VQUEUE, "SET_VQUEUE", (payload) => {
+    payload.u32("index")
+    payload.u32("flags", setVqueueFlags)
+    payload.u32("size")
+    payload.u32("reserved")
+    queueAddresses(payload)
+  }),
+  layout(ids.RESET_VQUEUE, "RESET_VQUEUE", words("index")),
+  layout(ids.GET_SHM, "GET_SHM", words("shmid"), (payload) => {
+    payload.u32("shmid")
+    payload.u32("reserved")
+    payload.u64("shm_length", (low, high) => (low === 0 && high === 0 ? "no such region" : ""))
+    payload.u64("shm_address", windowAddress)
+  }),
+  layout(ids.EVENT_CONFIG, "EVENT_CONFIG", (payload) => {
+    payload.u32("status", statusName)
+    configuration(payload)
+  }),
+  layout(ids.EVENT_AVAIL, "EVENT_AVAIL", words("vq_index", "next_offset")),
+  layout(ids.EVENT_USED, "EVENT_USED", words("vq_index")),
 ]
 
 export const BUS_LAYOUTS: readonly MessageLayout[] = [
-  {
-    id: ids.GET_DEVICES,
-    name: "GET_DEVICES",
-    request(payload) {
+  layout(
+    ids.GET_DEVICES,
+    "GET_DEVICES",
+    (payload) => {
       payload.u16("first_number")
       payload.u16("count")
     },
-    response(payload) {
+    (payload) => {
       const first = payload.u16("first_number")
       payload.u16("next_number", (next) => (next === 0 ? "no more" : ""))
       const count = payload.u16("count")
@@ -145,26 +89,21 @@ export const BUS_LAYOUTS: readonly MessageLayout[] = [
       if (length > 0)
         payload.parts("bitmap", length, (bitmap) => numbersIn(bitmap, first).join(", ") || "none")
     },
-  },
-  { id: ids.PING, name: "PING", request: pingData, response: pingData },
-  {
-    id: ids.EVENT_DEVICE,
-    name: "EVENT_DEVICE",
-    request(payload) {
-      payload.u16("device_number")
-      payload.u16("device_bus_state", (state) => ["", "ADDED", "REMOVED"][state] ?? "unknown")
-    },
-    response: empty,
-  },
-  {
-    id: ids.HELLO,
-    name: "HELLO",
-    request(payload) {
+  ),
+  layout(ids.PING, "PING", pingData, pingData),
+  layout(ids.EVENT_DEVICE, "EVENT_DEVICE", (payload) => {
+    payload.u16("device_number")
+    payload.u16("device_bus_state", (state) => ["", "ADDED", "REMOVED"][state] ?? "unknown")
+  }),
+  layout(
+    ids.HELLO,
+    "HELLO",
+    (payload) => {
       payload.u32("protocol_hash", hex)
       payload.u16("bus_version")
       payload.u16("hello_reserved")
     },
-    response(payload) {
+    (payload) => {
       payload.u32("protocol_hash", hex)
       payload.u16("bus_version")
       payload.u16("max_msg_size")
@@ -178,8 +117,15 @@ export const BUS_LAYOUTS: readonly MessageLayout[] = [
       payload.parts("firmware_version", 4, (version) => version.subarray(0, 3).join("."))
       payload.text("board", 32)
     },
-  },
+  ),
 ]
+
+/** Numbers of 32 bits, one after another. */
+function words(...names: string[]): PayloadLayout {
+  return (payload) => {
+    for (const name of names) payload.u32(name)
+  }
+}
 
 const SET_VQUEUE_OPERATIONS = ["KEEP_DISABLED", "ENABLE", "KEEP_STATE", "reserved operation 3"]
 const SET_VQUEUE_IGNORE = ["SIZE_IGNORE", "DESC_IGNORE", "DRIVER_IGNORE", "DEVICE_IGNORE"]
@@ -209,10 +155,6 @@ function configuration(payload: FieldReader): void {
 
 function status(payload: FieldReader): void {
   payload.u32("status", statusName)
-}
-
-function queueIndex(payload: FieldReader): void {
-  payload.u32("index")
 }
 
 function queueAddresses(payload: FieldReader): void {
