@@ -41,7 +41,6 @@ export class Bus {
   }
 
   i2cFuncs(callback: Result<I2CFuncs>): void {
-    checkCallback(callback)
     this.#deliver(transactions.i2cFuncs(), callback)
   }
 
@@ -55,8 +54,7 @@ export class Bus {
   scan(startAddr: number, endAddr: number, callback: Result<number[]>): void
   scan(...args: (number | Result<number[]>)[]): void {
     const last = args.findIndex((arg) => typeof arg === "function")
-    const callback = args[last] as Result<number[]> | undefined
-    checkCallback(callback)
+    const callback = args[last] as Result<number[]>
     const [startAddr, endAddr] = args.slice(0, last) as number[]
     this.#deliver(transactions.scan(startAddr, endAddr), callback)
   }
@@ -68,7 +66,6 @@ export class Bus {
   }
 
   deviceId(address: number, callback: Result<DeviceId>): void {
-    checkCallback(callback)
     this.#deliver(transactions.deviceId(address), callback)
   }
 
@@ -77,7 +74,6 @@ export class Bus {
   }
 
   i2cRead(address: number, length: number, buffer: Buffer, callback: BufferResult): void {
-    checkCallback(callback)
     this.#deliverBuffer(transactions.i2cRead(address, length, buffer), buffer, callback)
   }
 
@@ -86,7 +82,6 @@ export class Bus {
   }
 
   i2cWrite(address: number, length: number, buffer: Buffer, callback: BufferResult): void {
-    checkCallback(callback)
     this.#deliverBuffer(transactions.i2cWrite(address, length, buffer), buffer, callback)
   }
 
@@ -95,7 +90,6 @@ export class Bus {
   }
 
   readByte(address: number, command: number, callback: Result<number>): void {
-    checkCallback(callback)
     this.#deliver(transactions.readByte(address, command), callback)
   }
 
@@ -104,7 +98,6 @@ export class Bus {
   }
 
   readWord(address: number, command: number, callback: Result<number>): void {
-    checkCallback(callback)
     this.#deliver(transactions.readWord(address, command), callback)
   }
 
@@ -119,7 +112,6 @@ export class Bus {
     buffer: Buffer,
     callback: BufferResult,
   ): void {
-    checkCallback(callback)
     this.#deliverBuffer(transactions.readI2cBlock(address, command, length, buffer), buffer, callback)
   }
 
@@ -129,7 +121,6 @@ export class Bus {
 
   /** Calls back with EOPNOTSUPP: see `readI2cBlock`. */
   readBlock(address: number, command: number, buffer: Buffer, callback: BufferResult): void {
-    checkCallback(callback)
     this.#deliverBuffer(transactions.readBlock(address, command, buffer), buffer, callback)
   }
 
@@ -138,7 +129,6 @@ export class Bus {
   }
 
   receiveByte(address: number, callback: Result<number>): void {
-    checkCallback(callback)
     this.#deliver(transactions.receiveByte(address), callback)
   }
 
@@ -147,7 +137,6 @@ export class Bus {
   }
 
   sendByte(address: number, byte: number, callback: Completion): void {
-    checkCallback(callback)
     this.#complete(transactions.sendByte(address, byte), callback)
   }
 
@@ -157,7 +146,6 @@ export class Bus {
   }
 
   writeByte(address: number, command: number, byte: number, callback: Completion): void {
-    checkCallback(callback)
     this.#complete(transactions.writeByte(address, command, byte), callback)
   }
 
@@ -167,7 +155,6 @@ export class Bus {
   }
 
   writeWord(address: number, command: number, word: number, callback: Completion): void {
-    checkCallback(callback)
     this.#complete(transactions.writeWord(address, command, word), callback)
   }
 
@@ -177,7 +164,6 @@ export class Bus {
   }
 
   writeQuick(address: number, bit: number, callback: Completion): void {
-    checkCallback(callback)
     this.#complete(transactions.writeQuick(address, bit), callback)
   }
 
@@ -187,7 +173,6 @@ export class Bus {
   }
 
   writeBlock(address: number, command: number, length: number, buffer: Buffer, callback: BufferResult): void {
-    checkCallback(callback)
     this.#deliverBuffer(transactions.writeBlock(address, command, length, buffer), buffer, callback)
   }
 
@@ -203,7 +188,6 @@ export class Bus {
     buffer: Buffer,
     callback: BufferResult,
   ): void {
-    checkCallback(callback)
     this.#deliverBuffer(transactions.writeI2cBlock(address, command, length, buffer), buffer, callback)
   }
 
@@ -213,10 +197,12 @@ export class Bus {
   }
 
   #complete(transaction: Transaction<void>, callback: Completion): void {
+    checkCallback(callback)
     complete(this.#connection.run(transaction), callback)
   }
 
   #deliver<T>(transaction: Transaction<T>, callback: Result<T>): void {
+    checkCallback(callback)
     this.#connection.run(transaction).then(
       (result) => process.nextTick(callback, null, result),
       (error) => process.nextTick(callback, error),
@@ -224,6 +210,7 @@ export class Bus {
   }
 
   #deliverBuffer(transaction: Transaction<number>, buffer: Buffer, callback: BufferResult): void {
+    checkCallback(callback)
     this.#connection.run(transaction).then(
       (count) => process.nextTick(callback, null, count, buffer),
       (error) => process.nextTick(callback, error),

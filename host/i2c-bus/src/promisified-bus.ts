@@ -3,6 +3,7 @@
 import type { Connection } from "./connection.js"
 import type { DeviceId } from "./device-id.js"
 import type { I2CFuncs } from "./funcs.js"
+import type { Transaction } from "./request.js"
 import * as transactions from "./transactions.js"
 
 export interface BytesRead {
@@ -53,14 +54,11 @@ export class PromisifiedBus<OwnBus> {
   }
 
   async i2cRead(address: number, length: number, buffer: Buffer): Promise<BytesRead> {
-    return { bytesRead: await this.#connection.run(transactions.i2cRead(address, length, buffer)), buffer }
+    return this.#read(transactions.i2cRead(address, length, buffer), buffer)
   }
 
   async i2cWrite(address: number, length: number, buffer: Buffer): Promise<BytesWritten> {
-    return {
-      bytesWritten: await this.#connection.run(transactions.i2cWrite(address, length, buffer)),
-      buffer,
-    }
+    return this.#write(transactions.i2cWrite(address, length, buffer), buffer)
   }
 
   async readByte(address: number, command: number): Promise<number> {
@@ -72,15 +70,12 @@ export class PromisifiedBus<OwnBus> {
   }
 
   async readI2cBlock(address: number, command: number, length: number, buffer: Buffer): Promise<BytesRead> {
-    return {
-      bytesRead: await this.#connection.run(transactions.readI2cBlock(address, command, length, buffer)),
-      buffer,
-    }
+    return this.#read(transactions.readI2cBlock(address, command, length, buffer), buffer)
   }
 
   /** Rejects with EOPNOTSUPP: see `readI2cBlock`. */
   async readBlock(address: number, command: number, buffer: Buffer): Promise<BytesRead> {
-    return { bytesRead: await this.#connection.run(transactions.readBlock(address, command, buffer)), buffer }
+    return this.#read(transactions.readBlock(address, command, buffer), buffer)
   }
 
   async receiveByte(address: number): Promise<number> {
@@ -104,10 +99,7 @@ export class PromisifiedBus<OwnBus> {
   }
 
   async writeBlock(address: number, command: number, length: number, buffer: Buffer): Promise<BytesWritten> {
-    return {
-      bytesWritten: await this.#connection.run(transactions.writeBlock(address, command, length, buffer)),
-      buffer,
-    }
+    return this.#write(transactions.writeBlock(address, command, length, buffer), buffer)
   }
 
   async writeI2cBlock(
@@ -116,9 +108,14 @@ export class PromisifiedBus<OwnBus> {
     length: number,
     buffer: Buffer,
   ): Promise<BytesWritten> {
-    return {
-      bytesWritten: await this.#connection.run(transactions.writeI2cBlock(address, command, length, buffer)),
-      buffer,
-    }
+    return this.#write(transactions.writeI2cBlock(address, command, length, buffer), buffer)
+  }
+
+  async #read(transaction: Transaction<number>, buffer: Buffer): Promise<BytesRead> {
+    return { bytesRead: await this.#connection.run(transaction), buffer }
+  }
+
+  async #write(transaction: Transaction<number>, buffer: Buffer): Promise<BytesWritten> {
+    return { bytesWritten: await this.#connection.run(transaction), buffer }
   }
 }
