@@ -1,13 +1,6 @@
 // What an observer knows of one device from the messages that crossed the link.
 
-import {
-  GET_DEVICE_FEATURES,
-  GET_DEVICE_INFO,
-  GET_DEVICE_STATUS,
-  SET_DEVICE_STATUS,
-  SET_DRIVER_FEATURES,
-  SET_VQUEUE,
-} from "../../../shared-protocol/src/messages/ids.js"
+import * as ids from "../../../shared-protocol/src/messages/ids.js"
 import type { MessageDescription } from "./describe-message.js"
 import { numberOf } from "./message-breaches.js"
 import { QueueView } from "./queue-view.js"
@@ -53,7 +46,7 @@ export class DeviceView {
     this.taken.length = 0
     this.queues.clear()
     for (const key of [...this.#memorable.keys()])
-      if (!key.startsWith(`${GET_DEVICE_INFO} `)) this.#memorable.delete(key)
+      if (!key.startsWith(`${ids.GET_DEVICE_INFO} `)) this.#memorable.delete(key)
   }
 
   /** Keeps a frame for observers that come later. */
@@ -61,11 +54,11 @@ export class DeviceView {
     const { msgId, kind } = message
     const isAnswer = kind === "response"
     const isFact =
-      (isAnswer && (msgId === GET_DEVICE_INFO || msgId === GET_DEVICE_FEATURES)) ||
-      (!isAnswer && (msgId === SET_DRIVER_FEATURES || msgId === SET_VQUEUE))
-    const isStatus = isAnswer && (msgId === SET_DEVICE_STATUS || msgId === GET_DEVICE_STATUS)
+      (isAnswer && (msgId === ids.GET_DEVICE_INFO || msgId === ids.GET_DEVICE_FEATURES)) ||
+      (!isAnswer && (msgId === ids.SET_DRIVER_FEATURES || msgId === ids.SET_VQUEUE))
+    const isStatus = isAnswer && (msgId === ids.SET_DEVICE_STATUS || msgId === ids.GET_DEVICE_STATUS)
     if (!isFact && !isStatus) return
-    const part = isStatus ? "status" : numberOf(message, msgId === SET_VQUEUE ? "index" : "block_index")
+    const part = isStatus ? "status" : numberOf(message, msgId === ids.SET_VQUEUE ? "index" : "block_index")
     this.#memorable.set(isStatus ? "status" : `${msgId} ${part}`, { frame, isFromDevice: isAnswer })
   }
 

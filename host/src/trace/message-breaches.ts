@@ -2,18 +2,7 @@
 // finds those that show only with the messages before. A remark names the conformance row.
 
 import { TYPE_BUS, TYPE_RESPONSE } from "../../../shared-protocol/src/messages/header.js"
-import {
-  EVENT_AVAIL,
-  EVENT_CONFIG,
-  EVENT_USED,
-  GET_DEVICE_INFO,
-  GET_DEVICES,
-  GET_SHM,
-  GET_VQUEUE,
-  SET_CONFIG,
-  SET_DRIVER_FEATURES,
-  SET_VQUEUE,
-} from "../../../shared-protocol/src/messages/ids.js"
+import * as ids from "../../../shared-protocol/src/messages/ids.js"
 import { counted } from "../counted.js"
 import type { Direction } from "../link/link.js"
 import type { MessageDescription } from "./describe-message.js"
@@ -68,13 +57,13 @@ function checkDirection(
   if (message.kind === "request" && !isFromDriver) breach("V29", "a device sends a request")
   if (message.kind === "response" && isFromDriver) breach("D34", "a driver sends a response")
   if (message.kind !== "event") return
-  if (message.msgId === EVENT_AVAIL && !isFromDriver) breach("V35", "a device sends EVENT_AVAIL")
-  if ((message.msgId === EVENT_USED || message.msgId === EVENT_CONFIG) && isFromDriver)
+  if (message.msgId === ids.EVENT_AVAIL && !isFromDriver) breach("V35", "a device sends EVENT_AVAIL")
+  if ((message.msgId === ids.EVENT_USED || message.msgId === ids.EVENT_CONFIG) && isFromDriver)
     breach("D31", `a driver sends ${message.name}`)
 }
 
 function checkBus(message: MessageDescription, breach: Breach): void {
-  if (message.msgId !== GET_DEVICES || message.kind !== "response") return
+  if (message.msgId !== ids.GET_DEVICES || message.kind !== "response") return
   const first = numberOf(message, "first_number")
   const next = numberOf(message, "next_number")
   const count = numberOf(message, "count")
@@ -86,20 +75,20 @@ function checkBus(message: MessageDescription, breach: Breach): void {
 
 function checkTransport(message: MessageDescription, breach: Breach): void {
   const value = (name: string) => numberOf(message, name)
-  if (is(message, GET_DEVICE_INFO, "response")) {
+  if (is(message, ids.GET_DEVICE_INFO, "response")) {
     if (value("max_virtqueues") > 65536) breach("V39", `max_virtqueues is ${value("max_virtqueues")}`)
     if (value("admin_vq_count") === 0 && value("admin_vq_start") !== 0)
       breach("V41", "admin_vq_start without administration virtqueues")
     if (value("admin_vq_start") + value("admin_vq_count") > value("max_virtqueues"))
       breach("V42", "administration virtqueues outside max_virtqueues")
   }
-  if (is(message, GET_VQUEUE, "response") && value("flags") >>> 1) breach("V55", "reserved flags are set")
-  if (is(message, GET_SHM, "response") && value("reserved") !== 0) breach("V67", "reserved is not 0")
-  if (is(message, SET_VQUEUE, "request")) checkSetVqueue(message, breach)
-  if (is(message, SET_DRIVER_FEATURES, "request")) checkDriverFeatures(message, breach)
-  if (is(message, EVENT_CONFIG, "event") && value("length") === 0 && value("offset") !== 0)
+  if (is(message, ids.GET_VQUEUE, "response") && value("flags") >>> 1) breach("V55", "reserved flags are set")
+  if (is(message, ids.GET_SHM, "response") && value("reserved") !== 0) breach("V67", "reserved is not 0")
+  if (is(message, ids.SET_VQUEUE, "request")) checkSetVqueue(message, breach)
+  if (is(message, ids.SET_DRIVER_FEATURES, "request")) checkDriverFeatures(message, breach)
+  if (is(message, ids.EVENT_CONFIG, "event") && value("length") === 0 && value("offset") !== 0)
     breach("V13", "a range of length 0 with an offset")
-  if (is(message, SET_CONFIG, "response") && value("length") === 0 && value("msg_size") > 20)
+  if (is(message, ids.SET_CONFIG, "response") && value("length") === 0 && value("msg_size") > 20)
     breach("V48", "data in a response of length 0")
 }
 
