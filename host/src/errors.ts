@@ -92,6 +92,11 @@ export class VirtioMsgError extends Error {
   }
 }
 
+/** The error of a caller that passed what the interface does not allow. */
+export function invalidArgument(message: string, details: ErrorDetails = {}): VirtioMsgError {
+  return new VirtioMsgError("INVALID_ARGUMENT", message, details)
+}
+
 /** What to do if the firmware is wrong. It may be anybody's. */
 export const WHOSE_FIRMWARE =
   "If the firmware is ours, reinstall it; if not, virtio-msg conform tells its makers which rule."

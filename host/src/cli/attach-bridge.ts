@@ -3,7 +3,7 @@
 
 import { backgroundClock, delay } from "../clock.js"
 import { counted } from "../counted.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import { BridgeBus } from "../node/bridge/bridge-bus.js"
 import { BridgeSession } from "../node/bridge/bridge-session.js"
 import { installCommand, missingToBuild } from "../node/bridge/build-needs.js"
@@ -39,7 +39,7 @@ const QUIET_MS = 1000
 export function parseEndpoint(text: string): EndpointAddress {
   const [, busName = "", busId = ""] = /^([a-z0-9-]{1,15})(?::([\x21-\x7e]{1,47}))?$/.exec(text) ?? []
   if (busName === "")
-    throw new VirtioMsgError("INVALID_ARGUMENT", `"${text}" is no endpoint.`, {
+    throw invalidArgument(`"${text}" is no endpoint.`, {
       hint: "It is loopback, or loopback:NAME for one of several boards.",
     })
   return { busName, busId }

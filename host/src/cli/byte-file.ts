@@ -1,7 +1,7 @@
 // A file or pipe that bytes are appended to at once, so that nothing is lost when the process is killed.
 
 import { closeSync, openSync, writeSync } from "node:fs"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument } from "../errors.js"
 
 /** only the user may read it: it holds what crossed the link, such as keys in an EEPROM */
 const OWNER_ONLY = 0o600
@@ -20,7 +20,7 @@ export class ByteFile {
     try {
       this.#file = path === "-" ? process.stdout.fd : openSync(path, "w", OWNER_ONLY)
     } catch (error) {
-      throw new VirtioMsgError("INVALID_ARGUMENT", `Cannot write the trace: ${reasonOf(error)}.`, {
+      throw invalidArgument(`Cannot write the trace: ${reasonOf(error)}.`, {
         hint: "Choose another file.",
         cause: error,
       })

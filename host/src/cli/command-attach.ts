@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { type Command, Option } from "commander"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import { BoardForwarder } from "../node/board-forwarder.js"
 import { usersHint } from "../node/port-permission.js"
 import { AttachedGadget } from "../node/usbip/attached-gadget.js"
@@ -93,17 +93,13 @@ As root, for two files of the kernel; docs/linux.md says how to give them to a g
 /** Each bus has its own options. Throws INVALID_ARGUMENT. */
 function checkBus({ bus, detach }: AttachOptions, command: Command): void {
   if (bus === "virtio-msg" && detach)
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
-      "--detach is not for --bus virtio-msg: nothing would end it.",
-      {
-        hint: "Run it as a service, or leave it to your shell: put & behind it, and end it with kill.",
-      },
-    )
+    throw invalidArgument("--detach is not for --bus virtio-msg: nothing would end it.", {
+      hint: "Run it as a service, or leave it to your shell: put & behind it, and end it with kill.",
+    })
   const others = bus === "usb" ? ["endpoint"] : ["devices", "adapter"]
   const wrong = others.find((name) => command.getOptionValueSource(name) === "cli")
   if (wrong === undefined) return
-  throw new VirtioMsgError("INVALID_ARGUMENT", `--${wrong} is not for --bus ${bus}.`, {
+  throw invalidArgument(`--${wrong} is not for --bus ${bus}.`, {
     hint: bus === "usb" ? "Add --bus virtio-msg." : "All the board's devices are attached: leave it out.",
   })
 }

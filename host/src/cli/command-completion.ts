@@ -5,7 +5,7 @@
 
 import { readFileSync } from "node:fs"
 import { type Command, Option } from "commander"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument } from "../errors.js"
 import type { CommandEntry } from "./command-entry.js"
 import { SHELLS } from "./completion-values.js"
 import { helpExamples, print, type RunCommand } from "./context.js"
@@ -37,8 +37,7 @@ export function define(command: Command, _run: RunCommand, entries: readonly Com
 
 function scriptFor(shell: string | undefined, words: readonly string[]): string {
   if (shell === undefined || !SHELLS.includes(shell) || words.length > 0)
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
+    throw invalidArgument(
       shell === undefined
         ? "No shell is named."
         : `"${[shell, ...words].join(" ")}" is no shell that we know.`,

@@ -18,7 +18,7 @@ import { formatReport } from "../conformance/report-text.js"
 import { isConforming, type Report } from "../conformance/result.js"
 import type { Row } from "../conformance/row.js"
 import { TABLE } from "../conformance/table.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument } from "../errors.js"
 import { makeChannel } from "../node/open-channel.js"
 import { makeLink } from "../node/open-link.js"
 import { isPlainPort, PlainConnection } from "../node/plain-connection.js"
@@ -82,7 +82,7 @@ export function define(command: Command): void {
         return
       }
       if (words.length > 0)
-        throw new VirtioMsgError("INVALID_ARGUMENT", `conform starts no ${words[0]}.`, {
+        throw invalidArgument(`conform starts no ${words[0]}.`, {
           hint: "A driver's command is for conform driver, a device model's for --bridge-kernel.",
         })
       const rows = chosenRows(options.row, (row) => row.side !== "driver" && !(row.driver && !row.device))
@@ -129,12 +129,12 @@ async function runDriver(
   { linux, bridge, kernel, window }: ConformOptions,
 ): Promise<Report> {
   if (kernel !== undefined && !linux)
-    throw new VirtioMsgError("INVALID_ARGUMENT", "--kernel is for --linux.", {
+    throw invalidArgument("--kernel is for --linux.", {
       hint: `virtio-msg conform driver --linux --kernel ${kernel}`,
     })
   if (linux) {
     if (words.length > 0 || window !== undefined)
-      throw new VirtioMsgError("INVALID_ARGUMENT", "--linux brings its own driver and window.", {
+      throw invalidArgument("--linux brings its own driver and window.", {
         hint: "virtio-msg conform driver --linux",
       })
     const options = { ...(kernel === undefined ? {} : { kernelPath: kernel }), onNote: note }
@@ -144,7 +144,7 @@ async function runDriver(
   }
   if (bridge) {
     if (words.length > 0 || window !== undefined)
-      throw new VirtioMsgError("INVALID_ARGUMENT", "--bridge brings its own driver and window.", {
+      throw invalidArgument("--bridge brings its own driver and window.", {
         hint: "virtio-msg conform driver --bridge",
       })
     const name = `Linux ${release()} behind its bridge`
@@ -191,7 +191,7 @@ export function chosenRows(
   const wanted = ids.map((id) => id.toUpperCase())
   const unknown = wanted.find((id) => !TABLE.some((row) => row.id === id))
   if (unknown !== undefined)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `There is no row ${unknown}.`, {
+    throw invalidArgument(`There is no row ${unknown}.`, {
       hint: "List the rows: virtio-msg conform --list",
     })
   return TABLE.filter((row) => wanted.includes(row.id))
@@ -214,14 +214,10 @@ async function writeJunit(file: string, report: Report): Promise<void> {
   try {
     await writeFile(file, reportAsJunit(report))
   } catch (cause) {
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
-      `Cannot write ${file}: ${cause instanceof Error ? cause.message : cause}`,
-      {
-        hint: "Choose a file in a folder that exists and that you may write to.",
-        cause,
-      },
-    )
+    throw invalidArgument(`Cannot write ${file}: ${cause instanceof Error ? cause.message : cause}`, {
+      hint: "Choose a file in a folder that exists and that you may write to.",
+      cause,
+    })
   }
 }
 
@@ -238,13 +234,9 @@ async function runDevice(portName: string, rows: readonly Row[], options: Confor
     }).finally(() => progress.clear())
   if (isSimPort(portName)) {
     if (options.hotplug !== undefined)
-      throw new VirtioMsgError(
-        "INVALID_ARGUMENT",
-        "No command reaches the simulated board in this process.",
-        {
-          hint: "Leave --hotplug out: its shell plugs devices in and out. Or use virtio-msg sim --listen unix:PATH.",
-        },
-      )
+      throw invalidArgument("No command reaches the simulated board in this process.", {
+        hint: "Leave --hotplug out: its shell plugs devices in and out. Or use virtio-msg sim --listen unix:PATH.",
+      })
     // a simulated board need not be waited for in real time
     const clock = new VirtualClock(1000)
     const link = await makeLink(portName, { clock })
@@ -277,7 +269,7 @@ function runShellCommand(command: string): Promise<void> {
       if (!cause) resolve()
       else
         reject(
-          new VirtioMsgError("INVALID_ARGUMENT", `The command of --hotplug failed: ${command}`, {
+          invalidArgument(`The command of --hotplug failed: ${command}`, {
             hint: stderr.trim().split("\n").at(-1) || "It has to end with exit code 0, within 30 s.",
             cause,
           }),

@@ -1,7 +1,7 @@
 // `virtio-msg dashboard`: the page on this computer, with a live view of what other commands and Linux guests do.
 
 import type { Command } from "commander"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import { DashboardServer, type DashboardServerOptions } from "../node/dashboard/dashboard-server.js"
 import { LiveFeed } from "../node/dashboard/live-feed.js"
 import { exportPage } from "../node/dashboard/page-files.js"
@@ -55,14 +55,10 @@ async function exportTo(folder: string): Promise<void> {
     note(`The page is in ${folder}: ${Math.round(bytes / 1000)} kB. Any web server can host it.`)
   } catch (cause) {
     if (cause instanceof VirtioMsgError) throw cause
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
-      `Cannot write the page to ${folder}: ${(cause as Error).message}.`,
-      {
-        hint: "Name a folder that you may write to.",
-        cause,
-      },
-    )
+    throw invalidArgument(`Cannot write the page to ${folder}: ${(cause as Error).message}.`, {
+      hint: "Name a folder that you may write to.",
+      cause,
+    })
   }
 }
 
@@ -75,7 +71,7 @@ async function serve(
   const feed = new LiveFeed()
   if (options.replay !== undefined) {
     if (words)
-      throw new VirtioMsgError("INVALID_ARGUMENT", "A capture and a command are two things to show.", {
+      throw invalidArgument("A capture and a command are two things to show.", {
         hint: `One at a time: virtio-msg dashboard --replay ${options.replay}`,
       })
     await replayCapture(options.replay, feed)
@@ -120,7 +116,7 @@ async function runShown(
   run: RunCommand,
 ): Promise<number> {
   if (words.length === 0 || words[0] === "dashboard")
-    throw new VirtioMsgError("INVALID_ARGUMENT", "No command to show stands behind --.", {
+    throw invalidArgument("No command to show stands behind --.", {
       hint: "For example: virtio-msg dashboard -- i2c detect",
     })
   const session = feed.begin(`virtio-msg ${words.join(" ")}`)
@@ -141,7 +137,7 @@ function parseListen(text: string): { host: string; port: number } {
   const [, host, digits] = /^(?:(.+):)?(\d{1,5})$/.exec(text) ?? []
   const port = Number(digits)
   if (digits === undefined || port > 0xffff)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `"${text}" is no place to listen on.`, {
+    throw invalidArgument(`"${text}" is no place to listen on.`, {
       hint: "For example: 127.0.0.1:8741, or a port alone.",
     })
   return { host: (host ?? DEFAULT_HOST).replace(/^\[(.*)\]$/, "$1"), port }

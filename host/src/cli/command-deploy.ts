@@ -2,7 +2,7 @@
 
 import type { Command } from "commander"
 import { counted } from "../counted.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument } from "../errors.js"
 import { DEVICE_NAMES, formatGpioLine, I2C_SPEEDS_KHZ } from "../node/board-settings.js"
 import { type Deployment, deployFirmware } from "../node/deploy-firmware.js"
 import { listeningPort } from "../node/dialled-host.js"
@@ -88,13 +88,9 @@ export function define(command: Command): void {
 function wifiPassword(): string {
   const password = process.env[PASSWORD_VARIABLE]
   if (password !== undefined) return password
-  throw new VirtioMsgError(
-    "INVALID_ARGUMENT",
-    `${PASSWORD_VARIABLE} is not set: it holds the network's password.`,
-    {
-      hint: `In bash: read -rs ${PASSWORD_VARIABLE} && export ${PASSWORD_VARIABLE}`,
-    },
-  )
+  throw invalidArgument(`${PASSWORD_VARIABLE} is not set: it holds the network's password.`, {
+    hint: `In bash: read -rs ${PASSWORD_VARIABLE} && export ${PASSWORD_VARIABLE}`,
+  })
 }
 
 function describe(deployment: Deployment, { simulated, dial }: Options) {

@@ -3,7 +3,7 @@
 import { type Command, Option } from "commander"
 import { type I2cAdapter, LOOK_AT_THE_WIRES } from "../driver/i2c-adapter.js"
 import { SMBUS_BLOCK_MAX, SmbusChip } from "../driver/smbus.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import { helpExamples, note, print, printBytes, printJson, withBus } from "./context.js"
 import {
   adapterLine,
@@ -114,13 +114,9 @@ function addGet(i2c: Command): void {
         if (/^sp?$/.test(modeText)) throw noBlockRead()
         const { letter, hasPec } = parseMode(modeText, ["b", "w", "c", "i"], ["i"])
         if (lengthText !== undefined && letter !== "i")
-          throw new VirtioMsgError(
-            "INVALID_ARGUMENT",
-            `Only an I2C block has a length, not mode ${letter}.`,
-            {
-              hint: `For example: virtio-msg i2c get ${chip} ${registerText} i ${lengthText}`,
-            },
-          )
+          throw invalidArgument(`Only an I2C block has a length, not mode ${letter}.`, {
+            hint: `For example: virtio-msg i2c get ${chip} ${registerText} i ${lengthText}`,
+          })
         const length =
           lengthText === undefined ? SMBUS_BLOCK_MAX : parseNumber(lengthText, "Length", 1, SMBUS_BLOCK_MAX)
         const values = await withI2c(command, async (adapter) => {
@@ -271,7 +267,7 @@ function addTransfer(i2c: Command): void {
 function parseSpan(first: string | undefined, last: string | undefined, isAll: boolean): [number, number] {
   if (first === undefined) return isAll ? [0, 0x7f] : [0x08, 0x77]
   if (last === undefined)
-    throw new VirtioMsgError("INVALID_ARGUMENT", "The last address is missing.", {
+    throw invalidArgument("The last address is missing.", {
       hint: `For example: virtio-msg i2c detect ${first} 0x77`,
     })
   const [from, to] = [parseAddress(first, isAll), parseAddress(last, isAll)]
@@ -283,7 +279,7 @@ function parseRange(text: string | undefined, isPairs: boolean): [number, number
   if (text === undefined) return [0, 0xff]
   const [, firstText, lastText] = /^([^-]+)-([^-]+)$/.exec(text) ?? []
   if (firstText === undefined || lastText === undefined)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `"${text}" is not a range of registers.`, {
+    throw invalidArgument(`"${text}" is not a range of registers.`, {
       hint: "For example: -r 0x00-0x1f",
     })
   const first = parseNumber(firstText, "First register", 0, 0xff)
@@ -295,5 +291,5 @@ function parseRange(text: string | undefined, isPairs: boolean): [number, number
 }
 
 function wrong(message: string): VirtioMsgError {
-  return new VirtioMsgError("INVALID_ARGUMENT", message)
+  return invalidArgument(message)
 }

@@ -1,7 +1,7 @@
 // `virtio-msg rng`: the microcontroller's random bytes on standard output.
 
 import { type Command, Option } from "commander"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument } from "../errors.js"
 import { hexBytes } from "../hex.js"
 import { helpExamples, print, printBytes, printJson, withBus } from "./context.js"
 import { Progress } from "./progress.js"
@@ -19,8 +19,7 @@ export function define(command: Command): void {
     )
     .action(async (options: { bytes: string; hex?: true; json?: true }, command: Command) => {
       const count = /^\d+$/.test(options.bytes) ? Number(options.bytes) : Number.NaN
-      if (!Number.isSafeInteger(count))
-        throw new VirtioMsgError("INVALID_ARGUMENT", `"${options.bytes}" is no number of bytes.`)
+      if (!Number.isSafeInteger(count)) throw invalidArgument(`"${options.bytes}" is no number of bytes.`)
       await withBus(command, async (bus) => {
         const rng = await bus.rng()
         const progress = new Progress("Reading", true)

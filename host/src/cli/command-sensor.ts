@@ -3,7 +3,7 @@
 import type { Command } from "commander"
 import { delay } from "../clock.js"
 import type { I2cAdapter } from "../driver/i2c-adapter.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import { hex } from "../hex.js"
 import type { Sensor } from "../sensors/sensor.js"
 import { type FoundSensor, findSensors, SENSOR_TYPES, sensorType } from "../sensors/sensor-types.js"
@@ -46,7 +46,7 @@ export function define(command: Command): void {
     )
     .action(async (names: string[], options: Options, command: Command) => {
       if (options.csv && options.json)
-        throw new VirtioMsgError("INVALID_ARGUMENT", "--csv and --json exclude each other.", {
+        throw invalidArgument("--csv and --json exclude each other.", {
           hint: "Choose one: virtio-msg sensor --json",
         })
       const wanted = names.map(parseName)
@@ -86,31 +86,29 @@ interface Wanted {
 function parseName(text: string): Wanted {
   const match = /^([a-z0-9]+)(?:@(0x[0-9a-f]{1,2}|\d{1,3}))?$/i.exec(text)
   if (!match)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `"${text}" is no sensor.`, {
+    throw invalidArgument(`"${text}" is no sensor.`, {
       hint: "Write NAME or NAME@ADDRESS: virtio-msg sensor bme280@0x76",
     })
   const { name } = sensorType(match[1] as string)
   const address = match[2] === undefined ? undefined : Number(match[2])
   if (address !== undefined && (address < 0x08 || address > 0x77))
-    throw new VirtioMsgError("INVALID_ARGUMENT", `${text}: an address is from 0x08 to 0x77.`)
+    throw invalidArgument(`${text}: an address is from 0x08 to 0x77.`)
   return { name, address }
 }
 
 function parseInterval(text: string): number {
   const ms = parseSeconds(text) ?? Number.NaN
   if (!(ms >= LEAST_INTERVAL_S * 1000 && ms <= MOST_INTERVAL_S * 1000))
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
-      `--interval is ${LEAST_INTERVAL_S} to ${MOST_INTERVAL_S} seconds, not "${text}".`,
-      { hint: "Seconds, or a number with ms, s or m behind it: --interval 500ms" },
-    )
+    throw invalidArgument(`--interval is ${LEAST_INTERVAL_S} to ${MOST_INTERVAL_S} seconds, not "${text}".`, {
+      hint: "Seconds, or a number with ms, s or m behind it: --interval 500ms",
+    })
   return ms
 }
 
 function parseCount({ count, watch }: Options): number {
   if (count === undefined) return watch ? Number.POSITIVE_INFINITY : 1
   if (!/^\d+$/.test(count) || Number(count) < 1)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `--count is a number from 1 on, not "${count}".`)
+    throw invalidArgument(`--count is a number from 1 on, not "${count}".`)
   return Number(count)
 }
 

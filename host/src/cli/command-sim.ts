@@ -2,7 +2,7 @@
 
 import { type Command, Option } from "commander"
 import { withSettings } from "../deploy/program-image.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import { hex, hexDigits } from "../hex.js"
 import { serveBoard } from "../node/board-server.js"
 import { FlashFile } from "../node/flash-file.js"
@@ -125,7 +125,7 @@ function tellOnce(): (address: number, error: unknown) => void {
 }
 
 function unfit(option: string, why: string): VirtioMsgError {
-  return new VirtioMsgError("INVALID_ARGUMENT", `${option}: such a board ${why}.`, {
+  return invalidArgument(`${option}: such a board ${why}.`, {
     hint: "See virtio-msg sim --help",
   })
 }
@@ -142,7 +142,7 @@ async function runPlain(options: SimOptions): Promise<void> {
           ? "--mcu"
           : undefined
   if (option)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `${option} is for a board that runs bytecode.`, {
+    throw invalidArgument(`${option} is for a board that runs bytecode.`, {
       hint: "The plain profile is served natively. Use --listen unix:PATH for a simulated board.",
     })
   const stopped = untilStopped()

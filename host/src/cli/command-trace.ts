@@ -4,7 +4,7 @@
 import { createReadStream } from "node:fs"
 import type { Readable } from "node:stream"
 import type { Command } from "commander"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import { connectTrace, offeredTraces } from "../node/trace-socket.js"
 import { PcapngReader } from "../trace/pcapng-reader.js"
 import type { TraceEvent } from "../trace/trace-event.js"
@@ -82,13 +82,9 @@ async function list(isJson: boolean): Promise<void> {
 
 function makeShow(options: TraceOptions): Show {
   if (options.write !== undefined && (options.from ?? options.to) !== undefined)
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
-      "A capture is written whole: --from and --to are for what is shown.",
-      {
-        hint: "Write it without them, then: virtio-msg trace --from 1.5 FILE",
-      },
-    )
+    throw invalidArgument("A capture is written whole: --from and --to are for what is shown.", {
+      hint: "Write it without them, then: virtio-msg trace --from 1.5 FILE",
+    })
   const filter = makeTraceFilter(options)
   const lines = new TraceLines()
   return (event) => {
@@ -119,11 +115,11 @@ async function traceCommand(
   run: RunCommand,
 ): Promise<number> {
   if (words.length === 0)
-    throw new VirtioMsgError("INVALID_ARGUMENT", "No command stands behind --.", {
+    throw invalidArgument("No command stands behind --.", {
       hint: "For example: virtio-msg trace -- i2c detect",
     })
   if (words[0] === "trace")
-    throw new VirtioMsgError("INVALID_ARGUMENT", "A trace cannot be traced.", {
+    throw invalidArgument("A trace cannot be traced.", {
       hint: "Name another command behind --.",
     })
   sendResultsTo(process.stderr)
@@ -164,8 +160,7 @@ function onlyOne(offered: readonly { name: string; path: string }[]): { name: st
       hint: "serve, linux and sim can be traced while they run; others with: virtio-msg trace -- COMMAND",
     })
   if (second)
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
+    throw invalidArgument(
       `More than one process can be traced: ${offered.map(({ name }) => name).join(", ")}.`,
       { hint: `Say which: virtio-msg trace ${first.name}` },
     )
@@ -193,7 +188,7 @@ async function readCapture(stream: Readable, name: string, options: TraceOptions
     const { code, message } = error as NodeJS.ErrnoException
     if (code === "ERR_STREAM_PREMATURE_CLOSE") return // Ctrl-C
     if (error instanceof VirtioMsgError || code === undefined) throw error
-    throw new VirtioMsgError("INVALID_ARGUMENT", `Cannot read ${name}: ${message}.`, {
+    throw invalidArgument(`Cannot read ${name}: ${message}.`, {
       hint: "Name a capture, or a process of virtio-msg trace --list.",
       cause: error,
     })
@@ -214,7 +209,7 @@ async function openCopy(path: string): Promise<ByteFile> {
 }
 
 function tooMany(what: readonly string[]): VirtioMsgError {
-  return new VirtioMsgError("INVALID_ARGUMENT", `One capture or process at a time, not ${what.length}.`, {
+  return invalidArgument(`One capture or process at a time, not ${what.length}.`, {
     hint: `To trace a command: virtio-msg trace -- ${what.join(" ")}`,
   })
 }

@@ -6,7 +6,7 @@ import { ownModel } from "../conformance/bridge/own-model.js"
 import { processModel } from "../conformance/bridge/process-model.js"
 import { BRIDGE_TABLE } from "../conformance/bridge/table.js"
 import type { Report } from "../conformance/result.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument } from "../errors.js"
 import { Progress } from "./progress.js"
 
 /** So many of our own models run at once: they need no processes. */
@@ -41,7 +41,7 @@ export function bridgeRows(ids: readonly string[] | undefined) {
   const wanted = ids.map((id) => id.toUpperCase())
   const unknown = wanted.find((id) => !BRIDGE_TABLE.some((row) => row.id === id))
   if (unknown !== undefined)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `There is no row ${unknown} of the bridge.`, {
+    throw invalidArgument(`There is no row ${unknown} of the bridge.`, {
       hint: "List the rows: virtio-msg conform --bridge-kernel --list",
     })
   return BRIDGE_TABLE.filter((row) => wanted.includes(row.id))

@@ -1,7 +1,7 @@
 // Pins as `virtio-msg deploy` takes them.
 
 import type { GpioLine } from "../../../boards/src/index.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument } from "../errors.js"
 
 const NUMBER = String.raw`(?:GP|GPIO|IO|P)?(\d{1,2})`
 const GPIO = new RegExp(`^${NUMBER}$`, "i")
@@ -12,7 +12,7 @@ const GPIO_LINE = new RegExp(`^(?:([A-Za-z][\\w.-]{0,15})=)?${NUMBER}(?::(up|dow
 export function parseGpio(text: string, option: string): number {
   const [, digits] = GPIO.exec(text) ?? []
   if (digits === undefined)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `${option} ${text} is no GPIO.`, {
+    throw invalidArgument(`${option} ${text} is no GPIO.`, {
       hint: "For example: --sda 4 --scl 5",
     })
   return Number(digits)
@@ -27,7 +27,7 @@ export function parseGpioLines(list: string): GpioLine[] {
   return list.split(",").map((word) => {
     const [, name = "", digits, pull] = GPIO_LINE.exec(word) ?? []
     if (digits === undefined)
-      throw new VirtioMsgError("INVALID_ARGUMENT", `"${word}" in --gpio is no line.`, {
+      throw invalidArgument(`"${word}" in --gpio is no line.`, {
         hint:
           "Write NAME=GPIO, or GPIO alone, with :up or :down behind it for a pull resistor: --gpio LED=15,BUTTON=14:up. " +
           "A name has up to 16 letters, digits and signs of _ . - and begins with a letter.",

@@ -1,7 +1,7 @@
 // What `virtio-msg gpio` takes, in libgpiod 2's words: lines, their values, and periods.
 
 import type { GpioChip } from "../driver/gpio-chip.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument } from "../errors.js"
 
 /** A board has one. */
 export const CHIP_NAME = "gpiochip0"
@@ -23,7 +23,7 @@ const UNITS_MS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, 
 export function checkLines(lines: readonly string[]): void {
   const chip = lines.find((line) => /^(\/dev\/)?gpiochip\d+$/.test(line))
   if (chip !== undefined)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `${chip} is no line: a board has one GPIO chip.`, {
+    throw invalidArgument(`${chip} is no line: a board has one GPIO chip.`, {
       hint: "List its lines: virtio-msg gpio info",
     })
   refuseTwice(lines, lines)
@@ -41,11 +41,11 @@ export function offsetsOf(
   const offsets = lines.map((line) => {
     const isName = chip.names.includes(line)
     if (byName && !isName)
-      throw new VirtioMsgError("INVALID_ARGUMENT", `No line has the name "${line}".`, {
+      throw invalidArgument(`No line has the name "${line}".`, {
         hint: `The lines with names: ${chip.names.filter((name) => name !== undefined).join(", ")}`,
       })
     if (strict && chip.names.filter((name) => name === line).length > 1)
-      throw new VirtioMsgError("INVALID_ARGUMENT", `More than one line has the name "${line}".`, {
+      throw invalidArgument(`More than one line has the name "${line}".`, {
         hint: "Say which by its offset: virtio-msg gpio info",
       })
     return chip.offsetOf(line)
@@ -57,7 +57,7 @@ export function offsetsOf(
 function refuseTwice(keys: readonly unknown[], lines: readonly string[]): void {
   const twice = lines.find((_, at) => keys.indexOf(keys[at]) < at)
   if (twice !== undefined)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `The line ${twice} is named twice.`, {
+    throw invalidArgument(`The line ${twice} is named twice.`, {
       hint: "Name each line once.",
     })
 }
@@ -69,7 +69,7 @@ export function parseAssignments(settings: readonly string[]): { line: string; v
     const [, line, word] = /^(.+)=([^=]*)$/.exec(setting) ?? []
     const value = VALUES[word ?? ""]
     if (line === undefined || value === undefined)
-      throw new VirtioMsgError("INVALID_ARGUMENT", `"${setting}" sets no line.`, {
+      throw invalidArgument(`"${setting}" sets no line.`, {
         hint: "Write LINE=VALUE, with 0, 1, inactive, active, off, on, false or true.",
       })
     return { line, value }
@@ -87,12 +87,12 @@ export function parsePeriods(list: string): number[] {
 export function parsePeriod(word: string): number {
   const [, digits, unit = "ms"] = /^(\d{1,9})(us|ms|s|m)?$/.exec(word) ?? []
   if (digits === undefined)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `"${word}" is no period.`, {
+    throw invalidArgument(`"${word}" is no period.`, {
       hint: "Write a number with us, ms, s or m behind it.",
     })
   const ms = Number(digits) * (UNITS_MS[unit] as number)
   if (ms > 0x7fffffff)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `The period ${word} is longer than can be waited for.`, {
+    throw invalidArgument(`The period ${word} is longer than can be waited for.`, {
       hint: "At most 24 days: 35000m",
     })
   return ms

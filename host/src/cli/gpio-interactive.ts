@@ -3,7 +3,7 @@
 import readline from "node:readline"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { GpioChip } from "../driver/gpio-chip.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import { ConsoleHistory, historyPath } from "./console-history.js"
 import { note, print, printError } from "./context.js"
 import { parseAssignments, parsePeriod } from "./gpio-arguments.js"
@@ -73,7 +73,7 @@ export class GpioCommands {
         return true
       case "sleep":
         if (words.length !== 1)
-          throw new VirtioMsgError("INVALID_ARGUMENT", "sleep takes one period.", {
+          throw invalidArgument("sleep takes one period.", {
             hint: "For example: sleep 100ms",
           })
         await sleep(parsePeriod(words[0] ?? ""), undefined, { signal: this.#signal })
@@ -91,7 +91,7 @@ export class GpioCommands {
         await this.#change(this.#named(words).map((each) => [each, (each.value ^ 1) as 0 | 1]))
         return true
       default:
-        throw new VirtioMsgError("INVALID_ARGUMENT", `"${command}" is no command here.`, {
+        throw invalidArgument(`"${command}" is no command here.`, {
           hint: "help lists them.",
         })
     }
@@ -112,7 +112,7 @@ export class GpioCommands {
   #named(names: readonly string[], isAllByDefault = true): DrivenLine[] {
     if (names.length === 0 && isAllByDefault) return [...this.#driven]
     if (names.length === 0)
-      throw new VirtioMsgError("INVALID_ARGUMENT", "No line is named.", {
+      throw invalidArgument("No line is named.", {
         hint: `For example: set ${this.#driven[0]?.line}=1`,
       })
     return names.map((name) => {
@@ -121,7 +121,7 @@ export class GpioCommands {
         this.#driven.find(({ line }) => line === name) ??
         this.#driven.find(({ offset }) => `${offset}` === name || this.#chip.names[offset] === name)
       if (found) return found
-      throw new VirtioMsgError("INVALID_ARGUMENT", `"${name}" is none of the lines that are driven.`, {
+      throw invalidArgument(`"${name}" is none of the lines that are driven.`, {
         hint: `They are ${this.#driven.map(({ line }) => line).join(", ")}.`,
       })
     })

@@ -3,7 +3,7 @@
 import { type Command, Option } from "commander"
 import type { GpioChip } from "../driver/gpio-chip.js"
 import type { GpioEdge, GpioWatch } from "../driver/gpio-watch.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import { note, print, printLive } from "./context.js"
 import { checkLines, offsetsOf, parsePeriod } from "./gpio-arguments.js"
 import { edgeLine, formatEdge, monitorBanner, type TimeForm } from "./gpio-format.js"
@@ -84,7 +84,7 @@ export function addMonitor(gpio: Command): void {
       checkLines(lines)
       const limit = options.numEvents === undefined ? Number.POSITIVE_INFINITY : Number(options.numEvents)
       if (!(limit > 0) || (Number.isFinite(limit) && !Number.isInteger(limit)))
-        throw new VirtioMsgError("INVALID_ARGUMENT", `"${options.numEvents}" is no number of events.`)
+        throw invalidArgument(`"${options.numEvents}" is no number of events.`)
       await withChip(command, (chip) => Promise.race([untilStopped(), monitor(chip, lines, options, limit)]))
     })
 }

@@ -3,7 +3,7 @@
 
 import { type Command, Option } from "commander"
 import type { GpioChip } from "../driver/gpio-chip.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, type VirtioMsgError } from "../errors.js"
 import { helpExamples, withBus } from "./context.js"
 import { CHIP_NAME, parsePeriod } from "./gpio-arguments.js"
 
@@ -46,23 +46,19 @@ export const REFUSED_HELP =
   "virtio-gpio knows a line's direction, value and interrupt (virtio 1.4 5.18): what it cannot say is refused."
 
 function refused(what: string, why: string, hint: string): VirtioMsgError {
-  return new VirtioMsgError("INVALID_ARGUMENT", `${what} cannot be had: ${why}`, { hint })
+  return invalidArgument(`${what} cannot be had: ${why}`, { hint })
 }
 
 function checkChip(text: string): string {
   if (/^(\/dev\/)?gpiochip0$|^0$/.test(text)) return text
-  throw new VirtioMsgError(
-    "INVALID_ARGUMENT",
-    `There is no GPIO chip ${text}: a board has one, ${CHIP_NAME}.`,
-    {
-      hint: "See it: virtio-msg gpio detect",
-    },
-  )
+  throw invalidArgument(`There is no GPIO chip ${text}: a board has one, ${CHIP_NAME}.`, {
+    hint: "See it: virtio-msg gpio detect",
+  })
 }
 
 function checkOf(text: string, what: string, choices: readonly string[]): void {
   if (!choices.includes(text))
-    throw new VirtioMsgError("INVALID_ARGUMENT", `"${text}" is no ${what}.`, {
+    throw invalidArgument(`"${text}" is no ${what}.`, {
       hint: `libgpiod's are ${choices.slice(0, -1).join(", ")} and ${choices.at(-1)}.`,
     })
 }

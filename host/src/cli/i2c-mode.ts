@@ -1,6 +1,6 @@
 // The letter that chooses a transaction in i2c-tools, with a p behind it for packet error checking.
 
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, type VirtioMsgError } from "../errors.js"
 
 export interface Mode<Letter extends string> {
   readonly letter: Letter
@@ -16,17 +16,17 @@ export function parseMode<Letter extends string>(
   const letter = letters.find((one) => text === one || text === `${one}p`)
   const hasPec = text.length > 1
   if (letter === undefined)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `"${text}" is not a mode here.`, {
+    throw invalidArgument(`"${text}" is not a mode here.`, {
       hint: `A mode is ${letters.slice(0, -1).join(", ")} or ${letters.at(-1)}.`,
     })
   if (hasPec && withoutPec.includes(letter))
-    throw new VirtioMsgError("INVALID_ARGUMENT", `Mode ${letter} has no packet error checking (p).`)
+    throw invalidArgument(`Mode ${letter} has no packet error checking (p).`)
   return { letter, hasPec }
 }
 
 /** For the one transaction that neither Linux's i2c-virtio nor this adapter can do. */
 export function noBlockRead(): VirtioMsgError {
-  return new VirtioMsgError("INVALID_ARGUMENT", "The adapter does not have SMBus block read capability.", {
+  return invalidArgument("The adapter does not have SMBus block read capability.", {
     hint: "The virtio-i2c device needs the length beforehand: mode i reads an I2C block.",
   })
 }

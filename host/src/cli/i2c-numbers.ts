@@ -1,6 +1,6 @@
 // Numbers as i2c-tools reads them: decimal, 0x hexadecimal, 0 octal.
 
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument } from "../errors.js"
 import { hex } from "../hex.js"
 
 /** The number that `text` is, from `least` to `most`. Throws INVALID_ARGUMENT, naming `what` it should have been. */
@@ -11,14 +11,13 @@ export function parseNumber(text: string, what: string, least: number, most: num
   else if (/^0[0-7]*$/.test(text)) value = Number.parseInt(text, 8)
   else if (/^[1-9][0-9]*$/.test(text)) value = Number.parseInt(text, 10)
   if (Number.isNaN(value))
-    throw new VirtioMsgError("INVALID_ARGUMENT", `${what} "${text}" is not a number.`, {
+    throw invalidArgument(`${what} "${text}" is not a number.`, {
       hint: "Numbers are decimal (80), hexadecimal with 0x in front (0x50), or octal with 0 in front (0120).",
     })
   if (value >= least && value <= most) return value
   // in the notation that the user chose
   const [from, to] = isHex ? [formatByte(least), formatByte(most)] : [least, most]
-  throw new VirtioMsgError(
-    "INVALID_ARGUMENT",
+  throw invalidArgument(
     `${what} ${text} is out of range: ${from} to ${to}.`,
     hint === undefined ? {} : { hint },
   )

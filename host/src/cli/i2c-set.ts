@@ -1,7 +1,7 @@
 // `virtio-msg i2c set`: writes to a chip, with i2cset's arguments.
 
 import { SMBUS_BLOCK_MAX, type SmbusChip } from "../driver/smbus.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import { type Mode, parseMode } from "./i2c-mode.js"
 import { formatByte, formatWord, parseNumber } from "./i2c-numbers.js"
 
@@ -96,5 +96,5 @@ export function readbackLine({ written, back }: Readback, letter: SetLetter): st
 }
 
 function wrong(what: string, hint?: string): VirtioMsgError {
-  return new VirtioMsgError("INVALID_ARGUMENT", what, hint === undefined ? {} : { hint })
+  return invalidArgument(what, hint === undefined ? {} : { hint })
 }

@@ -2,7 +2,7 @@
 
 import { counted } from "../counted.js"
 import type { I2cOutcome, I2cRequest } from "../driver/i2c-adapter.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, type VirtioMsgError } from "../errors.js"
 import { noBlockRead } from "./i2c-mode.js"
 import { formatByte, parseAddress, parseNumber } from "./i2c-numbers.js"
 
@@ -93,5 +93,5 @@ function fillData(data: Uint8Array, at: number, text: string): number {
 }
 
 function wrong(what: string, hint?: string): VirtioMsgError {
-  return new VirtioMsgError("INVALID_ARGUMENT", what, hint === undefined ? {} : { hint })
+  return invalidArgument(what, hint === undefined ? {} : { hint })
 }

@@ -1,6 +1,6 @@
 // Which part of a trace is wanted: devices, messages, a time, with or without spans and acknowledgements.
 
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument } from "../errors.js"
 import { MESSAGE_NAMES } from "../trace/describe-message.js"
 import type { PacketContent, TraceEvent } from "../trace/trace-event.js"
 import { parseSeconds } from "./seconds.js"
@@ -24,7 +24,7 @@ export function makeTraceFilter(options: TraceFilterOptions): TraceFilter {
   const fromMs = parseTime("from", options.from, 0)
   const toMs = parseTime("to", options.to, Number.POSITIVE_INFINITY)
   if (fromMs > toMs)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `--from ${options.from} is after --to ${options.to}.`, {
+    throw invalidArgument(`--from ${options.from} is after --to ${options.to}.`, {
       hint: "Both are seconds, as the trace's first column has them: --from 1.5 --to 2",
     })
   let startMs: number | undefined
@@ -54,7 +54,7 @@ function parseTime(name: string, text: string | undefined, absent: number): numb
   if (text === undefined) return absent
   const ms = parseSeconds(text)
   if (ms !== undefined) return Math.round(ms * 10) / 10
-  throw new VirtioMsgError("INVALID_ARGUMENT", `--${name} ${text} is no time.`, {
+  throw invalidArgument(`--${name} ${text} is no time.`, {
     hint: `Seconds, as the trace's first column has them: --${name} 1.5`,
   })
 }
@@ -63,7 +63,7 @@ function parseDevice(text: string): number | "bus" {
   if (text === "bus") return text
   const number = Number(text)
   if (text.trim() !== "" && Number.isInteger(number) && number >= 0 && number <= 0xffff) return number
-  throw new VirtioMsgError("INVALID_ARGUMENT", `"${text}" is no device number.`, {
+  throw invalidArgument(`"${text}" is no device number.`, {
     hint: 'A device is a number from 0 to 65535, or "bus" for the bus\'s own messages.',
   })
 }
@@ -71,7 +71,7 @@ function parseDevice(text: string): number | "bus" {
 function parseMessage(text: string): string {
   const name = text.toUpperCase().replaceAll("-", "_")
   if (MESSAGE_NAMES.includes(name)) return name
-  throw new VirtioMsgError("INVALID_ARGUMENT", `"${text}" is no message.`, {
+  throw invalidArgument(`"${text}" is no message.`, {
     hint: `Messages are ${MESSAGE_NAMES.join(", ")}.`,
   })
 }

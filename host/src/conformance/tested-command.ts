@@ -2,7 +2,7 @@
 // starts ends with it. Ctrl-C at a terminal does not reach that group: we end it when we are ended.
 
 import { type ChildProcess, spawn } from "node:child_process"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument } from "../errors.js"
 
 /** Bytes of output kept, to quote the last line. */
 const OUTPUT_KEPT = 4000
@@ -40,7 +40,7 @@ export class TestedCommand {
       child.once("error", (cause) => {
         running.delete(this)
         reject(
-          new VirtioMsgError("INVALID_ARGUMENT", `Cannot start ${program}: ${cause.message}`, {
+          invalidArgument(`Cannot start ${program}: ${cause.message}`, {
             hint: `The command and its arguments follow --, as in: ${example}`,
             cause,
           }),

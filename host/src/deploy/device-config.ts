@@ -7,7 +7,7 @@
 //      number or offset u32@20; one more, all ff but its first byte, ends them; then strings, each with a 0
 
 import { getU16, getU32, putU16, putU32 } from "../../../shared-protocol/src/bytes.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument } from "../errors.js"
 
 /** Settings by name, at most 15 ASCII characters. A number is a whole one of 32 bits, signed or not. */
 export type DeviceConfig = ReadonlyMap<string, number | string>
@@ -106,10 +106,7 @@ function encodeTable(config: DeviceConfig): Uint8Array {
 function hashOf(text: string): { name: Uint8Array; hash: number } {
   const name = new TextEncoder().encode(text)
   if (name.length === 0 || name.length > NAME_SIZE)
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
-      `The setting "${text}" needs a name of 1 to ${NAME_SIZE} bytes.`,
-    )
+    throw invalidArgument(`The setting "${text}" needs a name of 1 to ${NAME_SIZE} bytes.`)
   const hash = fnv1a(name)
   return { name, hash: (hash ^ (hash >>> 16)) & 0xffff }
 }
@@ -118,14 +115,11 @@ function entryOf(name: string, value: number | string) {
   if (typeof value === "string") {
     const text = new TextEncoder().encode(value)
     if (text.length > MAX_STRING_SIZE)
-      throw new VirtioMsgError(
-        "INVALID_ARGUMENT",
-        `The setting ${name} is longer than ${MAX_STRING_SIZE} bytes.`,
-      )
+      throw invalidArgument(`The setting ${name} is longer than ${MAX_STRING_SIZE} bytes.`)
     return { type: TYPE_STRING, value: 0, text }
   }
   if (value !== (value | 0) && value !== value >>> 0)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `The setting ${name} is ${value}, no number of 32 bits.`)
+    throw invalidArgument(`The setting ${name} is ${value}, no number of 32 bits.`)
   return { type: value === (value | 0) ? TYPE_I32 : TYPE_U32, value: value >>> 0, text: undefined }
 }
 

@@ -2,7 +2,7 @@
 // password stay in the board's flash, apart from the program, until others come.
 
 import { counted } from "../counted.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import type { BoardClient } from "./board-client.js"
 
 const WIFI_CLASS = 0x18aae1fa
@@ -22,17 +22,13 @@ export interface WifiNetwork {
 export function checkWifi({ name, password }: WifiNetwork): void {
   const nameSize = new TextEncoder().encode(name).length
   if (nameSize === 0 || nameSize > MAX_NAME_SIZE || name.includes("\0"))
-    throw new VirtioMsgError("INVALID_ARGUMENT", `A WiFi network's name has 1 to ${MAX_NAME_SIZE} bytes.`)
+    throw invalidArgument(`A WiFi network's name has 1 to ${MAX_NAME_SIZE} bytes.`)
   const passwordSize = new TextEncoder().encode(password).length
   const { least, most } = PASSWORD_SIZE
   if (password !== "" && (passwordSize < least || passwordSize > most || password.includes("\0")))
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
-      `A WiFi network's password has ${least} to ${counted(most, "byte")}.`,
-      {
-        hint: "An empty one is for a network without a password.",
-      },
-    )
+    throw invalidArgument(`A WiFi network's password has ${least} to ${counted(most, "byte")}.`, {
+      hint: "An empty one is for a network without a password.",
+    })
 }
 
 /**

@@ -5,7 +5,7 @@
 //   length u32; the last is the device configuration (device-config.ts). All is padded to a multiple of 32 bytes.
 
 import { getU32, putU32 } from "../../../shared-protocol/src/bytes.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument } from "../errors.js"
 import { type DeviceConfig, decodeDeviceConfig, encodeDeviceConfig } from "./device-config.js"
 
 const MAGIC = [0x53766544, 0xf1296e0a] as const
@@ -67,7 +67,7 @@ export function align(length: number): number {
 function check(image: Uint8Array): void {
   const reason = whyNoProgram(image)
   if (reason)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `This program cannot be used. ${reason}`, {
+    throw invalidArgument(`This program cannot be used. ${reason}`, {
       hint: "In a checkout, build ours: npm run build",
     })
 }

@@ -1,6 +1,6 @@
 // Checks what callers pass to drivers. A wrong value is refused, with its range, before anything is queued.
 
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, type VirtioMsgError } from "../errors.js"
 
 /** Throws INVALID_ARGUMENT unless `value` is an integer from `least` to `most`; `what` begins the sentence. */
 export function checkInteger(what: string, value: number, least: number, most: number): void {
@@ -31,7 +31,7 @@ export function checkChoice<T extends string>(what: string, value: T, choices: r
 }
 
 function invalid(sentence: string): VirtioMsgError {
-  return new VirtioMsgError("INVALID_ARGUMENT", sentence)
+  return invalidArgument(sentence)
 }
 
 /** Text in quotes, so that "5" and 5 look different. */

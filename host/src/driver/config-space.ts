@@ -3,7 +3,7 @@
 
 import { TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION } from "../../../shared-protocol/src/messages/hello.js"
 import { counted } from "../counted.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument } from "../errors.js"
 import { deviceFailed } from "./failures.js"
 import type { Transport } from "./transport.js"
 
@@ -42,8 +42,7 @@ export class ConfigSpace {
     checkRange(offset, data.length, size)
     const { maxConfigLength, bus } = this.#transport
     if (data.length > maxConfigLength)
-      throw new VirtioMsgError(
-        "INVALID_ARGUMENT",
+      throw invalidArgument(
         `A message carries at most ${counted(maxConfigLength, "byte")} of configuration, not ${data.length}.`,
       )
     const profile = bus.hello.transportFeatures // D5, D6
@@ -62,8 +61,7 @@ export class ConfigSpace {
 
 function checkRange(offset: number, length: number, size: number): void {
   if (offset < 0 || length < 0 || offset + length > size)
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
+    throw invalidArgument(
       `Bytes ${offset} to ${offset + length} are outside the device's ${counted(size, "byte")} of configuration.`,
     )
 }

@@ -1,6 +1,6 @@
 // The shell that our firmware has on its console: a command in, its output out.
 
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument } from "../errors.js"
 import type { ConsolePort } from "./console-port.js"
 
 /** What the firmware prints when a command has ended. */
@@ -43,7 +43,7 @@ export class ConsoleShell {
   async run(command: string): Promise<string> {
     // a second line would be a second command, and the next `run` would take its output for its own
     if (typeof command !== "string" || /[\r\n]/.test(command))
-      throw new VirtioMsgError("INVALID_ARGUMENT", `A command is one line, not ${JSON.stringify(command)}.`, {
+      throw invalidArgument(`A command is one line, not ${JSON.stringify(command)}.`, {
         hint: "Run one after another.",
       })
     await this.#getInStep()

@@ -23,7 +23,7 @@ import {
   GPIO_STATUS_OK,
 } from "../../../shared-protocol/src/device-types/gpio.js"
 import { counted } from "../counted.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import { visibleText } from "../visible-text.js"
 import { checkChoice, checkInteger, copyBytes } from "./arguments.js"
 import { Driver } from "./driver.js"
@@ -103,7 +103,7 @@ export class GpioChip extends Driver {
     const numbered = typeof line === "number" ? line : /^\d+$/.test(line) ? Number(line) : Number.NaN
     const offset = named >= 0 ? named : numbered
     if (Number.isInteger(offset) && offset >= 0 && offset < this.#names.length) return offset
-    throw new VirtioMsgError("INVALID_ARGUMENT", `The GPIO chip has no line "${line}".`, {
+    throw invalidArgument(`The GPIO chip has no line "${line}".`, {
       hint: `Its lines: ${this.#names.map((name, at) => name ?? at).join(", ")}`,
     })
   }
@@ -116,7 +116,7 @@ export class GpioChip extends Driver {
     const [first, again] = [lines[offsets.indexOf(offsets[at] as number)], lines[at]]
     const names =
       first === again ? `"${again}" is named twice` : `"${first}" and "${again}" are one GPIO line`
-    throw new VirtioMsgError("INVALID_ARGUMENT", `${names}.`, { hint: "Name each line once." })
+    throw invalidArgument(`${names}.`, { hint: "Name each line once." })
   }
 
   /** All lines, as they are now. */

@@ -2,7 +2,7 @@
 // queued.
 
 import { counted } from "../counted.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import { hex } from "../hex.js"
 import { checkInteger, copyBytes } from "./arguments.js"
 import type { TransferLimit } from "./i2c-limits.js"
@@ -62,18 +62,12 @@ export function groupsOf<T extends { readonly request: I2cRequest }>(calls: read
   }
   const longest = groups.find((group) => group.length > MAX_MESSAGES)
   if (!longest) return groups
-  throw new VirtioMsgError(
-    "INVALID_ARGUMENT",
-    `A transfer has at most ${MAX_MESSAGES} messages, not ${longest.length}.`,
-  )
+  throw invalidArgument(`A transfer has at most ${MAX_MESSAGES} messages, not ${longest.length}.`)
 }
 
 function checkAddress(address: number): void {
   if (Number.isInteger(address) && address >= 0 && address <= 0x7f) return
-  throw new VirtioMsgError(
-    "INVALID_ARGUMENT",
-    `An I2C address has 7 bits, 0x00 to 0x7f, not ${String(address)}.`,
-  )
+  throw invalidArgument(`An I2C address has 7 bits, 0x00 to 0x7f, not ${String(address)}.`)
 }
 
 /** Throws INVALID_ARGUMENT. */
@@ -87,20 +81,14 @@ export function checkRequest({ address, readLength, write }: I2cRequest, limit: 
   if (readLength !== undefined)
     checkInteger("The number of bytes to read", readLength, 0, Number.MAX_SAFE_INTEGER)
   if (readLength !== undefined && write)
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
-      `A request cannot read ${counted(readLength, "byte")} and write.`,
-      {
-        hint: "Make it two, the first with failNext; or use transfer.",
-      },
-    )
+    throw invalidArgument(`A request cannot read ${counted(readLength, "byte")} and write.`, {
+      hint: "Make it two, the first with failNext; or use transfer.",
+    })
   const lengthBytes = write?.length ?? readLength ?? 0
   if (lengthBytes > limit.maxBytes)
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
-      `An I2C message of ${counted(lengthBytes, "byte")} is too long. ${limit.reason}`,
-      { hint: "Split it into shorter ones, if the chip allows that." },
-    )
+    throw invalidArgument(`An I2C message of ${counted(lengthBytes, "byte")} is too long. ${limit.reason}`, {
+      hint: "Split it into shorter ones, if the chip allows that.",
+    })
 }
 
 /** The error for a transfer that does not fit an empty window. */
@@ -110,8 +98,7 @@ export function noRoomFor(
 ): VirtioMsgError {
   const writes = requests.reduce((sum, { write }) => sum + (write?.length ?? 0), 0)
   const reads = requests.reduce((sum, { readLength }) => sum + (readLength ?? 0), 0)
-  return new VirtioMsgError(
-    "INVALID_ARGUMENT",
+  return invalidArgument(
     `A transfer that writes ${counted(writes, "byte")} and reads ${reads} does not fit the window, which has room for ` +
       `${counted(toWrite, "byte")} to write and ${toRead} to read.`,
     { hint: "Split it into shorter transfers, or use fewer of the board's devices at the same time." },

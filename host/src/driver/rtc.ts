@@ -18,7 +18,7 @@ import {
   RTC_STATUS_OK,
 } from "../../../shared-protocol/src/device-types/rtc.js"
 import { counted } from "../counted.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import { checkInteger } from "./arguments.js"
 import { SingleQueueDriver } from "./single-queue-driver.js"
 import type { VirtioDevice } from "./virtio-device.js"
@@ -93,7 +93,7 @@ export class Rtc extends SingleQueueDriver {
     const answer = await this.requests.submit(request, RTC_RESPONSE_SIZE)
     const [status] = answer
     if (status === RTC_STATUS_NO_CLOCK)
-      throw new VirtioMsgError("INVALID_ARGUMENT", `Device ${this.device.devNum} has no clock ${clock}.`, {
+      throw invalidArgument(`Device ${this.device.devNum} has no clock ${clock}.`, {
         hint: "See its clocks: virtio-msg rtc",
       })
     if (status !== RTC_STATUS_OK || answer.length < RTC_RESPONSE_SIZE)

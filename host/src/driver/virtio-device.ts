@@ -16,7 +16,7 @@ import type { Bus } from "../bus/bus.js"
 import { delay } from "../clock.js"
 import { counted } from "../counted.js"
 import { Emitter } from "../emitter.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import { ConfigSpace } from "./config-space.js"
 import { deviceFailed } from "./failures.js"
 import { type DriverNeeds, missingFeatures, selectFeatures } from "./features.js"
@@ -113,12 +113,11 @@ export class VirtioDevice {
    */
   claim(driver: string): void {
     if (this.#isDetached)
-      throw new VirtioMsgError("INVALID_ARGUMENT", `This VirtioDevice of device ${this.devNum} was closed.`, {
+      throw invalidArgument(`This VirtioDevice of device ${this.devNum} was closed.`, {
         hint: "Make another: new VirtioDevice(bus, devNum)",
       })
     if (this.#driver !== undefined)
-      throw new VirtioMsgError(
-        "INVALID_ARGUMENT",
+      throw invalidArgument(
         `Device ${this.devNum} has a driver already (${this.#driver}); a second one (${driver}) cannot use it.`,
         {
           hint: "Share the driver: OpenedBus gives all callers the same one, by i2c(), gpio(), rng() and console().",

@@ -7,7 +7,7 @@ import { printError } from "../cli/context.js"
 import { EXIT_OK, exitCodeOf } from "../cli/exit-codes.js"
 import { systemError } from "../cli/system-error.js"
 import { packageVersion } from "../cli/version.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import { LINKTYPE_USER0 } from "../trace/pcapng-writer.js"
 import { captureInterface } from "./capture-interface.js"
 import { DEFAULT_COMMAND, DEFAULT_INTERVAL_S, findInterface, listInterfaces } from "./interfaces.js"
@@ -64,7 +64,7 @@ async function run(options: Options): Promise<number> {
   // Wireshark asks whether a capture filter is valid: all are, and none has an effect
   if (!options.capture) return EXIT_OK
   if (options.fifo === undefined)
-    throw new VirtioMsgError("INVALID_ARGUMENT", "--capture needs --fifo.", {
+    throw invalidArgument("--capture needs --fifo.", {
       hint: "Wireshark calls this program; see docs/wireshark.md.",
     })
   return captureInterface(chosen, {
@@ -77,7 +77,7 @@ async function run(options: Options): Promise<number> {
 function parseInterval(text: string): number {
   const seconds = Number(text)
   if (text.trim() !== "" && Number.isFinite(seconds) && seconds >= 0 && seconds <= 3600) return seconds
-  throw new VirtioMsgError("INVALID_ARGUMENT", `"${text}" is no interval.`, {
+  throw invalidArgument(`"${text}" is no interval.`, {
     hint: "It is a number of seconds from 0 (once) to 3600.",
   })
 }
@@ -104,7 +104,7 @@ function parse(): Options {
     })
     return values
   } catch (error) {
-    throw new VirtioMsgError("INVALID_ARGUMENT", error instanceof Error ? error.message : String(error), {
+    throw invalidArgument(error instanceof Error ? error.message : String(error), {
       hint: "See virtio-msg-extcap --help",
     })
   }

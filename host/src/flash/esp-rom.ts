@@ -3,7 +3,7 @@
 
 import { createHash } from "node:crypto"
 import type { EspChip } from "../../../boards/src/index.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import type { UsbDevice } from "../node/usb-device.js"
 import { type EspLoader, loadEspTool } from "./esptool.js"
 import { NodeWebSerialPort } from "./web-serial-port.js"
@@ -72,8 +72,7 @@ async function detect(loader: EspLoader, flashing: EspFlashing): Promise<void> {
   await loader.detectChip()
   const { CHIP_NAME: found } = loader.chip
   if (found !== flashing.chip.name)
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
+    throw invalidArgument(
       `The chip on ${flashing.path} is an ${found}, not an ${flashing.chip.name}. Nothing was written.`,
       { hint: "Which boards have it: virtio-msg boards" },
     )

@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises"
 import { BOARDS, type Board, type EspChip, type Uf2Chip } from "../../../boards/src/index.js"
 import { delay, systemClock } from "../clock.js"
 import { BoardClient, type BoardIdentity } from "../deploy/board-client.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import { type BootDrive, countBootloaders, findBootDrives } from "../node/boot-drives.js"
 import { portsOf, resolvePort, SeveralBoardsError } from "../node/choose-board.js"
 import { makeFramePort } from "../node/open-link.js"
@@ -60,13 +60,9 @@ export async function flashBoard(options: FlashOptions): Promise<Flashed> {
       : whyNoEspImage(firmware.contents, board.chip.imageChipId, board.chip.flashOffset)) ||
     whyNotFor(firmware.contents, board)
   if (reason)
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
-      `${firmware.source} is no firmware for ${board.name}. ${reason}`,
-      {
-        hint: `Microsoft's for this board: ${board.firmware.url}`,
-      },
-    )
+    throw invalidArgument(`${firmware.source} is no firmware for ${board.name}. ${reason}`, {
+      hint: `Microsoft's for this board: ${board.firmware.url}`,
+    })
   let port: string | undefined
   let others: string[] = []
   if (board.chip.flashBy === "uf2-drive") others = await flashByDrive(options, board.chip, firmware.contents)
@@ -100,7 +96,7 @@ function whyNotFor(image: Uint8Array, board: Board): string {
 async function readFirmwareFile({ board, file, refresh, onStep, onProgress }: FlashOptions) {
   if (file !== undefined) {
     const contents = await readFile(file).catch((error: NodeJS.ErrnoException) => {
-      throw new VirtioMsgError("INVALID_ARGUMENT", `Cannot read ${file}: ${error.message}`, {
+      throw invalidArgument(`Cannot read ${file}: ${error.message}`, {
         hint: "Is the path right?",
         cause: error,
       })
@@ -163,15 +159,13 @@ async function oneDrive(chip: Uf2Chip): Promise<BootDrive | undefined> {
   const fitting = drives.filter(({ boardId }) => boardId === chip.drive)
   const [drive, another] = fitting
   if (another)
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
+    throw invalidArgument(
       `More than one board is in its boot loader: ${fitting.map(({ folder }) => folder).join(", ")}.`,
       { hint: "Unplug all but one. Nothing was written." },
     )
   const [other] = drives
   if (!drive && other)
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
+    throw invalidArgument(
       `The boot loader on ${other.folder} is that of an ${other.boardId}, not of an ${chip.name}.`,
       { hint: "DeviceScript has no firmware for that chip. Nothing was written." },
     )

@@ -2,7 +2,7 @@
 
 import net from "node:net"
 import type { Duplex } from "node:stream"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument } from "../errors.js"
 import { BoardStream } from "../link/board-stream.js"
 import { JacdacTap } from "../link/jacdac-tap.js"
 import type { Trace } from "../trace/trace.js"
@@ -47,11 +47,11 @@ export async function serveBoard(
   }
   const address = parseSocketAddress(where)
   if (!address)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `"${where}" is nothing to listen on.`, {
+    throw invalidArgument(`"${where}" is nothing to listen on.`, {
       hint: "Use unix:PATH, tcp://127.0.0.1:PORT or pty.",
     })
   if (!("path" in address) && !isExposed && !isLoopback(hostOf(address)))
-    throw new VirtioMsgError("INVALID_ARGUMENT", `${where} can be reached from other computers.`, {
+    throw invalidArgument(`${where} can be reached from other computers.`, {
       hint: "Whoever reaches it has the board: use tcp://127.0.0.1:PORT, or say --expose if that is what you want.",
     })
   return serveSocket(machine, where, address, tap, onNotice)

@@ -12,7 +12,7 @@ import {
 import { DEVICE_TYPE_NAMES, DEVICE_TYPES } from "../../../shared-protocol/src/device-types/catalogue.js"
 import { GPIO_MAX_LINES } from "../../../shared-protocol/src/device-types/gpio.js"
 import type { DeviceConfig } from "../deploy/device-config.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument } from "../errors.js"
 
 /** The virtio devices that a board can have. */
 export const DEVICE_NAMES: readonly string[] = DEVICE_TYPE_NAMES.filter(
@@ -47,32 +47,22 @@ export interface BoardPins {
 export function checkPinChoice({ sda, scl, khz, gpio, devices }: PinChoice): void {
   const { slowest, fastest } = I2C_SPEEDS_KHZ
   if (khz !== undefined && !(khz >= slowest && khz <= fastest))
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
-      `I2C speed ${khz} kHz is out of range: ${slowest} to ${fastest}.`,
-    )
+    throw invalidArgument(`I2C speed ${khz} kHz is out of range: ${slowest} to ${fastest}.`)
   if ((sda === undefined) !== (scl === undefined))
-    throw new VirtioMsgError("INVALID_ARGUMENT", "--sda and --scl go together.", {
+    throw invalidArgument("--sda and --scl go together.", {
       hint: "See the pins that a board has: virtio-msg boards --json",
     })
   for (const name of devices ?? [])
     if (!DEVICE_NAMES.includes(name))
-      throw new VirtioMsgError("INVALID_ARGUMENT", `"${name}" is no virtio device of our firmware.`, {
+      throw invalidArgument(`"${name}" is no virtio device of our firmware.`, {
         hint: `They are ${DEVICE_NAMES.join(", ")}.`,
       })
   if (gpio && gpio.length > GPIO_MAX_LINES)
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
-      `${gpio.length} GPIO lines are too many: at most ${GPIO_MAX_LINES}.`,
-    )
+    throw invalidArgument(`${gpio.length} GPIO lines are too many: at most ${GPIO_MAX_LINES}.`)
   if (gpio && gpio.length > 0 && devices && !devices.includes("gpio"))
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
-      "--gpio names lines, but --devices leaves the GPIO device out.",
-      {
-        hint: `Add it: --devices ${[...devices, "gpio"].join(",")}`,
-      },
-    )
+    throw invalidArgument("--gpio names lines, but --devices leaves the GPIO device out.", {
+      hint: `Add it: --devices ${[...devices, "gpio"].join(",")}`,
+    })
 }
 
 /** The pins of `board` for these wishes. Throws INVALID_ARGUMENT when it has no such pins. */
@@ -81,7 +71,7 @@ export function choosePins(board: Board, choice: PinChoice): BoardPins {
   const scl = choice.scl ?? board.i2c.scl
   const reason = whyNoI2cPins(board, sda, scl)
   if (reason)
-    throw new VirtioMsgError("INVALID_ARGUMENT", reason, {
+    throw invalidArgument(reason, {
       hint: `Usual on this board: --sda ${board.i2c.sda} --scl ${board.i2c.scl}`,
     })
   const hasI2c = choice.devices?.includes("i2c") ?? true
@@ -97,7 +87,7 @@ function chooseLines(
   if (gpio) {
     const reason = whyNoGpioLines(board, gpio, i2c)
     if (reason)
-      throw new VirtioMsgError("INVALID_ARGUMENT", reason, {
+      throw invalidArgument(reason, {
         hint: `Programs on this board can use GPIO ${gpioRanges(board.gpios)}.`,
       })
     return gpio
@@ -106,8 +96,7 @@ function chooseLines(
   // a pin that was chosen for the bus is no line
   const usual = board.gpioLines.filter((line) => whyNoGpioLines(board, [line], i2c) === "")
   if (devices && usual.length === 0)
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
+    throw invalidArgument(
       `The ${board.name} has no LED and no button that programs can use, so its GPIO device would have no line.`,
       { hint: `Say which: --gpio NAME=GPIO, with GPIO ${gpioRanges(board.gpios)}` },
     )

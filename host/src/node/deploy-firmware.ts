@@ -12,7 +12,7 @@ import {
 } from "../deploy/deploy-program.js"
 import { checkWifi, joinWifi, type WifiNetwork } from "../deploy/join-wifi.js"
 import { withSettings } from "../deploy/program-image.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import { isDialling } from "../link/program-manager.js"
 import type { Trace } from "../trace/trace.js"
 import { type ChipBuild, readFirmware } from "../vm/firmware-image.js"
@@ -75,13 +75,9 @@ export interface Deployment {
  */
 export async function deployFirmware(options: DeployOptions): Promise<Deployment> {
   if (isSimPort(options.port))
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
-      `--port ${options.port} is a board that is gone when the command ends.`,
-      {
-        hint: "One that stays: virtio-msg sim --blank --listen unix:/tmp/board.sock",
-      },
-    )
+    throw invalidArgument(`--port ${options.port} is a board that is gone when the command ends.`, {
+      hint: "One that stays: virtio-msg sim --blank --listen unix:/tmp/board.sock",
+    })
   checkWithoutBoard(options)
   const port =
     options.port === "auto" ? await findOneBoard(options.onChoice) : await resolvePort(options.port)
@@ -137,13 +133,9 @@ function checkWithoutBoard(options: DeployOptions): void {
   if (boardId !== undefined && !board) throw unknownBoard(boardId)
   checkPinChoice(options)
   if (options.gpio && options.build === "simulated")
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
-      "--gpio names pins of a board; the simulated chips have lines of their own.",
-      {
-        hint: "Leave --gpio or --simulated out.",
-      },
-    )
+    throw invalidArgument("--gpio names pins of a board; the simulated chips have lines of their own.", {
+      hint: "Leave --gpio or --simulated out.",
+    })
   if (board) checkHeap(board, devices)
   if (wifi) checkWifi(wifi)
   if (dial !== undefined) checkDialled(dial, board)
@@ -157,8 +149,7 @@ function checkHeap({ name, chip }: Board, devices: readonly string[] = DEVICE_NA
     chip.heapKib >= HEAP_NEEDED_KIB.i2cAlone
       ? `With its I2C bus alone it needs ${HEAP_NEEDED_KIB.i2cAlone} kB: --devices i2c`
       : "The boards with more: virtio-msg boards"
-  throw new VirtioMsgError(
-    "INVALID_ARGUMENT",
+  throw invalidArgument(
     `Our firmware with these devices does not fit on an ${name}: it needs ${neededKib} kB of heap, ` +
       `the runtime there has ${chip.heapKib} kB.`,
     { hint },
@@ -166,7 +157,7 @@ function checkHeap({ name, chip }: Board, devices: readonly string[] = DEVICE_NA
 }
 
 export function unknownBoard(boardId: string): VirtioMsgError {
-  return new VirtioMsgError("INVALID_ARGUMENT", `There is no board "${boardId}" in our list.`, {
+  return invalidArgument(`There is no board "${boardId}" in our list.`, {
     hint: `The boards are ${BOARDS.map(({ id }) => id).join(", ")}.`,
   })
 }
@@ -175,24 +166,18 @@ function whichBoard(identity: BoardIdentity, port: string, options: DeployOption
   const told = BOARDS.find(({ productId }) => productId === identity.productId)
   const asked = BOARDS.find(({ id }) => id === options.boardId)
   if (told && asked && told !== asked)
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
-      `The board on ${port} is ${told.id} (${told.name}), not ${asked.id}.`,
-      {
-        hint: `Leave --board out, or give it that board's runtime: virtio-msg flash --board ${asked.id}`,
-      },
-    )
+    throw invalidArgument(`The board on ${port} is ${told.id} (${told.name}), not ${asked.id}.`, {
+      hint: `Leave --board out, or give it that board's runtime: virtio-msg flash --board ${asked.id}`,
+    })
   const board = told ?? asked
   if (board || options.build === "simulated") return board
   if (identity.productId === SIMULATOR_PRODUCT)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `The board on ${port} is a simulated one: it has no pins.`, {
+    throw invalidArgument(`The board on ${port} is a simulated one: it has no pins.`, {
       hint: "Give it the simulated chips: --simulated",
     })
-  throw new VirtioMsgError(
-    "INVALID_ARGUMENT",
-    `The board on ${port} ("${identity.description}") is not in our list.`,
-    { hint: "Say which board it is most like: --board BOARD (virtio-msg boards lists them)" },
-  )
+  throw invalidArgument(`The board on ${port} ("${identity.description}") is not in our list.`, {
+    hint: "Say which board it is most like: --board BOARD (virtio-msg boards lists them)",
+  })
 }
 
 /** Undefined for a board whose manager answers nonsense, as if it held another program: writing repairs it. */

@@ -4,7 +4,7 @@
 import net from "node:net"
 import { PACKET_HEADER_SIZE } from "../../../shared-protocol/src/mailbox/packet.js"
 import type { Clock, Timer } from "../clock.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import { DialRecordDecoder, EMPTY_RECORD, encodeDialRecord } from "../link/dial-record.js"
 import { BOARD_THAT_DIALS } from "../link/far-end.js"
 import { isProbeAnswer } from "../link/jacdac-link.js"
@@ -79,7 +79,7 @@ export class DialInLink implements Link {
     this.#port = address.port
     this.#options = options
     if (!address.isExposed && !isLoopback(address.host))
-      throw new VirtioMsgError("INVALID_ARGUMENT", `${this.name} can be reached from other computers.`, {
+      throw invalidArgument(`${this.name} can be reached from other computers.`, {
         hint: `A board in your network needs that, and anybody there can then pretend to be it: ${this.name},expose`,
       })
   }

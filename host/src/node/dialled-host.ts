@@ -1,7 +1,7 @@
 // Where a board is to dial, as a user writes it: HOST:PORT.
 
 import type { Board } from "../../../boards/src/index.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument } from "../errors.js"
 import { isLoopback } from "./private-socket.js"
 
 /** Of a name in the DNS. The runtime in the VM cuts longer names at 256. */
@@ -19,16 +19,16 @@ function parse(dial: string): { readonly host: string; readonly port: number } |
 export function checkDialled(dial: string, board: Board | undefined): void {
   const address = parse(dial)
   if (!address)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `--dial ${dial} is no HOST:PORT.`, {
+    throw invalidArgument(`--dial ${dial} is no HOST:PORT.`, {
       hint: "This computer's address in the board's network, and a port: --dial 192.0.2.10:7654",
     })
   if (!board) return
   if (!board.hasWifi)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `The ${board.name} has no WiFi, so it cannot dial.`, {
+    throw invalidArgument(`The ${board.name} has no WiFi, so it cannot dial.`, {
       hint: "Leave --dial out: it is used over its serial port.",
     })
   if (isLoopback(address.host))
-    throw new VirtioMsgError("INVALID_ARGUMENT", `${address.host} is the board itself, when it dials that.`, {
+    throw invalidArgument(`${address.host} is the board itself, when it dials that.`, {
       hint: "This computer's address in the board's network: --dial 192.0.2.10:7654",
     })
 }

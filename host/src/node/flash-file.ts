@@ -1,7 +1,7 @@
 // The flash memory of a simulated board, as a file.
 
 import { readFileSync, statSync, writeFileSync } from "node:fs"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, type VirtioMsgError } from "../errors.js"
 import type { FlashMemory } from "../vm/machine.js"
 
 /** The beginning of the runtime's store in flash: "FSTR" and four bytes. */
@@ -15,7 +15,7 @@ export class FlashFile implements FlashMemory {
     this.#file = file
     const contents = this.load()
     if (contents && !isStore(contents))
-      throw new VirtioMsgError("INVALID_ARGUMENT", `${file} is no flash memory of a simulated board.`, {
+      throw invalidArgument(`${file} is no flash memory of a simulated board.`, {
         hint: "Choose a path where no file is.",
       })
     if (!contents) this.#write(new Uint8Array(0))
@@ -46,7 +46,7 @@ export class FlashFile implements FlashMemory {
   }
 
   #unusable(cause: unknown): VirtioMsgError {
-    return new VirtioMsgError("INVALID_ARGUMENT", `Cannot use ${this.#file}: ${(cause as Error).message}`, {
+    return invalidArgument(`Cannot use ${this.#file}: ${(cause as Error).message}`, {
       hint: "Choose a file in a folder that you may write to.",
       cause,
     })

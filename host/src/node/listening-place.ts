@@ -4,7 +4,7 @@
 import { Buffer } from "node:buffer"
 import { accessSync, constants, lstatSync, type Stats, statSync } from "node:fs"
 import path from "node:path"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 
 /** The longest path of a Unix socket, in bytes. Node.js makes a longer one under a shorter name. */
 export const MAX_SOCKET_PATH = 107
@@ -30,8 +30,7 @@ export function cannotListen(where: string, cause: NodeJS.ErrnoException): Virti
 export function checkSocketPlace(socketPath: string, isMadeHere = true): void {
   const length = Buffer.byteLength(socketPath)
   if (length === 0 || length > MAX_SOCKET_PATH)
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
+    throw invalidArgument(
       `The path of a Unix socket has 1 to ${MAX_SOCKET_PATH} bytes, and this one has ${length}.`,
       { hint: "Use a shorter path, such as one in /tmp." },
     )
@@ -51,7 +50,7 @@ export function checkSocketPlace(socketPath: string, isMadeHere = true): void {
     })
   const occupant = statOf(socketPath, lstatSync)
   if (occupant && !occupant.isSocket())
-    throw new VirtioMsgError("INVALID_ARGUMENT", `${socketPath} exists and is not a socket.`, {
+    throw invalidArgument(`${socketPath} exists and is not a socket.`, {
       hint: "Choose a path where no file is.",
     })
   if (isMadeHere && !mayWrite(folder))

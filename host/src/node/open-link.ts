@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs"
 import { type Clock, systemClock } from "../clock.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument } from "../errors.js"
 import { type FramePort, JacdacLink } from "../link/jacdac-link.js"
 import type { Link } from "../link/link.js"
 import { StreamPort } from "../link/stream-port.js"
@@ -45,11 +45,11 @@ export async function makeLink(port: string, options: OpenLinkOptions = {}): Pro
   const clock = options.clock ?? systemClock
   if (isSimPort(port)) return new JacdacLink(makeSimPort(port, clock, options.mcu), clock)
   if (options.mcu !== undefined)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `mcu is for the simulated board, not for ${port}.`, {
+    throw invalidArgument(`mcu is for the simulated board, not for ${port}.`, {
       hint: "Leave it out, or use the port sim.",
     })
   if (isWithoutPackets(port))
-    throw new VirtioMsgError("INVALID_ARGUMENT", `There are no packets on ${port}, so it is no link.`, {
+    throw invalidArgument(`There are no packets on ${port}, so it is no link.`, {
       hint: "makeChannel makes a channel of it, and openBus a bus.",
     })
   const dialled = parseDialAddress(port)
@@ -76,18 +76,14 @@ export function makeFramePort(
   const isPath = port.startsWith("/") || port.startsWith("./") || /^COM\d+$/i.test(port) || existsSync(port)
   if (isPath) return new StreamPort(new SerialStream(port), clock)
   if (parseDialAddress(port))
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
-      `A board that dials in to ${port} has its virtio devices there, no more.`,
-      {
-        hint: "Its log, its runtime and its program are on its serial port: --port auto",
-      },
-    )
+    throw invalidArgument(`A board that dials in to ${port} has its virtio devices there, no more.`, {
+      hint: "Its log, its runtime and its program are on its serial port: --port auto",
+    })
   if (isWithoutPackets(port))
-    throw new VirtioMsgError("INVALID_ARGUMENT", `No board of ours is at ${port}, only virtio devices.`, {
+    throw invalidArgument(`No board of ours is at ${port}, only virtio devices.`, {
       hint: "This needs a board, with its log, its runtime and its program: --port auto",
     })
-  throw new VirtioMsgError("INVALID_ARGUMENT", `"${port}" is no port.`, { hint: `A port is ${PORT_FORMS}.` })
+  throw invalidArgument(`"${port}" is no port.`, { hint: `A port is ${PORT_FORMS}.` })
 }
 
 /** Whether the port's protocol has frames only, and no log text between them. */

@@ -5,7 +5,7 @@ import { stat } from "node:fs/promises"
 import { register } from "node:module"
 import path from "node:path"
 import { pathToFileURL } from "node:url"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import { hex } from "../hex.js"
 import { type BusChip, type OwnChip, toBusChip } from "../vm/bus-chip.js"
 import { findCompiler } from "./typescript-hooks.js"
@@ -65,14 +65,14 @@ async function importDefault(file: string): Promise<unknown> {
   const fullPath = path.resolve(file)
   const found = await stat(fullPath).catch(() => undefined)
   if (!found?.isFile())
-    throw new VirtioMsgError("INVALID_ARGUMENT", `There is no file ${file}.`, {
+    throw invalidArgument(`There is no file ${file}.`, {
       hint: `Name the file of a chip and its address: ${EXAMPLE}`,
     })
   if (/\.m?ts$/.test(file)) learnTypeScript(fullPath)
   try {
     return (await import(pathToFileURL(fullPath).href)).default
   } catch (error) {
-    throw new VirtioMsgError("INVALID_ARGUMENT", `${file} cannot be loaded: ${whereItFailed(error)}`, {
+    throw invalidArgument(`${file} cannot be loaded: ${whereItFailed(error)}`, {
       hint: "It has to be an ES module: export default { ... }",
       cause: error,
     })
@@ -113,5 +113,5 @@ export function firstLines(stack: string): string {
 }
 
 function wrong(message: string): VirtioMsgError {
-  return new VirtioMsgError("INVALID_ARGUMENT", message, { hint: `For example: ${EXAMPLE}` })
+  return invalidArgument(message, { hint: `For example: ${EXAMPLE}` })
 }

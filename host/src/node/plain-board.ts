@@ -12,7 +12,7 @@ import { RngDevice } from "../../../shared-protocol/src/device/rng.js"
 import { MAX_AREA_SIZE } from "../../../shared-protocol/src/mailbox/packet.js"
 import { allocateBytes, type HostBytes } from "../bytes.js"
 import { type Clock, systemClock, type Timer } from "../clock.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument } from "../errors.js"
 import { PlainDevice } from "../plain/plain-device.js"
 import type { BoardServer } from "./board-server.js"
 import { NativeChannel } from "./native-channel.js"
@@ -49,7 +49,7 @@ export async function servePlainBoard(
 ): Promise<BoardServer> {
   const [, socketPath] = /^plain:unix:(.+)$/.exec(listen) ?? []
   if (socketPath === undefined)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `"${listen}" is nothing to listen on.`, {
+    throw invalidArgument(`"${listen}" is nothing to listen on.`, {
       hint: "The plain profile shares memory on one machine: use plain:unix:PATH.",
     })
   let device: PlainDevice | undefined

@@ -3,7 +3,7 @@
 import type net from "node:net"
 import path from "node:path"
 import { systemClock } from "../clock.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import type { CloseReason } from "../link/link.js"
 import { BOARD_IN_USE_LINE, inUse } from "../link/stream-port.js"
 import type { PlainEvents, PlainPeer } from "../plain/plain-peer.js"
@@ -48,9 +48,9 @@ export class PlainConnection implements PlainPeer {
   /** Connects and waits for the greeting. Rejects with CONNECT_FAILED, PROTOCOL or VERSION_MISMATCH. */
   static async open(port: string, events: PlainEvents): Promise<PlainConnection> {
     const address = parsePlainPort(port)
-    if (!address) throw new VirtioMsgError("INVALID_ARGUMENT", `"${port}" is no port of the plain profile.`)
+    if (!address) throw invalidArgument(`"${port}" is no port of the plain profile.`)
     if (!("path" in address.socket) && address.file === undefined)
-      throw new VirtioMsgError("INVALID_ARGUMENT", `${port} does not say which file is shared.`, {
+      throw invalidArgument(`${port} does not say which file is shared.`, {
         hint: `Over TCP, both sides are told: --port ${port},file=PATH`,
       })
     const stream = new SocketStream(port, address.socket)

@@ -4,7 +4,7 @@
 import path from "node:path"
 import { type Clock, systemClock, type Timer } from "../clock.js"
 import { counted } from "../counted.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import type { CloseReason } from "../link/link.js"
 import { RingConsumer, RingProducer, SLOT_BYTES } from "../link/spsc-ring.js"
 import type { ByteStream } from "../link/stream-port.js"
@@ -106,7 +106,7 @@ export class QemuMsgConnection implements PlainPeer {
     options: QemuMsgOptions = {},
   ): Promise<QemuMsgConnection> {
     const address = parseQemuMsgPort(port)
-    if (!address) throw new VirtioMsgError("INVALID_ARGUMENT", `"${port}" is no port of rings in files.`)
+    if (!address) throw invalidArgument(`"${port}" is no port of rings in files.`)
     const { clock = systemClock, openDoorbell = (at: string) => new SocketStream(port, { path: at }) } =
       options
     const files: SharedFile[] = []

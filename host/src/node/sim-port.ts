@@ -2,7 +2,7 @@
 // microcontroller.
 
 import type { Clock } from "../clock.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument } from "../errors.js"
 import { MCU_NAMES, type McuName } from "../vm/chip-model.js"
 import { readFirmware } from "../vm/firmware-image.js"
 import { VirtualMachine } from "../vm/virtual-machine.js"
@@ -25,7 +25,7 @@ export function mcuOfPort(port: string): McuName | undefined {
   if (port === "sim") return undefined
   const [, choice] = WITH_MCU.exec(port) ?? []
   if (choice === undefined)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `"${port}" is no port.`, {
+    throw invalidArgument(`"${port}" is no port.`, {
       hint: "The simulated board is sim, or sim:mcu=rp2040 for one as slow as that chip.",
     })
   return parseMcu(choice)
@@ -36,7 +36,7 @@ export function parseMcu(choice: string): McuName | undefined {
   if (choice === NO_MCU) return undefined
   const name = MCU_NAMES.find((name) => name === choice)
   if (name) return name
-  throw new VirtioMsgError("INVALID_ARGUMENT", `No simulated board is as slow as "${choice}".`, {
+  throw invalidArgument(`No simulated board is as slow as "${choice}".`, {
     hint: `The microcontrollers are ${MCU_CHOICES.join(", ")}.`,
   })
 }

@@ -2,7 +2,7 @@
 // A new type is a file beside this one, and a name in this list.
 
 import type { I2cAdapter } from "../driver/i2c-adapter.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, VirtioMsgError } from "../errors.js"
 import { ADS1115 } from "./ads1115.js"
 import { AHT20 } from "./aht20.js"
 import { BME280 } from "./bme280.js"
@@ -21,7 +21,7 @@ export interface FoundSensor {
 export function sensorType(name: string): SensorType {
   const type = SENSOR_TYPES.find((type) => type.name === name.toLowerCase())
   if (type) return type
-  throw new VirtioMsgError("INVALID_ARGUMENT", `There is no driver for a sensor "${name}".`, {
+  throw invalidArgument(`There is no driver for a sensor "${name}".`, {
     hint: `These are known: ${SENSOR_TYPES.map((type) => type.name).join(", ")}.`,
   })
 }

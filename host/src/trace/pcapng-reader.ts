@@ -1,7 +1,7 @@
 // Reads pcapng captures of our links as they come in, in pieces of any size: ours, and those that Wireshark saved.
 
 import { counted } from "../counted.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument, type VirtioMsgError } from "../errors.js"
 import type { Direction } from "../link/link.js"
 import { DirectionFinder } from "./direction-finder.js"
 import { type CapturedPacket, LINKTYPE_USER0 } from "./pcapng-writer.js"
@@ -115,8 +115,7 @@ export class PcapngReader {
     this.#directions.end()
     if (!this.#hasSection) throw notPcapng("it is empty, or too short", undefined)
     if (this.#filled > 0)
-      throw new VirtioMsgError(
-        "INVALID_ARGUMENT",
+      throw invalidArgument(
         `The capture is cut off: its last ${counted(this.#filled, "byte is", "bytes are")} no whole block.`,
         { hint: "Everything before them was read." },
       )
@@ -245,7 +244,7 @@ function commentsIn(options: readonly [code: number, value: Uint8Array][]): stri
 
 function notPcapng(why: string, magic: number | undefined): VirtioMsgError {
   const isPcap = magic !== undefined && PCAP_MAGICS.includes(magic)
-  return new VirtioMsgError("INVALID_ARGUMENT", `This is no pcapng capture: ${why}.`, {
+  return invalidArgument(`This is no pcapng capture: ${why}.`, {
     hint: isPcap
       ? "It is an older pcap file: convert it with editcap -F pcapng OLD NEW."
       : "Captures are made with --trace FILE.pcapng, or saved by Wireshark.",

@@ -2,7 +2,7 @@
 
 import { type Clock, systemClock, type Timer } from "../clock.js"
 import { Emitter } from "../emitter.js"
-import { VirtioMsgError } from "../errors.js"
+import { invalidArgument } from "../errors.js"
 import type { LoadRuntime, Runtime } from "./runtime.js"
 
 /** The device id of the simulated board; its services announce themselves under another, derived from it. */
@@ -101,7 +101,7 @@ export class Machine {
     const result = runtime.devsDeploy(program)
     if (result !== 0) {
       this.stop()
-      throw new VirtioMsgError("INVALID_ARGUMENT", `The DeviceScript VM refuses the program (${result}).`, {
+      throw invalidArgument(`The DeviceScript VM refuses the program (${result}).`, {
         hint: "It must be bytecode of DeviceScript 2.16: npm run build",
       })
     }

@@ -1,7 +1,7 @@
 // Boots the guest for `virtio-msg conform driver --linux`, and ends it.
 
 import { readFileSync } from "node:fs"
-import { VirtioMsgError } from "../../errors.js"
+import { invalidArgument } from "../../errors.js"
 import { LinuxGuest } from "../../node/linux-guest/boot.js"
 import { GuestPort } from "../../node/linux-guest/guest-port.js"
 import { messageMachine } from "../../node/linux-guest/message-machine.js"
@@ -50,8 +50,7 @@ function checkReadable(file: string): void {
   try {
     readFileSync(file)
   } catch (cause) {
-    throw new VirtioMsgError(
-      "INVALID_ARGUMENT",
+    throw invalidArgument(
       `Cannot read the kernel ${file}: ${cause instanceof Error ? cause.message : cause}.`,
       {
         hint: "Name a kernel for QEMU's ARM machine virt, a vmlinuz or zImage: docs/conform-your-own.md.",

@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net"
 import { networkInterfaces } from "node:os"
 import path from "node:path"
-import { VirtioMsgError } from "../../errors.js"
+import { invalidArgument } from "../../errors.js"
 import { cannotListen } from "../listening-place.js"
 import { isLoopback } from "../private-socket.js"
 import type { LiveFeed } from "./live-feed.js"
@@ -65,7 +65,7 @@ export class DashboardServer {
     shows,
   }: DashboardServerOptions): Promise<DashboardServer> {
     if (!isExposed && !isLoopback(host))
-      throw new VirtioMsgError("INVALID_ARGUMENT", `${host}:${port} can be reached from other computers.`, {
+      throw invalidArgument(`${host}:${port} can be reached from other computers.`, {
         hint: "Whoever reaches it sees what the bus carries: use 127.0.0.1, or say --expose if that is what you want.",
       })
     const files = new Map(given ?? (await readPageFiles()))

@@ -2,7 +2,7 @@
 
 import { createReadStream } from "node:fs"
 import path from "node:path"
-import { VirtioMsgError } from "../../errors.js"
+import { invalidArgument, VirtioMsgError } from "../../errors.js"
 import { PcapngReader } from "../../trace/pcapng-reader.js"
 import type { LiveFeed } from "./live-feed.js"
 
@@ -18,14 +18,14 @@ export async function replayCapture(file: string, feed: LiveFeed): Promise<void>
     for await (const piece of createReadStream(file)) reader.push(piece)
   } catch (cause) {
     if (cause instanceof VirtioMsgError) throw cause
-    throw new VirtioMsgError("INVALID_ARGUMENT", `Cannot read ${file}: ${(cause as Error).message}.`, {
+    throw invalidArgument(`Cannot read ${file}: ${(cause as Error).message}.`, {
       hint: "Name a capture, as --trace FILE writes it.",
       cause,
     })
   }
   reader.end()
   if (count === 0)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `No packet of a virtio-msg bus is in ${file}.`, {
+    throw invalidArgument(`No packet of a virtio-msg bus is in ${file}.`, {
       hint: "Write one: virtio-msg --port sim --trace FILE i2c detect",
     })
 }

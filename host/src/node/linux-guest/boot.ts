@@ -8,7 +8,7 @@ import { createServer, type Server, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { GuestDeviceType } from "../../../../shared-protocol/src/device-types/catalogue.js"
-import { VirtioMsgError } from "../../errors.js"
+import { invalidArgument, VirtioMsgError } from "../../errors.js"
 import { GuestConsole } from "./guest-console.js"
 import { GUEST_READY, MAX_LINE_LENGTH } from "./guest-init.js"
 import { type GuestFile, packInitramfs } from "./initramfs.js"
@@ -131,10 +131,7 @@ export class LinuxGuest {
     const lines = command.split("\n")
     if (lines.some((line) => line.length > MAX_LINE_LENGTH || line.startsWith("@@")))
       return Promise.reject(
-        new VirtioMsgError(
-          "INVALID_ARGUMENT",
-          `A line of a guest's command has at most ${MAX_LINE_LENGTH} characters.`,
-        ),
+        invalidArgument(`A line of a guest's command has at most ${MAX_LINE_LENGTH} characters.`),
       )
     return this.#inTurn(async (console) => {
       const id = this.#nextId++
@@ -201,7 +198,7 @@ export class LinuxGuest {
   /** The users of the console get it one after another. */
   #inTurn<T>(use: (console: GuestConsole) => Promise<T>): Promise<T> {
     const turn = this.#last.then(() => {
-      if (!this.#console) throw new VirtioMsgError("INVALID_ARGUMENT", "The guest has not booted.")
+      if (!this.#console) throw invalidArgument("The guest has not booted.")
       return use(this.#console)
     })
     this.#last = turn.catch(() => {})

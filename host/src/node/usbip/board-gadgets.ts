@@ -1,7 +1,7 @@
 // The devices of a board that become USB gadgets: the counterpart of guest-devices.ts. A gadget stays when the board
 // goes and comes back. The computer only notices that requests fail meanwhile.
 
-import { VirtioMsgError } from "../../errors.js"
+import { invalidArgument, VirtioMsgError } from "../../errors.js"
 import type { BoardForwarder } from "../board-forwarder.js"
 import { GuestDevices } from "../guest-devices.js"
 import { CdcAcm } from "./cdc-acm.js"
@@ -26,7 +26,7 @@ export function parseGadgetKinds(text: string): GadgetKind[] {
   const words = [...new Set(text.split(","))]
   const unknown = words.find((word) => !GADGET_KINDS.includes(word as GadgetKind))
   if (unknown !== undefined)
-    throw new VirtioMsgError("INVALID_ARGUMENT", `"${unknown}" is no device that can be attached.`, {
+    throw invalidArgument(`"${unknown}" is no device that can be attached.`, {
       hint: `Some of ${GADGET_KINDS.join(", ")}, with commas between them. Why no gpio: docs/linux.md`,
     })
   return words as GadgetKind[]

@@ -3,7 +3,7 @@
 
 import net from "node:net"
 import { Emitter } from "../../emitter.js"
-import { VirtioMsgError } from "../../errors.js"
+import { invalidArgument } from "../../errors.js"
 import { hex, hexDigits } from "../../hex.js"
 import { BoundedStream } from "../bounded-stream.js"
 import { listen } from "../listen.js"
@@ -71,12 +71,12 @@ export class UsbipServer {
     const text = where.replace(/,expose$/, "")
     const address = parseSocketAddress(text)
     if (!address || "path" in address)
-      throw new VirtioMsgError("INVALID_ARGUMENT", `"${where}" is nothing that USB/IP can listen on.`, {
+      throw invalidArgument(`"${where}" is nothing that USB/IP can listen on.`, {
         hint: "Use tcp://127.0.0.1:3240",
       })
     const { host = "127.0.0.1" } = address
     if (text === where && !isLoopback(host))
-      throw new VirtioMsgError("INVALID_ARGUMENT", `${where} can be reached from other computers.`, {
+      throw invalidArgument(`${where} can be reached from other computers.`, {
         hint: `Whoever reaches it has the board: use tcp://127.0.0.1:3240, or ${where},expose if that is what you want.`,
       })
     await listen(this.#server, address, where)

@@ -1,7 +1,7 @@
 // One queue of a vhost-user device: a ring, its doorbells, and the chains that the device has of it.
 
 import { counted } from "../../counted.js"
-import { VirtioMsgError } from "../../errors.js"
+import { invalidArgument } from "../../errors.js"
 import type { Libc, Watch } from "./libc.js"
 import { type PoppedChain, Vring } from "./vring.js"
 
@@ -30,8 +30,7 @@ export class GuestChain {
    * queue back meanwhile. Throws INVALID_ARGUMENT the second time.
    */
   complete(data: Uint8Array, at = 0): void {
-    if (this.#isCompleted)
-      throw new VirtioMsgError("INVALID_ARGUMENT", "A chain of descriptors was completed twice.")
+    if (this.#isCompleted) throw invalidArgument("A chain of descriptors was completed twice.")
     this.#isCompleted = true
     this.#complete(data, at)
   }
