@@ -10,11 +10,6 @@ export class AsyncQueue<T> implements AsyncIterable<T> {
   #waiting: Waiting<T>[] = []
   #ending: { readonly error?: unknown } | undefined
 
-  /** How many values were not taken yet. */
-  get length(): number {
-    return this.#values.length
-  }
-
   /** Has no effect after the end. */
   push(value: T): void {
     if (this.#ending) return

@@ -101,11 +101,7 @@ export class OpenedBus {
   async devices(): Promise<VirtioDevice[]> {
     const numbers = await this.bus.devices()
     const { epochCount } = this.bus
-    const devices = numbers.map((devNum) => {
-      const device = this.#devices.get(devNum) ?? new VirtioDevice(this.bus, devNum)
-      this.#devices.set(devNum, device)
-      return device
-    })
+    const devices = numbers.map((devNum) => this.#device(devNum))
     await Promise.all(devices.map((device) => device.getInfo()))
     this.#numbers = numbers
     this.#foundIn = epochCount
@@ -170,10 +166,16 @@ export class OpenedBus {
     return devNum === undefined ? this.#numbers : this.#numbers.filter((number) => number === devNum)
   }
 
-  /** The device of that number, with an `info` of this epoch. */
-  async #withInfo(devNum: number): Promise<VirtioDevice> {
+  /** The device of that number, made when it is asked for first. */
+  #device(devNum: number): VirtioDevice {
     const device = this.#devices.get(devNum) ?? new VirtioDevice(this.bus, devNum)
     this.#devices.set(devNum, device)
+    return device
+  }
+
+  /** The device of that number, with an `info` of this epoch. */
+  async #withInfo(devNum: number): Promise<VirtioDevice> {
+    const device = this.#device(devNum)
     if (!device.hasInfo) await device.getInfo()
     return device
   }

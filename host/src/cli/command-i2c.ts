@@ -211,7 +211,7 @@ function addDump(i2c: Command): void {
                 bank: parseNumber(bankText, "Bank", 0, 15),
                 register: parseNumber(bankRegister ?? "0x4e", "Bank register", 0, 0xff),
               }
-        if (bank && letter === "i") throw wrong("Mode i does not go with a bank.")
+        if (bank && letter === "i") throw invalidArgument("Mode i does not go with a bank.")
         const registers = await withI2c(command, (adapter) => {
           const smbus = new SmbusChip(adapter, address, hasPec)
           return withBank(smbus, bank, () => readRegisters(smbus, letter, first, last))
@@ -271,7 +271,7 @@ function parseSpan(first: string | undefined, last: string | undefined, isAll: b
       hint: `For example: virtio-msg i2c detect ${first} 0x77`,
     })
   const [from, to] = [parseAddress(first, isAll), parseAddress(last, isAll)]
-  if (to < from) throw wrong(`The last address ${last} is below the first, ${first}.`)
+  if (to < from) throw invalidArgument(`The last address ${last} is below the first, ${first}.`)
   return [from, to]
 }
 
@@ -284,12 +284,8 @@ function parseRange(text: string | undefined, isPairs: boolean): [number, number
     })
   const first = parseNumber(firstText, "First register", 0, 0xff)
   const last = parseNumber(lastText, "Last register", 0, 0xff)
-  if (last < first) throw wrong(`The last register ${lastText} is below the first, ${firstText}.`)
+  if (last < first) throw invalidArgument(`The last register ${lastText} is below the first, ${firstText}.`)
   if (isPairs && (first % 2 !== 0 || last % 2 === 0))
-    throw wrong("In mode W the first register is even and the last odd.")
+    throw invalidArgument("In mode W the first register is even and the last odd.")
   return [first, last]
-}
-
-function wrong(message: string): VirtioMsgError {
-  return invalidArgument(message)
 }

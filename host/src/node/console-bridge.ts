@@ -2,7 +2,7 @@
 // virtio-serial port. When one side is slow, the other has to wait. Nothing is lost between the two.
 
 import { connect, type Socket } from "node:net"
-import { type Clock, systemClock, type Timer } from "../clock.js"
+import { type Clock, delay, systemClock, type Timer } from "../clock.js"
 import type { ConsolePort } from "../driver/console-port.js"
 import { VirtioMsgError } from "../errors.js"
 import { checkSocketPlace } from "./listening-place.js"
@@ -67,14 +67,14 @@ export class ConsoleBridge {
       } catch (error) {
         if (!(error instanceof VirtioMsgError)) throw error
         if (error.code === "DEVICE_REMOVED") return
-        await this.#wait(RETRY_MS)
+        await delay(this.#clock, RETRY_MS)
       }
     }
   }
 
   /** Waits for QEMU, if it is not there, and until it has taken the bytes. */
   async #send(bytes: Uint8Array): Promise<void> {
-    while (!this.#socket && !this.#isClosed) await this.#wait(RETRY_MS)
+    while (!this.#socket && !this.#isClosed) await delay(this.#clock, RETRY_MS)
     const socket = this.#socket
     if (!socket || socket.write(bytes)) return
     await new Promise<void>((resolve) => {
@@ -85,12 +85,6 @@ export class ConsoleBridge {
       }
       socket.on("drain", done)
       socket.on("close", done)
-    })
-  }
-
-  #wait(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#clock.schedule(delayMs, resolve)
     })
   }
 }

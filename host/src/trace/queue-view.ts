@@ -50,11 +50,6 @@ export class QueueView {
     return this.#owner.devNum
   }
 
-  /** Both indexes, as far as they were followed. */
-  get indexes(): { readonly available: number; readonly used: number } {
-    return { available: this.#availIdx, used: this.#usedIdx }
-  }
-
   /** The queue begins: its rings are followed from now on. */
   begin(): void {
     this.isEnabled = true

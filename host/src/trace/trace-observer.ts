@@ -51,26 +51,15 @@ export class TraceObserver {
   observe(timeMs: number, direction: Direction, bytes: Uint8Array, flaws: PacketFlaws = {}): PacketEvent {
     const parts = readPacket(bytes)
     const remarks: Remark[] = []
+    const note = (text: string) => remarks.push({ severity: "note", text })
+    const warn = (text: string) => remarks.push({ severity: "warning", text })
     const number = ++this.#count
     const isUnknown = flaws.isDirectionUnknown === true
     const isIgnored = !parts || isUnknown || !this.#accept(parts, direction, bytes, remarks)
-    if (isUnknown)
-      remarks.push({
-        severity: "note",
-        text: "the capture does not say who sent this packet: it is left out",
-      })
-    if (flaws.cutBytes !== undefined)
-      remarks.push({
-        severity: "note",
-        text: `the capture lacks its last ${counted(flaws.cutBytes, "byte")}`,
-      })
-    else if (!parts)
-      remarks.push({
-        severity: "warning",
-        text: `${counted(bytes.length, "byte is", "bytes are")} too short for a packet's header`,
-      })
-    else if (parts.malformedAt !== undefined)
-      remarks.push({ severity: "warning", text: `malformed from byte ${parts.malformedAt} on` })
+    if (isUnknown) note("the capture does not say who sent this packet: it is left out")
+    if (flaws.cutBytes !== undefined) note(`the capture lacks its last ${counted(flaws.cutBytes, "byte")}`)
+    else if (!parts) warn(`${counted(bytes.length, "byte is", "bytes are")} too short for a packet's header`)
+    else if (parts.malformedAt !== undefined) warn(`malformed from byte ${parts.malformedAt} on`)
     // a packet that was not seen is no reason to blame those that follow
     if (flaws.cutBytes !== undefined || (isUnknown && parts?.hasData)) this.#isComplete = false
     const packet = { number, timeMs, direction, isIgnored, isUnknown, remarks, bytes }

@@ -1,6 +1,7 @@
 // The page as a whole: its present connection, and the parts that show it and act on it.
 
 import type { HelloResponse } from "../../../shared-protocol/src/messages/hello.js"
+import { delay } from "../../src/clock.js"
 import type { I2cAdapter } from "../../src/driver/i2c-adapter.js"
 import { VirtioMsgError } from "../../src/errors.js"
 import { hex } from "../../src/hex.js"
@@ -252,7 +253,7 @@ export class App {
         if (this.bench !== bench) return
         this.#fail(error)
         if (error instanceof VirtioMsgError && error.code === "LINK_CLOSED") return
-        await wait(opened, RETRY_MS)
+        await delay(opened.bus.clock, RETRY_MS)
       }
     }
   }
@@ -260,7 +261,7 @@ export class App {
   async #sampleForever(bench: Bench): Promise<void> {
     while (this.bench === bench && bench.bus) {
       if (this.sensor.isWanted) await this.sensor.sample(() => bench.now())
-      await wait(bench.bus, SAMPLE_MS)
+      await delay(bench.bus.bus.clock, SAMPLE_MS)
     }
   }
 
@@ -301,10 +302,4 @@ export class App {
     this.#dials.draw()
     if (this.bench) this.#traffic.draw(this.bench.now())
   }
-}
-
-function wait(opened: OpenedBus, durationMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    opened.bus.clock.schedule(durationMs, resolve)
-  })
 }

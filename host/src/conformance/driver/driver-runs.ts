@@ -137,6 +137,12 @@ export class DriverRuns {
     return run
   }
 
+  /** The run of a scenario, which tells nothing of a driver that fails where everything is right: see `good`. */
+  async runAfterGood(name: string): Promise<DriverRun> {
+    await this.good()
+    return this.run(name)
+  }
+
   /** All runs that were made so far, and that of "plain". */
   async all(): Promise<DriverRun[]> {
     await this.run("plain")

@@ -61,8 +61,7 @@ export const BUS_HOTPLUG_ROWS: readonly Row[] = [
     {
       isPassive: true,
       async driver(runs) {
-        await runs.good()
-        const run = await runs.run("removed")
+        const run = await runs.runAfterGood("removed")
         const gone = run.transcript.findIndex(
           ({ direction, frame }) => direction === "out" && frame[1] === EVENT_DEVICE,
         )

@@ -100,8 +100,7 @@ export const BUS_NOTIFICATION_ROWS: readonly Row[] = [
       expect(usedEvents(bench, mark) === 0, "The bus has no notifications, and EVENT_USED came.")
     },
     async driver(runs) {
-      await runs.good()
-      const run = await runs.run("polling")
+      const run = await runs.runAfterGood("polling")
       const { i2c } = run.bus
       if (run.driven.length === 0) skip("The driver takes no bus without notifications.")
       expect(

@@ -114,8 +114,7 @@ export const BUS_PARAMETER_ROWS: readonly Row[] = [
     requirement: "On a change of parameters the transport is told and must validate them again.",
 
     async driver(runs) {
-      await runs.good()
-      const run = await runs.run("other-parameters")
+      const run = await runs.runAfterGood("other-parameters")
       const { change, devices } = run.bus
       if (!change) skip("The driver made nothing available.")
       expect(!run.isKilled, `The bus ended for other parameters, and the driver hangs. ${run.how}`)

@@ -65,8 +65,7 @@ export const DRIVER_CONFIG_ROWS: readonly Row[] = [
       expect(generation === lastSeen, `SET_CONFIG has generation ${generation}; last seen was ${lastSeen}.`)
   }),
   profiles("D9", "Generations need not grow, and need not survive a reset.", async (runs) => {
-    await runs.good()
-    const run = await runs.run("changing-config")
+    const run = await runs.runAfterGood("changing-config")
     expect(run.isDone, `The generation went back, and the driver could not live with it. ${run.how}`)
   }),
   getConfigAlways("D40", "GET_CONFIG asks for bytes inside the configuration.", async (runs) => {

@@ -42,8 +42,7 @@ export const DRIVER_DEVICE_INFO_ROWS: readonly Row[] = [
     },
   ),
   deviceInfo("D36", "The administration virtqueues are among max_virtqueues.", async (runs) => {
-    await runs.good()
-    const run = await runs.run("admin-queues")
+    const run = await runs.runAfterGood("admin-queues")
     expect(run.isDone, `A device with administration virtqueues kept the driver from its work. ${run.how}`)
     for (const frame of run.messages(run.bus.i2c, ids.SET_VQUEUE))
       expect(

@@ -44,8 +44,7 @@ export const DRIVER_ERROR_ROWS: readonly Row[] = [
     "D4",
     "What an unsupported revision or feature brings is ignored, and not half understood.",
     async (runs) => {
-      await runs.good()
-      const run = await runs.run("garbage")
+      const run = await runs.runAfterGood("garbage")
       expect(run.isDone, `Events that revision 1 does not have kept the driver from its work. ${run.how}`)
     },
   ),
@@ -80,8 +79,7 @@ export const DRIVER_ERROR_ROWS: readonly Row[] = [
     "D12",
     "A request that stays without a response has failed; the driver recovers by reset and status.",
     async (runs) => {
-      await runs.good()
-      const run = await runs.run("silent-later")
+      const run = await runs.runAfterGood("silent-later")
       expect(
         !run.isKilled && !run.isDone,
         `A request stayed unanswered, and the driver ${run.isDone ? "succeeded" : "waited"}. ${run.how}`,

@@ -72,8 +72,7 @@ export const DRIVER_FEATURE_ROWS: readonly Row[] = [
     "D38",
     "Features are blocks of 32 bits from the one asked for on, 0 behind those that exist.",
     async (runs) => {
-      await runs.good()
-      const run = await runs.run("small-messages")
+      const run = await runs.runAfterGood("small-messages")
       expect(
         run.isDone,
         `20 feature blocks in messages of 52 bytes kept the driver from its work. ${run.how}`,

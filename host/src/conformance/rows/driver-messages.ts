@@ -97,8 +97,7 @@ export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
     }
   }),
   header("D18", "The token means nothing to the driver.", async (runs) => {
-    await runs.good()
-    const run = await runs.run("strange-tokens")
+    const run = await runs.runAfterGood("strange-tokens")
     expect(run.isDone, `Events with tokens, which mean nothing, kept the driver from its work. ${run.how}`)
   }),
   core(

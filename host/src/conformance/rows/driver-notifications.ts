@@ -56,8 +56,7 @@ export const DRIVER_NOTIFICATION_ROWS: readonly Row[] = [
     expect(run.isDone, `Requests were completed and notified, and the driver did not notice. ${run.how}`)
   }),
   deviceNotifications("D33", "With polling only, the driver does not need EVENT_USED.", async (runs) => {
-    await runs.good()
-    const run = await runs.run("polling")
+    const run = await runs.runAfterGood("polling")
     if (run.driven.length === 0) skip("The driver takes no bus without notifications.")
     expect(run.isDone, `Without EVENT_USED, on a bus that has none, the driver does not go on. ${run.how}`)
   }),

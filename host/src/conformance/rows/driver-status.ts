@@ -11,7 +11,14 @@ import { hex } from "../../hex.js"
 import { word } from "../driver/driver-runs.js"
 import { driverMust, driverShould, type Row } from "../row.js"
 import { expect } from "../verdict.js"
-import { enablings, expectNoIo, firstWrite, secondReset, statusWrites } from "./driver-writes.js"
+import {
+  enablings,
+  expectNoIo,
+  expectQueuesAskedAbout,
+  firstWrite,
+  secondReset,
+  statusWrites,
+} from "./driver-writes.js"
 
 const init = driverMust("Initialization")
 const negotiation = driverMust("Feature Negotiation")
@@ -95,15 +102,7 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
     "D22",
     "A queue is configured by SET_VQUEUE and confirmed before the driver counts on it.",
     async (runs) => {
-      const run = await runs.good()
-      for (const device of run.driven)
-        for (const at of enablings(run, device)) {
-          const index = word(run.transcript[at]?.frame ?? new Uint8Array(0), 0)
-          const asked = run
-            .places(device, ids.GET_VQUEUE)
-            .some((later) => later > at && word(run.transcript[later]?.frame as Uint8Array, 0) === index)
-          expect(asked, `Queue ${index} of device ${device.devNum} was enabled and never asked about.`)
-        }
+      expectQueuesAskedAbout(await runs.good())
     },
   ),
   init("D23", "The status is driven by SET_DEVICE_STATUS, and DRIVER_OK comes before I/O.", async (runs) => {
@@ -168,8 +167,7 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
     },
   ),
   finalStatus("D29", "No I/O before the device reports DRIVER_OK.", async (runs) => {
-    await runs.good()
-    const run = await runs.run("no-driver-ok")
+    const run = await runs.runAfterGood("no-driver-ok")
     expectNoIo(run, run.bus.i2c, "the device never reported DRIVER_OK")
     expect(!run.isDone, "The device never reported DRIVER_OK, and the driver says that it did its work.")
     const again = await runs.run("no-driver-ok-again")
@@ -184,8 +182,7 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
     "D43",
     "While a reset takes its time the driver polls GET_DEVICE_STATUS until it reads 0.",
     async (runs) => {
-      await runs.good()
-      const run = await runs.run("slow-reset")
+      const run = await runs.runAfterGood("slow-reset")
       expect(run.isDone, `A reset that takes 5 polls kept the driver from its work. ${run.how}`)
       const polls = run.places(run.bus.i2c, ids.GET_DEVICE_STATUS).length
       expect(polls >= 5, `The reset took 5 polls; the driver polled ${polls} times.`)
@@ -200,8 +197,7 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
     "D45",
     "A reset is complete when status 0 is answered; until then nothing else is asked of the device.",
     async (runs) => {
-      await runs.good()
-      const run = await runs.run("slow-reset")
+      const run = await runs.runAfterGood("slow-reset")
       const { i2c } = run.bus
       const [asked = -1] = run.places(i2c, ids.SET_DEVICE_STATUS)
       const isZero = (at: number) => {
@@ -237,8 +233,7 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
     "D-S3",
     "DEVICE_NEEDS_RESET is answered by a reset and a new initialisation.",
     async (runs) => {
-      await runs.good()
-      const run = await runs.run("needs-reset")
+      const run = await runs.runAfterGood("needs-reset")
       const asked = run.transcript.findIndex(
         ({ direction, frame }) => direction === "out" && frame[1] === ids.EVENT_CONFIG,
       )

@@ -12,7 +12,7 @@ import { type DriverRun, type DriverRuns, word } from "../driver/driver-runs.js"
 import type { ScriptedDevice } from "../driver/scripted-device.js"
 import { driverAlways, driverMust, type Row } from "../row.js"
 import { expect, skip } from "../verdict.js"
-import { enablings, secondReset } from "./driver-writes.js"
+import { enablings, expectQueuesAskedAbout, secondReset } from "./driver-writes.js"
 
 const getVqueue = driverMust("GET_VQUEUE")
 const setVqueue = driverMust("SET_VQUEUE")
@@ -165,15 +165,7 @@ export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
       ),
   ),
   setVqueue("D55", "The driver asks by GET_VQUEUE whether SET_VQUEUE took.", async (runs) => {
-    const run = await runs.good()
-    for (const device of run.driven)
-      for (const at of enablings(run, device)) {
-        const index = word(run.transcript[at]?.frame as Uint8Array, 0)
-        const after = run
-          .places(device, ids.GET_VQUEUE)
-          .some((later) => later > at && word(run.transcript[later]?.frame as Uint8Array, 0) === index)
-        expect(after, `Queue ${index} of device ${device.devNum} was enabled and never asked about.`)
-      }
+    expectQueuesAskedAbout(await runs.good())
     const refused = await runs.run("queue-refused")
     expect(!refused.isDone, "SET_VQUEUE changed nothing, and the driver says that it did its work.")
     const again = await runs.run("queue-refused-again")

@@ -27,6 +27,17 @@ export function enablings(run: DriverRun, device: ScriptedDevice): number[] {
     .filter((at) => (word(run.transcript[at]?.frame ?? new Uint8Array(0), 4) & 3) === VQUEUE_ENABLE)
 }
 
+/** Fails the row unless each queue that was enabled is asked about by GET_VQUEUE later. */
+export function expectQueuesAskedAbout(run: DriverRun): void {
+  const indexAt = (at: number) => word(run.transcript[at]?.frame ?? new Uint8Array(0), 0)
+  for (const device of run.driven)
+    for (const at of enablings(run, device)) {
+      const index = indexAt(at)
+      const asked = run.places(device, ids.GET_VQUEUE).some((later) => later > at && indexAt(later) === index)
+      expect(asked, `Queue ${index} of device ${device.devNum} was enabled and never asked about.`)
+    }
+}
+
 /** `after`: a place in the transcript that it has to be behind. */
 export function expectNoIo(run: DriverRun, device: ScriptedDevice, why: string, after = -1): void {
   expect(

@@ -75,8 +75,7 @@ export const GENERAL_ROWS: readonly Row[] = [
       )
     },
     async driver(runs) {
-      await runs.good()
-      const run = await runs.run("reserved-bits")
+      const run = await runs.runAfterGood("reserved-bits")
       expect(run.isDone, `The driver did not accept responses with reserved type bits set: ${run.how}`)
     },
   },

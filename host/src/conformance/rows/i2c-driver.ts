@@ -78,8 +78,7 @@ export const I2C_DRIVER_ROWS: readonly Row[] = [
     }
   }),
   i2c("I24", "The buffer of a read is not used when its status is ERR.", async (runs) => {
-    await runs.good()
-    const run = await runs.run("read-fails")
+    const run = await runs.runAfterGood("read-fails")
     expect(!run.isDone, "The read failed, and the driver took its buffer for the answer.")
   }),
   i2c("I25", "M_RD is set for a read, whose buffer is device-writable.", async (runs) => {
@@ -118,8 +117,7 @@ export const I2C_DRIVER_ROWS: readonly Row[] = [
     "I28",
     "The first failed request and the rest of its group count as failed, whatever their status.",
     async (runs) => {
-      await runs.good()
-      const run = await runs.run("chip-fails")
+      const run = await runs.runAfterGood("chip-fails")
       expect(
         !run.isDone,
         "The write of a group failed, and the driver took the read behind it, with status OK, for good.",

@@ -116,13 +116,11 @@ export const RING_DRIVER_ROWS: readonly Row[] = [
     },
   ),
   usedSuppression("R27", "A notification without a used buffer does no harm.", async (runs) => {
-    await runs.good()
-    const run = await runs.run("spurious-used")
+    const run = await runs.runAfterGood("spurious-used")
     expect(run.isDone, `Notifications without a used buffer kept the driver from its work. ${run.how}`)
   }),
   usedRing("R28", "Nothing is assumed about bytes behind the used length.", async (runs) => {
-    await runs.good()
-    const run = await runs.run("short-used")
+    const run = await runs.runAfterGood("short-used")
     expect(
       !run.isDone,
       "The device said that it wrote nothing, and the driver took what lay in the buffer for the answer.",
@@ -151,8 +149,7 @@ export const RING_DRIVER_ROWS: readonly Row[] = [
     "R31",
     "With flags 1 in the used ring the driver does not notify.",
     async (runs) => {
-      await runs.good()
-      const run = await runs.run("no-notify")
+      const run = await runs.runAfterGood("no-notify")
       const events = run.messages(run.bus.i2c, ids.EVENT_AVAIL).length
       expect(events === 0, `flags of the used ring are 1, and the driver sent ${events} EVENT_AVAIL.`)
       expect(run.isDone, `The device polls, and the driver does not get on. ${run.how}`)

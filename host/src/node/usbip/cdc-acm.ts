@@ -2,7 +2,7 @@
 // modem lines are stored and have no effect. When one side is slow, the other has to wait. Nothing is lost between
 // them.
 
-import { type Clock, systemClock } from "../../clock.js"
+import { type Clock, delay, systemClock } from "../../clock.js"
 import { VirtioMsgError } from "../../errors.js"
 import type { UsbDescription } from "./descriptors.js"
 import { ENDPOINT_IN, REQUEST_CLASS, REQUEST_TYPE_MASK, type UsbGadget, type UsbTransfer } from "./gadget.js"
@@ -167,9 +167,7 @@ export class CdcAcm implements UsbGadget {
       } catch (error) {
         if (!(error instanceof VirtioMsgError)) throw error
         if (error.code === "DEVICE_REMOVED") return
-        await new Promise<void>((resolve) => {
-          this.#clock.schedule(RETRY_MS, resolve)
-        })
+        await delay(this.#clock, RETRY_MS)
       }
     }
   }

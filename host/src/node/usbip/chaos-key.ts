@@ -1,7 +1,7 @@
 // A ChaosKey, as Linux's driver chaoskey expects it: random bytes from one bulk endpoint, 64 at a time. They are the
 // board's.
 
-import { type Clock, systemClock } from "../../clock.js"
+import { type Clock, delay, systemClock } from "../../clock.js"
 import type { EntropyReader } from "../vhost-user/rng-device.js"
 import { CLASS_VENDOR, type UsbDescription } from "./descriptors.js"
 import { ENDPOINT_IN, type UsbGadget, type UsbTransfer } from "./gadget.js"
@@ -63,9 +63,7 @@ export class ChaosKey implements UsbGadget {
         const served = this.#waiting.shift()
         served?.complete(bytes)
       } catch {
-        await new Promise<void>((resolve) => {
-          this.#clock.schedule(RETRY_MS, resolve)
-        })
+        await delay(this.#clock, RETRY_MS)
       }
     }
     this.#isReading = false

@@ -6,7 +6,7 @@
 
 import { readdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { type Clock, systemClock } from "../../clock.js"
+import { type Clock, delay, systemClock } from "../../clock.js"
 import { VirtioMsgError } from "../../errors.js"
 import { systemPath } from "../system-root.js"
 import { SPEED_FULL } from "./messages.js"
@@ -118,7 +118,7 @@ export async function awaitNode(
       throw new VirtioMsgError("TIMEOUT", `The kernel made nothing of the USB device on vhci port ${port}.`, {
         hint: "What does it say? sudo dmesg | tail",
       })
-    await delay(clock)
+    await delay(clock, POLL_MS)
   }
 }
 
@@ -133,7 +133,7 @@ export async function awaitFree(
     const all = await vhciPorts()
     if (ports.every((port) => all.find(({ number }) => number === port)?.isFree ?? true)) return true
     if (clock.now() >= endMs) return false
-    await delay(clock)
+    await delay(clock, POLL_MS)
   }
 }
 
@@ -177,10 +177,4 @@ function writeError(error: NodeJS.ErrnoException): VirtioMsgError {
       cause: error,
     },
   )
-}
-
-function delay(clock: Clock): Promise<void> {
-  return new Promise((resolve) => {
-    clock.schedule(POLL_MS, resolve)
-  })
 }

@@ -2,7 +2,7 @@
 // on the wire. The checksum finds the damage, as it would on a board.
 
 import { PROBE_EPOCH } from "../../../../shared-protocol/src/mailbox/packet.js"
-import type { Clock } from "../../../src/clock.js"
+import { type Clock, delay } from "../../../src/clock.js"
 import { Emitter } from "../../../src/emitter.js"
 import { type Fate, FaultyLink } from "../../../src/link/faulty-link.js"
 import { decodeFrame } from "../../../src/link/jacdac-frame.js"
@@ -42,9 +42,7 @@ export class Cable extends FaultyLink {
   /** Lets nothing through for this time. Resolves when the cable works again. */
   async cutFor(durationMs: number): Promise<void> {
     this.cut()
-    await new Promise<void>((resolve) => {
-      this.#clock.schedule(durationMs, resolve)
-    })
+    await delay(this.#clock, durationMs)
     this.mend()
   }
 }

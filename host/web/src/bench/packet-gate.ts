@@ -23,11 +23,6 @@ export class PacketGate {
     this.#model = model
   }
 
-  /** How many packets wait to be shown. */
-  get keptCount(): number {
-    return this.#kept.length
-  }
-
   get isShut(): boolean {
     return this.#isShut
   }
