@@ -65,6 +65,17 @@ export const driverMust = rowsOf("driver", "MUST", "driver")
 export const driverAlways = rowsOf("driver", "MUST", "driver", { isPassive: true })
 export const driverShould = rowsOf("driver", "SHOULD", "driver")
 
+/** Rows with more than one check, or with another peer than the makers above have; `checks` are these. */
+function rowsWithChecks(side: Side) {
+  return (section: string) =>
+    (id: string, requirement: string, checks: Partial<Row>): Row => ({
+      ...{ id, side, level: "MUST", section, requirement },
+      ...checks,
+    })
+}
+export const busRows = rowsWithChecks("bus")
+export const generalRows = rowsWithChecks("general")
+
 /** What a side may do, and need not. */
 export function permission(id: string, side: Side, section: string, requirement: string): Row {
   const reason = "A permission: there is nothing that could be violated."

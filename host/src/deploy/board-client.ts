@@ -105,12 +105,8 @@ export class BoardClient {
   /** What the board says of itself. What it does not say in time is empty. */
   async identify(): Promise<BoardIdentity> {
     const text = async (register: number) =>
-      visibleText(
-        new TextDecoder()
-          .decode(await this.#readOptional(CONTROL_SERVICE_INDEX, register))
-          .replace(/\0+$/, ""),
-      )
-    const product = await this.#readOptional(CONTROL_SERVICE_INDEX, PRODUCT_REGISTER)
+      visibleText(new TextDecoder().decode(await this.#readOptional(register)).replace(/\0+$/, ""))
+    const product = await this.#readOptional(PRODUCT_REGISTER)
     return {
       deviceId: this.#deviceId,
       description: await text(DESCRIPTION_REGISTER),
@@ -135,7 +131,6 @@ export class BoardClient {
             return isUnknownCommand(packet, command) ? "unknown" : undefined
           },
           REGISTER_MS,
-          () => this.#silent(),
         ).then((value) => (value === "unknown" ? undefined : value))
       } catch (error) {
         if (tries === REGISTER_TRIES || (error as VirtioMsgError).code !== "TIMEOUT") throw error
@@ -155,7 +150,6 @@ export class BoardClient {
       (packet) =>
         packet.serviceIndex === serviceIndex && packet.command === command ? packet.payload : undefined,
       timeoutMs,
-      () => this.#silent(),
     )
   }
 
@@ -173,7 +167,6 @@ export class BoardClient {
           (packet) =>
             packet.serviceIndex === ACK_SERVICE_INDEX && packet.command === checksum ? true : undefined,
           waitMs,
-          () => this.#silent(),
         )
         return
       } catch (error) {
@@ -231,9 +224,10 @@ export class BoardClient {
     this.#port.send(encodeCommand(this.#deviceId, serviceIndex, command, payload))
   }
 
-  async #readOptional(serviceIndex: number, register: number): Promise<Uint8Array> {
+  /** A register of the control service; empty if the board does not say. */
+  async #readOptional(register: number): Promise<Uint8Array> {
     try {
-      return (await this.readRegister(serviceIndex, register)) ?? new Uint8Array(0)
+      return (await this.readRegister(CONTROL_SERVICE_INDEX, register)) ?? new Uint8Array(0)
     } catch (error) {
       if ((error as VirtioMsgError).code !== "TIMEOUT") throw error
       return new Uint8Array(0)
@@ -245,7 +239,7 @@ export class BoardClient {
     start: () => void,
     take: (packet: JacdacPacket) => T | undefined,
     timeoutMs: number,
-    onTimeout: () => VirtioMsgError,
+    onTimeout = () => this.#silent(),
     from: "board" | "anyone" = "board",
   ): Promise<T> {
     return new Promise((resolve, reject) => {

@@ -72,35 +72,27 @@ export class CountingEngine {
 
   /** The counts so far; all 0 before the VM started. */
   read(): VmCounts {
-    const value = (name: keyof VmCounts) => (this.#instance?.exports[name]?.value ?? 0) >>> 0
-    return {
-      operations: value("operations"),
-      calls: value("calls"),
-      fibers: value("fibers"),
-      allocations: value("allocations"),
-      collections: value("collections"),
-      scanned: value("scanned"),
-      properties: value("properties"),
-      lookups: value("lookups"),
-      names: value("names"),
-      filledBytes: value("filledBytes"),
-    }
+    return countsBy((name) => this.#instance?.exports[name]?.value ?? 0)
   }
 }
 
 /** What happened between two readings. A count returns to 0 after 2^32 - 1. */
 export function difference(before: VmCounts, after: VmCounts): VmCounts {
-  const between = (name: keyof VmCounts) => (after[name] - before[name]) >>> 0
+  return countsBy((name) => after[name] - before[name])
+}
+
+function countsBy(read: (name: keyof VmCounts) => number): VmCounts {
+  const value = (name: keyof VmCounts) => read(name) >>> 0
   return {
-    operations: between("operations"),
-    calls: between("calls"),
-    fibers: between("fibers"),
-    allocations: between("allocations"),
-    collections: between("collections"),
-    scanned: between("scanned"),
-    properties: between("properties"),
-    lookups: between("lookups"),
-    names: between("names"),
-    filledBytes: between("filledBytes"),
+    operations: value("operations"),
+    calls: value("calls"),
+    fibers: value("fibers"),
+    allocations: value("allocations"),
+    collections: value("collections"),
+    scanned: value("scanned"),
+    properties: value("properties"),
+    lookups: value("lookups"),
+    names: value("names"),
+    filledBytes: value("filledBytes"),
   }
 }

@@ -150,6 +150,16 @@ export class DriverRuns {
     return runs.filter((run) => run !== undefined)
   }
 
+  /** Every transport message with this id, to any device, in all runs so far: with its place in the transcript. */
+  async messages(msgId: number) {
+    const found: { run: DriverRun; device: ScriptedDevice; at: number; frame: Uint8Array }[] = []
+    for (const run of await this.all())
+      for (const device of run.bus.devices)
+        for (const at of run.places(device, msgId))
+          found.push({ run, device, at, frame: (run.transcript[at] as Exchange).frame })
+    return found
+  }
+
   /** Every frame that the driver sent, in all runs so far. */
   async everyFrame(): Promise<Uint8Array[]> {
     return (await this.all()).flatMap((run) => run.sent)

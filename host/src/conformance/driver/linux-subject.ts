@@ -10,6 +10,7 @@ import { LINUX_MODULES } from "../../node/linux-guest/linux-module.js"
 import { CHIP_ADDRESS, CHIP_REGISTER, CHIP_VALUE } from "./device-types.js"
 import type { DriverOutcome, DriverSubject } from "./driver-runs.js"
 import { type Scenario, ScriptedBus } from "./scripted-bus.js"
+import { memoryOf } from "./seen-chain.js"
 
 /** A guest that has not answered for so long hangs. Our module's own waits take a few seconds. */
 const RUN_LIMIT_MS = 120_000
@@ -65,13 +66,7 @@ export function linuxSubject(
 
 async function runOnce(guest: LinuxGuest, port: GuestPort, scenario: Scenario) {
   const { window } = port
-  const offsetOf = (address: bigint) =>
-    address < BigInt(window.lengthBytes) ? Number(address) : window.lengthBytes
-  const memory = {
-    read: (address: bigint, lengthBytes: number) => window.read(offsetOf(address), lengthBytes),
-    write: (address: bigint, bytes: Uint8Array) => window.write(offsetOf(address), bytes),
-  }
-  const bus = new ScriptedBus(scenario, memory, systemClock, (frame) => port.send(frame))
+  const bus = new ScriptedBus(scenario, memoryOf(window), systemClock, (frame) => port.send(frame))
   const begin = () =>
     port.begin(bus.parameters, {
       onFrame: (frame) => bus.take(frame),

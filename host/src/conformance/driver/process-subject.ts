@@ -6,8 +6,8 @@ import { PlainServer } from "../../node/plain-server.js"
 import { TestedCommand } from "../tested-command.js"
 import { CHIP_ADDRESS, CHIP_REGISTER, CHIP_VALUE } from "./device-types.js"
 import type { DriverOutcome, DriverSubject } from "./driver-runs.js"
-import type { Scenario } from "./scripted-bus.js"
-import { ScriptedBus } from "./scripted-bus.js"
+import { type Scenario, ScriptedBus } from "./scripted-bus.js"
+import { memoryOf } from "./seen-chain.js"
 
 const WINDOW_BYTES = 65536
 /** No wait of a driver may be longer. */
@@ -72,11 +72,7 @@ async function runOnce(
   }
   const where = windowPath === undefined ? undefined : `${windowPath}.sock`
   const server = await PlainServer.listen(parameters, WINDOW_BYTES, events, where, windowPath)
-  const { window } = server
-  const memory = {
-    read: (address: bigint, lengthBytes: number) => window.read(offsetOf(address), lengthBytes),
-    write: (address: bigint, bytes: Uint8Array) => window.write(offsetOf(address), bytes),
-  }
+  const memory = memoryOf(server.window)
   const played = new ScriptedBus(scenario, memory, systemClock, (frame) => server.send(frame))
   bus = played
   played.onNewParameters = () => {
@@ -140,9 +136,4 @@ async function runProcess(
 function describeEnd(isKilled: boolean, code: number | null, signal: string | null, limitMs: number): string {
   if (isKilled) return `It had not ended ${limitMs / 1000} s after it connected, or never did.`
   return signal !== null ? `It was ended by ${signal}.` : `It ended with exit code ${code}.`
-}
-
-/** An address is an offset in the file; one that is none reads as 0 and takes no bytes. */
-function offsetOf(address: bigint): number {
-  return address < BigInt(WINDOW_BYTES) ? Number(address) : WINDOW_BYTES
 }

@@ -3,6 +3,7 @@
 
 import { type ChainDescriptor, readChain } from "../../../../shared-protocol/src/ring/chain-reader.js"
 import { DESCRIPTOR_NEXT, descBytes } from "../../../../shared-protocol/src/ring/layout.js"
+import type { SharedFile } from "../../node/shared-file.js"
 
 const MAX_QUEUE_SIZE = 32768
 /** Of one buffer, bytes. */
@@ -12,6 +13,16 @@ const MOST_READ = 4096
 export interface WindowMemory {
   read(address: bigint, lengthBytes: number): Uint8Array
   write(address: bigint, bytes: Uint8Array): void
+}
+
+/** A window that is a file. An address is an offset in it; one that is none reads as 0 and takes no bytes. */
+export function memoryOf(file: SharedFile): WindowMemory {
+  const offsetOf = (address: bigint) =>
+    address < BigInt(file.lengthBytes) ? Number(address) : file.lengthBytes
+  return {
+    read: (address, lengthBytes) => file.read(offsetOf(address), lengthBytes),
+    write: (address, bytes) => file.write(offsetOf(address), bytes),
+  }
 }
 
 export interface SeenDescriptor extends ChainDescriptor {

@@ -4,48 +4,41 @@ import { TYPE_BUS } from "../../../../shared-protocol/src/messages/header.js"
 import { EVENT_CONFIG, EVENT_DEVICE, EVENT_USED } from "../../../../shared-protocol/src/messages/ids.js"
 import { counted } from "../../counted.js"
 import * as frames from "../frames.js"
-import { busMust, type Row } from "../row.js"
+import { busMust, busRows, type Row } from "../row.js"
 import { expect } from "../verdict.js"
 import { absentNumber, unanswerable } from "./absent-device.js"
 
+const errorRows = busRows("Error Handling")
 const errors = busMust("Error Handling")
 
 /** Longer than any bus should wait. */
 const COMPLETION_LIMIT_MS = 60_000
 
 export const BUS_ERROR_ROWS: readonly Row[] = [
-  errors(
-    "B16",
-    "Every request that expects a response is completed within a bounded time.",
-    async (bench) => {
+  errorRows("B16", "Every request that expects a response is completed within a bounded time.", {
+    async device(bench) {
       const { tookMs } = await unanswerable(bench)
       expect(tookMs <= COMPLETION_LIMIT_MS, `The request took ${tookMs} ms.`)
     },
-    {
-      async driver(runs) {
-        const run = await runs.run("silent")
-        expect(!run.isKilled, `A request without a response kept the driver waiting: ${run.how}`)
-      },
+    async driver(runs) {
+      const run = await runs.run("silent")
+      expect(!run.isKilled, `A request without a response kept the driver waiting: ${run.how}`)
     },
-  ),
+  }),
   errors("B17", "Each request ends once: with one response, or one failure.", async (bench) => {
     const { endings } = await unanswerable(bench)
     expect(endings === 1, `The request ended ${endings} times.`)
   }),
-  errors(
-    "B18",
-    "A bus never waits for a response without end.",
-    async (bench) => {
+  errorRows("B18", "A bus never waits for a response without end.", {
+    async device(bench) {
       const { failure } = await unanswerable(bench)
       expect(failure !== undefined, "A request that nobody answers was not given up.")
     },
-    {
-      async driver(runs) {
-        const run = await runs.run("silent-later")
-        expect(!run.isKilled, `A request without a response kept the driver waiting: ${run.how}`)
-      },
+    async driver(runs) {
+      const run = await runs.run("silent-later")
+      expect(!run.isKilled, `A request without a response kept the driver waiting: ${run.how}`)
     },
-  ),
+  }),
   errors("B19", "Malformed headers and unknown bus messages are discarded without a word.", async (bench) => {
     const bad = [
       Uint8Array.of(2, 3, 0),

@@ -5,11 +5,12 @@ import { EVENT_AVAIL, EVENT_USED } from "../../../../shared-protocol/src/message
 import { counted } from "../../counted.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
-import { busMust, type Row } from "../row.js"
+import { busMust, busRows, type Row } from "../row.js"
 import { blocked, expect, skip } from "../verdict.js"
 
 const SECTION = "Runtime Notifications"
 const notifications = busMust(SECTION)
+const notificationRows = busRows(SECTION)
 const eventAvail = busMust("EVENT_AVAIL")
 
 /** How long to wait for a notification that would be one too many. */
@@ -81,12 +82,7 @@ export const BUS_NOTIFICATION_ROWS: readonly Row[] = [
       expect(events === 0 || queue.usedIdx !== 1, "Nothing was completed, and EVENT_USED came.")
     },
   ),
-  {
-    id: "B40",
-    side: "bus",
-    level: "MUST",
-    section: SECTION,
-    requirement: "With polling only, no EVENT_AVAIL or EVENT_USED shows.",
+  notificationRows("B40", "With polling only, no EVENT_AVAIL or EVENT_USED shows.", {
     async device(bench) {
       if (!bench.port.parameters.isPolling) skip("The bus has notifications.")
       const mark = bench.conversation.mark()
@@ -108,19 +104,17 @@ export const BUS_NOTIFICATION_ROWS: readonly Row[] = [
         "The bus has no notifications, and EVENT_AVAIL was sent.",
       )
     },
-  },
-  {
-    id: "B41",
-    side: "bus",
-    level: "MUST",
-    section: SECTION,
-    requirement:
-      "Delivering notifications is bounded in time; if it fails the transport sees it and recovers by reset.",
-    async driver(runs) {
-      const run = await runs.run("lost-completion")
-      expect(!run.isKilled, `A completion that was never notified kept the driver waiting: ${run.how}`)
+  }),
+  notificationRows(
+    "B41",
+    "Delivering notifications is bounded in time; if it fails the transport sees it and recovers by reset.",
+    {
+      async driver(runs) {
+        const run = await runs.run("lost-completion")
+        expect(!run.isKilled, `A completion that was never notified kept the driver waiting: ${run.how}`)
+      },
     },
-  },
+  ),
   eventAvail(
     "B42",
     "A bus that cannot carry next_offset keeps NOTIFICATION_DATA from being negotiated.",

@@ -16,10 +16,11 @@ import { hex } from "../../hex.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
 import { messageSize } from "../frames.js"
-import { busMust, busShould, permission, type Row } from "../row.js"
+import { busMust, busRows, busShould, permission, type Row } from "../row.js"
 import { expect, skip } from "../verdict.js"
 
 const advertising = busMust("Advertising Bus Parameters")
+const advertisingRows = busRows("Advertising Bus Parameters")
 const size = busMust("Message Size")
 const sizeShould = busShould("Message Size")
 const revision = busMust("Revision Compatibility")
@@ -106,13 +107,7 @@ export const BUS_PARAMETER_ROWS: readonly Row[] = [
     if (!asked) skip("The bus has no message that asks for its parameters.")
     expect(isSame(before, asked), `First the bus said: ${describe(before)}; then: ${describe(asked)}.`)
   }),
-  {
-    id: "B10",
-    side: "bus",
-    level: "MUST",
-    section: "Advertising Bus Parameters",
-    requirement: "On a change of parameters the transport is told and must validate them again.",
-
+  advertisingRows("B10", "On a change of parameters the transport is told and must validate them again.", {
     async driver(runs) {
       const run = await runs.runAfterGood("other-parameters")
       const { change, devices } = run.bus
@@ -138,7 +133,7 @@ export const BUS_PARAMETER_ROWS: readonly Row[] = [
         )
       }
     },
-  },
+  }),
   size("B11", "The largest message is at least 52 bytes.", async (bench) => {
     const { maxMessageSize } = bench.port.parameters
     expect(

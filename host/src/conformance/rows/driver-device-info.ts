@@ -30,15 +30,13 @@ export const DRIVER_DEVICE_INFO_ROWS: readonly Row[] = [
     "D35",
     "admin_vq_count 0 means that there are no administration virtqueues.",
     async (runs) => {
-      for (const run of await runs.all())
-        for (const device of run.bus.devices)
-          for (const frame of run.messages(device, ids.SET_VQUEUE)) {
-            const most = device.shape.lies.maxVirtqueues ?? device.shape.queueMaxSizes.length
-            expect(
-              word(frame, 0) < most,
-              `Queue ${word(frame, 0)} of device ${device.devNum} was configured; it has ${most}.`,
-            )
-          }
+      for (const { device, frame } of await runs.messages(ids.SET_VQUEUE)) {
+        const most = device.shape.lies.maxVirtqueues ?? device.shape.queueMaxSizes.length
+        expect(
+          word(frame, 0) < most,
+          `Queue ${word(frame, 0)} of device ${device.devNum} was configured; it has ${most}.`,
+        )
+      }
     },
   ),
   deviceInfo("D36", "The administration virtqueues are among max_virtqueues.", async (runs) => {

@@ -8,20 +8,18 @@ import { counted } from "../../counted.js"
 import { hex } from "../../hex.js"
 import { isEvent } from "../conversation.js"
 import * as frames from "../frames.js"
-import type { Row } from "../row.js"
+import { generalRows, type Row } from "../row.js"
 import { expect, skip } from "../verdict.js"
 import { checkAdminRange } from "./device-info.js"
 import { exercise } from "./exercise.js"
 
-const FORMAT = "Common Message Format"
+const format = generalRows("Common Message Format")
+const setVqueue = generalRows("SET_VQUEUE")
+const getDevices = generalRows("GET_DEVICES")
+const deviceInfo = generalRows("GET_DEVICE_INFO")
 
 export const GENERAL_ROWS: readonly Row[] = [
-  {
-    id: "G1",
-    side: "general",
-    level: "MUST",
-    section: FORMAT,
-    requirement: "An event has bit 0 of its type clear, and nobody sends a response with an event's msg_id.",
+  format("G1", "An event has bit 0 of its type clear, and nobody sends a response with an event's msg_id.", {
     isPassive: true,
     async device(bench) {
       await exercise(bench)
@@ -40,13 +38,8 @@ export const GENERAL_ROWS: readonly Row[] = [
             `An event came with type ${hex(frame[0] as number)}.`,
           )
     },
-  },
-  {
-    id: "G2",
-    side: "general",
-    level: "MUST",
-    section: FORMAT,
-    requirement: "Bus messages carry dev_num 0.",
+  }),
+  format("G2", "Bus messages carry dev_num 0.", {
     isPassive: true,
     async device(bench) {
       await exercise(bench)
@@ -57,13 +50,8 @@ export const GENERAL_ROWS: readonly Row[] = [
       if (!sent.some(isBusMessage)) skip("The driver side sends no bus messages.")
       expectBusNumbers(sent)
     },
-  },
-  {
-    id: "G3",
-    side: "general",
-    level: "MUST",
-    section: FORMAT,
-    requirement: "Reserved bits of the header are sent as 0, and ignored by whoever receives them.",
+  }),
+  format("G3", "Reserved bits of the header are sent as 0, and ignored by whoever receives them.", {
     async device(bench) {
       const status = await bench.getStatus()
       const request = frames.changed(frames.getDeviceStatus(bench.devNum), 0, 0xfc)
@@ -78,13 +66,8 @@ export const GENERAL_ROWS: readonly Row[] = [
       const run = await runs.runAfterGood("reserved-bits")
       expect(run.isDone, `The driver did not accept responses with reserved type bits set: ${run.how}`)
     },
-  },
-  {
-    id: "G4",
-    side: "general",
-    level: "MUST",
-    section: "SET_VQUEUE",
-    requirement: "SET_VQUEUE is sent with reserved 0 and flags[31:6] 0.",
+  }),
+  setVqueue("G4", "SET_VQUEUE is sent with reserved 0 and flags[31:6] 0.", {
     isPassive: true,
     async driver(runs) {
       const settings = (await runs.everyFrame()).filter((frame) => isTransport(frame, SET_VQUEUE))
@@ -98,13 +81,8 @@ export const GENERAL_ROWS: readonly Row[] = [
         )
       }
     },
-  },
-  {
-    id: "G5",
-    side: "general",
-    level: "MUST",
-    section: "GET_DEVICES",
-    requirement: "The count of a GET_DEVICES response is not greater than that of the request.",
+  }),
+  getDevices("G5", "The count of a GET_DEVICES response is not greater than that of the request.", {
     async device(bench) {
       for (const count of [0, 1, 7, 8, 9, 65535]) {
         const response = await bench.ask(frames.getDevices(0, count))
@@ -117,17 +95,12 @@ export const GENERAL_ROWS: readonly Row[] = [
           )
       }
     },
-  },
-  {
-    id: "G6",
-    side: "general",
-    level: "MUST",
-    section: "GET_DEVICE_INFO",
-    requirement: "max_virtqueues counts administration virtqueues, too.",
+  }),
+  deviceInfo("G6", "max_virtqueues counts administration virtqueues, too.", {
     async device(bench) {
       checkAdminRange(await bench.getInfo())
     },
-  },
+  }),
 ]
 
 function isBusMessage(frame: Uint8Array): boolean {
