@@ -13,7 +13,7 @@ import { GuestConsole } from "./guest-console.js"
 import { GUEST_READY, MAX_LINE_LENGTH } from "./guest-init.js"
 import { type GuestFile, packInitramfs } from "./initramfs.js"
 import type { GuestImage } from "./prepare.js"
-import { type DeviceBus, qemuArguments } from "./qemu.js"
+import { type BootPaths, type DeviceBus, qemuArguments } from "./qemu.js"
 import { requireToolsToBoot } from "./required-tools.js"
 
 const MEMORY_MIB = 256
@@ -26,12 +26,7 @@ const SHUTDOWN_LIMIT_MS = 5000
 export interface GuestMachine {
   /** Of QEMU. */
   readonly program: string
-  arguments(paths: {
-    readonly kernelPath: string
-    readonly initrdPath: string
-    /** The Unix socket that QEMU connects the console to. */
-    readonly consolePath: string
-  }): string[]
+  arguments(paths: BootPaths): string[]
 }
 
 export interface LinuxGuestOptions {

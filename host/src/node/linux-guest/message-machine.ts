@@ -3,7 +3,7 @@
 
 import type { GuestMachine } from "./boot.js"
 import { FRAMES_PORT_NAME } from "./guest-init.js"
-import { escapeComma } from "./qemu.js"
+import { cortexA7, escapeComma, PCI_MACHINE } from "./qemu.js"
 import { requireToolsToBoot } from "./required-tools.js"
 
 const MEMORY_MIB = 256
@@ -37,16 +37,11 @@ export function messageMachine(peer: MessagePeer): GuestMachine {
   requireToolsToBoot()
   return {
     program: "qemu-system-arm",
-    arguments: ({ kernelPath, initrdPath, consolePath }) => [
-      ...["-nodefaults", "-no-reboot"],
-      // the kernel is not built for LPAE and cannot reach a PCI window above 4 GiB
-      ...["-machine", "virt,highmem=off", "-cpu", "cortex-a7", "-m", `${MEMORY_MIB}`],
-      ...["-display", "none", "-monitor", "none"],
-      ...["-chardev", `socket,id=console,path=${escapeComma(consolePath)}`, "-serial", "chardev:console"],
+    arguments: (paths) => [
+      ...cortexA7(paths, PCI_MACHINE),
+      ...["-m", `${MEMORY_MIB}`],
       ...["-global", "virtio-mmio.force-legacy=false"],
       ...messageArguments(peer),
-      ...["-kernel", kernelPath, "-initrd", initrdPath],
-      ...["-append", "console=ttyAMA0 quiet panic=-1 norandmaps"],
     ],
   }
 }

@@ -17,11 +17,15 @@ export interface VhostUserArguments {
   readonly bus?: DeviceBus
 }
 
-export interface LinuxGuestArguments extends VhostUserArguments {
+/** What a guest is booted from, and where its console is. */
+export interface BootPaths {
   readonly kernelPath: string
   readonly initrdPath: string
-  /** A Unix socket that somebody listens on, for the guest's console. */
+  /** The Unix socket that QEMU connects the console to: somebody has to listen on it. */
   readonly consolePath: string
+}
+
+export interface LinuxGuestArguments extends VhostUserArguments, BootPaths {
   /** Unix sockets of further devices, each as `socketPath`. */
   readonly moreDevices?: ReadonlyMap<GuestDeviceType, string>
 }
@@ -60,30 +64,31 @@ export function deviceArguments(device: GuestDeviceType, socketPath: string, bus
   }
 }
 
-/** All arguments of `qemu-system-arm` for the Linux guest on a Cortex-A7. */
-export function qemuArguments(options: LinuxGuestArguments): string[] {
+/** A Cortex-A7 with a PCI bus. The kernel is not built for LPAE and cannot reach a PCI window above 4 GiB. */
+export const PCI_MACHINE = "virt,highmem=off"
+
+/** The arguments for a Cortex-A7 with a console that runs our Linux, and no device. */
+export function cortexA7({ kernelPath, initrdPath, consolePath }: BootPaths, machine: string): string[] {
   return [
     // no default devices: the network card wants a firmware file that is a package of its own
-    "-nodefaults",
-    "-no-reboot",
-    // the kernel is not built for LPAE and cannot reach a PCI window above 4 GiB
-    ...["-machine", options.bus === "pci" ? "virt,highmem=off" : "virt"],
-    ...["-cpu", "cortex-a7"],
+    ...["-nodefaults", "-no-reboot"],
+    ...["-machine", machine, "-cpu", "cortex-a7"],
     ...["-display", "none", "-monitor", "none"],
-    ...[
-      "-chardev",
-      `socket,id=console,path=${escapeComma(options.consolePath)}`,
-      "-serial",
-      "chardev:console",
-    ],
-    ...qemuI2cArguments(options),
-    ...[...(options.moreDevices ?? [])].flatMap(([device, path]) =>
-      deviceArguments(device, path, options.bus ?? "mmio"),
-    ),
-    ...["-kernel", options.kernelPath, "-initrd", options.initrdPath],
+    ...["-chardev", `socket,id=console,path=${escapeComma(consolePath)}`, "-serial", "chardev:console"],
+    ...["-kernel", kernelPath, "-initrd", initrdPath],
     // a panic ends QEMU at once: -no-reboot turns the reboot into an exit. Programs at fixed addresses start in half
     // the time, because QEMU finds its translations of them again
     ...["-append", "console=ttyAMA0 quiet panic=-1 norandmaps"],
+  ]
+}
+
+/** All arguments of `qemu-system-arm` for the Linux guest on a Cortex-A7. */
+export function qemuArguments(options: LinuxGuestArguments): string[] {
+  const { bus = "mmio", moreDevices = [] } = options
+  return [
+    ...cortexA7(options, bus === "pci" ? PCI_MACHINE : "virt"),
+    ...qemuI2cArguments(options),
+    ...[...moreDevices].flatMap(([device, path]) => deviceArguments(device, path, bus)),
   ]
 }
 
