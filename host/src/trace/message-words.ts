@@ -56,135 +56,116 @@ type Words = (frame: Uint8Array, deviceId: number) => string
 /** What a message without payload says. */
 const nothing: Words = () => ""
 
-const TRANSPORT: readonly [id: number, request: Words, response: Words][] = [
+type MessageSaying = readonly [id: number, request: Words, response: Words]
+
+const TRANSPORT: readonly MessageSaying[] = [
   [
     ids.GET_DEVICE_INFO,
     nothing,
-    (frame) =>
-      say(decodeGetDeviceInfoResponse(frame, new Uint8Array(UUID_SIZE)), (info) =>
+    said(
+      (frame) => decodeGetDeviceInfoResponse(frame, new Uint8Array(UUID_SIZE)),
+      (info) =>
         [
           `${deviceTypeName(info.deviceId)} (${info.deviceId})`,
           counted(info.numFeatureBlocks, "feature block"),
           `${counted(info.configSize, "byte")} of configuration`,
           counted(info.maxVirtqueues, "virtqueue"),
         ].join(", "),
-      ),
+    ),
   ],
   [
     ids.GET_DEVICE_FEATURES,
-    (frame) =>
-      say(decodeGetDeviceFeaturesRequest(frame), (range) => blocks(range.blockIndex, range.numBlocks)),
-    (frame, deviceId) =>
-      say(decodeGetDeviceFeaturesResponse(frame), (range) => featureNames(range, deviceId)),
+    said(decodeGetDeviceFeaturesRequest, (range) => blocks(range.blockIndex, range.numBlocks)),
+    said(decodeGetDeviceFeaturesResponse, featureNames),
   ],
-  [
-    ids.SET_DRIVER_FEATURES,
-    (frame, deviceId) => say(decodeSetDriverFeaturesRequest(frame), (range) => featureNames(range, deviceId)),
-    nothing,
-  ],
+  [ids.SET_DRIVER_FEATURES, said(decodeSetDriverFeaturesRequest, featureNames), nothing],
   [
     ids.GET_CONFIG,
-    (frame) =>
-      say(decodeGetConfigRequest(frame), (range) => `${counted(range.length, "byte")} at ${range.offset}`),
-    (frame) => say(decodeGetConfigResponse(frame), configuration),
+    said(decodeGetConfigRequest, (range) => `${counted(range.length, "byte")} at ${range.offset}`),
+    said(decodeGetConfigResponse, configuration),
   ],
   [
     ids.SET_CONFIG,
-    (frame) => say(decodeSetConfigRequest(frame), configuration),
-    (frame) =>
-      say(decodeSetConfigResponse(frame), (config) =>
-        config.length ? configuration(config) : "not applied",
-      ),
+    said(decodeSetConfigRequest, configuration),
+    said(decodeSetConfigResponse, (config) => (config.length ? configuration(config) : "not applied")),
   ],
-  [ids.GET_DEVICE_STATUS, nothing, (frame) => say(decodeGetDeviceStatusResponse(frame), statusName)],
+  [ids.GET_DEVICE_STATUS, nothing, said(decodeGetDeviceStatusResponse, statusName)],
   [
     ids.SET_DEVICE_STATUS,
-    (frame) => say(decodeSetDeviceStatusRequest(frame), statusName),
-    (frame) => say(decodeSetDeviceStatusResponse(frame), statusName),
+    said(decodeSetDeviceStatusRequest, statusName),
+    said(decodeSetDeviceStatusResponse, statusName),
   ],
   [
     ids.GET_VQUEUE,
-    (frame) => say(decodeGetVqueueRequest(frame), queue),
-    (frame) =>
-      say(decodeGetVqueueResponse(frame), (state) =>
-        state.maxSize === 0
-          ? `${queue(state.index)}: there is none`
-          : `${queue(state.index)}: at most ${counted(state.maxSize, "descriptor")}, ` +
-            `${state.flags & VQUEUE_ENABLED ? `enabled with ${state.curSize}` : "not enabled"}`,
-      ),
+    said(decodeGetVqueueRequest, queue),
+    said(decodeGetVqueueResponse, (state) =>
+      state.maxSize === 0
+        ? `${queue(state.index)}: there is none`
+        : `${queue(state.index)}: at most ${counted(state.maxSize, "descriptor")}, ` +
+          `${state.flags & VQUEUE_ENABLED ? `enabled with ${state.curSize}` : "not enabled"}`,
+    ),
   ],
   [
     ids.SET_VQUEUE,
-    (frame) =>
-      say(
-        decodeSetVqueueRequest(frame),
-        (setting) =>
-          `${queue(setting.index)}: ${counted(setting.size, "descriptor")}, table at ${address(setting.desc)}, ` +
-          `available ring at ${address(setting.driver)}, used ring at ${address(setting.device)}` +
-          ((setting.flags & 3) === VQUEUE_ENABLE ? ", enable" : ""),
-      ),
+    said(
+      decodeSetVqueueRequest,
+      (setting) =>
+        `${queue(setting.index)}: ${counted(setting.size, "descriptor")}, table at ${address(setting.desc)}, ` +
+        `available ring at ${address(setting.driver)}, used ring at ${address(setting.device)}` +
+        ((setting.flags & 3) === VQUEUE_ENABLE ? ", enable" : ""),
+    ),
     nothing,
   ],
-  [ids.RESET_VQUEUE, (frame) => say(decodeResetVqueueRequest(frame), queue), nothing],
+  [ids.RESET_VQUEUE, said(decodeResetVqueueRequest, queue), nothing],
   [
     ids.GET_SHM,
-    (frame) => say(decodeGetShmRequest(frame), (shmid) => `region ${shmid}`),
-    (frame) =>
-      say(decodeGetShmResponse(frame), (region) =>
-        region.length.low || region.length.high
-          ? `region ${region.shmid} at ${address(region.address)}`
-          : `region ${region.shmid}: there is none`,
-      ),
+    said(decodeGetShmRequest, (shmid) => `region ${shmid}`),
+    said(decodeGetShmResponse, (region) =>
+      region.length.low || region.length.high
+        ? `region ${region.shmid} at ${address(region.address)}`
+        : `region ${region.shmid}: there is none`,
+    ),
   ],
-  [
-    ids.EVENT_CONFIG,
-    (frame) => say(decodeEventConfig(frame), (event) => `status ${statusName(event.deviceStatus)}`),
-    nothing,
-  ],
-  [ids.EVENT_AVAIL, (frame) => say(decodeEventAvail(frame), (event) => queue(event.vqIndex)), nothing],
-  [ids.EVENT_USED, (frame) => say(decodeEventUsed(frame), queue), nothing],
+  [ids.EVENT_CONFIG, said(decodeEventConfig, (event) => `status ${statusName(event.deviceStatus)}`), nothing],
+  [ids.EVENT_AVAIL, said(decodeEventAvail, (event) => queue(event.vqIndex)), nothing],
+  [ids.EVENT_USED, said(decodeEventUsed, queue), nothing],
 ]
 
-const BUS: readonly [id: number, request: Words, response: Words][] = [
+const BUS: readonly MessageSaying[] = [
   [
     ids.GET_DEVICES,
-    (frame) =>
-      say(
-        decodeGetDevicesRequest(frame),
-        (window) => `numbers ${window.offset} to ${window.offset + window.count - 1}`,
-      ),
-    (frame) =>
-      say(decodeGetDevicesResponse(frame), (bitmap) =>
-        bitmap.deviceNumbers.length
-          ? `device ${bitmap.deviceNumbers.join(", ")}${bitmap.nextOffset ? `; more from ${bitmap.nextOffset}` : ""}`
-          : "no device",
-      ),
+    said(
+      decodeGetDevicesRequest,
+      (window) => `numbers ${window.offset} to ${window.offset + window.count - 1}`,
+    ),
+    said(decodeGetDevicesResponse, (bitmap) =>
+      bitmap.deviceNumbers.length
+        ? `device ${bitmap.deviceNumbers.join(", ")}${bitmap.nextOffset ? `; more from ${bitmap.nextOffset}` : ""}`
+        : "no device",
+    ),
   ],
-  [ids.PING, (frame) => say(decodePingRequest(frame), hex), (frame) => say(decodePingResponse(frame), hex)],
+  [ids.PING, said(decodePingRequest, (data) => hex(data)), said(decodePingResponse, (data) => hex(data))],
   [
     ids.EVENT_DEVICE,
-    (frame) =>
-      say(
-        decodeEventDevice(frame),
-        (event) =>
-          `device ${event.deviceNumber} ${["", "ADDED", "REMOVED"][event.busState] ?? hex(event.busState)}`,
-      ),
+    said(
+      decodeEventDevice,
+      (event) =>
+        `device ${event.deviceNumber} ${["", "ADDED", "REMOVED"][event.busState] ?? hex(event.busState)}`,
+    ),
     nothing,
   ],
   [
     ids.HELLO,
-    (frame) =>
-      say(
-        decodeHelloRequest(frame),
-        (hello) => `bus version ${hello.busVersion}, protocol ${hex(hello.protocolHash)}`,
-      ),
-    (frame) =>
-      say(
-        decodeHelloResponse(frame),
-        (hello) =>
-          `revision ${hello.revision}, messages up to ${counted(hello.maxMessageSize, "byte")}, ` +
-          `window ${hello.driverAreaSize} + ${counted(hello.deviceAreaSize, "byte")}, epoch ${hex(hello.epoch)}`,
-      ),
+    said(
+      decodeHelloRequest,
+      (hello) => `bus version ${hello.busVersion}, protocol ${hex(hello.protocolHash)}`,
+    ),
+    said(
+      decodeHelloResponse,
+      (hello) =>
+        `revision ${hello.revision}, messages up to ${counted(hello.maxMessageSize, "byte")}, ` +
+        `window ${hello.driverAreaSize} + ${counted(hello.deviceAreaSize, "byte")}, epoch ${hex(hello.epoch)}`,
+    ),
   ],
 ]
 
@@ -198,8 +179,15 @@ export function messageWords(header: Header, frame: Uint8Array, deviceId: number
   return (header.type & TYPE_RESPONSE ? response : request)(frame, deviceId)
 }
 
-function say<T>(decoded: Decoded<T>, words: (value: T) => string): string {
-  return decoded.ok ? words(decoded.value) : `malformed: ${decoded.reason}`
+/** What a frame says that `decode` reads, or why it is malformed. */
+function said<T>(
+  decode: (frame: Uint8Array) => Decoded<T>,
+  words: (value: T, deviceId: number) => string,
+): Words {
+  return (frame, deviceId) => {
+    const decoded = decode(frame)
+    return decoded.ok ? words(decoded.value, deviceId) : `malformed: ${decoded.reason}`
+  }
 }
 
 function featureNames(range: { blockIndex: number; features: readonly number[] }, deviceId: number): string {

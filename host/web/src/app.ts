@@ -259,9 +259,9 @@ export class App {
   }
 
   async #sampleForever(bench: Bench): Promise<void> {
-    while (this.bench === bench && bench.bus) {
+    for (let opened = bench.bus; opened && this.bench === bench; opened = bench.bus) {
       if (this.sensor.isWanted) await this.sensor.sample(() => bench.now())
-      await delay(bench.bus.bus.clock, SAMPLE_MS)
+      await delay(opened.bus.clock, SAMPLE_MS)
     }
   }
 
