@@ -21,6 +21,7 @@ const ROWS: readonly (readonly string[])[] = [
   [
     "host/src/bytes.ts",
     "host/src/counted.ts",
+    "host/src/crc8.ts",
     "host/src/errors.ts",
     "host/src/emitter.ts",
     "host/src/visible-text.ts",

@@ -1,6 +1,7 @@
 // SMBus transactions made of I2C messages, as Linux emulates them (Linux drivers/i2c/i2c-core-smbus.c).
 // A word is little-endian. With PEC a CRC-8 of everything on the wires follows the last byte.
 
+import { crc8 } from "../crc8.js"
 import { VirtioMsgError } from "../errors.js"
 import { hex } from "../hex.js"
 import type { I2cAdapter } from "./i2c-adapter.js"
@@ -79,7 +80,7 @@ export class SmbusChip {
   }
 
   async #write(bytes: readonly number[]): Promise<void> {
-    const pec = this.#hasPec ? [crc8([this.#address << 1, ...bytes])] : []
+    const pec = this.#hasPec ? [pecOf([this.#address << 1, ...bytes])] : []
     await this.#i2c.transfer(this.#address, [{ write: [...bytes, ...pec] }])
   }
 
@@ -90,18 +91,13 @@ export class SmbusChip {
     if (!this.#hasPec) return data
     const written = command.length > 0 ? [this.#address << 1, ...command] : []
     const bytes = data.subarray(0, length)
-    const expected = crc8([...written, (this.#address << 1) | 1, ...bytes])
+    const expected = pecOf([...written, (this.#address << 1) | 1, ...bytes])
     if (data[length] !== expected) throw new WrongPecError(this.#address, data[length] ?? 0, expected)
     return bytes
   }
 }
 
 /** SMBus's packet error code: x^8 + x^2 + x + 1, from 0. */
-function crc8(bytes: readonly number[]): number {
-  let crc = 0
-  for (const byte of bytes) {
-    crc ^= byte
-    for (let bit = 0; bit < 8; bit++) crc = crc & 0x80 ? ((crc << 1) ^ 0x07) & 0xff : crc << 1
-  }
-  return crc
+function pecOf(bytes: readonly number[]): number {
+  return crc8(bytes, 0x07, 0)
 }

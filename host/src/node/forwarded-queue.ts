@@ -143,7 +143,7 @@ export class ForwardedQueue {
   available(): number {
     for (const chain of this.#given.take())
       this.#waiting.push({ ...chain, parts: this.#shortened(chain.parts) })
-    return this.#carryWaiting()
+    return this.goOn()
   }
 
   /**
@@ -187,11 +187,6 @@ export class ForwardedQueue {
     return this.#carried.size > 0
   }
 
-  /** This queue or another has given room back. Returns how many chains came back, because they can never fit. */
-  goOn(): number {
-    return this.#carryWaiting()
-  }
-
   /** The device has forgotten the queue, or there is a new epoch. */
   forget(): void {
     for (const [head, chain] of this.#carried) this.#forgetChain(head, chain)
@@ -201,10 +196,10 @@ export class ForwardedQueue {
   }
 
   /**
-   * Carries chains over while there is room. Returns how many came back without the device seeing them, since they can
-   * never fit.
+   * Carries chains over while there is room; this queue or another may have given some back. Returns how many came back
+   * without the device seeing them, since they can never fit.
    */
-  #carryWaiting(): number {
+  goOn(): number {
     let refused = 0
     for (let [chain] = this.#waiting; chain; [chain] = this.#waiting) {
       if (!this.#carry(chain)) {
@@ -237,7 +232,7 @@ export class ForwardedQueue {
       this.#waiting.shift()
       this.#given.giveBack(chain.head, 0)
       this.#given.publish()
-      this.#carryWaiting()
+      this.goOn()
       this.#neighbours.onRefused(this)
     })
     return true

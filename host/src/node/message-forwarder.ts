@@ -3,12 +3,13 @@
 // here.
 
 import { constants } from "node:os"
-import { getU16, getU32, putU16, putU32 } from "../../../shared-protocol/src/bytes.js"
+import { getU16, getU32, putU32 } from "../../../shared-protocol/src/bytes.js"
 import {
   DEVICE_REMOVED,
   EVENT_DEVICE_SIZE,
   encodeEventDevice,
 } from "../../../shared-protocol/src/messages/bus.js"
+import { EVENT_USED_SIZE, encodeEventUsed } from "../../../shared-protocol/src/messages/events.js"
 import {
   EVENT_BIT,
   getToken,
@@ -283,11 +284,8 @@ export class MessageForwarder {
   }
 
   #tellUsed(devNum: number, index: number): void {
-    const event = allocateBytes(INDEX + 4)
-    event[1] = ids.EVENT_USED
-    putU16(event, 2, devNum)
-    putU16(event, 6, event.length)
-    putU32(event, INDEX, index)
+    const event = allocateBytes(EVENT_USED_SIZE)
+    encodeEventUsed(event, devNum, index)
     this.#driver.send(event)
   }
 }

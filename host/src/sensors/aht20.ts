@@ -1,5 +1,6 @@
 // A driver for ASAIR's AHT20, a thermometer and hygrometer that takes commands instead of registers (data sheet 5.3, 5.4).
 
+import { crc8 } from "../crc8.js"
 import type { I2cAdapter } from "../driver/i2c-adapter.js"
 import { VirtioMsgError } from "../errors.js"
 import type { SensorType } from "./sensor.js"
@@ -51,7 +52,8 @@ async function measure(i2c: I2cAdapter, address: number): Promise<readonly numbe
   const frame = await waitForChip(i2c, [MEASURE_MS, AGAIN_MS], readFrame, isDone)
   const [status = 0, a = 0, b = 0, c = 0, d = 0, e = 0, crc = 0] = frame
   if (status & BUSY) throw failed("goes on measuring")
-  if (crc8(frame.subarray(0, FRAME_BYTES - 1)) !== crc) throw failed("sent a frame with a wrong checksum")
+  if (crc8(frame.subarray(0, FRAME_BYTES - 1), 0x31, 0xff) !== crc)
+    throw failed("sent a frame with a wrong checksum")
   const humidity = (a << 12) | (b << 4) | (c >> 4)
   const temperature = ((c & 0x0f) << 16) | (d << 8) | e
   return [(temperature * 200) / 2 ** 20 - 50, (humidity * 100) / 2 ** 20]
@@ -61,14 +63,4 @@ function failed(what: string): VirtioMsgError {
   return new VirtioMsgError("DEVICE_FAILED", `The AHT20 ${what}.`, {
     hint: "Read again; then check its wires.",
   })
-}
-
-/** Polynomial 0x31, start 0xff. */
-function crc8(bytes: Uint8Array): number {
-  let crc = 0xff
-  for (const byte of bytes) {
-    crc ^= byte
-    for (let bit = 0; bit < 8; bit++) crc = crc & 0x80 ? ((crc << 1) ^ 0x31) & 0xff : crc << 1
-  }
-  return crc
 }
