@@ -50,6 +50,8 @@ export class FakeEspRom {
   spoil = false
   /** Answers nothing, as a chip that runs its program. */
   isDeaf = false
+  /** How late it says that it starts the stub. */
+  stubDelayMs = 0
 
   readonly #pty: Pty
   readonly #chip: FakeChip
@@ -126,10 +128,12 @@ export class FakeEspRom {
         this.#stubBytes += data.readUInt32LE(0)
         break
       case COMMANDS.memEnd:
-        this.#answer(command)
         if (this.#stubBytes < 1000) throw new Error("that was no stub")
-        this.isStubRunning = true
-        this.#send(Buffer.from("OHAI"))
+        setTimeout(() => {
+          this.#answer(command)
+          this.isStubRunning = true
+          this.#send(Buffer.from("OHAI"))
+        }, this.stubDelayMs)
         return
       case COMMANDS.changeBaud:
         this.baudRates.push(data.readUInt32LE(0))

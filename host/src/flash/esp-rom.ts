@@ -11,6 +11,8 @@ import { NodeWebSerialPort } from "./web-serial-port.js"
 /** What the ROM listens at, and what a bridge chip manages behind it; native USB has no speed. */
 const ROM_BAUD = 115_200
 const WRITE_BAUD = 921_600
+/** How long the boot loader has for an answer, once it has answered. */
+const ANSWER_MS = 2000
 /** RTS low for 100 ms: the chip starts again. */
 const RESET_SEQUENCE = "R1|W100|R0"
 
@@ -44,6 +46,9 @@ export async function flashThroughRom(flashing: EspFlashing): Promise<void> {
   const written = { isBegun: false, doneBytes: 0 }
   try {
     await detect(loader, flashing)
+    // esptool-js gives the ROM 200 ms to say that it starts the stub: a busy computer hears it later
+    const read = transport.read.bind(transport)
+    transport.read = (limitMs) => read(Math.max(limitMs, ANSWER_MS))
     await loader.runStub()
     if (flashing.chip.serialBaud !== undefined) await loader.changeBaud()
     written.isBegun = true

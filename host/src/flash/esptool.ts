@@ -16,6 +16,8 @@ export interface WebSerialPort {
 
 export interface EspTransport {
   trace(message: string): void
+  /** The next packet. Rejects when none has come within `limitMs`. */
+  read(limitMs: number): Promise<Uint8Array>
   disconnect(): Promise<void>
 }
 

@@ -45,6 +45,13 @@ describe.skipIf(UNLESS_LINUX)(`flashThroughRom${UNLESS_LINUX}`, () => {
     expect(rom.baudRates).toEqual([]) // native USB has no speed
   })
 
+  it("waits for a boot loader that is late to start the stub, or that a busy computer hears late", async () => {
+    rom = await FakeEspRom.start(FAKE_C3)
+    rom.stubDelayMs = 600
+    expect(await flash(C3)).toEqual(["ESP32-C3"])
+    expect(rom.flash.get(0)?.equals(image)).toBe(true)
+  })
+
   it("asks a chip behind a bridge for more speed, and begins at 0x1000 on a classic ESP32", async () => {
     rom = await FakeEspRom.start(FAKE_ESP32)
     expect(await flash(CLASSIC)).toEqual(["ESP32"])
