@@ -10,6 +10,13 @@ export function hexDigits(value: number | bigint, digits = 1): string {
   return value.toString(16).padStart(digits, "0")
 }
 
+/** `DATA | CONNECT`: the names of the bits that are set, and what has no name in hexadecimal. */
+export function bitNames(value: number, names: readonly (readonly [bit: number, name: string])[]): string {
+  const set = names.filter(([bit]) => value & bit)
+  const rest = set.reduce((left, [bit]) => left & ~bit, value) >>> 0
+  return [...set.map(([, name]) => name), ...(rest ? [hex(rest)] : [])].join(" | ")
+}
+
 /** Two digits for each byte, with `separator` between them. */
 export function hexBytes(bytes: ArrayLike<number>, separator = ""): string {
   let text = ""

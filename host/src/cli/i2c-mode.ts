@@ -24,6 +24,11 @@ export function parseMode<Letter extends string>(
   return { letter, hasPec }
 }
 
+/** A wrong argument of one of these tools. */
+export function wrong(what: string, hint?: string): VirtioMsgError {
+  return invalidArgument(what, hint === undefined ? {} : { hint })
+}
+
 /** For the one transaction that neither Linux's i2c-virtio nor this adapter can do. */
 export function noBlockRead(): VirtioMsgError {
   return invalidArgument("The adapter does not have SMBus block read capability.", {

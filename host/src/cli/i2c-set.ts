@@ -1,8 +1,8 @@
 // `virtio-msg i2c set`: writes to a chip, with i2cset's arguments.
 
 import { SMBUS_BLOCK_MAX, type SmbusChip } from "../driver/smbus.js"
-import { invalidArgument, VirtioMsgError } from "../errors.js"
-import { type Mode, parseMode } from "./i2c-mode.js"
+import { VirtioMsgError } from "../errors.js"
+import { type Mode, parseMode, wrong } from "./i2c-mode.js"
 import { formatByte, formatWord, parseNumber } from "./i2c-numbers.js"
 
 /** What to write: no value (c), a byte (b), a word (w), an SMBus block (s) or an I2C block (i). */
@@ -93,8 +93,4 @@ export function readbackLine({ written, back }: Readback, letter: SetLetter): st
   return back === written
     ? `Value ${format(written)} written, readback matched`
     : `Warning - data mismatch - wrote ${format(written)}, read back ${format(back)}`
-}
-
-function wrong(what: string, hint?: string): VirtioMsgError {
-  return invalidArgument(what, hint === undefined ? {} : { hint })
 }

@@ -2,8 +2,7 @@
 
 import { counted } from "../counted.js"
 import type { I2cOutcome, I2cRequest } from "../driver/i2c-adapter.js"
-import { invalidArgument, type VirtioMsgError } from "../errors.js"
-import { noBlockRead } from "./i2c-mode.js"
+import { noBlockRead, wrong } from "./i2c-mode.js"
 import { formatByte, parseAddress, parseNumber } from "./i2c-numbers.js"
 
 /** The longest message: as i2ctransfer's. */
@@ -90,8 +89,4 @@ function fillData(data: Uint8Array, at: number, text: string): number {
     data[at] = value
   }
   return at
-}
-
-function wrong(what: string, hint?: string): VirtioMsgError {
-  return invalidArgument(what, hint === undefined ? {} : { hint })
 }

@@ -1,7 +1,7 @@
 // Names for numbers of the virtio specification.
 
 import { DEVICE_TYPES, deviceTypeOf } from "../../../shared-protocol/src/device-types/catalogue.js"
-import { hex } from "../hex.js"
+import { bitNames } from "../hex.js"
 
 /** Types that other people's devices have. */
 const OTHER_TYPES = new Map([
@@ -63,9 +63,5 @@ export function featureName(deviceId: number, bit: number): string {
 
 /** "ACKNOWLEDGE | DRIVER" for 3, "0 (reset)" for 0. */
 export function statusName(status: number): string {
-  if (status === 0) return "0 (reset)"
-  const names = STATUS_BITS.filter(([bit]) => status & bit).map(([, name]) => name)
-  const known = STATUS_BITS.reduce((sum, [bit]) => sum | bit, 0)
-  if (status & ~known) names.push(hex((status & ~known) >>> 0))
-  return names.join(" | ")
+  return status === 0 ? "0 (reset)" : bitNames(status, STATUS_BITS)
 }

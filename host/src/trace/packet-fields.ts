@@ -7,7 +7,7 @@ import {
   PACKET_NO_EPOCH,
   PACKET_RESEND,
 } from "../../../shared-protocol/src/mailbox/packet.js"
-import { hex } from "../hex.js"
+import { bitNames, hex } from "../hex.js"
 import { type Field, FieldReader } from "./field.js"
 
 /** Only in captures: marks a packet that tells a late observer what it has missed. */
@@ -23,10 +23,7 @@ const FLAGS: readonly [number, string][] = [
 
 /** "DATA | CONNECT" for 3. */
 export function packetFlagNames(flags: number): string {
-  const names = FLAGS.filter(([bit]) => flags & bit).map(([, name]) => name)
-  const known = FLAGS.reduce((sum, [bit]) => sum | bit, 0)
-  if (flags & ~known) names.push(hex(flags & ~known))
-  return names.join(" | ")
+  return bitNames(flags, FLAGS)
 }
 
 /** The header's fields, as many as the packet has. */
