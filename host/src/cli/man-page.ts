@@ -1,6 +1,7 @@
 // The man page, made from the table of commands: what the help texts say, in roff (man macros, section 1).
 
 import type { Command } from "commander"
+import { upperFirst } from "../counted.js"
 import { PORT_FORMS, PORT_VARIABLE } from "../node/port-forms.js"
 import { loadProgram } from "./bare-program.js"
 import type { CommandEntry } from "./command-entry.js"
@@ -120,10 +121,6 @@ function paragraphs(text: string): string[] {
 
 function lowerFirst(text: string): string {
   return text.slice(0, 1).toLowerCase() + text.slice(1)
-}
-
-function upperFirst(text: string): string {
-  return text.slice(0, 1).toUpperCase() + text.slice(1)
 }
 
 /** A text as roff prints it literally: without requests, escapes and hyphenated options. */

@@ -1,6 +1,6 @@
 // The suite's report as a person reads it: what was tested, what failed with the messages around it, and counts.
 
-import { counted } from "../counted.js"
+import { counted, upperFirst } from "../counted.js"
 import { hexBytes } from "../hex.js"
 import { describeMessage } from "../trace/describe-message.js"
 import type { Exchange } from "./conversation.js"
@@ -122,8 +122,4 @@ function wrap(text: string, width: number): string[] {
     } else line = line === "" ? word : `${line} ${word}`
   }
   return [...lines, line]
-}
-
-function upperFirst(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
 }

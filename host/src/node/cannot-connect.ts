@@ -1,9 +1,9 @@
 // Why no board answered at a socket's address, in a sentence, with what to do: the command in a hint works.
 
-import { type Stats, statSync } from "node:fs"
 import type net from "node:net"
 import path from "node:path"
 import { VirtioMsgError } from "../errors.js"
+import { statOf } from "./listening-place.js"
 import { isLoopback } from "./private-socket.js"
 
 /** The error for the port `where` at `address`. */
@@ -50,12 +50,4 @@ function atHost(
     cause.message,
     `Is a board listening there? Start one on that computer: virtio-msg sim --expose --listen tcp://0.0.0.0:${tcpPort}`,
   ]
-}
-
-function statOf(file: string): Stats | undefined {
-  try {
-    return statSync(file)
-  } catch {
-    return undefined
-  }
 }

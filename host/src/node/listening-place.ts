@@ -35,7 +35,7 @@ export function checkSocketPlace(socketPath: string, isMadeHere = true): void {
       { hint: "Use a shorter path, such as one in /tmp." },
     )
   const folder = path.dirname(socketPath)
-  const found = statOf(folder, statSync)
+  const found = statOf(folder)
   if (!found)
     throw new VirtioMsgError(
       "SYSTEM_FAILED",
@@ -63,7 +63,8 @@ export function checkSocketPlace(socketPath: string, isMadeHere = true): void {
     )
 }
 
-function statOf(file: string, stat: (file: string) => Stats): Stats | undefined {
+/** What is at a path; undefined for nothing, and where one may not look. */
+export function statOf(file: string, stat: (file: string) => Stats = statSync): Stats | undefined {
   try {
     return stat(file)
   } catch {
