@@ -11,8 +11,9 @@ import { because } from "../../support/because.js"
 import { prepareStock, StockGuest, skipReason } from "../stock/stock-guest.js"
 import { attachTests } from "./attach-cases.js"
 import { bridgeModules } from "./bridge-modules.js"
-import { buildTests, linuxSource } from "./build-cases.js"
+import { buildTests, SOURCE } from "./build-cases.js"
 import { bytecodeTests } from "./bytecode-cases.js"
+import { packLinuxSource } from "./linux-source.js"
 
 const reason = skipReason()
 if (reason) console.info(`skipped: ${reason}`)
@@ -55,7 +56,10 @@ describe.skipIf(reason)(`the bridge's kernel side${because(reason)}`, () => {
     const { kernelRelease } = await prepareStock()
     const sources = ["device-model.c", "bridge-rules.c", "hostile-model.c", "../latency/i2c-loop.c"]
     const programs = sources.map((source) => compiled(folder, source))
-    const source = { path: "programs/linux-source-6.1.tar.xz", bytes: await linuxSource(folder) }
+    const source = {
+      path: `programs/${SOURCE}.tar.xz`,
+      bytes: readFileSync(await packLinuxSource(SOURCE, folder)),
+    }
     guest = await StockGuest.boot({
       extraFiles: [...(await bridgeModules(kernelRelease)), ...programs, source],
       // what is written to after it was freed is found: of the sizes that drivers and transport allocate
@@ -81,7 +85,7 @@ describe.skipIf(reason)(`the bridge's kernel side${because(reason)}`, () => {
   const BRIDGE = "/sys/class/misc/virtio-msg-bridge"
   const START_MODEL = "(device-model > /tmp/model.log 2>&1 & echo $! > /tmp/model)"
 
-  // first: it begins and ends without an endpoint
+  // first, and in this order: each says what it begins with
   buildTests(() => guest)
   attachTests(() => guest)
   bytecodeTests(() => guest)

@@ -21,8 +21,8 @@ interface Source {
 const ARCHIVE = /\.tar\.(xz|bz2|gz|zst)$/
 
 /** The source file of a driver, below Linux's folder; undefined for one that we never build. */
-function fileOf(driver: LinuxDriver): string | undefined {
-  return RECIPE.builtDrivers.find((file) => path.basename(file, ".c") === driver.module)
+function fileOf(module: string): string | undefined {
+  return RECIPE.builtDrivers.find((file) => path.basename(file, ".c") === module)
 }
 
 /** The source of the kernel's series, where its distribution or whoever built the kernel has put it. */
@@ -45,7 +45,7 @@ async function findSource(): Promise<Source | undefined> {
 
 /** Packages to install before these drivers, which the kernel lacks, can be built. */
 export async function packagesForDrivers(missing: readonly LinuxDriver[]): Promise<string[]> {
-  if (!missing.some((driver) => fileOf(driver) !== undefined)) return []
+  if (!missing.some((driver) => fileOf(driver.module) !== undefined)) return []
   const name = (await findSource()) === undefined ? await sourcePackage() : undefined
   return name === undefined ? [] : [name]
 }
@@ -58,25 +58,20 @@ export async function buildLinuxDrivers(
   missing: readonly LinuxDriver[],
   options: BuildOptions,
 ): Promise<LinuxDriver[]> {
-  const source = await findSource()
-  const isAble = source !== undefined && (await mayLoadModules()) && (await missingToBuild()).length === 0
+  const isAble = (await mayLoadModules()) && (await missingToBuild()).length === 0
   const others: LinuxDriver[] = []
   for (const driver of missing) {
-    const file = fileOf(driver)
-    const isThere = isAble && file !== undefined && (await addDriver(driver.module, file, source, options))
+    const build = isAble ? await driverBuild(driver.module) : undefined
+    const isThere = build !== undefined && (await addDriver(build, options))
     if (!isThere) others.push(driver)
   }
   return others
 }
 
-async function addDriver(
-  module: string,
-  file: string,
-  source: Source,
-  options: BuildOptions,
-): Promise<boolean> {
+async function addDriver(build: ModuleBuild, options: BuildOptions): Promise<boolean> {
   try {
-    const folder = await builtModules(driverBuild(module, file, source), options)
+    const folder = await builtModules(build, options)
+    const [module] = build.modules
     await insmod(path.join(folder, `${module}.ko`))
     return true
   } catch (error) {
@@ -86,8 +81,14 @@ async function addDriver(
   }
 }
 
-/** One driver at a time: a kernel may have the other. */
-function driverBuild(module: string, file: string, source: Source): ModuleBuild {
+/**
+ * What the driver `module` is made of, and how; undefined for one that we never build, and without Linux's source. One
+ * driver at a time: a kernel may have the other.
+ */
+export async function driverBuild(module: string): Promise<ModuleBuild | undefined> {
+  const file = fileOf(module)
+  const source = await findSource()
+  if (file === undefined || source === undefined) return undefined
   return {
     what: `Linux's driver ${module}, out of ${source.path},`,
     modules: [module],
