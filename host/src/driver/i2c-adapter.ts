@@ -13,6 +13,7 @@ import { checkInteger, copyBytes } from "./arguments.js"
 import { Driver } from "./driver.js"
 import { closed, notAsSpecified, timedOut } from "./failures.js"
 import type { DriverNeeds } from "./features.js"
+import { type I2cCall, separately, together } from "./i2c-calls.js"
 import { type TransferLimit, transferLimitOf } from "./i2c-limits.js"
 import {
   checkRegister,
@@ -52,12 +53,6 @@ export const LOOK_AT_THE_WIRES =
   "Are SDA and SCL the right way round, each with a pull-up (2.2 to 10 kOhm to 3.3 V), and does every chip have power? " +
   "A chip that holds a line lets go when its power is switched off and on."
 
-interface Call {
-  readonly request: I2cRequest
-  readonly resolve: (outcome: I2cOutcome) => void
-  readonly reject: (error: VirtioMsgError) => void
-}
-
 /**
  * The driver of an I2C adapter (virtio 1.4 5.16). `OpenedBus.i2c` makes it.
  *
@@ -78,7 +73,7 @@ export class I2cAdapter extends Driver {
   protected override readonly needs = NEEDS
   #timeoutMs = DEFAULT_TIMEOUT_MS
   #ownLimit: TransferLimit | undefined
-  readonly #pump: QueuePump<Call>
+  readonly #pump: QueuePump<I2cCall>
   #queue: Virtqueue | undefined
   #slots: I2cSlots | undefined
 
@@ -200,44 +195,21 @@ export class I2cAdapter extends Driver {
    */
   submit(requests: readonly I2cRequest[]): Promise<I2cOutcome>[] {
     for (const request of requests) checkRequest(request, this.#limit)
-    const calls: Call[] = []
-    const outcomes = requests.map(
-      (given) =>
-        new Promise<I2cOutcome>((resolve, reject) => {
-          // the caller may change its bytes while they wait here
-          const request = given.write ? { ...given, write: copyBytes(given.write) } : given
-          calls.push({ request, resolve, reject })
-        }),
-    )
+    const { calls, outcomes } = separately(requests)
     this.#push(calls)
     return outcomes
   }
 
-  /**
-   * As `submit`, but with one promise for all of them, which costs this computer less, and without a copy of the bytes
-   * to write: they must be the adapter's own.
-   */
+  /** As `submit`, but with one promise for all of them. The bytes to write must be the adapter's own. */
   #submitTogether(requests: readonly I2cRequest[]): Promise<I2cOutcome[]> {
     for (const request of requests) checkRequest(request, this.#limit)
-    return new Promise((resolve, reject) => {
-      const outcomes = new Array<I2cOutcome>(requests.length)
-      let missing = requests.length
-      if (missing === 0) resolve(outcomes)
-      const calls = requests.map((request, at) => ({
-        request,
-        reject,
-        resolve: (outcome: I2cOutcome) => {
-          outcomes[at] = outcome
-          missing--
-          if (missing === 0) resolve(outcomes)
-        },
-      }))
-      this.#push(calls)
-    })
+    const { calls, outcomes } = together(requests)
+    this.#push(calls)
+    return outcomes
   }
 
   /** Queues calls. Throws INVALID_ARGUMENT and QUEUE_FULL. */
-  #push(calls: readonly Call[]): void {
+  #push(calls: readonly I2cCall[]): void {
     const groups = groupsOf(calls)
     this.#pump.checkRoom(groups.length)
     for (const group of groups) this.#pump.push(group)
@@ -284,17 +256,17 @@ export class I2cAdapter extends Driver {
   }
 
   /** Puts a group into slots; undefined when they have no room now. */
-  #offer(group: readonly Call[]): number[] | undefined {
+  #offer(group: readonly I2cCall[]): number[] | undefined {
     const slots = this.#slots as I2cSlots
     const reservations = slots.reserve(group.map(({ request }) => request))
-    return reservations?.map((reservation, at) => slots.offer((group[at] as Call).request, reservation))
+    return reservations?.map((reservation, at) => slots.offer((group[at] as I2cCall).request, reservation))
   }
 
   /**
    * Such a transfer never fits. But the device may have been wrong about its queue: the next call initialises it
    * again, and asks again.
    */
-  #tooLarge(group: readonly Call[]): VirtioMsgError {
+  #tooLarge(group: readonly I2cCall[]): VirtioMsgError {
     const slots = this.#slots as I2cSlots
     if (group.length <= slots.count)
       return noRoomFor(
@@ -310,7 +282,7 @@ export class I2cAdapter extends Driver {
     return error
   }
 
-  #complete(call: Call | undefined, head: number, usedLength: number): void {
+  #complete(call: I2cCall | undefined, head: number, usedLength: number): void {
     const slots = this.#slots as I2cSlots
     const slot = slots.slotOf(head)
     const ok = slots.status(slot) === I2C_STATUS_OK
