@@ -92,10 +92,16 @@ export class VirtioMsgError extends Error {
   }
 }
 
-/** The error of a caller that passed what the interface does not allow. */
-export function invalidArgument(message: string, details: ErrorDetails = {}): VirtioMsgError {
-  return new VirtioMsgError("INVALID_ARGUMENT", message, details)
+// What is raised in many places has a maker here; ErrorCode says what each is for.
+
+type ErrorMaker = (message: string, details?: ErrorDetails) => VirtioMsgError
+const makerOf = (code: ErrorCode): ErrorMaker => {
+  return (message, details) => new VirtioMsgError(code, message, details)
 }
+export const invalidArgument = makerOf("INVALID_ARGUMENT")
+export const notFound = makerOf("NOT_FOUND")
+export const missingDependency = makerOf("MISSING_DEPENDENCY")
+export const systemFailed = makerOf("SYSTEM_FAILED")
 
 /** What to do if the firmware is wrong. It may be anybody's. */
 export const WHOSE_FIRMWARE =

@@ -23,7 +23,7 @@ import {
 import { Rng } from "./driver/rng.js"
 import { Rtc, type RtcClock } from "./driver/rtc.js"
 import { VirtioDevice } from "./driver/virtio-device.js"
-import { VirtioMsgError } from "./errors.js"
+import { notFound } from "./errors.js"
 
 export {
   ConsolePort,
@@ -212,11 +212,9 @@ export class OpenedBus {
       await driver.start()
       return driver as D // DRIVERS makes the driver that belongs to the type
     }
-    throw new VirtioMsgError(
-      "NOT_FOUND",
-      devNum === undefined ? `The board has no ${noun}.` : `Device ${devNum} is no ${noun}.`,
-      { hint: (devNum === undefined ? HINTS[type] : undefined) ?? "See what the board has: virtio-msg info" },
-    )
+    throw notFound(devNum === undefined ? `The board has no ${noun}.` : `Device ${devNum} is no ${noun}.`, {
+      hint: (devNum === undefined ? HINTS[type] : undefined) ?? "See what the board has: virtio-msg info",
+    })
   }
 
   /** Milliseconds that a PING takes. */

@@ -3,7 +3,7 @@
 
 import { backgroundClock, delay } from "../clock.js"
 import { counted } from "../counted.js"
-import { invalidArgument, VirtioMsgError } from "../errors.js"
+import { invalidArgument, systemFailed, VirtioMsgError } from "../errors.js"
 import { BridgeBus } from "../node/bridge/bridge-bus.js"
 import { BridgeSession } from "../node/bridge/bridge-session.js"
 import { installCommand, missingToBuild } from "../node/bridge/build-needs.js"
@@ -125,7 +125,7 @@ function attach(node: BridgeNode, address: EndpointAddress, boardsMost: number):
       `The kernel does not attach a device model to ${name}: ${error.message}.`,
       "What does it say? sudo dmesg | tail",
     ]
-    throw new VirtioMsgError("SYSTEM_FAILED", sentence.replace("{}", name), { hint, cause: error })
+    throw systemFailed(sentence.replace("{}", name), { hint, cause: error })
   }
 }
 

@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { type Command, Option } from "commander"
-import { invalidArgument, VirtioMsgError } from "../errors.js"
+import { invalidArgument, missingDependency } from "../errors.js"
 import { BoardForwarder } from "../node/board-forwarder.js"
 import { usersHint } from "../node/port-permission.js"
 import { AttachedGadget } from "../node/usbip/attached-gadget.js"
@@ -110,7 +110,7 @@ async function runAttach(
   wanted: AdapterKind | undefined,
 ): Promise<number> {
   if (process.platform !== "linux")
-    throw new VirtioMsgError("MISSING_DEPENDENCY", `attach needs Linux, and this is ${process.platform}.`, {
+    throw missingDependency(`attach needs Linux, and this is ${process.platform}.`, {
       hint: "Another Linux, such as a virtual machine's, attaches it over the network: virtio-msg usbip --help",
     })
   const stopped = untilStopped()

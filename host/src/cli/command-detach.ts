@@ -1,7 +1,7 @@
 // `virtio-msg detach`: undoes `attach` and `usbip attach`: the kernel loses the board's devices.
 
 import type { Command } from "commander"
-import { VirtioMsgError } from "../errors.js"
+import { notFound, VirtioMsgError } from "../errors.js"
 import { attribute, awaitFree, detachPort, ownPorts } from "../node/usbip/vhci.js"
 import { helpExamples, print, printJson } from "./context.js"
 
@@ -18,7 +18,7 @@ export function define(command: Command): void {
       const detached: { name: string; busId: string }[] = []
       const ports = await ownPorts()
       if (ports.length === 0)
-        throw new VirtioMsgError("NOT_FOUND", "No board is attached to this Linux.", {
+        throw notFound("No board is attached to this Linux.", {
           hint: "Attach one: sudo virtio-msg attach",
         })
       for (const { number, busId = "" } of ports) {

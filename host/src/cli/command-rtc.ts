@@ -2,7 +2,7 @@
 
 import type { Command } from "commander"
 import { VIRTIO_ID_RTC } from "../../../shared-protocol/src/device-types/rtc.js"
-import { VirtioMsgError } from "../errors.js"
+import { notFound, VirtioMsgError } from "../errors.js"
 import type { OpenedBus } from "../open-bus.js"
 import { helpExamples, print, withBus } from "./context.js"
 
@@ -42,7 +42,7 @@ async function plugClock(bus: OpenedBus): Promise<void> {
   if (devices.some(({ info }) => info?.deviceId === VIRTIO_ID_RTC)) return
   const answer = await (await bus.shell()).run("plug rtc")
   if (!answer.includes("plugged in"))
-    throw new VirtioMsgError("NOT_FOUND", "The board's firmware has no clock to plug in.", {
+    throw notFound("The board's firmware has no clock to plug in.", {
       hint: "The simulated build has one: virtio-msg --port sim rtc --plug",
     })
 }

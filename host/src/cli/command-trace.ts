@@ -4,7 +4,7 @@
 import { createReadStream } from "node:fs"
 import type { Readable } from "node:stream"
 import type { Command } from "commander"
-import { invalidArgument, VirtioMsgError } from "../errors.js"
+import { invalidArgument, systemFailed, VirtioMsgError } from "../errors.js"
 import { connectTrace, offeredTraces } from "../node/trace-socket.js"
 import { PcapngReader } from "../trace/pcapng-reader.js"
 import type { TraceEvent } from "../trace/trace-event.js"
@@ -156,7 +156,7 @@ async function traceElsewhere(what: string | undefined, options: TraceOptions, s
 function onlyOne(offered: readonly { name: string; path: string }[]): { name: string; path: string } {
   const [first, second] = offered
   if (!first)
-    throw new VirtioMsgError("SYSTEM_FAILED", "Nothing runs that can be traced.", {
+    throw systemFailed("Nothing runs that can be traced.", {
       hint: "serve, linux and sim can be traced while they run; others with: virtio-msg trace -- COMMAND",
     })
   if (second)

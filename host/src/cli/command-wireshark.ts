@@ -4,7 +4,7 @@ import { copyFile, rm, writeFile } from "node:fs/promises"
 import path from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Command } from "commander"
-import { VirtioMsgError } from "../errors.js"
+import { systemFailed } from "../errors.js"
 import { makeFolder } from "../node/make-folder.js"
 import { wiresharkFolders } from "../node/wireshark-folders.js"
 import { helpExamples, note, print, printJson } from "./context.js"
@@ -56,7 +56,7 @@ async function install(file: string, write: (file: string) => Promise<void>): Pr
     makeFolder(path.dirname(file))
     await write(file)
   } catch (error) {
-    throw new VirtioMsgError("SYSTEM_FAILED", `Cannot write ${file}: ${(error as Error).message}.`, {
+    throw systemFailed(`Cannot write ${file}: ${(error as Error).message}.`, {
       hint: "Is the folder there, and yours? Wireshark looks in your home folder, HOME.",
       cause: error,
     })

@@ -8,7 +8,7 @@ import { counted } from "../counted.js"
 import { BoardClient } from "../deploy/board-client.js"
 import { readHeldProgram } from "../deploy/deploy-program.js"
 import type { I2cAdapter } from "../driver/i2c-adapter.js"
-import { VirtioMsgError } from "../errors.js"
+import { notFound, VirtioMsgError } from "../errors.js"
 import { loadEspTool } from "../flash/esptool.js"
 import { hex, hexDigits } from "../hex.js"
 import { resolvePort } from "../node/choose-board.js"
@@ -161,7 +161,7 @@ async function checkRuntime(port: string, report: Report): Promise<boolean> {
       state: "failed",
       text: "The board holds no program.",
       next: `Give it ours: virtio-msg --port ${port} deploy`,
-      error: new VirtioMsgError("NOT_FOUND", "The board holds no program."),
+      error: notFound("The board holds no program."),
     })
     return false
   } finally {

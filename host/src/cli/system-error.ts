@@ -1,6 +1,6 @@
 // What the operating system refused, as a sentence: a full disk or a reached limit is no defect of ours.
 
-import { VirtioMsgError } from "../errors.js"
+import { systemFailed, VirtioMsgError } from "../errors.js"
 
 const HINTS: Readonly<Record<string, string>> = {
   // the same sentence is in host/bin/run-built.js
@@ -20,7 +20,7 @@ export function systemError(error: unknown): VirtioMsgError | undefined {
   if (!(error instanceof Error) || error instanceof VirtioMsgError) return
   const { code, syscall } = error as NodeJS.ErrnoException
   if (code === undefined || syscall === undefined || !/^E[A-Z0-9]+$/.test(code)) return
-  return new VirtioMsgError("SYSTEM_FAILED", `The system refused: ${error.message}.`, {
+  return systemFailed(`The system refused: ${error.message}.`, {
     hint: HINTS[code] ?? "Does that place exist, and is it yours?",
     cause: error,
   })

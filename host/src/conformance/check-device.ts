@@ -10,7 +10,7 @@ import {
 import { HEADER_SIZE } from "../../../shared-protocol/src/messages/header.js"
 import { counted } from "../counted.js"
 import { deviceTypeName } from "../driver/names.js"
-import { VirtioMsgError } from "../errors.js"
+import { notFound, VirtioMsgError } from "../errors.js"
 import { hex } from "../hex.js"
 import { Conversation } from "./conversation.js"
 import { DeviceBench } from "./device-bench.js"
@@ -75,8 +75,7 @@ async function check(
   if (draft !== undefined) return report([], draft)
   const chosen = devices.filter(({ devNum }) => options.devNum === undefined || devNum === options.devNum)
   if (chosen.length === 0)
-    throw new VirtioMsgError(
-      "NOT_FOUND",
+    throw notFound(
       options.devNum === undefined
         ? `No device answers GET_DEVICE_INFO on ${port.name}.`
         : `No device ${options.devNum} answers GET_DEVICE_INFO on ${port.name}.`,

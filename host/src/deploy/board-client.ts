@@ -4,7 +4,7 @@
 import { getU32 } from "../../../shared-protocol/src/bytes.js"
 import { type Clock, systemClock, type Timer } from "../clock.js"
 import { Emitter } from "../emitter.js"
-import { VirtioMsgError } from "../errors.js"
+import { notFound, VirtioMsgError } from "../errors.js"
 import { farEndOf } from "../link/far-end.js"
 import {
   ACK_SERVICE_INDEX,
@@ -206,8 +206,7 @@ export class BoardClient {
         },
         DISCOVERY_MS,
         () =>
-          new VirtioMsgError(
-            "NOT_FOUND",
+          notFound(
             `No board with the DeviceScript runtime answered on ${this.name} within ${DISCOVERY_MS / 1000} s.`,
             {
               hint: "Install the runtime first: virtio-msg flash --board BOARD (virtio-msg boards lists them)",

@@ -1,7 +1,7 @@
 // What Wireshark can capture from: the simulated board, boards on serial ports, processes that offer their trace.
 
 import path from "node:path"
-import { VirtioMsgError } from "../errors.js"
+import { notFound } from "../errors.js"
 import { findBoards } from "../node/find-boards.js"
 import { offeredTraces } from "../node/trace-socket.js"
 
@@ -49,7 +49,7 @@ export async function listInterfaces(): Promise<ExtcapInterface[]> {
 export async function findInterface(value: string): Promise<ExtcapInterface> {
   const found = (await listInterfaces()).find((candidate) => candidate.value === value)
   if (found) return found
-  throw new VirtioMsgError("NOT_FOUND", `There is no interface ${value} now.`, {
+  throw notFound(`There is no interface ${value} now.`, {
     hint: "Was the board unplugged, or has the process ended? Wireshark: Capture, Refresh Interfaces.",
   })
 }

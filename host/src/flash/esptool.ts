@@ -1,7 +1,7 @@
 // The part of Espressif's esptool-js that we use. It is loaded from the package's bundle: the modules beside it import
 // JSON in a way about which Node 20 prints a warning. Optional, as serial ports are.
 
-import { VirtioMsgError } from "../errors.js"
+import { missingDependency } from "../errors.js"
 
 /** What the tool wants of a serial port: that of Web Serial. */
 export interface WebSerialPort {
@@ -55,13 +55,9 @@ export async function loadEspTool(): Promise<EspTool> {
   try {
     return await import(bundle)
   } catch (cause) {
-    throw new VirtioMsgError(
-      "MISSING_DEPENDENCY",
-      "Flashing an ESP32 needs a package that is not installed.",
-      {
-        hint: "npm install esptool-js@0.7.0",
-        cause,
-      },
-    )
+    throw missingDependency("Flashing an ESP32 needs a package that is not installed.", {
+      hint: "npm install esptool-js@0.7.0",
+      cause,
+    })
   }
 }

@@ -7,7 +7,7 @@ import { homedir } from "node:os"
 import path from "node:path"
 import type { FirmwareRelease } from "../../../boards/src/index.js"
 import { counted } from "../counted.js"
-import { VirtioMsgError } from "../errors.js"
+import { systemFailed, VirtioMsgError } from "../errors.js"
 import { makeCacheFolder } from "../node/make-folder.js"
 
 /** No byte for so long: the network has gone. */
@@ -149,7 +149,7 @@ async function fetchToPart(url: string, part: string, options: DownloadOptions):
     if (error instanceof VirtioMsgError) throw error
     const cause =
       (error as Error).cause instanceof Error ? ((error as Error).cause as Error) : (error as Error)
-    throw new VirtioMsgError("SYSTEM_FAILED", `Cannot download ${url}: ${cause.message}`, {
+    throw systemFailed(`Cannot download ${url}: ${cause.message}`, {
       hint:
         done > 0
           ? `Try again: it goes on after ${counted(done, "byte")}.`
@@ -187,7 +187,7 @@ class Silence {
 }
 
 function notFound(url: string, response: Response): VirtioMsgError {
-  return new VirtioMsgError("SYSTEM_FAILED", `${url} answers ${response.status} ${response.statusText}.`, {
+  return systemFailed(`${url} answers ${response.status} ${response.statusText}.`, {
     hint: "Get the file elsewhere and give it: --file FIRMWARE",
   })
 }

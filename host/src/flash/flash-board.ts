@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises"
 import { BOARDS, type Board, type EspChip, type Uf2Chip } from "../../../boards/src/index.js"
 import { delay, systemClock } from "../clock.js"
 import { BoardClient, type BoardIdentity } from "../deploy/board-client.js"
-import { invalidArgument, VirtioMsgError } from "../errors.js"
+import { invalidArgument, notFound } from "../errors.js"
 import { type BootDrive, countBootloaders, findBootDrives } from "../node/boot-drives.js"
 import { portsOf, resolvePort, SeveralBoardsError } from "../node/choose-board.js"
 import { makeFramePort } from "../node/open-link.js"
@@ -145,7 +145,7 @@ async function findDrive(options: FlashOptions, chip: Uf2Chip): Promise<BootDriv
     const appeared = await waitFor(() => oneDrive(chip), options.waitMs)
     if (appeared) return appeared
   }
-  throw new VirtioMsgError("NOT_FOUND", `No drive ${chip.drive} is mounted.`, { hint })
+  throw notFound(`No drive ${chip.drive} is mounted.`, { hint })
 }
 
 async function noDriveHint(board: Board, chip: Uf2Chip): Promise<string> {
@@ -219,7 +219,7 @@ async function onePort({ port, board }: FlashOptions): Promise<Pick<SerialPortIn
   )
   const [found, another] = fitting
   if (!found)
-    throw new VirtioMsgError("NOT_FOUND", `No port is there that could be ${board.name}.`, {
+    throw notFound(`No port is there that could be ${board.name}.`, {
       hint: `${board.bootloader} virtio-msg ports shows what is there.`,
     })
   if (another)

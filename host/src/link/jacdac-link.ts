@@ -8,7 +8,7 @@ import {
   PROBE_EPOCH,
 } from "../../../shared-protocol/src/mailbox/packet.js"
 import { type Clock, systemClock, type Timer } from "../clock.js"
-import { VirtioMsgError } from "../errors.js"
+import { notFound, VirtioMsgError } from "../errors.js"
 import { hexDigits } from "../hex.js"
 import { type FarEnd, farEndOf } from "./far-end.js"
 import {
@@ -173,29 +173,21 @@ export class JacdacLink implements Link {
   }
 
   #noBoard(): VirtioMsgError {
-    return new VirtioMsgError(
-      "NOT_FOUND",
-      `No virtio-msg firmware answered on ${this.name} within ${DISCOVERY_MS / 1000} s.`,
-      {
-        hint: this.isSimulated
-          ? "Is it a simulated board that listens there, and does its process run?"
-          : "Is it a board with DeviceScript and our firmware? Unplug it, plug it in, try again.",
-      },
-    )
+    return notFound(`No virtio-msg firmware answered on ${this.name} within ${DISCOVERY_MS / 1000} s.`, {
+      hint: this.isSimulated
+        ? "Is it a simulated board that listens there, and does its process run?"
+        : "Is it a board with DeviceScript and our firmware? Unplug it, plug it in, try again.",
+    })
   }
 
   #noFirmware(): VirtioMsgError {
     if (isDialling(this.#programName))
-      return new VirtioMsgError(
-        "NOT_FOUND",
-        `The board on ${this.name} dials its host: it is not used over this port.`,
-        {
-          hint:
-            "Listen where it was told to dial: --port tcp-listen://0.0.0.0:PORT,expose. To have it on its cable again, and " +
-            `no more over WiFi: virtio-msg --port ${this.name} deploy`,
-        },
-      )
-    return new VirtioMsgError("NOT_FOUND", `The board on ${this.name} does not run our firmware.`, {
+      return notFound(`The board on ${this.name} dials its host: it is not used over this port.`, {
+        hint:
+          "Listen where it was told to dial: --port tcp-listen://0.0.0.0:PORT,expose. To have it on its cable again, and " +
+          `no more over WiFi: virtio-msg --port ${this.name} deploy`,
+      })
+    return notFound(`The board on ${this.name} does not run our firmware.`, {
       hint:
         `Put it there: virtio-msg --port ${this.name} deploy\n` +
         `If it is there, it ends as soon as it begins, and its log says why: virtio-msg --port ${this.name} logs`,

@@ -1,6 +1,6 @@
 // Which board is meant: the one that is connected, or the one with a serial number.
 
-import { VirtioMsgError } from "../errors.js"
+import { notFound, VirtioMsgError } from "../errors.js"
 import { findBoards, findUnknownPorts, unknownPortText } from "./find-boards.js"
 import { PORT_VARIABLE } from "./port-forms.js"
 import { listSerialPorts, type SerialPortInfo } from "./serial-ports.js"
@@ -60,7 +60,7 @@ export async function serialPortOf(port: string): Promise<string> {
     )
   if (first && wanted !== "") return first.path
   const numbers = all.flatMap(({ usb }) => usb?.serialNumber ?? [])
-  throw new VirtioMsgError("NOT_FOUND", `No port has the serial number "${wanted}".`, {
+  throw notFound(`No port has the serial number "${wanted}".`, {
     hint:
       numbers.length > 0
         ? `There are: ${numbers.join(", ")}. See them: virtio-msg ports`
@@ -109,11 +109,11 @@ function running(): string {
 function noBoard(unknown: readonly SerialPortInfo[]): VirtioMsgError {
   const [first] = unknown
   if (!first)
-    return new VirtioMsgError("NOT_FOUND", "No board is connected.", {
+    return notFound("No board is connected.", {
       hint: "Plug one in; virtio-msg ports shows what is there.",
     })
   const ports = unknown.map(unknownPortText).join(", ")
-  return new VirtioMsgError("NOT_FOUND", `No board that we know is connected; we do not know ${ports}.`, {
+  return notFound(`No board that we know is connected; we do not know ${ports}.`, {
     hint: `If that is a board: --port ${first.path}`,
   })
 }

@@ -4,7 +4,7 @@
 import net from "node:net"
 import { PACKET_HEADER_SIZE } from "../../../shared-protocol/src/mailbox/packet.js"
 import type { Clock, Timer } from "../clock.js"
-import { invalidArgument, VirtioMsgError } from "../errors.js"
+import { invalidArgument, notFound, VirtioMsgError } from "../errors.js"
 import { DialRecordDecoder, EMPTY_RECORD, encodeDialRecord } from "../link/dial-record.js"
 import { BOARD_THAT_DIALS } from "../link/far-end.js"
 import { isProbeAnswer } from "../link/jacdac-link.js"
@@ -215,13 +215,9 @@ export class DialInLink implements Link {
   }
 
   #noBoard(waitMs: number): VirtioMsgError {
-    return new VirtioMsgError(
-      "NOT_FOUND",
-      `No board has dialled in to ${this.name} within ${waitMs / 1000} s.`,
-      {
-        hint: "Has it our firmware for this, with this computer's address (virtio-msg deploy --dial HOST:PORT), and its network?",
-      },
-    )
+    return notFound(`No board has dialled in to ${this.name} within ${waitMs / 1000} s.`, {
+      hint: "Has it our firmware for this, with this computer's address (virtio-msg deploy --dial HOST:PORT), and its network?",
+    })
   }
 
   async #stop(listening: Listening): Promise<void> {

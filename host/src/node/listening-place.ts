@@ -4,7 +4,7 @@
 import { Buffer } from "node:buffer"
 import { accessSync, constants, lstatSync, type Stats, statSync } from "node:fs"
 import path from "node:path"
-import { invalidArgument, VirtioMsgError } from "../errors.js"
+import { invalidArgument, systemFailed, type VirtioMsgError } from "../errors.js"
 
 /** The longest path of a Unix socket, in bytes. Node.js makes a longer one under a shorter name. */
 export const MAX_SOCKET_PATH = 107
@@ -17,7 +17,7 @@ const HINTS: Readonly<Record<string, string>> = {
 
 /** The error for an address at which the system does not let us listen. */
 export function cannotListen(where: string, cause: NodeJS.ErrnoException): VirtioMsgError {
-  return new VirtioMsgError("SYSTEM_FAILED", `Cannot listen on ${where}: ${cause.message}.`, {
+  return systemFailed(`Cannot listen on ${where}: ${cause.message}.`, {
     hint: HINTS[cause.code ?? ""] ?? "Choose another address.",
     cause,
   })
@@ -37,15 +37,11 @@ export function checkSocketPlace(socketPath: string, isMadeHere = true): void {
   const folder = path.dirname(socketPath)
   const found = statOf(folder)
   if (!found)
-    throw new VirtioMsgError(
-      "SYSTEM_FAILED",
-      `No socket can be at ${socketPath}: there is no folder ${folder}.`,
-      {
-        hint: `Make it: mkdir -p ${folder}`,
-      },
-    )
+    throw systemFailed(`No socket can be at ${socketPath}: there is no folder ${folder}.`, {
+      hint: `Make it: mkdir -p ${folder}`,
+    })
   if (!found.isDirectory())
-    throw new VirtioMsgError("SYSTEM_FAILED", `No socket can be at ${socketPath}: ${folder} is no folder.`, {
+    throw systemFailed(`No socket can be at ${socketPath}: ${folder} is no folder.`, {
       hint: "Choose a path in a folder.",
     })
   const occupant = statOf(socketPath, lstatSync)
@@ -54,13 +50,9 @@ export function checkSocketPlace(socketPath: string, isMadeHere = true): void {
       hint: "Choose a path where no file is.",
     })
   if (isMadeHere && !mayWrite(folder))
-    throw new VirtioMsgError(
-      "SYSTEM_FAILED",
-      `No socket can be at ${socketPath}: you may not write to ${folder}.`,
-      {
-        hint: "Choose a path in a folder of yours, or in /tmp.",
-      },
-    )
+    throw systemFailed(`No socket can be at ${socketPath}: you may not write to ${folder}.`, {
+      hint: "Choose a path in a folder of yours, or in /tmp.",
+    })
 }
 
 /** What is at a path; undefined for nothing, and where one may not look. */

@@ -2,7 +2,7 @@
 
 import { mkdirSync, statSync } from "node:fs"
 import path from "node:path"
-import { VirtioMsgError } from "../errors.js"
+import { systemFailed } from "../errors.js"
 
 /** Makes the folders that `folder` lacks, with that mode. Throws the system's error if one cannot be made. */
 export function makeFolder(folder: string, mode = 0o777): void {
@@ -17,14 +17,10 @@ export function makeCacheFolder(folder: string): void {
   try {
     makeFolder(folder)
   } catch (error) {
-    throw new VirtioMsgError(
-      "SYSTEM_FAILED",
-      `Cannot keep files in ${folder}: ${(error as Error).message}.`,
-      {
-        hint: "Name a folder that you may write to: export VIRTIO_MSG_CACHE=FOLDER",
-        cause: error,
-      },
-    )
+    throw systemFailed(`Cannot keep files in ${folder}: ${(error as Error).message}.`, {
+      hint: "Name a folder that you may write to: export VIRTIO_MSG_CACHE=FOLDER",
+      cause: error,
+    })
   }
 }
 

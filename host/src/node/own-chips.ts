@@ -5,7 +5,7 @@ import { stat } from "node:fs/promises"
 import { register } from "node:module"
 import path from "node:path"
 import { pathToFileURL } from "node:url"
-import { invalidArgument, VirtioMsgError } from "../errors.js"
+import { invalidArgument, missingDependency, type VirtioMsgError } from "../errors.js"
 import { hex } from "../hex.js"
 import { type BusChip, type OwnChip, toBusChip } from "../vm/bus-chip.js"
 import { findCompiler } from "./typescript-hooks.js"
@@ -93,11 +93,10 @@ function learnTypeScript(fileName: string): void {
   try {
     findCompiler(fileName)
   } catch (cause) {
-    throw new VirtioMsgError(
-      "MISSING_DEPENDENCY",
-      `Node.js ${process.versions.node} does not read TypeScript by itself.`,
-      { hint: "npm install typescript, or use Node.js 22.18 or newer, or a chip in JavaScript", cause },
-    )
+    throw missingDependency(`Node.js ${process.versions.node} does not read TypeScript by itself.`, {
+      hint: "npm install typescript, or use Node.js 22.18 or newer, or a chip in JavaScript",
+      cause,
+    })
   }
   register(new URL("./typescript-hooks.js", import.meta.url))
   isTypeScriptKnown = true

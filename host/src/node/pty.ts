@@ -4,7 +4,7 @@
 import { closeSync, constants, openSync, write } from "node:fs"
 import { Duplex } from "node:stream"
 import tty from "node:tty"
-import { VirtioMsgError } from "../errors.js"
+import { missingDependency, systemFailed } from "../errors.js"
 
 export interface Pty {
   /** /dev/pts/N, which the other program opens. */
@@ -54,7 +54,7 @@ export async function openPty(): Promise<Pty> {
   const libc = await loadLibc()
   const master = libc.posixOpenpt(constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK | O_CLOEXEC)
   if (master < 0 || libc.grantpt(master) !== 0 || libc.unlockpt(master) !== 0)
-    throw new VirtioMsgError("SYSTEM_FAILED", "The system gives no pseudo-terminal.", {
+    throw systemFailed("The system gives no pseudo-terminal.", {
       hint: "Is /dev/pts mounted? A socket works without: --listen unix:PATH",
     })
   const termios = Buffer.alloc(TERMIOS_SIZE)
@@ -108,7 +108,7 @@ async function loadLibc() {
       cfmakeraw: libc.func("void cfmakeraw(void *)") as (termios: Buffer) => void,
     }
   } catch (cause) {
-    throw new VirtioMsgError("MISSING_DEPENDENCY", "A pseudo-terminal needs Linux and the package koffi.", {
+    throw missingDependency("A pseudo-terminal needs Linux and the package koffi.", {
       hint: "npm install koffi@3, or use a socket: --listen unix:PATH",
       cause,
     })

@@ -3,7 +3,7 @@
 import { lstatSync } from "node:fs"
 import os from "node:os"
 import path from "node:path"
-import { VirtioMsgError } from "../errors.js"
+import { systemFailed, type VirtioMsgError } from "../errors.js"
 import { makeFolder } from "./make-folder.js"
 
 /** Only its owner can enter it. */
@@ -37,7 +37,7 @@ export function isPrivate(folder: string): boolean {
 /** The error for a file that cannot be made in that folder. */
 export function cannotOffer(what: string, where: string, error: unknown): VirtioMsgError {
   const reason = error instanceof Error ? error.message : String(error)
-  return new VirtioMsgError("SYSTEM_FAILED", `${what}: ${where}: ${reason}.`, {
+  return systemFailed(`${what}: ${where}: ${reason}.`, {
     hint: "Set XDG_RUNTIME_DIR to a folder of your own.",
     cause: error,
   })

@@ -3,7 +3,7 @@
 
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs"
 import { counted } from "../counted.js"
-import { VirtioMsgError } from "../errors.js"
+import { systemFailed, VirtioMsgError } from "../errors.js"
 import { PLAIN_MARK } from "../plain/plain-record.js"
 import { openNamedFile, openPeerFile, type PeerFile } from "./peer-file.js"
 
@@ -60,7 +60,7 @@ export class SharedFile {
       return file
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : cause
-      throw new VirtioMsgError("SYSTEM_FAILED", `The window cannot be in ${path}: ${reason}`, {
+      throw systemFailed(`The window cannot be in ${path}: ${reason}`, {
         hint: "Name a file in a folder that exists, such as /dev/shm/window.",
         cause,
       })

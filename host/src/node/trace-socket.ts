@@ -4,7 +4,7 @@
 import { chmodSync, readdirSync } from "node:fs"
 import net from "node:net"
 import path from "node:path"
-import { VirtioMsgError } from "../errors.js"
+import { systemFailed } from "../errors.js"
 import { capture } from "../trace/capture.js"
 import type { Trace } from "../trace/trace.js"
 import { TraceObserver } from "../trace/trace-observer.js"
@@ -108,7 +108,7 @@ export async function connectTrace(socketPath: string): Promise<net.Socket> {
     socket.once("connect", resolve)
     socket.once("error", (error) =>
       reject(
-        new VirtioMsgError("SYSTEM_FAILED", `Nothing can be traced at ${socketPath}: ${error.message}.`, {
+        systemFailed(`Nothing can be traced at ${socketPath}: ${error.message}.`, {
           hint: "See what can: virtio-msg trace --list",
           cause: error,
         }),

@@ -4,7 +4,7 @@ import { execFile } from "node:child_process"
 import os from "node:os"
 import path from "node:path"
 import { promisify } from "node:util"
-import { VirtioMsgError } from "../errors.js"
+import { missingDependency } from "../errors.js"
 
 const run = promisify(execFile)
 
@@ -19,7 +19,7 @@ export interface WiresharkFolders {
 export async function wiresharkFolders(): Promise<WiresharkFolders> {
   const said = (await askFolders("tshark")) ?? (await askFolders("wireshark"))
   if (said === undefined)
-    throw new VirtioMsgError("MISSING_DEPENDENCY", "Wireshark is not installed.", {
+    throw missingDependency("Wireshark is not installed.", {
       hint: "On Debian: sudo apt-get install wireshark (or tshark)",
     })
   const personal = path.join(os.homedir(), ".local", "lib", "wireshark")

@@ -2,7 +2,7 @@
 // (data sheet BST-BME280-DS002: 4.2.2 calibration, 8.1 compensation in floating point, 5.4 registers).
 
 import type { I2cAdapter } from "../driver/i2c-adapter.js"
-import { VirtioMsgError } from "../errors.js"
+import { notFound, VirtioMsgError } from "../errors.js"
 import { hex } from "../hex.js"
 import type { SensorType } from "./sensor.js"
 import { waitForChip } from "./wait-for-chip.js"
@@ -95,11 +95,9 @@ export class Bme280 {
       i2c.readBlock(address, CALIBRATION_HUMIDITY, CALIBRATION_HUMIDITY_LENGTH),
     ])
     if (id !== CHIP_ID)
-      throw new VirtioMsgError(
-        "NOT_FOUND",
-        `The chip at ${hex(address)} is no BME280: its id is ${hex(id)}, not 0x60.`,
-        { hint: "A BME280 with SDO high is at 0x77; a BMP280 (0x58) measures no humidity." },
-      )
+      throw notFound(`The chip at ${hex(address)} is no BME280: its id is ${hex(id)}, not 0x60.`, {
+        hint: "A BME280 with SDO high is at 0x77; a BMP280 (0x58) measures no humidity.",
+      })
     return new Bme280(i2c, address, readCalibration(first, second))
   }
 

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { VirtioMsgError } from "../errors.js"
+import { missingDependency } from "../errors.js"
 
 /**
  * The builds of the firmware: with simulated chips, or with the board's own I2C bus; and whether it waits for its host
@@ -34,7 +34,7 @@ export function readFirmware(build: FirmwareBuild): Uint8Array {
       // the next place
     }
   }
-  throw new VirtioMsgError("MISSING_DEPENDENCY", `The compiled firmware ${build}.devs is missing.`, {
+  throw missingDependency(`The compiled firmware ${build}.devs is missing.`, {
     hint: "In a checkout, build it: npm run build",
   })
 }

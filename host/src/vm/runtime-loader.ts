@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import path from "node:path"
-import { VirtioMsgError } from "../errors.js"
+import { missingDependency } from "../errors.js"
 import {
   type BareRuntime,
   instantiateRuntime,
@@ -42,13 +42,13 @@ export function readRuntimeCode(): string {
     folder = path.dirname(manifest)
     version = JSON.parse(readFileSync(manifest, "utf8")).version
   } catch (cause) {
-    throw new VirtioMsgError("MISSING_DEPENDENCY", `The package ${PACKAGE} is not installed.`, {
+    throw missingDependency(`The package ${PACKAGE} is not installed.`, {
       hint: `It carries the simulator's virtual machine: npm install ${PACKAGE}@${VERSION}`,
       cause,
     })
   }
   const misfit = (what: string) =>
-    new VirtioMsgError("MISSING_DEPENDENCY", `${PACKAGE} in ${folder} ${what}.`, {
+    missingDependency(`${PACKAGE} in ${folder} ${what}.`, {
       hint: `The simulator needs exactly version ${VERSION}: npm install ${PACKAGE}@${VERSION}`,
     })
   if (version !== VERSION) throw misfit(`is version ${version}`)

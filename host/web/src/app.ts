@@ -3,7 +3,7 @@
 import type { HelloResponse } from "../../../shared-protocol/src/messages/hello.js"
 import { delay } from "../../src/clock.js"
 import type { I2cAdapter } from "../../src/driver/i2c-adapter.js"
-import { VirtioMsgError } from "../../src/errors.js"
+import { notFound, VirtioMsgError } from "../../src/errors.js"
 import { hex } from "../../src/hex.js"
 import type { OpenedBus } from "../../src/opened-bus.js"
 import type { Bench, SourceKind } from "./bench/bench.js"
@@ -90,7 +90,7 @@ export class App {
   /** The I2C adapter of the present connection. Rejects with NOT_FOUND, or as `OpenedBus.i2c`. */
   async adapter(): Promise<I2cAdapter> {
     const bus = this.bench?.bus
-    if (!bus) throw new VirtioMsgError("NOT_FOUND", "This page is not connected to a board.")
+    if (!bus) throw notFound("This page is not connected to a board.")
     return bus.i2c()
   }
 

@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { fileURLToPath } from "node:url"
-import { VirtioMsgError } from "../../errors.js"
+import { missingDependency } from "../../errors.js"
 import { TestedCommand } from "../tested-command.js"
 import type { ModelSubject, RunningModel } from "./model-bench.js"
 import type { PlayedKernel } from "./played-kernel.js"
@@ -19,7 +19,7 @@ function shimSource(): string {
     const file = fileURLToPath(new URL(`${folder}/bridge-shim.c`, import.meta.url))
     if (existsSync(file)) return file
   }
-  throw new VirtioMsgError("MISSING_DEPENDENCY", "The source of the shim is missing.", {
+  throw missingDependency("The source of the shim is missing.", {
     hint: "In a checkout: git checkout -- host/bridge-shim. As a package of your project: npm ci",
   })
 }
@@ -51,14 +51,10 @@ function compile(library: string): void {
       .trim()
       .split("\n")
       .at(-1)
-    throw new VirtioMsgError(
-      "MISSING_DEPENDENCY",
-      `${compiler} cannot compile ${source}. ${said ?? ""}`.trim(),
-      {
-        hint: "Install a C compiler: sudo apt-get install gcc libc6-dev",
-        cause,
-      },
-    )
+    throw missingDependency(`${compiler} cannot compile ${source}. ${said ?? ""}`.trim(), {
+      hint: "Install a C compiler: sudo apt-get install gcc libc6-dev",
+      cause,
+    })
   }
 }
 

@@ -7,7 +7,7 @@ import { DEVICE_REMOVED, decodeEventDevice } from "../../../../shared-protocol/s
 import { HEADER_SIZE, TYPE_BUS } from "../../../../shared-protocol/src/messages/header.js"
 import { STATUS_FAILED } from "../../../../shared-protocol/src/messages/status.js"
 import { delay, systemClock } from "../../clock.js"
-import { VirtioMsgError } from "../../errors.js"
+import { systemFailed } from "../../errors.js"
 import { BridgeSession } from "../../node/bridge/bridge-session.js"
 import { LEAST_MAX_MESSAGE_SIZE } from "../../node/bridge/layouts.js"
 import { nodesOfBridge, virtioDevices } from "../../node/bridge/linux-devices.js"
@@ -158,7 +158,7 @@ function attach(node: BridgeNode, maxMessageSize: number): BridgeSession {
     return new BridgeSession(node, { address: ADDRESS, maxMessageSize })
   } catch (error) {
     if (!(error instanceof SystemError)) throw error
-    throw new VirtioMsgError("SYSTEM_FAILED", `The kernel attaches no device model: ${error.message}.`, {
+    throw systemFailed(`The kernel attaches no device model: ${error.message}.`, {
       hint: "Is another conform driver --bridge at work? What does the kernel say? sudo dmesg | tail",
       cause: error,
     })

@@ -2,7 +2,7 @@
 // built for the running kernel and loaded (host/linux-module).
 
 import path from "node:path"
-import { VirtioMsgError } from "../../errors.js"
+import { missingDependency, systemFailed } from "../../errors.js"
 import { copyModuleSources, moduleSources } from "../linux-guest/linux-module.js"
 import { modprobe } from "../modprobe.js"
 import { systemPath } from "../system-root.js"
@@ -36,8 +36,7 @@ export async function loadBridgeModule(
   await requireLoading()
   const needs = await missingToBuild()
   if (needs.length > 0)
-    throw new VirtioMsgError(
-      "MISSING_DEPENDENCY",
+    throw missingDependency(
       `This kernel has no ${BRIDGE_NODE}, and our module cannot be built without ${inWords(needs)}.`,
       { hint: await installCommand([...needs.map(({ packageName }) => packageName), ...alsoMissing]) },
     )
@@ -45,7 +44,7 @@ export async function loadBridgeModule(
   for (const name of MODULES)
     if (!(await isThere(systemPath(`/sys/module/${name}`)))) await insmod(path.join(folder, `${name}.ko`))
   if (await isThere(systemPath(BRIDGE_NODE))) return
-  throw new VirtioMsgError("SYSTEM_FAILED", `The module is loaded, and there is no ${BRIDGE_NODE}.`, {
+  throw systemFailed(`The module is loaded, and there is no ${BRIDGE_NODE}.`, {
     hint: "What does the kernel say? sudo dmesg | tail. Is devtmpfs mounted at /dev?",
   })
 }

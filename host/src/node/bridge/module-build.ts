@@ -4,7 +4,7 @@ import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { availableParallelism, homedir, release, version } from "node:os"
 import path from "node:path"
-import { VirtioMsgError } from "../../errors.js"
+import { systemFailed } from "../../errors.js"
 import { inWorkFolder, keep } from "../linux-guest/guest-cache.js"
 import { CommandError, runCommand } from "../linux-guest/run-command.js"
 import { modprobe, withSbin } from "../modprobe.js"
@@ -59,7 +59,7 @@ export async function builtModules(build: ModuleBuild, { onNote, signal }: Build
   if (kept !== undefined) return kept
   const folder = folderOf(build)
   if (/[\s:]/.test(folder))
-    throw new VirtioMsgError("SYSTEM_FAILED", `Linux builds no module in a folder such as ${folder}.`, {
+    throw systemFailed(`Linux builds no module in a folder such as ${folder}.`, {
       hint: "Name one without spaces and colons: export VIRTIO_MSG_CACHE=FOLDER",
     })
   onNote(`Building ${build.what} for Linux ${release()}, once ...`)
@@ -79,7 +79,7 @@ async function make(folder: string, what: string, signal: AbortSignal | undefine
     await runCommand("make", args, { env, ...(signal === undefined ? {} : { signal }) })
   } catch (cause) {
     const said = cause instanceof CommandError ? cause.output : String(cause)
-    throw new VirtioMsgError("SYSTEM_FAILED", `Linux ${release()}: ${what} cannot be built: ${said}`, {
+    throw systemFailed(`Linux ${release()}: ${what} cannot be built: ${said}`, {
       hint: "With which kernels it was tried says host/linux-module/README.md.",
       cause,
     })
@@ -96,7 +96,7 @@ export async function mayLoadModules(): Promise<boolean> {
 /** Throws SYSTEM_FAILED where this process may load no module, which is better known before one is built. */
 export async function requireLoading(): Promise<void> {
   if (await mayLoadModules()) return
-  throw new VirtioMsgError("SYSTEM_FAILED", "This kernel lacks a module, and only root may load one.", {
+  throw systemFailed("This kernel lacks a module, and only root may load one.", {
     hint:
       process.getuid?.() === 0
         ? "A container's root may not, either: attach where the kernel is at home."
@@ -115,7 +115,7 @@ export async function insmod(file: string): Promise<void> {
     const said = cause instanceof CommandError ? cause.output || cause.message : String(cause)
     if (said.includes("File exists")) return // somebody else was faster
     const isRefused = said.includes("not permitted") || said.includes("Key was rejected")
-    throw new VirtioMsgError("SYSTEM_FAILED", `The kernel does not load ${file}: ${said}`, {
+    throw systemFailed(`The kernel does not load ${file}: ${said}`, {
       hint: isRefused
         ? "A kernel that was booted with Secure Boot takes only signed modules: DKMS signs what it builds."
         : "What does it say? sudo dmesg | tail",

@@ -3,7 +3,7 @@
 
 import { closeSync, constants, existsSync, ftruncateSync, openSync } from "node:fs"
 import { getSystemErrorName } from "node:util"
-import { VirtioMsgError } from "../../errors.js"
+import { notFound, systemFailed } from "../../errors.js"
 import { type Libc, loadLibc, type Mapping, SystemError } from "../vhost-user/libc.js"
 import { DeviceNode, type NodeSystem } from "./device-node.js"
 import { BRIDGE_NODE } from "./layouts.js"
@@ -95,11 +95,11 @@ export async function openBridgeNode(path: string = BRIDGE_NODE): Promise<Device
     return new DeviceNode(libc, new KernelNode(libc, calls, descriptor))
   } catch (cause) {
     if (!existsSync(path))
-      throw new VirtioMsgError("NOT_FOUND", `This kernel has no ${path}.`, {
+      throw notFound(`This kernel has no ${path}.`, {
         hint: "Our module brings it, as root: virtio-msg attach --bus virtio-msg",
         cause,
       })
-    throw new VirtioMsgError("SYSTEM_FAILED", `Cannot open ${path}: ${(cause as Error).message}`, {
+    throw systemFailed(`Cannot open ${path}: ${(cause as Error).message}`, {
       hint: "It is root's: run this as root, or give the node to a group: docs/linux.md.",
       cause,
     })

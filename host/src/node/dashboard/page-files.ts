@@ -5,7 +5,7 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises"
 import path from "node:path"
 import { fileURLToPath } from "node:url"
-import { VirtioMsgError } from "../../errors.js"
+import { missingDependency } from "../../errors.js"
 import { RUNTIME_EXPORT, RUNTIME_PARAMETERS } from "../../vm/runtime.js"
 import { readRuntimeCode } from "../../vm/runtime-loader.js"
 import { makeFolder } from "../make-folder.js"
@@ -60,7 +60,7 @@ async function findPage(): Promise<string> {
     const isIt = await readFile(path.join(candidate, "index.html")).catch(() => undefined)
     if (isIt && (await readdir(candidate)).includes("assets")) return candidate
   }
-  throw new VirtioMsgError("MISSING_DEPENDENCY", "The page was not built.", {
+  throw missingDependency("The page was not built.", {
     hint: "In a checkout, build it: npm run build",
   })
 }

@@ -3,7 +3,7 @@
 
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { VirtioMsgError } from "../../errors.js"
+import { missingDependency, systemFailed } from "../../errors.js"
 import { CommandError, runCommand } from "./run-command.js"
 
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -31,7 +31,7 @@ export class DebianArchive {
   static async open(folder: string, { suite, architecture }: ArchiveOptions): Promise<DebianArchive> {
     const mirror = process.env.VIRTIO_MSG_DEBIAN_MIRROR ?? (await findMirror())
     if (mirror === undefined)
-      throw new VirtioMsgError("MISSING_DEPENDENCY", "This machine's apt has no Debian mirror.", {
+      throw missingDependency("This machine's apt has no Debian mirror.", {
         hint: "Run it on Debian, or set VIRTIO_MSG_DEBIAN_MIRROR to the address of a mirror.",
       })
     for (const part of ["lists/partial", "cache/archives/partial", "state"])
@@ -66,8 +66,7 @@ export class DebianArchive {
   async field(packageName: string, field: string): Promise<string> {
     const record = await this.#apt("apt-cache", ["show", "--no-all-versions", packageName])
     const value = new RegExp(`^${field}: (.*)$`, "m").exec(record)?.[1]
-    if (value === undefined)
-      throw new VirtioMsgError("SYSTEM_FAILED", `Debian's package ${packageName} has no ${field}.`)
+    if (value === undefined) throw systemFailed(`Debian's package ${packageName} has no ${field}.`)
     return value
   }
 
@@ -80,7 +79,7 @@ export class DebianArchive {
       packageNames.map((qualified) => {
         const name = qualified.split(":")[0] ?? qualified
         const file = files.find((candidate) => candidate.startsWith(`${name}_`))
-        if (file === undefined) throw new VirtioMsgError("SYSTEM_FAILED", `apt-get did not download ${name}.`)
+        if (file === undefined) throw systemFailed(`apt-get did not download ${name}.`)
         return [name, join(folder, file)]
       }),
     )
@@ -94,7 +93,7 @@ export class DebianArchive {
       })
     } catch (cause) {
       const output = cause instanceof CommandError ? cause.output : String(cause)
-      throw new VirtioMsgError("SYSTEM_FAILED", `Debian's package archive cannot be used: ${output}`, {
+      throw systemFailed(`Debian's package archive cannot be used: ${output}`, {
         hint: "Check the network and that apt-get update works here.",
         cause,
       })

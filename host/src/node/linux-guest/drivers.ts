@@ -3,7 +3,7 @@
 
 import { mkdir, rename, writeFile } from "node:fs/promises"
 import { basename, join } from "node:path"
-import { VirtioMsgError } from "../../errors.js"
+import { missingDependency, systemFailed } from "../../errors.js"
 import { buildRelay, copyModuleSources, LINUX_MODULES } from "./linux-module.js"
 import { RECIPE } from "./recipe.js"
 import { CommandError, runCommand } from "./run-command.js"
@@ -33,10 +33,7 @@ export interface KernelPackages {
 export function kernelPackages(image: string): KernelPackages {
   const [, abi, series, flavour] = /^linux-image-((\d+\.\d+)\S*)-(armmp|amd64)$/.exec(image) ?? []
   if (abi === undefined || series === undefined)
-    throw new VirtioMsgError(
-      "SYSTEM_FAILED",
-      `${image} is no kernel package such as linux-image-6.1.0-50-armmp.`,
-    )
+    throw systemFailed(`${image} is no kernel package such as linux-image-6.1.0-50-armmp.`)
   return {
     release: `${abi}-${flavour}`,
     image,
@@ -102,7 +99,7 @@ export async function buildDrivers(
     return { modules, relay: await buildRelay(`${prefix}gcc`, ours) }
   } catch (cause) {
     const output = cause instanceof CommandError ? cause.output : String(cause)
-    throw new VirtioMsgError("MISSING_DEPENDENCY", `Linux's virtio drivers cannot be built: ${output}`, {
+    throw missingDependency(`Linux's virtio drivers cannot be built: ${output}`, {
       hint: "The cross compiler that is tested is Debian 12's gcc-arm-linux-gnueabihf.",
       cause,
     })

@@ -3,7 +3,7 @@
 
 import { readdir, readFile } from "node:fs/promises"
 import { basename, join } from "node:path"
-import { VirtioMsgError } from "../../errors.js"
+import { systemFailed } from "../../errors.js"
 
 export interface KernelModule {
   /** As in the file's name. */
@@ -29,10 +29,7 @@ export async function collectModules(
     seen.add(key)
     const path = pathByName.get(key)
     if (path === undefined)
-      throw new VirtioMsgError(
-        "SYSTEM_FAILED",
-        `The kernel package has no module ${name}, needed by ${neededBy}.`,
-      )
+      throw systemFailed(`The kernel package has no module ${name}, needed by ${neededBy}.`)
     const bytes = await readFile(path)
     for (const dependency of dependencies(bytes)) await add(dependency, name)
     ordered.push({ name: basename(path, ".ko"), bytes })

@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, readdirSync, readFileSync } from "node:fs"
 import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { VirtioMsgError } from "../../errors.js"
+import { missingDependency } from "../../errors.js"
 import { runCommand } from "./run-command.js"
 
 /** The modules, as they are loaded one after the other. */
@@ -20,7 +20,7 @@ function sourceFolder(): string {
     const candidate = fileURLToPath(new URL(folder, import.meta.url))
     if (existsSync(join(candidate, "Kbuild"))) return candidate
   }
-  throw new VirtioMsgError("MISSING_DEPENDENCY", "The sources of the Linux module are missing.", {
+  throw missingDependency("The sources of the Linux module are missing.", {
     hint: "In a checkout: git checkout -- host/linux-module. As a package of your project: npm ci",
   })
 }

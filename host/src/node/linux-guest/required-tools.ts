@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs"
 import { isAbsolute } from "node:path"
-import { VirtioMsgError } from "../../errors.js"
+import { missingDependency } from "../../errors.js"
 import { isInstalled } from "./run-command.js"
 
 /** Programs by Debian package, or files, by their path. */
@@ -33,8 +33,7 @@ export function requireToolsToPrepare(): void {
 
 function requireDebian(): void {
   if (!isInstalled("apt-get") || !isInstalled("dpkg-deb"))
-    throw new VirtioMsgError(
-      "MISSING_DEPENDENCY",
+    throw missingDependency(
       "The Linux guest is made of Debian's packages, and this machine has no apt-get.",
       {
         hint: "Run it on Debian, or in a Debian container, or copy a prepared cache folder from such a machine.",
@@ -58,7 +57,7 @@ export function requireToolsToBoot(): void {
 
 function requirePackages(packages: readonly string[], purpose: string): void {
   if (packages.length === 0) return
-  throw new VirtioMsgError("MISSING_DEPENDENCY", `${purpose}, this machine lacks ${packages.join(", ")}.`, {
+  throw missingDependency(`${purpose}, this machine lacks ${packages.join(", ")}.`, {
     hint: `As root: ${installCommand(packages)}`,
   })
 }

@@ -1,7 +1,7 @@
 // The devices of a board that become USB gadgets: the counterpart of guest-devices.ts. A gadget stays when the board
 // goes and comes back. The computer only notices that requests fail meanwhile.
 
-import { invalidArgument, VirtioMsgError } from "../../errors.js"
+import { invalidArgument, notFound } from "../../errors.js"
 import type { BoardForwarder } from "../board-forwarder.js"
 import { GuestDevices } from "../guest-devices.js"
 import { CdcAcm } from "./cdc-acm.js"
@@ -53,7 +53,7 @@ export class BoardGadgets {
     const has = await GuestDevices.on(bus)
     const lacking = kinds.find((kind) => kind !== "i2c" && !has.includes(kind))
     if (lacking)
-      throw new VirtioMsgError("NOT_FOUND", `The board has no ${lacking}.`, {
+      throw notFound(`The board has no ${lacking}.`, {
         hint: "See what it has: virtio-msg info",
       })
     const gadgets = new Map<GadgetKind, UsbGadget>()

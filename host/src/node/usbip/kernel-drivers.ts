@@ -1,7 +1,7 @@
 // Which of the kernel's drivers are there for the devices that we play. Loads them.
 
 import { access } from "node:fs/promises"
-import { VirtioMsgError } from "../../errors.js"
+import { missingDependency } from "../../errors.js"
 import { modprobe } from "../modprobe.js"
 import { systemPath } from "../system-root.js"
 import { isVhciThere } from "./vhci.js"
@@ -40,11 +40,9 @@ export async function requireVhci(): Promise<void> {
   if (await isVhciThere()) return
   const reason = await load("vhci-hcd")
   if (await isVhciThere()) return
-  throw new VirtioMsgError(
-    "MISSING_DEPENDENCY",
-    `This kernel has no virtual USB host controller (module vhci-hcd): ${reason}`,
-    { hint: `It is built with CONFIG_USBIP_VHCI_HCD=m. ${WHERE_MODULES_ARE}` },
-  )
+  throw missingDependency(`This kernel has no virtual USB host controller (module vhci-hcd): ${reason}`, {
+    hint: `It is built with CONFIG_USBIP_VHCI_HCD=m. ${WHERE_MODULES_ARE}`,
+  })
 }
 
 /** The first adapter that the kernel has a driver for; that driver is loaded. Rejects with MISSING_DEPENDENCY. */
@@ -53,20 +51,16 @@ export async function chooseAdapter(wanted?: AdapterKind): Promise<AdapterKind> 
   for (const kind of kinds) if ((await loadDriver(ADAPTERS[kind])) === undefined) return kind
   const modules = kinds.map((kind) => ADAPTERS[kind].module).join(" nor ")
   const options = kinds.map((kind) => `${ADAPTERS[kind].option}=m`).join(" or ")
-  throw new VirtioMsgError(
-    "MISSING_DEPENDENCY",
-    `This kernel has no driver of a USB I2C adapter that we can be: no ${modules}.`,
-    {
-      hint: `It is built with ${options}. ${WHERE_MODULES_ARE}`,
-    },
-  )
+  throw missingDependency(`This kernel has no driver of a USB I2C adapter that we can be: no ${modules}.`, {
+    hint: `It is built with ${options}. ${WHERE_MODULES_ARE}`,
+  })
 }
 
 /** Loads the driver of a further device. Rejects with MISSING_DEPENDENCY. */
 export async function requireDriver(driver: KernelDriver): Promise<void> {
   const reason = await loadDriver(driver)
   if (reason === undefined) return
-  throw new VirtioMsgError("MISSING_DEPENDENCY", `This kernel has no driver ${driver.module}: ${reason}`, {
+  throw missingDependency(`This kernel has no driver ${driver.module}: ${reason}`, {
     hint: `It is built with ${driver.option}=m. Leave the device out of --devices, or take another kernel.`,
   })
 }

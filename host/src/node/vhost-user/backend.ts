@@ -4,7 +4,7 @@
 import { chmodSync, rmSync } from "node:fs"
 import { type Clock, systemClock, type Timer } from "../../clock.js"
 import { Emitter } from "../../emitter.js"
-import { VirtioMsgError } from "../../errors.js"
+import { systemFailed, type VirtioMsgError } from "../../errors.js"
 import { cannotListen, checkSocketPlace } from "../listening-place.js"
 import { ownersOnly } from "../private-socket.js"
 import type { VhostUserDevice } from "./device.js"
@@ -100,7 +100,7 @@ export class VhostUserBackend {
     this.#isTold = true
     const { socketPath } = this.#options
     this.onError.emit(
-      new VirtioMsgError("SYSTEM_FAILED", `Cannot connect to QEMU on ${socketPath}: ${error.message}.`, {
+      systemFailed(`Cannot connect to QEMU on ${socketPath}: ${error.message}.`, {
         hint: "It is tried again. Run QEMU as the same user: the socket is its.",
         cause: error,
       }),

@@ -3,7 +3,7 @@
 
 import { constants, fstatSync, readlinkSync } from "node:fs"
 import { getSystemErrorName } from "node:util"
-import { VirtioMsgError } from "../../errors.js"
+import { missingDependency } from "../../errors.js"
 import { bindCalls, type Calls, type Koffi, MAX_RECEIVED, MessageBuffer } from "./native-message.js"
 
 const AF_UNIX = 1
@@ -69,13 +69,13 @@ export function loadLibc(): Promise<Libc> {
 
 async function bind(): Promise<Libc> {
   if (process.platform !== "linux")
-    throw new VirtioMsgError("MISSING_DEPENDENCY", `This needs Linux, and this is ${process.platform}.`, {
+    throw missingDependency(`This needs Linux, and this is ${process.platform}.`, {
       hint: "Run it on Linux, in a virtual machine or in a container.",
     })
   try {
     return new Libc((await import("koffi")).default)
   } catch (cause) {
-    throw new VirtioMsgError("MISSING_DEPENDENCY", "This needs the package koffi, which cannot be loaded.", {
+    throw missingDependency("This needs the package koffi, which cannot be loaded.", {
       hint: "Install it beside this package: npm install koffi@3.3.4",
       cause,
     })

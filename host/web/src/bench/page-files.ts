@@ -1,13 +1,13 @@
 // The files that the simulated board needs and that lie beside the page: its program and its virtual machine.
 
-import { VirtioMsgError } from "../../../src/errors.js"
+import { notFound } from "../../../src/errors.js"
 import { instantiateRuntime, type LoadRuntime } from "../../../src/vm/runtime.js"
 
 /** Our firmware's bytecode, beside the page. Rejects with NOT_FOUND. */
 export async function fetchProgram(): Promise<Uint8Array> {
   const response = await fetch(new URL("firmware/simulated.devs", document.baseURI))
   if (!response.ok)
-    throw new VirtioMsgError("NOT_FOUND", `The firmware is not beside this page (${response.status}).`, {
+    throw notFound(`The firmware is not beside this page (${response.status}).`, {
       hint: "Copy the whole folder dist/web to the web server.",
     })
   return new Uint8Array(await response.arrayBuffer())

@@ -2,7 +2,7 @@
 
 import type { GpioChip } from "../../../src/driver/gpio-chip.js"
 import type { GpioEdge, GpioWatch } from "../../../src/driver/gpio-watch.js"
-import { VirtioMsgError } from "../../../src/errors.js"
+import { notFound, VirtioMsgError } from "../../../src/errors.js"
 import type { OpenedBus } from "../../../src/opened-bus.js"
 import { byId, setText } from "./dom.js"
 
@@ -75,7 +75,7 @@ export class GpioPanel {
   async #run(work: (chip: GpioChip, bus: OpenedBus) => Promise<void>): Promise<void> {
     try {
       const bus = this.#bus()
-      if (!bus) throw new VirtioMsgError("NOT_FOUND", "This page is not connected to a board.")
+      if (!bus) throw notFound("This page is not connected to a board.")
       await work(await bus.gpio(), bus)
     } catch (error) {
       this.#complain(error)
