@@ -1,6 +1,7 @@
 // `virtio-msg attach --bus virtio-msg` as it is typed in the stock guest, left running there in the background.
 
 import path from "node:path"
+import { TIME_REQUESTS } from "../request-times.js"
 import type { StockGuest } from "../stock/stock-guest.js"
 
 export const ROOT = path.join(import.meta.dirname, "../../..")
@@ -65,18 +66,11 @@ export class Attached {
     await this.until("[ ! -e /dev/i2c-0 ]")
   }
 
-  /** Uses the adapter without an end, `command` meanwhile, and then how long each of three requests took, in seconds. */
-  async requestsUnderLoad(command: () => Promise<unknown>): Promise<number[]> {
+  /** Uses the adapter without an end, `command` meanwhile; resolves with what TIME_REQUESTS then prints. */
+  async requestsUnderLoad(command: () => Promise<unknown>): Promise<string> {
     await this.run("(while :; do i2cget -y 0 0x54 14 > /dev/null 2>&1; done) & echo $! > /tmp/load")
     await command()
-    // the guest's own clock: a computer that does much else is slow
-    const report = await this.run(
-      `for i in 1 2 3; do read a b < /proc/uptime; i2cget -y 0 0x54 14 2> /dev/null; read c b < /proc/uptime; echo "$a $c"; done`,
-    )
-    return report.split("\n").map((line) => {
-      const [from = 0, to = 0] = line.split(" ").slice(-2).map(Number)
-      return to - from
-    })
+    return this.run(TIME_REQUESTS)
   }
 
   /** The load's end, when the adapter is back. */
