@@ -38,8 +38,8 @@ describe.skipIf(UNLESS_LINUX)(`the benchmark over a serial port${UNLESS_LINUX}`,
     // the heart beats every 25 ms, and the watchdog wakes up every 100 ms, however many reads there are
     expect.soft(timers).toBeLessThan(tookMs / 20 + 3)
     expect.soft(views / reads).toBeLessThan(0.5)
-    // three in four are the serial stack's own
-    expect.soft(promises / reads).toBeLessThan(23)
+    // three in four are the serial stack's own; a heartbeat has some, and a busy computer has more of those
+    expect.soft(promises).toBeLessThan(23 * reads + tookMs)
     // one to write and one to read, and those of the heart; none to find that there is no more
     expect.soft(fileRequests).toBeLessThan(2.5 * reads + tookMs / 10)
   })
