@@ -209,14 +209,12 @@ describe("deployFirmware believes a board", () => {
   })
 
   it("never whose cable was pulled in the middle, and says what to do; the next deployment repairs it", async () => {
-    let isPulled = false
+    let replugged: Promise<void> | undefined
     const pulled = deployFirmware({
       port: server.port,
       build: "simulated",
       onProgress: (sent, total) => {
-        if (isPulled || sent < total / 2) return
-        isPulled = true
-        void unplugAndPlugIn()
+        if (sent >= total / 2) replugged ??= unplugAndPlugIn()
       },
     })
     await expect(pulled).rejects.toMatchObject({
@@ -224,24 +222,25 @@ describe("deployFirmware believes a board", () => {
       message: `${server.port} is gone. It holds no program now: writing was not finished.`,
       hint: "Start the simulated board again, if its process has ended. Then deploy again.",
     })
+    await replugged
     expect((await deploy()).hello?.hasSimulatedChips).toBe(true)
   })
 
   it("that started again in the middle of the deployment to hold nothing; the next one repairs it", async () => {
-    let isBroken = false
+    let restarted: Promise<void> | undefined
     const broken = deployFirmware({
       port: server.port,
       build: "simulated",
       onProgress: (sent, total) => {
-        if (isBroken || sent < total / 2) return
-        isBroken = true
-        void machine.restart() // behind a bridge chip, whose port stays
+        // behind a bridge chip, whose port stays
+        if (sent >= total / 2) restarted ??= machine.restart()
       },
     })
     await expect(broken).rejects.toMatchObject({
       code: "DEVICE_FAILED",
       message: `The board on ${server.port} holds no program, though it took one.`,
     })
+    await restarted
     expect((await deploy()).hello?.hasSimulatedChips).toBe(true)
   })
 })
