@@ -10,7 +10,7 @@ import { measureChipPart, measureLatency } from "./latency.js"
 import { measureOurs, measureSustained } from "./ours.js"
 import { type Results, report } from "./report.js"
 import { measureRings } from "./ring-choices.js"
-import { measureSerial } from "./serial-cpu.js"
+import { measureSerialAlone } from "./serial-cpu.js"
 import { measureHeap, measureSizes } from "./sizes.js"
 
 const HELP = `npm run bench -- [--json] [--counts-only]
@@ -69,7 +69,7 @@ export async function bench(args: readonly string[], output: Output): Promise<nu
         sizes: [...counts.sizes, await measureHeap()],
         dialIn: await measureDialIn(),
         host: await measureHost(),
-        serial: await measureSerial(),
+        serial: await measureSerialAlone(),
         deviceSides: await measureDeviceSides(),
       }
   output.print(options.json ? JSON.stringify(results, null, 2) : report(results))

@@ -2,10 +2,11 @@
 // firmata-io) costs, each as a multiple of 11 bytes that are sent and come back through the same serial stack: a ratio
 // varies less than a time. The port is a pseudo-terminal, at whose other end a process answers at once.
 
-import { type ChildProcess, spawn } from "node:child_process"
+import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { existsSync } from "node:fs"
 import { createRequire } from "node:module"
 import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 import { openSerialPort } from "../../host/src/node/serial-stream.js"
 import { openBus } from "../../host/src/open-bus.js"
 
@@ -81,6 +82,13 @@ export async function measureSerial(
     for (const contestant of contestants) await contestant.close()
     for (const end of ends) end.stop()
   }
+}
+
+/** In a process of its own. */
+export async function measureSerialAlone(): Promise<SerialCost[]> {
+  const program = fileURLToPath(new URL("./serial-alone.js", import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, [program])
+  return JSON.parse(stdout)
 }
 
 async function sample({ once }: Contestant, times: number): Promise<Sample> {
