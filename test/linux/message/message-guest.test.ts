@@ -15,7 +15,9 @@ import { JacdacLink } from "../../../host/src/link/jacdac-link.js"
 import { GuestMessageBus } from "../../../host/src/node/guest-message-bus.js"
 import { LinuxGuest } from "../../../host/src/node/linux-guest/boot.js"
 import { GuestPort } from "../../../host/src/node/linux-guest/guest-port.js"
+import { BRIDGE_MODULE } from "../../../host/src/node/linux-guest/linux-module.js"
 import { AWAIT_DEVICES, messageMachine } from "../../../host/src/node/linux-guest/message-machine.js"
+import { DRIVERS_FOLDER } from "../../../host/src/node/linux-guest/prepare.js"
 import { simulatedModels } from "../../../host/src/node/plain-board.js"
 import { PlainDevice } from "../../../host/src/plain/plain-device.js"
 import { Trace } from "../../../host/src/trace/trace.js"
@@ -97,6 +99,13 @@ describe.skipIf(skip)(`Linux that speaks virtio-msg${because(skip)}`, () => {
     const extraFiles = [
       compiled(folder, "../latency/i2c-loop.c", "i2c-loop"),
       compiled(folder, "hostile-device.c", "hostile-device"),
+      compiled(folder, "../bridge/device-model.c", "device-model"),
+      compiled(folder, "../bridge/bridge-rules.c", "bridge-rules"),
+      compiled(folder, "../bridge/hostile-model.c", "hostile-model"),
+      {
+        path: `modules/${BRIDGE_MODULE}`,
+        bytes: readFileSync(path.join(image.folder, DRIVERS_FOLDER, BRIDGE_MODULE)),
+      },
     ]
     const machine = messageMachine(port)
     const relaxed = {
@@ -217,6 +226,21 @@ describe.skipIf(skip)(`Linux that speaks virtio-msg${because(skip)}`, () => {
     const passed = must.filter(({ status }) => status === "pass").length
     console.log(`conform driver --linux: ${passed} MUST rows pass, in ${Math.round(tookMs / 1000)} s`)
     expect(passed).toBeGreaterThanOrEqual(80)
+  })
+
+  it("has the bridge on a 32-bit processor, too, beside that bus: its devices work, and its rules hold", async () => {
+    beginNative()
+    await sh(`${AWAIT_DEVICES}; ${until("i2cget -y 0 0x54 14")}`)
+    await sh(`insmod /modules/${BRIDGE_MODULE}; (device-model > /tmp/model.log 2>&1 & echo $! > /tmp/model)`)
+    await sh(until("i2cget -y 1 0x48 14"))
+    expect(await sh("i2cget -y 1 0x48 14; i2cset -y 1 0x48 14 0x25; i2cget -y 1 0x48 14")).toBe("0x5b\n0x25")
+    expect(await sh("i2cget -y 0 0x54 14")).toMatch(/^0x/)
+    expect(await sh("cat /sys/class/misc/virtio-msg-bridge/endpoints")).toBe("loopback attached online 1")
+    await sh(`kill $(cat /tmp/model); ${until("! kill -0 $(cat /tmp/model) 2> /dev/null")}`)
+    await sh("echo 500 > /sys/module/virtio_msg_bridge/parameters/map_timeout_ms")
+    expect(await sh("bridge-rules")).toMatch(/^(\d+) of \1 rules hold$/)
+    console.log(await sh("rmmod virtio_rng; hostile-model 3000 7; insmod /modules/virtio-rng.ko"))
+    await sh(until("rmmod virtio_msg_bridge"))
   })
 
   it("stands a device side that breaks every rule, for 50,000 frames, and works afterwards", async () => {

@@ -4,7 +4,7 @@
 import { mkdir, rename, writeFile } from "node:fs/promises"
 import { basename, join } from "node:path"
 import { missingDependency, systemFailed } from "../../errors.js"
-import { buildRelay, copyModuleSources, LINUX_MODULES } from "./linux-module.js"
+import { BRIDGE_MODULE, buildRelay, copyModuleSources, LINUX_MODULES } from "./linux-module.js"
 import { RECIPE } from "./recipe.js"
 import { CommandError, runCommand } from "./run-command.js"
 
@@ -64,6 +64,8 @@ export async function extractDriverSources(
 export interface BuiltDrivers {
   readonly modules: readonly string[]
   readonly relay: string
+  /** The module that offers the bridge. The guest does not load it by itself. */
+  readonly bridge: string
 }
 
 /**
@@ -95,8 +97,9 @@ export async function buildDrivers(
     await writeFile(uninterrupted, UNINTERRUPTED)
     await makeModules(kernel, unpacked, sources, [...settings, `KCFLAGS=-include ${uninterrupted}`])
     await makeModules(kernel, unpacked, ours, [...settings, "KCFLAGS=-Werror"])
-    await runCommand(`${prefix}strip`, ["-g", ...modules])
-    return { modules, relay: await buildRelay(`${prefix}gcc`, ours) }
+    const bridge = join(ours, BRIDGE_MODULE)
+    await runCommand(`${prefix}strip`, ["-g", ...modules, bridge])
+    return { modules, relay: await buildRelay(`${prefix}gcc`, ours), bridge }
   } catch (cause) {
     const output = cause instanceof CommandError ? cause.output : String(cause)
     throw missingDependency(`Linux's virtio drivers cannot be built: ${output}`, {

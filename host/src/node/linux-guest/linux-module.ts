@@ -9,6 +9,7 @@ import { runCommand } from "./run-command.js"
 
 /** The modules, as they are loaded one after the other. */
 export const LINUX_MODULES = ["virtio_msg", "virtio_msg_plain"] as const
+export const BRIDGE_MODULE = "virtio_msg_bridge.ko"
 
 /** The program that carries frames between a virtio port and the module, by its place in the guest. */
 export const RELAY_PATH = "usr/bin/virtio-msg-relay"

@@ -14,7 +14,7 @@ import {
 import { defaultGuestCache, findNewest, inWorkFolder, isFolder, keep } from "./guest-cache.js"
 import { type GuestFile, packInitramfs } from "./initramfs.js"
 import { builtInModules, collectModules, findModules } from "./kernel-modules.js"
-import { RELAY_PATH } from "./linux-module.js"
+import { BRIDGE_MODULE, RELAY_PATH } from "./linux-module.js"
 import { RECIPE, recipeHash } from "./recipe.js"
 import { requireToolsToPrepare } from "./required-tools.js"
 
@@ -54,7 +54,10 @@ const STEPS = [
   "Pack the guest's files",
 ] as const
 
-/** In the prepared folder: the sources of Linux's own drivers that were built, for other kernels of the series. */
+/**
+ * In the prepared folder: the sources of Linux's own drivers that were built, for other kernels of the series, and our
+ * module for the bridge, which the guest does not load by itself.
+ */
 export const DRIVERS_FOLDER = "drivers"
 
 const EMPTY_FOLDERS = ["dev", "proc", "sys", "tmp", "root", "bin"]
@@ -122,6 +125,7 @@ async function prepareIn(work: string, cacheFolder: string, options: PrepareOpti
   await mkdir(join(result, DRIVERS_FOLDER))
   for (const name of RECIPE.builtDrivers.map((path) => basename(path)))
     await rename(join(sources, name), join(result, DRIVERS_FOLDER, name))
+  await rename(drivers.bridge, join(result, DRIVERS_FOLDER, BRIDGE_MODULE))
   await keep(result, folder)
   return imageIn(folder, name)
 }
