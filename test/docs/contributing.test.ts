@@ -128,7 +128,7 @@ describe("the recipe", () => {
 
   it("of a conformance row has every file that knows the rows of the header, and of the I2C device", () => {
     const files = importersOf(
-      "host/src/conformance/rows/bus-header.ts",
+      "host/src/conformance/rows/bus-messages.ts",
       "host/src/conformance/rows/i2c-device.ts",
     )
     expect(files.sort()).toEqual(["host/src/conformance/device-suites.ts", "host/src/conformance/table.ts"])

@@ -19,13 +19,11 @@ import { workloadOf } from "./device-suites.js"
 import { recogniseDraft } from "./drafts.js"
 import * as frames from "./frames.js"
 import { Hotplug } from "./hotplug.js"
-import { type Report, type RowResult, sortAs, worst } from "./result.js"
+import { type Report, type RowResult, resultOf, sortAs, unchecked, worst } from "./result.js"
 import type { Row } from "./row.js"
 import { ShellConsole } from "./shell-console.js"
-import { Verdict } from "./verdict.js"
+import { blocked } from "./verdict.js"
 
-/** Messages shown with a failure. */
-const EXCHANGES_SHOWN = 8
 /** Where to look for devices on a bus without GET_DEVICES. */
 const NUMBERS_TRIED = [0, 1, 2, 3]
 
@@ -117,23 +115,11 @@ function shellOf(conversation: Conversation, devices: readonly Found[], numbers:
 }
 
 async function checkRow(row: Row, benches: readonly DeviceBench[]): Promise<RowResult> {
-  if (row.reason !== undefined) return { row, status: "not observable", detail: row.reason, exchanges: [] }
-  if (!row.device)
-    return {
-      row,
-      status: "skipped",
-      detail: "Checked against a driver: virtio-msg conform driver.",
-      exchanges: [],
-    }
+  if (row.reason !== undefined) return unchecked(row, "not observable", row.reason)
+  if (!row.device) return unchecked(row, "skipped", "Checked against a driver: virtio-msg conform driver.")
   const concerned = benches.filter(({ info }) => row.deviceId === undefined || row.deviceId === info.deviceId)
   const [first] = concerned
-  if (!first)
-    return {
-      row,
-      status: "skipped",
-      detail: `There is no ${deviceTypeName(row.deviceId ?? 0)} device.`,
-      exchanges: [],
-    }
+  if (!first) return unchecked(row, "skipped", `There is no ${deviceTypeName(row.deviceId ?? 0)} device.`)
   const results: RowResult[] = []
   for (const bench of row.side === "bus" ? [first] : concerned) {
     const result = await checkOn(row, bench)
@@ -143,32 +129,21 @@ async function checkRow(row: Row, benches: readonly DeviceBench[]): Promise<RowR
 }
 
 async function checkOn(row: Row, bench: DeviceBench): Promise<RowResult> {
-  const { conversation } = bench
+  const { conversation, port } = bench
   conversation.sentinelDevice = bench.devNum
   const mark = conversation.mark()
-  const result = (status: RowResult["status"], detail: string): RowResult => ({
-    row,
-    status,
-    detail,
-    exchanges:
-      status === "fail" || status === "blocked"
-        ? conversation.history.slice(mark).slice(-EXCHANGES_SHOWN)
-        : [],
-  })
-  try {
-    await row.device?.(bench)
-    return result("pass", "")
-  } catch (error) {
-    if (error instanceof Verdict) return result(error.status, error.message)
-    // what the user gave us does not work: that says nothing about the peer
-    if (error instanceof VirtioMsgError && error.code === "INVALID_ARGUMENT") throw error
-    // the bus gave up the peer: it begins anew, so that the other rows can be judged
-    if (error instanceof VirtioMsgError) {
-      await bench.port.reconnect().catch(() => {})
-      return result("blocked", error.message)
+  const check = async () => {
+    try {
+      await row.device?.(bench)
+    } catch (error) {
+      // what the user gave us does not work: that says nothing about the peer
+      if (!(error instanceof VirtioMsgError) || error.code === "INVALID_ARGUMENT") throw error
+      // the bus gave up the peer: it begins anew, so that the other rows can be judged
+      await port.reconnect().catch(() => {})
+      blocked(error.message)
     }
-    throw error
   }
+  return resultOf(row, check, () => conversation.history.slice(mark))
 }
 
 interface Found {

@@ -4,17 +4,15 @@ import { getU16 } from "../../../shared-protocol/src/bytes.js"
 import type { Clock } from "../clock.js"
 import type { Exchange } from "./conversation.js"
 import { draftOfDriver } from "./drafts.js"
-import { DriverRuns, type DriverSubject, isTransport, unlessUnplayable } from "./driver/driver-runs.js"
+import { DriverRuns, type DriverSubject, isTransport } from "./driver/driver-runs.js"
 import { SCENARIOS } from "./driver/scenarios.js"
 import type { ScriptedBus } from "./driver/scripted-bus.js"
-import { type Report, type RowResult, sortAs } from "./result.js"
+import { EXCHANGES_SHOWN, type Report, type RowResult, resultOf, sortAs, unchecked } from "./result.js"
 import type { Row } from "./row.js"
-import { Verdict } from "./verdict.js"
+import { unlessVerdict } from "./verdict.js"
 
 /** With more rows than these nearly every scenario is needed. */
 const MANY_ROWS = 20
-/** Messages shown with a failure. */
-const EXCHANGES_SHOWN = 8
 
 export interface CheckDriverOptions {
   readonly rows: readonly Row[]
@@ -35,7 +33,7 @@ export async function checkDriver(subject: DriverSubject, options: CheckDriverOp
   if (options.rows.length > MANY_ROWS)
     await Promise.all(
       SCENARIOS.map(async ({ name }) => {
-        await runs.run(name).catch(unlessUnplayable)
+        await runs.run(name).catch(unlessVerdict)
         options.onProgress?.(++done, SCENARIOS.length)
       }),
     )
@@ -58,24 +56,17 @@ export async function checkDriver(subject: DriverSubject, options: CheckDriverOp
 }
 
 async function checkRow(row: Row, runs: DriverRuns): Promise<RowResult> {
-  if (row.reason !== undefined) return { row, status: "not observable", detail: row.reason, exchanges: [] }
-  if (!row.driver)
-    return { row, status: "skipped", detail: "Checked against a device: virtio-msg conform.", exchanges: [] }
+  const { driver, reason } = row
+  if (reason !== undefined) return unchecked(row, "not observable", reason)
+  if (!driver) return unchecked(row, "skipped", "Checked against a device: virtio-msg conform.")
   runs.lastAsked = undefined
-  try {
-    await row.driver(runs)
-    return { row, status: "pass", detail: "", exchanges: [] }
-  } catch (error) {
-    if (!(error instanceof Verdict)) throw error
-    const name = runs.lastAsked
-    if (error.status === "skipped" || name === undefined)
-      return { row, status: error.status, detail: error.message, exchanges: [] }
-    const { bus } = await runs.run(name)
-    // what the driver met decides what it should have done
-    const detail =
-      name === "plain" ? error.message : `${error.message} (Scenario ${name}: ${bus.scenario.what})`
-    return { row, status: error.status, detail, exchanges: shown(bus) }
-  }
+  const result = await resultOf(row, () => driver(runs))
+  const name = runs.lastAsked as string | undefined
+  if (result.status === "pass" || result.status === "skipped" || name === undefined) return result
+  const { bus } = await runs.run(name)
+  // what the driver met decides what it should have done
+  const met = name === "plain" ? "" : ` (Scenario ${name}: ${bus.scenario.what})`
+  return { ...result, detail: result.detail + met, exchanges: shown(bus) }
 }
 
 /** The last messages, without those of the device that the scenario is not about: the driver goes on with that one. */

@@ -39,6 +39,10 @@ import { placeQueue, SuiteQueue, toAddress } from "./suite-queue.js"
 import { blocked, skip } from "./verdict.js"
 import type { Workload } from "./workload.js"
 
+/** The status after each of these steps of the initialisation. */
+export const UP_TO_DRIVER = STATUS_ACKNOWLEDGE | STATUS_DRIVER
+export const UP_TO_FEATURES_OK = UP_TO_DRIVER | STATUS_FEATURES_OK
+export const UP_TO_DRIVER_OK = UP_TO_FEATURES_OK | STATUS_DRIVER_OK
 /** How long a reset may take (the text bounds it, without a number). */
 const RESET_TIMEOUT_MS = 5000
 const RESET_POLL_MS = 10
@@ -162,15 +166,19 @@ export class DeviceBench {
     }
   }
 
-  /** Resets, and selects features up to FEATURES_OK. Returns what was selected. */
-  async negotiate(options: StartOptions = {}): Promise<number[]> {
+  /** Goes from reset to DRIVER, before features are selected. */
+  async toDriver(): Promise<void> {
     await this.reset()
     await this.setStatus(STATUS_ACKNOWLEDGE)
-    await this.setStatus(STATUS_ACKNOWLEDGE | STATUS_DRIVER)
+    await this.setStatus(UP_TO_DRIVER)
+  }
+
+  /** Resets, and selects features up to FEATURES_OK. Returns what was selected. */
+  async negotiate(options: StartOptions = {}): Promise<number[]> {
+    await this.toDriver()
     const selected = await this.selection(options)
     await this.setFeatures(0, selected)
-    const wanted = STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK
-    const status = await this.setStatus(wanted)
+    const status = await this.setStatus(UP_TO_FEATURES_OK)
     if ((status & STATUS_FEATURES_OK) === 0)
       blocked(
         `The device refuses features ${selected.map((bits) => hex(bits)).join(", ")}: status ${hex(status)}.`,
@@ -237,9 +245,8 @@ export class DeviceBench {
   }
 
   async driverOk(): Promise<void> {
-    const wanted = STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK
-    const status = await this.setStatus(wanted)
-    if (status !== wanted) blocked(`The device does not go to DRIVER_OK: status ${hex(status)}.`)
+    const status = await this.setStatus(UP_TO_DRIVER_OK)
+    if (status !== UP_TO_DRIVER_OK) blocked(`The device does not go to DRIVER_OK: status ${hex(status)}.`)
   }
 
   /** Goes from reset to DRIVER_OK, with a queue that I/O can be done on. Skips the row where none can. */

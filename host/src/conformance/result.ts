@@ -2,7 +2,10 @@
 
 import type { Exchange } from "./conversation.js"
 import type { RowText } from "./row.js"
-import type { Status } from "./verdict.js"
+import { type Status, Verdict } from "./verdict.js"
+
+/** Messages shown with a failure. */
+export const EXCHANGES_SHOWN = 8
 
 export interface RowResult {
   readonly row: RowText
@@ -49,6 +52,28 @@ const SEVERITY: readonly Status[] = ["not observable", "skipped", "pass", "block
 /** The result that stands for several of the same row: the worst. */
 export function worst(results: readonly RowResult[]): RowResult {
   return results.reduce((a, b) => (SEVERITY.indexOf(b.status) > SEVERITY.indexOf(a.status) ? b : a))
+}
+
+/** The result of a row that is not checked here; `detail` says why. */
+export function unchecked(row: RowText, status: "skipped" | "not observable", detail: string): RowResult {
+  return { row, status, detail, exchanges: [] }
+}
+
+/** What a check comes to; `messages` are all that it may be about. Rejects with what the check throws beside a verdict. */
+export async function resultOf(
+  row: RowText,
+  check: () => Promise<void> | void,
+  messages: () => readonly Exchange[] = () => [],
+): Promise<RowResult> {
+  try {
+    await check()
+    return { row, status: "pass", detail: "", exchanges: [] }
+  } catch (error) {
+    if (!(error instanceof Verdict)) throw error
+    const { status, message } = error
+    const exchanges = status === "skipped" ? [] : messages().slice(-EXCHANGES_SHOWN)
+    return { row, status, detail: message, exchanges }
+  }
 }
 
 /** Puts results into the order of the rows. */

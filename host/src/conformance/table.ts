@@ -4,13 +4,11 @@ import { DEVICE_TYPE_LETTERS, DEVICE_TYPE_ROWS } from "./device-suites.js"
 import type { Row } from "./row.js"
 import { BUS_DELIVERY_ROWS } from "./rows/bus-delivery.js"
 import { BUS_DISCOVERY_ROWS } from "./rows/bus-discovery.js"
-import { BUS_ERROR_ROWS } from "./rows/bus-errors.js"
-import { BUS_HEADER_ROWS } from "./rows/bus-header.js"
 import { BUS_HOTPLUG_ROWS } from "./rows/bus-hotplug.js"
+import { BUS_MESSAGE_ROWS } from "./rows/bus-messages.js"
 import { BUS_NOTIFICATION_ROWS } from "./rows/bus-notifications.js"
 import { BUS_PARAMETER_ROWS } from "./rows/bus-parameters.js"
 import { DEVICE_CONFIG_ROWS } from "./rows/device-config.js"
-import { DEVICE_CONFIG_PROFILE_ROWS } from "./rows/device-config-profiles.js"
 import { DEVICE_FEATURE_ROWS } from "./rows/device-features.js"
 import { DEVICE_INFO_ROWS } from "./rows/device-info.js"
 import { DEVICE_MESSAGE_ROWS } from "./rows/device-messages.js"
@@ -19,17 +17,14 @@ import { DEVICE_SHM_ROWS } from "./rows/device-shm.js"
 import { DEVICE_STATUS_ROWS } from "./rows/device-status.js"
 import { DEVICE_VQUEUE_ROWS } from "./rows/device-vqueue.js"
 import { DRIVER_CONFIG_ROWS } from "./rows/driver-config.js"
-import { DRIVER_DEVICE_INFO_ROWS } from "./rows/driver-device-info.js"
-import { DRIVER_ERROR_ROWS } from "./rows/driver-errors.js"
-import { DRIVER_FEATURE_ROWS } from "./rows/driver-features.js"
 import { DRIVER_MESSAGE_ROWS } from "./rows/driver-messages.js"
+import { DRIVER_NEGOTIATION_ROWS } from "./rows/driver-negotiation.js"
 import { DRIVER_NOTIFICATION_ROWS } from "./rows/driver-notifications.js"
 import { DRIVER_STATUS_ROWS } from "./rows/driver-status.js"
 import { DRIVER_VQUEUE_ROWS } from "./rows/driver-vqueue.js"
 import { GENERAL_ROWS } from "./rows/general.js"
 import { RING_DEVICE_DESCRIPTOR_ROWS } from "./rows/ring-device-descriptors.js"
-import { RING_DEVICE_NOTIFICATION_ROWS } from "./rows/ring-device-notifications.js"
-import { RING_DEVICE_QUEUE_ROWS } from "./rows/ring-device-queues.js"
+import { RING_DEVICE_RING_ROWS } from "./rows/ring-device-rings.js"
 import { RING_DRIVER_ROWS } from "./rows/ring-driver.js"
 
 const LETTERS = `GBVDR${DEVICE_TYPE_LETTERS}`
@@ -41,13 +36,11 @@ const LETTERS = `GBVDR${DEVICE_TYPE_LETTERS}`
 export const TABLE: readonly Row[] = [
   ...BUS_DELIVERY_ROWS,
   ...BUS_DISCOVERY_ROWS,
-  ...BUS_ERROR_ROWS,
-  ...BUS_HEADER_ROWS,
+  ...BUS_MESSAGE_ROWS,
   ...BUS_HOTPLUG_ROWS,
   ...BUS_NOTIFICATION_ROWS,
   ...BUS_PARAMETER_ROWS,
   ...DEVICE_CONFIG_ROWS,
-  ...DEVICE_CONFIG_PROFILE_ROWS,
   ...DEVICE_FEATURE_ROWS,
   ...DEVICE_INFO_ROWS,
   ...DEVICE_MESSAGE_ROWS,
@@ -56,9 +49,7 @@ export const TABLE: readonly Row[] = [
   ...DEVICE_STATUS_ROWS,
   ...DEVICE_VQUEUE_ROWS,
   ...DRIVER_CONFIG_ROWS,
-  ...DRIVER_DEVICE_INFO_ROWS,
-  ...DRIVER_ERROR_ROWS,
-  ...DRIVER_FEATURE_ROWS,
+  ...DRIVER_NEGOTIATION_ROWS,
   ...DRIVER_MESSAGE_ROWS,
   ...DRIVER_NOTIFICATION_ROWS,
   ...DRIVER_STATUS_ROWS,
@@ -66,8 +57,7 @@ export const TABLE: readonly Row[] = [
   ...DEVICE_TYPE_ROWS,
   ...GENERAL_ROWS,
   ...RING_DEVICE_DESCRIPTOR_ROWS,
-  ...RING_DEVICE_NOTIFICATION_ROWS,
-  ...RING_DEVICE_QUEUE_ROWS,
+  ...RING_DEVICE_RING_ROWS,
   ...RING_DRIVER_ROWS,
 ].sort(byId)
 

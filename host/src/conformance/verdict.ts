@@ -12,6 +12,12 @@ export class Verdict extends Error {
   }
 }
 
+/** For what only a check that goes on can tell: a verdict is not looked at here. Throws anything else. */
+export function unlessVerdict(error: unknown): undefined {
+  if (!(error instanceof Verdict)) throw error
+  return undefined
+}
+
 /** The row is violated. */
 export function fail(what: string): never {
   throw new Verdict("fail", what)

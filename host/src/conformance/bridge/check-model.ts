@@ -2,14 +2,11 @@
 // plays.
 
 import { type Clock, systemClock } from "../../clock.js"
-import { type Report, type RowResult, sortAs } from "../result.js"
-import { Verdict } from "../verdict.js"
+import { type Report, type RowResult, resultOf, sortAs, unchecked } from "../result.js"
+import { unlessVerdict } from "../verdict.js"
 import type { BridgeRow } from "./bridge-row.js"
 import { ModelBench, type ModelSubject } from "./model-bench.js"
 import { PlayedKernel } from "./played-kernel.js"
-
-/** Messages shown with a failure. */
-const EXCHANGES_SHOWN = 8
 
 export interface CheckModelOptions {
   readonly rows: readonly BridgeRow[]
@@ -42,11 +39,11 @@ export async function checkModel(
   }
   const waiting = rows.filter(({ check }) => check !== undefined)
   // rows that judge all runs need one run at least
-  if (waiting.length === 0) await begin((bench) => bench.ready().then(() => {}, ignoreVerdict))
+  if (waiting.length === 0) await begin((bench) => bench.ready().then(() => {}, unlessVerdict))
   const work = async () => {
     for (let row = waiting.shift(); row; row = waiting.shift()) {
       const current = row
-      await begin(async (bench) => keep(await resultOf(current, bench, () => current.check?.(bench))))
+      await begin(async (bench) => keep(await judged(current, bench, () => current.check?.(bench))))
     }
   }
   await Promise.all(Array.from({ length: mostAtOnce }, work))
@@ -64,28 +61,11 @@ export async function checkModel(
 async function judgedIn(row: BridgeRow, runs: readonly ModelBench[]): Promise<RowResult> {
   let result: RowResult | undefined
   for (const bench of runs) {
-    result = await resultOf(row, bench, () => row.judge?.(bench))
+    result = await judged(row, bench, () => row.judge?.(bench))
     if (result.status === "fail") return result
   }
-  return result ?? { row, status: "skipped", detail: "The model was not started.", exchanges: [] }
+  return result ?? unchecked(row, "skipped", "The model was not started.")
 }
 
-async function resultOf(
-  row: BridgeRow,
-  bench: ModelBench,
-  check: () => Promise<void> | void | undefined,
-): Promise<RowResult> {
-  try {
-    await check()
-    return { row, status: "pass", detail: "", exchanges: [] }
-  } catch (error) {
-    if (!(error instanceof Verdict)) throw error
-    const isShown = error.status === "fail" || error.status === "blocked"
-    const exchanges = isShown ? bench.conversation.history.slice(-EXCHANGES_SHOWN) : []
-    return { row, status: error.status, detail: error.message, exchanges }
-  }
-}
-
-function ignoreVerdict(error: unknown): void {
-  if (!(error instanceof Verdict)) throw error
-}
+const judged = (row: BridgeRow, { conversation }: ModelBench, check: () => Promise<void> | void) =>
+  resultOf(row, check, () => conversation.history)

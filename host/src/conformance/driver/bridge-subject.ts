@@ -16,7 +16,7 @@ import { openBridgeNode } from "../../node/bridge/node-system.js"
 import { SystemError } from "../../node/vhost-user/libc.js"
 import { skip } from "../verdict.js"
 import { CHIP_ADDRESS, CHIP_REGISTER, CHIP_VALUE } from "./device-types.js"
-import type { DriverOutcome, DriverSubject } from "./driver-runs.js"
+import { atMost, type DriverOutcome, type DriverSubject, play } from "./driver-runs.js"
 import { type Scenario, ScriptedBus } from "./scripted-bus.js"
 
 /** An endpoint of the suite's own, so that a board that is attached is not disturbed. */
@@ -29,12 +29,7 @@ const LOOK_EVERY_MS = 50
 
 /** The driver of the running kernel. Scenarios run one after another. A run rejects where there is no node. */
 export function bridgeSubject(): DriverSubject {
-  let last: Promise<unknown> = Promise.resolve()
-  return (scenario) => {
-    const run = last.then(() => runOnce(scenario))
-    last = run.catch(() => {})
-    return run
-  }
+  return atMost(1, runOnce)
 }
 
 async function runOnce(scenario: Scenario) {
@@ -55,16 +50,14 @@ async function runOnce(scenario: Scenario) {
 
 async function runModel(scenario: Scenario, before: readonly string[]) {
   const model = new Model(scenario, await openBridgeNode())
-  const polling =
-    scenario.pollMs === undefined ? undefined : setInterval(() => model.bus.poll(), scenario.pollMs)
   try {
-    const outcome = await work(model.bus, before)
-    await delay(systemClock, scenario.watchMs ?? 0)
-    if (model.failure !== undefined) throw model.failure
-    return { bus: model.bus, outcome }
+    return await play(model.bus, async () => {
+      const outcome = await work(model.bus, before)
+      await delay(systemClock, scenario.watchMs ?? 0)
+      if (model.failure !== undefined) throw model.failure
+      return outcome
+    })
   } finally {
-    clearInterval(polling)
-    model.bus.end()
     model.close()
   }
 }

@@ -4,7 +4,7 @@
 import { getU16, getU32 } from "../../../../shared-protocol/src/bytes.js"
 import { HEADER_SIZE, TYPE_BUS } from "../../../../shared-protocol/src/messages/header.js"
 import type { Exchange } from "../conversation.js"
-import { blocked, Verdict } from "../verdict.js"
+import { blocked, unlessVerdict } from "../verdict.js"
 import { scenarioOf } from "./scenarios.js"
 import type { Scenario, ScriptedBus } from "./scripted-bus.js"
 import type { ScriptedDevice } from "./scripted-device.js"
@@ -72,27 +72,30 @@ export class DriverRun {
     return this.places(device, msgId).map((at) => (this.transcript[at] as Exchange).frame)
   }
 
-  /** The response to the request at this place of the transcript. It has the request's token. */
-  responseTo(at: number): Uint8Array | undefined {
-    const request = this.transcript[at]?.frame
-    if (!request) return undefined
-    return this.transcript
-      .slice(at + 1)
-      .find(
-        ({ direction, frame }) =>
-          direction === "out" &&
-          frame.length >= HEADER_SIZE &&
-          ((frame[0] as number) & 1) === 1 &&
-          frame[1] === request[1] &&
-          getU16(frame, 4) === getU16(request, 4) &&
-          getU16(frame, 2) === getU16(request, 2),
-      )?.frame
+  /** A 32-bit number in the payload of the message at this place. */
+  wordAt(at: number, offset: number): number {
+    return word(this.transcript[at]?.frame ?? new Uint8Array(0), offset)
   }
 
-  /** The place of the response. */
+  /** The place where this event is first sent to the driver; -1 if it never is. */
+  firstEvent(msgId: number): number {
+    return this.transcript.findIndex(({ direction, frame }) => direction === "out" && frame[1] === msgId)
+  }
+
+  /** The place of the response to the request at this place, which has the request's token; -1 if there is none. */
   placeOfResponse(at: number): number {
-    const response = this.responseTo(at)
-    return response ? this.transcript.findIndex(({ frame }) => frame === response) : -1
+    const request = this.transcript[at]?.frame
+    if (!request) return -1
+    return this.transcript.findIndex(
+      ({ direction, frame }, later) =>
+        later > at &&
+        direction === "out" &&
+        frame.length >= HEADER_SIZE &&
+        ((frame[0] as number) & 1) === 1 &&
+        frame[1] === request[1] &&
+        getU16(frame, 4) === getU16(request, 4) &&
+        getU16(frame, 2) === getU16(request, 2),
+    )
   }
 
   /** Devices that the driver brought to DRIVER_OK or tried to. */
@@ -146,7 +149,8 @@ export class DriverRuns {
   /** All runs that were made so far, and that of "plain". */
   async all(): Promise<DriverRun[]> {
     await this.run("plain")
-    const runs = await Promise.all([...this.#runs.values()].map((run) => run.catch(unlessUnplayable)))
+    // a scenario that cannot be played tells nothing
+    const runs = await Promise.all([...this.#runs.values()].map((run) => run.catch(unlessVerdict)))
     return runs.filter((run) => run !== undefined)
   }
 
@@ -166,10 +170,33 @@ export class DriverRuns {
   }
 }
 
-/** What becomes of a scenario that a row would like to see, and that cannot be played: nothing. Throws anything else. */
-export function unlessUnplayable(error: unknown): undefined {
-  if (!(error instanceof Verdict)) throw error
-  return undefined
+/** Has `work` done in front of the bus, as its scenario wants that. */
+export async function play(bus: ScriptedBus, work: () => Promise<DriverOutcome>) {
+  const { pollMs } = bus.scenario
+  const polling = pollMs === undefined ? undefined : setInterval(() => bus.poll(), pollMs)
+  try {
+    return { bus, outcome: await work() }
+  } finally {
+    clearInterval(polling)
+    bus.end()
+  }
+}
+
+/** Runs so many scenarios at once, and the others after them. */
+export function atMost(most: number, run: DriverSubject): DriverSubject {
+  let running = 0
+  const waiting: (() => void)[] = []
+  return async (scenario) => {
+    if (running === most) await new Promise<void>((resolve) => waiting.push(resolve))
+    else running++
+    try {
+      return await run(scenario)
+    } finally {
+      const next = waiting.shift()
+      if (next) next()
+      else running--
+    }
+  }
 }
 
 /** Whether a frame is a transport message, as opposed to one of the bus, and has a header. */

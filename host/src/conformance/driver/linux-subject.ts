@@ -8,7 +8,7 @@ import type { LinuxGuest } from "../../node/linux-guest/boot.js"
 import type { GuestPort } from "../../node/linux-guest/guest-port.js"
 import { LINUX_MODULES } from "../../node/linux-guest/linux-module.js"
 import { CHIP_ADDRESS, CHIP_REGISTER, CHIP_VALUE } from "./device-types.js"
-import type { DriverOutcome, DriverSubject } from "./driver-runs.js"
+import { atMost, type DriverOutcome, type DriverSubject, play } from "./driver-runs.js"
 import { type Scenario, ScriptedBus } from "./scripted-bus.js"
 import { memoryOf } from "./seen-chain.js"
 
@@ -51,17 +51,11 @@ export function linuxSubject(
   reboot: () => Promise<LinuxGuest>,
 ): DriverSubject {
   let current = guest
-  let last: Promise<unknown> = Promise.resolve()
-  const meet = async (scenario: Scenario) => {
-    const { bus, outcome } = await runOnce(current, port, scenario)
-    if (outcome.isKilled) current = await reboot()
-    return { bus, outcome }
-  }
-  return (scenario) => {
-    const run = last.then(() => meet(scenario))
-    last = run.catch(() => {})
+  return atMost(1, async (scenario) => {
+    const run = await runOnce(current, port, scenario)
+    if (run.outcome.isKilled) current = await reboot()
     return run
-  }
+  })
 }
 
 async function runOnce(guest: LinuxGuest, port: GuestPort, scenario: Scenario) {
@@ -75,18 +69,16 @@ async function runOnce(guest: LinuxGuest, port: GuestPort, scenario: Scenario) {
       },
     })
   bus.onNewParameters = begin
-  let polling: NodeJS.Timeout | undefined
   try {
     await guest.sh(RELOAD)
     window.write(0, new Uint8Array(window.lengthBytes))
     begin()
-    if (scenario.pollMs !== undefined) polling = setInterval(() => bus.poll(), scenario.pollMs)
-    const outcome = await work(guest)
-    await delay(systemClock, scenario.watchMs ?? 0)
-    return { bus, outcome }
+    return await play(bus, async () => {
+      const outcome = await work(guest)
+      await delay(systemClock, scenario.watchMs ?? 0)
+      return outcome
+    })
   } finally {
-    clearInterval(polling)
-    bus.end()
     port.end()
   }
 }

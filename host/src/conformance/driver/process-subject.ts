@@ -5,7 +5,7 @@ import { Emitter } from "../../emitter.js"
 import { PlainServer } from "../../node/plain-server.js"
 import { TestedCommand } from "../tested-command.js"
 import { CHIP_ADDRESS, CHIP_REGISTER, CHIP_VALUE } from "./device-types.js"
-import type { DriverOutcome, DriverSubject } from "./driver-runs.js"
+import { atMost, type DriverOutcome, type DriverSubject, play } from "./driver-runs.js"
 import { type Scenario, ScriptedBus } from "./scripted-bus.js"
 import { memoryOf } from "./seen-chain.js"
 
@@ -39,19 +39,8 @@ export function processSubject(
   command: readonly string[],
   { limitMs = RUN_LIMIT_MS, windowPath }: ProcessSubjectOptions = {},
 ): DriverSubject {
-  const mostRunning = windowPath === undefined ? MOST_RUNNING : 1
-  let runningCount = 0
-  const waiting: (() => void)[] = []
-  return async (scenario) => {
-    if (runningCount >= mostRunning) await new Promise<void>((resolve) => waiting.push(resolve))
-    runningCount++
-    try {
-      return await runOnce(command, scenario, limitMs, windowPath)
-    } finally {
-      runningCount--
-      waiting.shift()?.()
-    }
-  }
+  const most = windowPath === undefined ? MOST_RUNNING : 1
+  return atMost(most, (scenario) => runOnce(command, scenario, limitMs, windowPath))
 }
 
 async function runOnce(
@@ -79,14 +68,9 @@ async function runOnce(
     server.greetWith(played.parameters)
     server.disconnect()
   }
-  const polling =
-    scenario.pollMs === undefined ? undefined : setInterval(() => played.poll(), scenario.pollMs)
   try {
-    const outcome = await runProcess(command, server, scenario, connected, limitMs)
-    played.end()
-    return { bus: played, outcome }
+    return await play(played, () => runProcess(command, server, scenario, connected, limitMs))
   } finally {
-    clearInterval(polling)
     await server.close()
   }
 }

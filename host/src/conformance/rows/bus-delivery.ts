@@ -17,9 +17,15 @@ import { isEvent } from "../conversation.js"
 import * as frames from "../frames.js"
 import { busAlways, busMust, busShould, type Row } from "../row.js"
 import { blocked, expect } from "../verdict.js"
-import { absentNumber, unanswerable } from "./absent-device.js"
+import {
+  absentNumber,
+  distinctRequests,
+  echoedIndex,
+  FAR_QUEUE,
+  needPing,
+  unanswerable,
+} from "./bus-requests.js"
 import { exercise } from "./exercise.js"
-import { distinctRequests, echoedIndex, FAR_QUEUE, needPing } from "./recognisable-requests.js"
 
 const busMessages = busMust("Bus Message Implementation")
 const forwarding = busMust("Transport Message Forwarding")

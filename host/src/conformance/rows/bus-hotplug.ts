@@ -62,9 +62,7 @@ export const BUS_HOTPLUG_ROWS: readonly Row[] = [
       },
       async driver(runs) {
         const run = await runs.runAfterGood("removed")
-        const gone = run.transcript.findIndex(
-          ({ direction, frame }) => direction === "out" && frame[1] === EVENT_DEVICE,
-        )
+        const gone = run.firstEvent(EVENT_DEVICE)
         if (gone < 0) skip("The driver made nothing available.")
         expect(!run.isKilled, `The device was removed in the middle of a request. ${run.how}`)
         expect(

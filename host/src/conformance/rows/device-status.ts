@@ -6,14 +6,12 @@ import { EVENT_CONFIG, EVENT_USED } from "../../../../shared-protocol/src/messag
 import {
   STATUS_ACKNOWLEDGE,
   STATUS_DEVICE_NEEDS_RESET,
-  STATUS_DRIVER,
-  STATUS_DRIVER_OK,
   STATUS_FEATURES_OK,
 } from "../../../../shared-protocol/src/messages/status.js"
 import { VQUEUE_ENABLED } from "../../../../shared-protocol/src/messages/vqueue.js"
 import { counted } from "../../counted.js"
 import { hex } from "../../hex.js"
-import type { DeviceBench } from "../device-bench.js"
+import { type DeviceBench, UP_TO_DRIVER, UP_TO_DRIVER_OK } from "../device-bench.js"
 import * as frames from "../frames.js"
 import { deviceMust, deviceShould, permission, type Row } from "../row.js"
 import { blocked, expect, skip } from "../verdict.js"
@@ -26,7 +24,6 @@ const getDeviceStatus = deviceMust("GET_DEVICE_STATUS")
 const setDeviceStatus = deviceMust("SET_DEVICE_STATUS")
 const errorsShould = deviceShould("Error Handling")
 
-const LIVE = STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK
 /** How long a device that must do nothing is watched. */
 const WATCH_MS = 60
 
@@ -58,7 +55,7 @@ export const DEVICE_STATUS_ROWS: readonly Row[] = [
         const event = decodeEventConfig(frame)
         if (!event.ok) blocked(`EVENT_CONFIG is malformed: ${event.reason}.`)
         expect(
-          event.value.length > 0 || event.value.deviceStatus !== LIVE,
+          event.value.length > 0 || event.value.deviceStatus !== UP_TO_DRIVER_OK,
           `EVENT_CONFIG reports status ${hex(event.value.deviceStatus)}, which is no change.`,
         )
         expect(
@@ -71,7 +68,7 @@ export const DEVICE_STATUS_ROWS: readonly Row[] = [
   profiles("V12", "A status that the driver wrote causes no EVENT_CONFIG.", async (bench) => {
     const mark = bench.conversation.mark()
     await bench.negotiate()
-    await bench.setStatus(LIVE)
+    await bench.setStatus(UP_TO_DRIVER_OK)
     await bench.conversation.sentinel()
     await bench.reset()
     await bench.conversation.sentinel()
@@ -152,7 +149,7 @@ export const DEVICE_STATUS_ROWS: readonly Row[] = [
   ),
   setDeviceStatus("V50", "SET_DEVICE_STATUS answers with the status that results.", async (bench) => {
     await bench.reset()
-    const statuses = [STATUS_ACKNOWLEDGE, STATUS_ACKNOWLEDGE | STATUS_DRIVER]
+    const statuses = [STATUS_ACKNOWLEDGE, UP_TO_DRIVER]
     for (const status of statuses) {
       const answered = await bench.setStatus(status)
       expect(answered === status, `Status ${hex(status)} was written, ${hex(answered)} answered.`)

@@ -25,8 +25,7 @@ function configWrites(run: DriverRun, device: ScriptedDevice) {
       return direction === "out" && isConfig && isTransport(frame) && getU16(frame, 2) === device.devNum
     })
     const lastSeen = seen && word(seen.frame, seen.frame[1] === ids.EVENT_CONFIG ? 4 : 0)
-    const frame = run.transcript[at]?.frame ?? new Uint8Array(0)
-    return { generation: word(frame, 0), offset: word(frame, 4), length: word(frame, 8), lastSeen }
+    return { generation: run.wordAt(at, 0), offset: run.wordAt(at, 4), length: run.wordAt(at, 8), lastSeen }
   })
 }
 
@@ -108,15 +107,12 @@ export const DRIVER_CONFIG_ROWS: readonly Row[] = [
     async (runs) => {
       const run = await runs.run("changing-config")
       const { console } = run.bus
-      const answered = run.places(console, ids.GET_CONFIG).filter((at) => run.responseTo(at) !== undefined)
-      const parts = answered.map((at) => {
-        const frame = run.transcript[at]?.frame ?? new Uint8Array(0)
-        return {
-          offset: word(frame, 0),
-          length: word(frame, 4),
-          generation: word(run.responseTo(at) ?? new Uint8Array(0), 0),
-        }
-      })
+      const answered = run.places(console, ids.GET_CONFIG).filter((at) => run.placeOfResponse(at) >= 0)
+      const parts = answered.map((at) => ({
+        offset: run.wordAt(at, 0),
+        length: run.wordAt(at, 4),
+        generation: run.wordAt(run.placeOfResponse(at), 0),
+      }))
       if (!parts.some(({ offset }) => offset > 0)) skip("The driver reads no configuration in parts.")
       const size = console.shape.config.length
       const last = parts.findLastIndex(({ offset, length }) => offset + length === size)
@@ -135,9 +131,7 @@ export const DRIVER_CONFIG_ROWS: readonly Row[] = [
     "After an EVENT_CONFIG without data the driver reads the configuration again.",
     async (runs) => {
       const run = await runs.run("config-event")
-      const event = run.transcript.findIndex(
-        ({ direction, frame }) => direction === "out" && frame[1] === ids.EVENT_CONFIG,
-      )
+      const event = run.firstEvent(ids.EVENT_CONFIG)
       if (event < 0) skip("The driver reads no device's configuration.")
       // a message that was on its way when the event came does not count
       const after = run.places(run.bus.console, ids.GET_CONFIG).filter((at) => at > event)

@@ -19,7 +19,7 @@ export const DRIVER_NOTIFICATION_ROWS: readonly Row[] = [
   finalStatus("D30", "No buffers and no notifications for a queue that was not configured.", async (runs) => {
     const run = await runs.good()
     for (const device of run.driven) {
-      const configured = enablings(run, device).map((at) => word(run.transcript[at]?.frame as Uint8Array, 0))
+      const configured = enablings(run, device).map((at) => run.wordAt(at, 0))
       for (const frame of run.messages(device, ids.EVENT_AVAIL))
         expect(
           configured.includes(word(frame, 0)),
@@ -49,10 +49,7 @@ export const DRIVER_NOTIFICATION_ROWS: readonly Row[] = [
   ),
   deviceNotifications("D32", "On EVENT_USED the driver looks into the queue that is named.", async (runs) => {
     const run = await runs.run("plain")
-    const events = run.transcript.filter(
-      ({ direction, frame }) => direction === "out" && frame[1] === ids.EVENT_USED,
-    )
-    if (events.length === 0) skip("The driver made nothing available.")
+    if (run.firstEvent(ids.EVENT_USED) < 0) skip("The driver made nothing available.")
     expect(run.isDone, `Requests were completed and notified, and the driver did not notice. ${run.how}`)
   }),
   deviceNotifications("D33", "With polling only, the driver does not need EVENT_USED.", async (runs) => {

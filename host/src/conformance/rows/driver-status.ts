@@ -8,7 +8,6 @@ import {
   STATUS_FEATURES_OK,
 } from "../../../../shared-protocol/src/messages/status.js"
 import { hex } from "../../hex.js"
-import { word } from "../driver/driver-runs.js"
 import { driverMust, driverShould, type Row } from "../row.js"
 import { expect } from "../verdict.js"
 import {
@@ -201,8 +200,8 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
       const { i2c } = run.bus
       const [asked = -1] = run.places(i2c, ids.SET_DEVICE_STATUS)
       const isZero = (at: number) => {
-        const response = run.responseTo(at)
-        return response !== undefined && word(response, 0) === 0
+        const answered = run.placeOfResponse(at)
+        return answered >= 0 && run.wordAt(answered, 0) === 0
       }
       const done =
         run.places(i2c, ids.GET_DEVICE_STATUS).find((at) => at > asked && isZero(at)) ??
@@ -234,9 +233,7 @@ export const DRIVER_STATUS_ROWS: readonly Row[] = [
     "DEVICE_NEEDS_RESET is answered by a reset and a new initialisation.",
     async (runs) => {
       const run = await runs.runAfterGood("needs-reset")
-      const asked = run.transcript.findIndex(
-        ({ direction, frame }) => direction === "out" && frame[1] === ids.EVENT_CONFIG,
-      )
+      const asked = run.firstEvent(ids.EVENT_CONFIG)
       const after = statusWrites(run, run.bus.i2c).filter(({ at }) => at > asked)
       expect(after[0]?.status === 0, "The device asked for a reset and was not reset.")
       expect(run.isDone, `After a reset the device works again, the driver does not. ${run.how}`)

@@ -1,5 +1,6 @@
 // Rows of the driver about virtqueue configuration: D46 to D57 (virtio-msg "GET_VQUEUE", "SET_VQUEUE", "RESET_VQUEUE").
 
+import { getU16 } from "../../../../shared-protocol/src/bytes.js"
 import { FEATURE_RING_RESET_BLOCK1 } from "../../../../shared-protocol/src/device-types/feature-bits.js"
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
 import {
@@ -8,7 +9,7 @@ import {
   VQUEUE_OPERATION_MASK,
 } from "../../../../shared-protocol/src/messages/vqueue.js"
 import { hex } from "../../hex.js"
-import { type DriverRun, type DriverRuns, word } from "../driver/driver-runs.js"
+import { type DriverRun, type DriverRuns, isTransport, word } from "../driver/driver-runs.js"
 import type { ScriptedDevice } from "../driver/scripted-device.js"
 import { driverAlways, driverMust, type Row } from "../row.js"
 import { expect, skip } from "../verdict.js"
@@ -39,13 +40,7 @@ async function settings(runs: DriverRuns): Promise<Setting[]> {
     for (const device of run.bus.devices) {
       const enabled = new Set<number>()
       for (const [at, { direction, frame }] of run.transcript.entries()) {
-        if (
-          direction !== "in" ||
-          ((frame[0] as number) & 3) !== 0 ||
-          frame[2] !== (device.devNum & 0xff) ||
-          frame[3] !== device.devNum >> 8
-        )
-          continue
+        if (direction !== "in" || !isTransport(frame) || getU16(frame, 2) !== device.devNum) continue
         if (frame[1] === ids.SET_DEVICE_STATUS && word(frame, 0) === 0) enabled.clear()
         if (frame[1] === ids.RESET_VQUEUE) enabled.delete(word(frame, 0))
         if (frame[1] !== ids.SET_VQUEUE) continue
@@ -94,10 +89,10 @@ export const DRIVER_VQUEUE_ROWS: readonly Row[] = [
       const run = await runs.good()
       for (const device of run.driven)
         for (const at of enablings(run, device)) {
-          const index = word(run.transcript[at]?.frame as Uint8Array, 0)
+          const index = run.wordAt(at, 0)
           const asked = run
             .places(device, ids.GET_VQUEUE)
-            .some((before) => before < at && word(run.transcript[before]?.frame as Uint8Array, 0) === index)
+            .some((before) => before < at && run.wordAt(before, 0) === index)
           expect(asked, `Queue ${index} of device ${device.devNum} was configured before GET_VQUEUE.`)
         }
       const without = await runs.run("no-queue")

@@ -4,15 +4,12 @@
 import * as ids from "../../../../shared-protocol/src/messages/ids.js"
 import { VQUEUE_ENABLE } from "../../../../shared-protocol/src/messages/vqueue.js"
 import type { DriverRun } from "../driver/driver-runs.js"
-import { word } from "../driver/driver-runs.js"
 import type { ScriptedDevice } from "../driver/scripted-device.js"
 import { expect } from "../verdict.js"
 
 /** The statuses that the driver writes to a device, and the places. */
 export function statusWrites(run: DriverRun, device: ScriptedDevice): { status: number; at: number }[] {
-  return run
-    .places(device, ids.SET_DEVICE_STATUS)
-    .map((at) => ({ at, status: word(run.transcript[at]?.frame ?? new Uint8Array(0), 0) }))
+  return run.places(device, ids.SET_DEVICE_STATUS).map((at) => ({ at, status: run.wordAt(at, 0) }))
 }
 
 /** The place where a status with this bit is written for the first time; -1 if never. */
@@ -22,18 +19,17 @@ export function firstWrite(run: DriverRun, device: ScriptedDevice, bit: number):
 
 /** The places where queues are enabled. */
 export function enablings(run: DriverRun, device: ScriptedDevice): number[] {
-  return run
-    .places(device, ids.SET_VQUEUE)
-    .filter((at) => (word(run.transcript[at]?.frame ?? new Uint8Array(0), 4) & 3) === VQUEUE_ENABLE)
+  return run.places(device, ids.SET_VQUEUE).filter((at) => (run.wordAt(at, 4) & 3) === VQUEUE_ENABLE)
 }
 
 /** Fails the row unless each queue that was enabled is asked about by GET_VQUEUE later. */
 export function expectQueuesAskedAbout(run: DriverRun): void {
-  const indexAt = (at: number) => word(run.transcript[at]?.frame ?? new Uint8Array(0), 0)
   for (const device of run.driven)
     for (const at of enablings(run, device)) {
-      const index = indexAt(at)
-      const asked = run.places(device, ids.GET_VQUEUE).some((later) => later > at && indexAt(later) === index)
+      const index = run.wordAt(at, 0)
+      const asked = run
+        .places(device, ids.GET_VQUEUE)
+        .some((later) => later > at && run.wordAt(later, 0) === index)
       expect(asked, `Queue ${index} of device ${device.devNum} was enabled and never asked about.`)
     }
 }

@@ -8,14 +8,10 @@ import {
   I2C_STATUS_OK,
   VIRTIO_ID_I2C,
 } from "../../../../shared-protocol/src/device-types/i2c.js"
-import {
-  STATUS_ACKNOWLEDGE,
-  STATUS_DRIVER,
-  STATUS_FEATURES_OK,
-} from "../../../../shared-protocol/src/messages/status.js"
+import { STATUS_FEATURES_OK } from "../../../../shared-protocol/src/messages/status.js"
 import { counted } from "../../counted.js"
 import { hex } from "../../hex.js"
-import type { DeviceBench } from "../device-bench.js"
+import { type DeviceBench, UP_TO_FEATURES_OK } from "../device-bench.js"
 import { words } from "../frames.js"
 import { mustOfType, type Row } from "../row.js"
 import type { BufferPlan, OfferedChain, SuiteQueue } from "../suite-queue.js"
@@ -152,14 +148,12 @@ export const I2C_DEVICE_ROWS: readonly Row[] = [
     "The device rejects a driver that does not take VIRTIO_I2C_F_ZERO_LENGTH_REQUEST.",
     async (bench) => {
       const selected = await bench.selection()
-      await bench.reset()
-      await bench.setStatus(STATUS_ACKNOWLEDGE)
-      await bench.setStatus(STATUS_ACKNOWLEDGE | STATUS_DRIVER)
+      await bench.toDriver()
       await bench.setFeatures(0, [
         ((selected[0] ?? 0) & ~I2C_FEATURE_ZERO_LENGTH_REQUEST) >>> 0,
         selected[1] ?? 0,
       ])
-      const status = await bench.setStatus(STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK)
+      const status = await bench.setStatus(UP_TO_FEATURES_OK)
       expect((status & STATUS_FEATURES_OK) === 0, "FEATURES_OK stays set without feature bit 0.")
     },
   ),
