@@ -64,12 +64,19 @@ function leastPayload(id, type) {
   })
 }
 
-const leastPayloads = (layouts, type) =>
+const list = (value) => (Array.isArray(value) ? `{ ${value.map(list).join(", ")} }` : JSON.stringify(value))
+
+/** The layouts by message id, with the least payload of requests and of responses. */
+const layoutsOf = (layouts, type) =>
   table(
-    layouts.map(({ id, name }) => [
-      name,
-      `{ ${leastPayload(id, type)}, ${leastPayload(id, type | TYPE_RESPONSE)} }`,
-    ]),
+    layouts.map(({ id, name, request, response }) => {
+      const least = [leastPayload(id, type), leastPayload(id, type | TYPE_RESPONSE)]
+      const fields = `request = ${list(request)}, response = ${list(response)}`
+      return [
+        name,
+        `{ name = "${name}", least = { request = ${least[0]}, response = ${least[1]} }, ${fields} }`,
+      ]
+    }),
   )
 
 function tables() {
@@ -77,12 +84,12 @@ function tables() {
   const own = types.map((id) => [id, features(id)]).filter(([id, found]) => id > 0 && found.length > 0)
   const layouts = [...TRANSPORT_LAYOUTS, ...BUS_LAYOUTS]
   return [
-    "-- Tables of numbers, made from the TypeScript; of messages: the least payload of requests and of responses",
+    "-- Tables of numbers and of messages, made from the TypeScript",
     "",
     ...layouts.map(({ id, name }) => `local ${name} = ${id}`),
-    `local LEAST_PAYLOAD = {`,
-    `  transport = ${leastPayloads(TRANSPORT_LAYOUTS, 0)},`,
-    `  bus = ${leastPayloads(BUS_LAYOUTS, TYPE_BUS)},`,
+    `local LAYOUTS = {`,
+    `  transport = ${layoutsOf(TRANSPORT_LAYOUTS, 0)},`,
+    `  bus = ${layoutsOf(BUS_LAYOUTS, TYPE_BUS)},`,
     "}",
     `local DEVICE_TYPES = ${table(named(types, deviceTypeName, (name) => !name.startsWith("virtio device type")))}`,
     `local COMMON_FEATURES = ${table(features(0))}`,

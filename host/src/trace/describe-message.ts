@@ -11,7 +11,7 @@ import {
 } from "../../../shared-protocol/src/messages/header.js"
 import { hex } from "../hex.js"
 import { type Field, FieldReader } from "./field.js"
-import { BUS_LAYOUTS, type MessageLayout, TRANSPORT_LAYOUTS } from "./message-layouts.js"
+import { BUS_LAYOUTS, type MessageLayout, readFields, TRANSPORT_LAYOUTS } from "./message-layouts.js"
 import { messageWords } from "./message-words.js"
 
 export type MessageKind = "request" | "response" | "event"
@@ -71,9 +71,9 @@ export function describeMessage(frame: Uint8Array, deviceId = -1): MessageDescri
     }
   const header = decoded.value
   const payload = new FieldReader(frame, HEADER_SIZE, header.msgSize)
-  if (layout) (isResponse ? layout.response : layout.request)(payload, deviceId)
+  if (layout) readFields(payload, isResponse ? layout.response : layout.request, deviceId)
   else payload.data("payload")
-  const text = messageWords(header, frame, deviceId)
+  const text = messageWords(layout?.name, isResponse, frame, deviceId)
   return {
     name: layout?.name ?? `message ${hex(header.msgId)}`,
     kind: kindOf(header),

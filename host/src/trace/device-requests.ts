@@ -121,18 +121,14 @@ function i2c(chain: ChainBytes): RequestDescription {
       : "probe"
   const group = flags & I2C_FLAG_FAIL_NEXT ? ", with the next" : ""
   if (!isDone) return { text: `${address} ${what}${group}`, fields: request.fields }
-  const answer = new FieldReader(writable)
+  const answer = request.followedBy(writable)
   answer.data("i2c_read", readLength)
   const status = answer.u8("i2c_status", (value) =>
     value === I2C_STATUS_OK ? "OK" : value === I2C_STATUS_ERROR ? "ERROR" : "unknown",
   )
   const ok = status === I2C_STATUS_OK
   const data = isRead && ok ? `read ${shownBytes(writable.subarray(0, readLength))}` : what
-  return {
-    text: `${address} ${data}${ok ? "" : ": no answer"}`,
-    fields: [...request.fields, ...moved(answer.fields, readable.length)],
-    ok,
-  }
+  return { text: `${address} ${data}${ok ? "" : ": no answer"}`, fields: request.fields, ok }
 }
 
 function i2cFlags(flags: number): string {
@@ -157,18 +153,14 @@ function gpio(chain: ChainBytes): RequestDescription {
   const argument = isSetting ? ` ${gpioValue(type, value) || value}` : ""
   const text = type === GPIO_GET_LINE_NAMES ? `gpio ${name}` : `gpio line ${line} ${name}${argument}`
   if (chain.usedLength === undefined) return { text, fields: request.fields }
-  const answer = new FieldReader(writable)
+  const answer = request.followedBy(writable)
   const status = answer.u8("gpio_status", (code) => (code === GPIO_STATUS_OK ? "OK" : "ERROR"))
   const hasValue = type === GPIO_GET_DIRECTION || type === GPIO_GET_VALUE
   const got = hasValue ? answer.u8("gpio_answer", (number) => gpioValue(type, number)) : 0
   if (type === GPIO_GET_LINE_NAMES) answer.data("gpio_names")
   const ok = status === GPIO_STATUS_OK
   const result = ok ? (hasValue ? ` = ${gpioValue(type, got) || got}` : "") : ": refused"
-  return {
-    text: `${text}${result}`,
-    fields: [...request.fields, ...moved(answer.fields, GPIO_REQUEST_SIZE)],
-    ok,
-  }
+  return { text: `${text}${result}`, fields: request.fields, ok }
 }
 
 function gpioValue(type: number, value: number): string {
@@ -185,13 +177,13 @@ function gpioInterrupt(chain: ChainBytes): RequestDescription {
   const line = request.u16("gpio_line")
   if (chain.usedLength === undefined)
     return { text: `gpio line ${line} waits for an interrupt`, fields: request.fields }
-  const answer = new FieldReader(writable)
+  const answer = request.followedBy(writable)
   const ok =
     answer.u8("gpio_irq_status", (code) => (code === GPIO_IRQ_STATUS_VALID ? "VALID" : "INVALID")) ===
     GPIO_IRQ_STATUS_VALID
   return {
     text: `gpio line ${line} ${ok ? "interrupt" : "gives its buffer back"}`,
-    fields: [...request.fields, ...moved(answer.fields, 2)],
+    fields: request.fields,
     ok,
   }
 }
@@ -241,7 +233,7 @@ function rtc(chain: ChainBytes): RequestDescription {
   const clock = readable.length < RTC_REQUEST_SIZE ? undefined : request.u16("rtc_clock")
   const text = `rtc ${RTC_TYPES.get(type) ?? `request ${type}`}${clock === undefined ? "" : ` of clock ${clock}`}`
   if (chain.usedLength === undefined) return { text, fields: request.fields }
-  const answer = new FieldReader(writable)
+  const answer = request.followedBy(writable)
   const ok =
     answer.u8("rtc_status", (value) => (value === RTC_STATUS_OK ? "OK" : "refused")) === RTC_STATUS_OK
   answer.data("rtc_reserved", RTC_HEADER_SIZE - 1)
@@ -249,11 +241,7 @@ function rtc(chain: ChainBytes): RequestDescription {
   const value = new DataView(writable.buffer, writable.byteOffset, writable.length)
   const got =
     type === RTC_READ ? value.getBigUint64(RTC_HEADER_SIZE, true) : value.getUint16(RTC_HEADER_SIZE, true)
-  return {
-    text: `${text}${ok ? ` = ${got}` : ": refused"}`,
-    fields: [...request.fields, ...moved(answer.fields, readable.length)],
-    ok,
-  }
+  return { text: `${text}${ok ? ` = ${got}` : ": refused"}`, fields: request.fields, ok }
 }
 
 function any({ readable, writable, usedLength }: ChainBytes): RequestDescription {
@@ -261,17 +249,8 @@ function any({ readable, writable, usedLength }: ChainBytes): RequestDescription
   request.data("readable")
   const sizes = `${counted(readable.length, "byte")} to read, ${writable.length} to write`
   if (usedLength === undefined) return { text: sizes, fields: request.fields }
-  const answer = new FieldReader(writable, 0, usedLength)
-  answer.data("writable")
-  return {
-    text: `${sizes}: ${usedLength} written`,
-    fields: [...request.fields, ...moved(answer.fields, readable.length)],
-  }
-}
-
-/** The fields, with offsets that are larger by `by` bytes. */
-function moved(fields: readonly Field[], by: number): Field[] {
-  return fields.map((field) => ({ ...field, offset: field.offset + by }))
+  request.followedBy(writable, usedLength).data("writable")
+  return { text: `${sizes}: ${usedLength} written`, fields: request.fields }
 }
 
 function shownBytes(bytes: Uint8Array): string {

@@ -22,17 +22,27 @@ export type Meaning = (value: number) => string
 
 /** Reads fields one after another. Never throws: what would be behind the end of the bytes is left out. */
 export class FieldReader {
-  readonly fields: Field[] = []
+  fields: Field[] = []
   readonly bytes: Uint8Array
   /** Where the next field begins. */
   at: number
   /** The end of the bytes that may be read. */
   readonly end: number
+  /** How many bytes come before these. */
+  #before = 0
 
   constructor(bytes: Uint8Array, at = 0, end = bytes.length) {
     this.bytes = bytes
     this.at = at
     this.end = Math.min(end, bytes.length)
+  }
+
+  /** A reader of bytes that follow on these: its fields join these, and their offsets go on behind them. */
+  followedBy(bytes: Uint8Array, end?: number): FieldReader {
+    const next = new FieldReader(bytes, 0, end)
+    next.fields = this.fields
+    next.#before = this.#before + this.bytes.length
+    return next
   }
 
   /** How many bytes are left. */
@@ -90,7 +100,7 @@ export class FieldReader {
   }
 
   #add(name: string, value: number | string, meaning: string, length: number): void {
-    this.fields.push({ name, value, ...(meaning ? { meaning } : {}), offset: this.at, length })
+    this.fields.push({ name, value, ...(meaning ? { meaning } : {}), offset: this.#before + this.at, length })
     this.at += length
   }
 }

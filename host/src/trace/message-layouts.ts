@@ -1,74 +1,103 @@
 // The fields of every message, in the order and with the names of the specification (virtio-msg "Core Messages",
-// "Bus Messages"; HELLO: docs/bus.md).
+// "Bus Messages"; HELLO: docs/bus.md). They are data: host/wireshark/build.mjs makes the dissector's layouts of them.
 
 import * as ids from "../../../shared-protocol/src/messages/ids.js"
 import { deviceTypeName, featureBits, featureName, statusName } from "../driver/names.js"
 import { hex } from "../hex.js"
 import type { FieldReader } from "./field.js"
 
-/** Reads the payload of a message of one kind. `deviceId` is the virtio device type, -1 when it is not known. */
-export type PayloadLayout = (payload: FieldReader, deviceId: number) => void
+/** What numbers mean. The dissector has functions of the same names (host/wireshark/parts/messages.lua). */
+const MEANINGS = {
+  hex,
+  device_type: deviceTypeName,
+  status: statusName,
+  max_size: (size: number) => (size === 0 ? "no such queue" : ""),
+  enabled: (flags: number) => (flags & 1 ? "enabled" : "not enabled"),
+  set_vqueue_flags: setVqueueFlags,
+  next_number: (next: number) => (next === 0 ? "no more" : ""),
+  bus_state: (state: number) => ["", "ADDED", "REMOVED"][state] ?? "unknown",
+  transport_features: (bits: number) => (bits & 1 ? "STRICT_CONFIG_GENERATION" : "none"),
+  hello_flags: (flags: number) => (flags & 1 ? "simulated chips" : "real chips"),
+}
+
+/** The same for numbers of 64 bits. */
+const WIDE_MEANINGS = {
+  address: windowAddress,
+  shm_length: (low: number, high: number) => (low === 0 && high === 0 ? "no such region" : ""),
+}
+
+/**
+ * A field: how it is read, its name, and the name of what it means. `data` has as many bytes, `bitmap` as many bits, and
+ * `features` as many blocks of 32 bits, as the number before says; the last two are counted from the first number on.
+ */
+export type FieldLayout =
+  | readonly [form: "u8" | "u16" | "u32", name: string, meaning?: keyof typeof MEANINGS]
+  | readonly [form: "u64", name: string, meaning: keyof typeof WIDE_MEANINGS]
+  | readonly [form: "uuid" | "version" | "text" | "data" | "bitmap" | "features", name: string]
 
 export interface MessageLayout {
   readonly id: number
   /** The specification's name. */
   readonly name: string
   /** Request or event. */
-  readonly request: PayloadLayout
-  readonly response: PayloadLayout
+  readonly request: readonly FieldLayout[]
+  readonly response: readonly FieldLayout[]
 }
 
-const empty: PayloadLayout = () => {}
+const layout = (
+  id: number,
+  name: string,
+  request: readonly FieldLayout[],
+  response: readonly FieldLayout[] = [],
+): MessageLayout => ({ id, name, request, response })
 
-const layout = (id: number, name: string, request: PayloadLayout, response = empty): MessageLayout => ({
-  id,
-  name,
-  request,
-  response,
-})
+/** Numbers of 32 bits, one after another. */
+const words = (...names: string[]) => names.map((name): FieldLayout => ["u32", name])
+
+const FEATURES: readonly FieldLayout[] = [...words("block_index", "num_blocks"), ["features", "features"]]
+const CONFIGURATION: readonly FieldLayout[] = [...words("generation", "offset", "length"), ["data", "data"]]
+const STATUS: readonly FieldLayout[] = [["u32", "status", "status"]]
+const PING: readonly FieldLayout[] = [["u32", "ping_data", "hex"]]
+const ADDRESSES = ["desc", "driver", "device"].map((name): FieldLayout => ["u64", name, "address"])
 
 export const TRANSPORT_LAYOUTS: readonly MessageLayout[] = [
-  layout(ids.GET_DEVICE_INFO, "GET_DEVICE_INFO", empty, (payload) => {
-    payload.u32("device_id", deviceTypeName)
-    payload.u32("vendor_id")
-    payload.parts("device_uuid", 16, (uuid) => (uuid.every((byte) => byte === 0) ? "none" : ""))
-    payload.u32("num_feature_blocks")
-    payload.u32("config_size")
-    payload.u32("max_virtqueues")
-    payload.u32("admin_vq_start")
-    payload.u32("admin_vq_count")
-  }),
-  layout(ids.GET_DEVICE_FEATURES, "GET_DEVICE_FEATURES", words("block_index", "num_blocks"), featureBlocks),
-  layout(ids.SET_DRIVER_FEATURES, "SET_DRIVER_FEATURES", featureBlocks),
-  layout(ids.GET_CONFIG, "GET_CONFIG", words("offset", "length"), configuration),
-  layout(ids.SET_CONFIG, "SET_CONFIG", configuration, configuration),
-  layout(ids.GET_DEVICE_STATUS, "GET_DEVICE_STATUS", empty, status),
-  layout(ids.SET_DEVICE_STATUS, "SET_DEVICE_STATUS", status, status),
-  layout(ids.GET_VQUEUE, "GET_VQUEUE", words("index"), (payload) => {
-    payload.u32("index")
-    payload.u32("max_size", (size) => (size === 0 ? "no such queue" : ""))
-    payload.u32("cur_size")
-    payload.u32("flags", (flags) => (flags & 1 ? "enabled" : "not enabled"))
-    queueAddresses(payload)
-  }),
-  layout(ids.SET_VQUEUE, "SET_VQUEUE", (payload) => {
-    payload.u32("index")
-    payload.u32("flags", setVqueueFlags)
-    payload.u32("size")
-    payload.u32("reserved")
-    queueAddresses(payload)
-  }),
+  layout(
+    ids.GET_DEVICE_INFO,
+    "GET_DEVICE_INFO",
+    [],
+    [
+      ["u32", "device_id", "device_type"],
+      ["u32", "vendor_id"],
+      ["uuid", "device_uuid"],
+      ...words("num_feature_blocks", "config_size", "max_virtqueues", "admin_vq_start", "admin_vq_count"),
+    ],
+  ),
+  layout(ids.GET_DEVICE_FEATURES, "GET_DEVICE_FEATURES", words("block_index", "num_blocks"), FEATURES),
+  layout(ids.SET_DRIVER_FEATURES, "SET_DRIVER_FEATURES", FEATURES),
+  layout(ids.GET_CONFIG, "GET_CONFIG", words("offset", "length"), CONFIGURATION),
+  layout(ids.SET_CONFIG, "SET_CONFIG", CONFIGURATION, CONFIGURATION),
+  layout(ids.GET_DEVICE_STATUS, "GET_DEVICE_STATUS", [], STATUS),
+  layout(ids.SET_DEVICE_STATUS, "SET_DEVICE_STATUS", STATUS, STATUS),
+  layout(ids.GET_VQUEUE, "GET_VQUEUE", words("index"), [
+    ["u32", "index"],
+    ["u32", "max_size", "max_size"],
+    ["u32", "cur_size"],
+    ["u32", "flags", "enabled"],
+    ...ADDRESSES,
+  ]),
+  layout(ids.SET_VQUEUE, "SET_VQUEUE", [
+    ["u32", "index"],
+    ["u32", "flags", "set_vqueue_flags"],
+    ...words("size", "reserved"),
+    ...ADDRESSES,
+  ]),
   layout(ids.RESET_VQUEUE, "RESET_VQUEUE", words("index")),
-  layout(ids.GET_SHM, "GET_SHM", words("shmid"), (payload) => {
-    payload.u32("shmid")
-    payload.u32("reserved")
-    payload.u64("shm_length", (low, high) => (low === 0 && high === 0 ? "no such region" : ""))
-    payload.u64("shm_address", windowAddress)
-  }),
-  layout(ids.EVENT_CONFIG, "EVENT_CONFIG", (payload) => {
-    payload.u32("status", statusName)
-    configuration(payload)
-  }),
+  layout(ids.GET_SHM, "GET_SHM", words("shmid"), [
+    ...words("shmid", "reserved"),
+    ["u64", "shm_length", "shm_length"],
+    ["u64", "shm_address", "address"],
+  ]),
+  layout(ids.EVENT_CONFIG, "EVENT_CONFIG", [...STATUS, ...CONFIGURATION]),
   layout(ids.EVENT_AVAIL, "EVENT_AVAIL", words("vq_index", "next_offset")),
   layout(ids.EVENT_USED, "EVENT_USED", words("vq_index")),
 ]
@@ -77,98 +106,83 @@ export const BUS_LAYOUTS: readonly MessageLayout[] = [
   layout(
     ids.GET_DEVICES,
     "GET_DEVICES",
-    (payload) => {
-      payload.u16("first_number")
-      payload.u16("count")
-    },
-    (payload) => {
-      const first = payload.u16("first_number")
-      payload.u16("next_number", (next) => (next === 0 ? "no more" : ""))
-      const count = payload.u16("count")
-      const length = Math.min(payload.left, (count + 7) >> 3)
-      if (length > 0)
-        payload.parts("bitmap", length, (bitmap) => numbersIn(bitmap, first).join(", ") || "none")
-    },
+    [
+      ["u16", "first_number"],
+      ["u16", "count"],
+    ],
+    [
+      ["u16", "first_number"],
+      ["u16", "next_number", "next_number"],
+      ["u16", "count"],
+      ["bitmap", "bitmap"],
+    ],
   ),
-  layout(ids.PING, "PING", pingData, pingData),
-  layout(ids.EVENT_DEVICE, "EVENT_DEVICE", (payload) => {
-    payload.u16("device_number")
-    payload.u16("device_bus_state", (state) => ["", "ADDED", "REMOVED"][state] ?? "unknown")
-  }),
+  layout(ids.PING, "PING", PING, PING),
+  layout(ids.EVENT_DEVICE, "EVENT_DEVICE", [
+    ["u16", "device_number"],
+    ["u16", "device_bus_state", "bus_state"],
+  ]),
   layout(
     ids.HELLO,
     "HELLO",
-    (payload) => {
-      payload.u32("protocol_hash", hex)
-      payload.u16("bus_version")
-      payload.u16("hello_reserved")
-    },
-    (payload) => {
-      payload.u32("protocol_hash", hex)
-      payload.u16("bus_version")
-      payload.u16("max_msg_size")
-      payload.u32("revision")
-      payload.u32("transport_features", (bits) => (bits & 1 ? "STRICT_CONFIG_GENERATION" : "none"))
-      payload.u16("driver_area_size")
-      payload.u16("device_area_size")
-      payload.u16("hello_epoch", hex)
-      payload.u8("receive_credit")
-      payload.u8("hello_flags", (flags) => (flags & 1 ? "simulated chips" : "real chips"))
-      payload.parts("firmware_version", 4, (version) => version.subarray(0, 3).join("."))
-      payload.text("board", 32)
-    },
+    [
+      ["u32", "protocol_hash", "hex"],
+      ["u16", "bus_version"],
+      ["u16", "hello_reserved"],
+    ],
+    [
+      ["u32", "protocol_hash", "hex"],
+      ["u16", "bus_version"],
+      ["u16", "max_msg_size"],
+      ["u32", "revision"],
+      ["u32", "transport_features", "transport_features"],
+      ["u16", "driver_area_size"],
+      ["u16", "device_area_size"],
+      ["u16", "hello_epoch", "hex"],
+      ["u8", "receive_credit"],
+      ["u8", "hello_flags", "hello_flags"],
+      ["version", "firmware_version"],
+      ["text", "board"],
+    ],
   ),
 ]
 
-/** Numbers of 32 bits, one after another. */
-function words(...names: string[]): PayloadLayout {
-  return (payload) => {
-    for (const name of names) payload.u32(name)
+/** Reads the fields of a payload. `deviceId` is the virtio device type, -1 when it is not known. */
+export function readFields(payload: FieldReader, fields: readonly FieldLayout[], deviceId: number): void {
+  const numbers: number[] = []
+  for (const [form, name, meaning] of fields) {
+    const [first = 0] = numbers
+    const before = numbers.at(-1) ?? 0
+    if (form === "uuid") payload.parts(name, 16, (uuid) => (uuid.every((byte) => byte === 0) ? "none" : ""))
+    else if (form === "version") payload.parts(name, 4, (version) => version.subarray(0, 3).join("."))
+    else if (form === "text") payload.text(name, 32)
+    else if (form === "data") payload.data(name, before)
+    else if (form === "bitmap") {
+      const length = Math.min(payload.left, (before + 7) >> 3)
+      if (length > 0) payload.parts(name, length, (bits) => numbersIn(bits, first).join(", ") || "none")
+    } else if (form === "features")
+      for (let at = 32 * first; at < 32 * (first + before) && payload.left >= 4; at += 32)
+        payload.u32(name, (bits) => featureNames(bits, at, deviceId))
+    else if (form === "u64") payload.u64(name, WIDE_MEANINGS[meaning])
+    else numbers.push(payload[form](name, meaning && MEANINGS[meaning]))
   }
 }
 
-const SET_VQUEUE_OPERATIONS = ["KEEP_DISABLED", "ENABLE", "KEEP_STATE", "reserved operation 3"]
-const SET_VQUEUE_IGNORE = ["SIZE_IGNORE", "DESC_IGNORE", "DRIVER_IGNORE", "DEVICE_IGNORE"]
+function featureNames(bits: number, from: number, deviceId: number): string {
+  return featureBits([bits])
+    .map((bit) => featureName(deviceId, from + bit))
+    .join(", ")
+}
 
 function setVqueueFlags(flags: number): string {
-  const ignored = SET_VQUEUE_IGNORE.filter((_, at) => flags & (4 << at))
-  return [SET_VQUEUE_OPERATIONS[flags & 3], ...ignored, ...(flags >>> 6 ? ["reserved bits"] : [])].join(" | ")
-}
-
-function featureBlocks(payload: FieldReader, deviceId: number): void {
-  const first = payload.u32("block_index")
-  const blocks = payload.u32("num_blocks")
-  for (let block = 0; block < blocks && payload.left >= 4; block++)
-    payload.u32("features", (bits) =>
-      featureBits([bits])
-        .map((bit) => featureName(deviceId, 32 * (first + block) + bit))
-        .join(", "),
-    )
-}
-
-function configuration(payload: FieldReader): void {
-  payload.u32("generation")
-  payload.u32("offset")
-  const length = payload.u32("length")
-  payload.data("data", length)
-}
-
-function status(payload: FieldReader): void {
-  payload.u32("status", statusName)
-}
-
-function queueAddresses(payload: FieldReader): void {
-  payload.u64("desc", windowAddress)
-  payload.u64("driver", windowAddress)
-  payload.u64("device", windowAddress)
-}
-
-function pingData(payload: FieldReader): void {
-  payload.u32("ping_data", hex)
+  const operation = ["KEEP_DISABLED", "ENABLE", "KEEP_STATE", "reserved operation 3"][flags & 3]
+  const names = ["SIZE_IGNORE", "DESC_IGNORE", "DRIVER_IGNORE", "DEVICE_IGNORE"]
+  const ignored = names.filter((_, at) => flags & (4 << at))
+  return [operation, ...ignored, ...(flags >>> 6 ? ["reserved bits"] : [])].join(" | ")
 }
 
 /** The numbers whose bits are set, counted from `first`. */
-export function numbersIn(bitmap: Uint8Array, first: number): number[] {
+function numbersIn(bitmap: Uint8Array, first: number): number[] {
   return Array.from(bitmap).flatMap((bits, at) =>
     [0, 1, 2, 3, 4, 5, 6, 7].filter((bit) => bits & (1 << bit)).map((bit) => first + 8 * at + bit),
   )

@@ -24,14 +24,8 @@ import {
   decodeGetDeviceFeaturesResponse,
   decodeSetDriverFeaturesRequest,
 } from "../../../shared-protocol/src/messages/features.js"
-import {
-  type Decoded,
-  type Header,
-  TYPE_BUS,
-  TYPE_RESPONSE,
-} from "../../../shared-protocol/src/messages/header.js"
+import type { Decoded } from "../../../shared-protocol/src/messages/header.js"
 import { decodeHelloRequest, decodeHelloResponse } from "../../../shared-protocol/src/messages/hello.js"
-import * as ids from "../../../shared-protocol/src/messages/ids.js"
 import { decodeGetShmRequest, decodeGetShmResponse } from "../../../shared-protocol/src/messages/shm.js"
 import {
   decodeGetDeviceStatusResponse,
@@ -50,17 +44,16 @@ import {
 import { counted } from "../counted.js"
 import { deviceTypeName, featureBits, featureName, statusName } from "../driver/names.js"
 import { hex } from "../hex.js"
+import { windowAddress } from "./message-layouts.js"
 
 type Words = (frame: Uint8Array, deviceId: number) => string
 
 /** What a message without payload says. */
 const nothing: Words = () => ""
 
-type MessageSaying = readonly [id: number, request: Words, response: Words]
-
-const TRANSPORT: readonly MessageSaying[] = [
-  [
-    ids.GET_DEVICE_INFO,
+/** By the message's name: the words for its request, or its event, and for its response. */
+const WORDS: Readonly<Record<string, readonly [request: Words, response: Words]>> = {
+  GET_DEVICE_INFO: [
     nothing,
     said(
       (frame) => decodeGetDeviceInfoResponse(frame, new Uint8Array(UUID_SIZE)),
@@ -73,30 +66,25 @@ const TRANSPORT: readonly MessageSaying[] = [
         ].join(", "),
     ),
   ],
-  [
-    ids.GET_DEVICE_FEATURES,
+  GET_DEVICE_FEATURES: [
     said(decodeGetDeviceFeaturesRequest, (range) => blocks(range.blockIndex, range.numBlocks)),
     said(decodeGetDeviceFeaturesResponse, featureNames),
   ],
-  [ids.SET_DRIVER_FEATURES, said(decodeSetDriverFeaturesRequest, featureNames), nothing],
-  [
-    ids.GET_CONFIG,
+  SET_DRIVER_FEATURES: [said(decodeSetDriverFeaturesRequest, featureNames), nothing],
+  GET_CONFIG: [
     said(decodeGetConfigRequest, (range) => `${counted(range.length, "byte")} at ${range.offset}`),
     said(decodeGetConfigResponse, configuration),
   ],
-  [
-    ids.SET_CONFIG,
+  SET_CONFIG: [
     said(decodeSetConfigRequest, configuration),
     said(decodeSetConfigResponse, (config) => (config.length ? configuration(config) : "not applied")),
   ],
-  [ids.GET_DEVICE_STATUS, nothing, said(decodeGetDeviceStatusResponse, statusName)],
-  [
-    ids.SET_DEVICE_STATUS,
+  GET_DEVICE_STATUS: [nothing, said(decodeGetDeviceStatusResponse, statusName)],
+  SET_DEVICE_STATUS: [
     said(decodeSetDeviceStatusRequest, statusName),
     said(decodeSetDeviceStatusResponse, statusName),
   ],
-  [
-    ids.GET_VQUEUE,
+  GET_VQUEUE: [
     said(decodeGetVqueueRequest, queue),
     said(decodeGetVqueueResponse, (state) =>
       state.maxSize === 0
@@ -105,8 +93,7 @@ const TRANSPORT: readonly MessageSaying[] = [
           `${state.flags & VQUEUE_ENABLED ? `enabled with ${state.curSize}` : "not enabled"}`,
     ),
   ],
-  [
-    ids.SET_VQUEUE,
+  SET_VQUEUE: [
     said(
       decodeSetVqueueRequest,
       (setting) =>
@@ -116,9 +103,8 @@ const TRANSPORT: readonly MessageSaying[] = [
     ),
     nothing,
   ],
-  [ids.RESET_VQUEUE, said(decodeResetVqueueRequest, queue), nothing],
-  [
-    ids.GET_SHM,
+  RESET_VQUEUE: [said(decodeResetVqueueRequest, queue), nothing],
+  GET_SHM: [
     said(decodeGetShmRequest, (shmid) => `region ${shmid}`),
     said(decodeGetShmResponse, (region) =>
       region.length.low || region.length.high
@@ -126,14 +112,10 @@ const TRANSPORT: readonly MessageSaying[] = [
         : `region ${region.shmid}: there is none`,
     ),
   ],
-  [ids.EVENT_CONFIG, said(decodeEventConfig, (event) => `status ${statusName(event.deviceStatus)}`), nothing],
-  [ids.EVENT_AVAIL, said(decodeEventAvail, (event) => queue(event.vqIndex)), nothing],
-  [ids.EVENT_USED, said(decodeEventUsed, queue), nothing],
-]
-
-const BUS: readonly MessageSaying[] = [
-  [
-    ids.GET_DEVICES,
+  EVENT_CONFIG: [said(decodeEventConfig, (event) => `status ${statusName(event.deviceStatus)}`), nothing],
+  EVENT_AVAIL: [said(decodeEventAvail, (event) => queue(event.vqIndex)), nothing],
+  EVENT_USED: [said(decodeEventUsed, queue), nothing],
+  GET_DEVICES: [
     said(
       decodeGetDevicesRequest,
       (window) => `numbers ${window.offset} to ${window.offset + window.count - 1}`,
@@ -144,9 +126,8 @@ const BUS: readonly MessageSaying[] = [
         : "no device",
     ),
   ],
-  [ids.PING, said(decodePingRequest, (data) => hex(data)), said(decodePingResponse, (data) => hex(data))],
-  [
-    ids.EVENT_DEVICE,
+  PING: [said(decodePingRequest, (data) => hex(data)), said(decodePingResponse, (data) => hex(data))],
+  EVENT_DEVICE: [
     said(
       decodeEventDevice,
       (event) =>
@@ -154,8 +135,7 @@ const BUS: readonly MessageSaying[] = [
     ),
     nothing,
   ],
-  [
-    ids.HELLO,
+  HELLO: [
     said(
       decodeHelloRequest,
       (hello) => `bus version ${hello.busVersion}, protocol ${hex(hello.protocolHash)}`,
@@ -167,16 +147,20 @@ const BUS: readonly MessageSaying[] = [
         `window ${hello.driverAreaSize} + ${counted(hello.deviceAreaSize, "byte")}, epoch ${hex(hello.epoch)}`,
     ),
   ],
-]
+}
 
 /**
  * What the message in `frame` says, or why it is malformed. Its header is sound. With the virtio device type (34 for
  * I2C) of the message's device, feature bits of this type have names.
  */
-export function messageWords(header: Header, frame: Uint8Array, deviceId: number): string {
-  const table = header.type & TYPE_BUS ? BUS : TRANSPORT
-  const [, request, response] = table.find(([id]) => id === header.msgId) ?? [0, nothing, nothing]
-  return (header.type & TYPE_RESPONSE ? response : request)(frame, deviceId)
+export function messageWords(
+  name: string | undefined,
+  isResponse: boolean,
+  frame: Uint8Array,
+  deviceId: number,
+): string {
+  const words = WORDS[name ?? ""]
+  return words?.[isResponse ? 1 : 0](frame, deviceId) ?? ""
 }
 
 /** What a frame says that `decode` reads, or why it is malformed. */
@@ -208,7 +192,6 @@ function queue(index: number): string {
   return `queue ${index}`
 }
 
-/** Area and offset in the shared window. */
-function address(value: Address): string {
-  return `${value.high >>> 16}:${hex(value.low, 4)}`
+function address({ low, high }: Address): string {
+  return windowAddress(low, high)
 }

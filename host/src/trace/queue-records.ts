@@ -10,10 +10,17 @@ import {
   descBytes,
   usedBytes,
 } from "../../../shared-protocol/src/ring/layout.js"
+import { bitNames } from "../hex.js"
 import { FieldReader } from "./field.js"
 import { windowAddress } from "./message-layouts.js"
 import type { QueueRecord } from "./trace-event.js"
 import { overlaps, type Place, type WindowView } from "./window-view.js"
+
+const DESCRIPTOR_FLAGS = [
+  [DESCRIPTOR_NEXT, "NEXT"],
+  [DESCRIPTOR_WRITE, "WRITE"],
+  [DESCRIPTOR_INDIRECT, "INDIRECT"],
+] as const
 
 /** Where a queue's parts are. All of them have to be inside the window. */
 export interface QueueParts {
@@ -75,7 +82,7 @@ function descriptorsIn(queue: QueueParts, window: WindowView, run: Run): QueueRe
     const reader = new FieldReader(window.read(run.area, at, DESCRIPTOR_SIZE) ?? new Uint8Array(0))
     reader.u64("addr", windowAddress)
     reader.u32("len")
-    reader.u16("desc_flags", descriptorFlags)
+    reader.u16("desc_flags", (flags) => bitNames(flags, DESCRIPTOR_FLAGS))
     reader.u16("next")
     return record(queue, "descriptor", reader, index)
   })
@@ -123,15 +130,4 @@ function record(
   index?: number,
 ): QueueRecord {
   return { part, devNum, queueIndex, ...(index === undefined ? {} : { index }), fields }
-}
-
-function descriptorFlags(flags: number): string {
-  return [
-    [DESCRIPTOR_NEXT, "NEXT"] as const,
-    [DESCRIPTOR_WRITE, "WRITE"] as const,
-    [DESCRIPTOR_INDIRECT, "INDIRECT"] as const,
-  ]
-    .filter(([bit]) => flags & bit)
-    .map(([, name]) => name)
-    .join(" | ")
 }
