@@ -12,16 +12,16 @@ export interface Bench {
   /** Its name, for people. */
   readonly title: string
   /** The bus that this page drives. Undefined when it only watches. */
-  readonly bus: OpenedBus | undefined
-  readonly cable: Cable | undefined
+  readonly bus?: OpenedBus | undefined
+  readonly cable?: Cable
   /** The clock, if time can be stopped. Undefined when it is real time. */
-  readonly pace: PacedClock | undefined
+  readonly pace?: PacedClock
   /** Stops the view when time itself cannot be stopped. */
-  readonly gate: PacketGate | undefined
+  readonly gate?: PacketGate
   /** Milliseconds on the bench's clock. */
   now(): number
   /** Switches the board off and on. Undefined when this page cannot. */
-  readonly resetBoard: (() => Promise<void>) | undefined
+  readonly resetBoard?: () => Promise<void>
   /** Ends everything. Nothing is left running. */
   close(): Promise<void>
 }

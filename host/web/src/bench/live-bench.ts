@@ -13,10 +13,6 @@ export class LiveBench implements Bench {
   readonly kind = "live"
   /** Describes the process that is watched. */
   title = "what virtio-msg commands and Linux guests do"
-  readonly bus = undefined
-  readonly cable = undefined
-  readonly pace = undefined
-  readonly resetBoard = undefined
   readonly gate: PacketGate
   /** Called with the state of the view, for people. */
   onState: (text: string, tone: "good" | "wait" | "bad") => void = () => {}

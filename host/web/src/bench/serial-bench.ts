@@ -30,9 +30,7 @@ export class SerialBench implements Bench {
   readonly kind = "serial"
   readonly title = "a board on this computer's USB"
   readonly cable: Cable
-  readonly pace = undefined
   readonly gate: PacketGate
-  readonly resetBoard = undefined
   bus: OpenedBus | undefined
 
   readonly #model: WireModel

@@ -19,7 +19,6 @@ export class SimulatedBench implements Bench {
   readonly title = "the simulated board in this page"
   readonly cable: Cable
   readonly pace: PacedClock
-  readonly gate = undefined
   readonly machine: Machine
   bus: OpenedBus | undefined
   readonly resetBoard: () => Promise<void>

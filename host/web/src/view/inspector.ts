@@ -4,6 +4,7 @@
 import { counted } from "../../../src/counted.js"
 import { hex, hexBytes, hexDigits } from "../../../src/hex.js"
 import type { Field } from "../../../src/trace/field.js"
+import { packetFields } from "../../../src/trace/packet-fields.js"
 import type { QueueRecord, Remark, RequestEvent, SpanEvent } from "../../../src/trace/trace-event.js"
 import { describeByte, queueRegions } from "../wire/regions.js"
 import type { MessageRow, Row, SeenPacket } from "../wire/row.js"
@@ -17,13 +18,6 @@ import { specWords } from "./spec-words.js"
 const LONG_VALUE = 24
 /** Shown in place of a time. */
 const IN_FLIGHT = "in flight"
-
-const HEADER_FIELDS: readonly [name: string, at: number, length: number][] = [
-  ["flags", 0, 1],
-  ["epoch", 1, 2],
-  ["sequence", 3, 1],
-  ["acknowledgement", 4, 1],
-]
 
 export class Inspector {
   readonly #model: WireModel
@@ -166,10 +160,9 @@ function factsLine(row: Exclude<Row, { kind: "remark" }>): HTMLElement {
 }
 
 function saysOf({ message }: MessageRow): HTMLElement[] {
-  const words = specWords(message.name)
+  const words = specWords(message)
   if (!words) return []
-  const says = message.kind === "response" ? words.response : words.request
-  return [element("p", { class: "says" }, `${says} `, element("cite", {}, `(${words.section})`))]
+  return [element("p", { class: "says" }, `${words.says} `, element("cite", {}, `(${words.section})`))]
 }
 
 function fieldTable(fields: readonly Field[], start: number): HTMLElement {
@@ -226,8 +219,8 @@ function byteGrid(packet: SeenPacket, row: Row): HTMLElement {
 
 /** The part of a packet that the byte at `at` belongs to: its class in the grid, and a title. */
 function whatIs(packet: SeenPacket, at: number, row: Row): [kind: string, title: string] {
-  const field = HEADER_FIELDS.find(([, start, length]) => at >= start && at < start + length)
-  if (field) return ["head", `packet header: ${field[0]}`]
+  const field = packetFields(packet.bytes).find(({ offset, length }) => at >= offset && at < offset + length)
+  if (field) return ["head", `packet header: ${field.name}`]
   const record = packet.contents.records.find((one) => at >= one.at && at < one.at + one.length)
   if (!record) return ["head", "head of a record"]
   if (record.kind === "span") return ["span", `window offset ${hex(record.offset + at - record.at)}`]

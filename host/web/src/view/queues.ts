@@ -50,16 +50,16 @@ function keyOf(queue: QueuePlace): string {
 
 function makeDial(queue: QueuePlace, type: string): Dial {
   const circle = (name: string) => svg("circle", { class: name, cx: CENTRE, cy: CENTRE, r: RADIUS })
-  const hand = (name: string) =>
+  const hand = (side: string) =>
     svg("line", {
-      class: `hand ${name}`,
+      class: `hand ${side}`,
       x1: CENTRE,
       x2: CENTRE,
       y1: CENTRE - RADIUS - 5,
       y2: CENTRE - RADIUS + 9,
     })
   const flight = circle("flight")
-  const hands = { avail: hand("avail"), used: hand("used") }
+  const hands = { avail: hand("a7"), used: hand("m4") }
   const count = svg("text", { x: CENTRE, y: CENTRE + 4 })
   const below = svg("text", { class: "small", x: CENTRE, y: CENTRE + 18 }, "in flight")
   const face = svg(
@@ -72,7 +72,7 @@ function makeDial(queue: QueuePlace, type: string): Dial {
     count,
     below,
   )
-  const numbers = { avail: element("dd", { class: "avail" }), used: element("dd", { class: "used" }) }
+  const numbers = { avail: element("dd", { class: "a7" }), used: element("dd", { class: "m4" }) }
   const root = element(
     "div",
     { class: "queue" },

@@ -13,11 +13,7 @@ export interface WayCount {
   /** Packets with records, and their bytes. */
   packets: number
   bytes: number
-  /** Packets without records. */
-  signals: number
   messages: number
-  /** Bytes of memory in spans. */
-  memory: number
   /** Packets with records that were dropped, damaged or cut off on the way. */
   lost: number
   /** Packets that were sent again. */
@@ -41,11 +37,8 @@ export class Counters {
       way.packets++
       way.bytes += packet.bytes.length
       if (packet.fate !== "delivered") way.lost++
-      for (const record of packet.contents.records) {
-        if (record.kind === "message") way.messages++
-        else way.memory += record.length
-      }
-    } else way.signals++
+      way.messages += packet.contents.records.filter(({ kind }) => kind === "message").length
+    }
     if (packet.isRepetition) way.again++
     if (packet.direction === "in") {
       this.#credit = Math.max(0, this.budget(packet.atMs) - 1)
@@ -73,5 +66,5 @@ export class Counters {
 }
 
 function emptyCount(): WayCount {
-  return { packets: 0, bytes: 0, signals: 0, messages: 0, memory: 0, lost: 0, again: 0 }
+  return { packets: 0, bytes: 0, messages: 0, lost: 0, again: 0 }
 }

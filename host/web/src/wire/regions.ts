@@ -4,9 +4,7 @@
 import { getU16, getU32 } from "../../../../shared-protocol/src/bytes.js"
 import {
   availBytes,
-  DESCRIPTOR_NEXT,
   DESCRIPTOR_SIZE,
-  DESCRIPTOR_WRITE,
   DEVICE_AREA,
   DRIVER_AREA,
   descBytes,
@@ -45,32 +43,9 @@ export interface Region {
   readonly name: string
 }
 
-export interface Descriptor {
-  readonly area: number
-  readonly offset: number
-  readonly length: number
-  readonly isWritable: boolean
-  /** The next one in the chain, or undefined at its end. */
-  readonly next: number | undefined
-}
-
 /** The two indexes, modulo 65536. Their difference is the number of chains that the device has. */
 export function queueIndexes(queue: QueuePlace, areas: Areas): { avail: number; used: number } {
   return { avail: index(areas.driver, queue.avail + 2), used: index(areas.device, queue.used + 2) }
-}
-
-/** The entry of the descriptor table. Undefined outside the area. */
-export function readDescriptor(queue: QueuePlace, areas: Areas, at: number): Descriptor | undefined {
-  const offset = queue.desc + DESCRIPTOR_SIZE * at
-  if (at >= queue.size || offset + DESCRIPTOR_SIZE > areas.driver.length) return undefined
-  const flags = getU16(areas.driver, offset + 12)
-  return {
-    area: getU16(areas.driver, offset + 6),
-    offset: getU32(areas.driver, offset),
-    length: getU32(areas.driver, offset + 8),
-    isWritable: (flags & DESCRIPTOR_WRITE) !== 0,
-    next: flags & DESCRIPTOR_NEXT ? getU16(areas.driver, offset + 14) : undefined,
-  }
 }
 
 /** The regions of a queue: its three parts, then the buffers that its descriptors name, without repetition. */
@@ -82,16 +57,17 @@ export function queueRegions(queue: QueuePlace, areas: Areas): Region[] {
     part("driver", "available", queue.avail, availBytes(size), `available ring of ${of}`),
     part("device", "used", queue.used, usedBytes(size), `used ring of ${of}`),
   ]
+  const table = areas.driver.subarray(queue.desc, queue.desc + descBytes(size))
   const seen = new Set<string>()
-  for (let at = 0; at < size; at++) {
-    const buffer = readDescriptor(queue, areas, at)
-    if (!buffer || buffer.length === 0) continue
-    const area = buffer.area === DRIVER_AREA ? "driver" : buffer.area === DEVICE_AREA ? "device" : undefined
-    const key = `${buffer.area}:${buffer.offset}:${buffer.length}`
-    if (!area || seen.has(key) || buffer.offset + buffer.length > areas[area].length) continue
+  for (let at = 0; DESCRIPTOR_SIZE * (at + 1) <= table.length; at++) {
+    const entry = table.subarray(DESCRIPTOR_SIZE * at)
+    const [number, offset, length] = [getU16(entry, 6), getU32(entry, 0), getU32(entry, 8)]
+    const area = number === DRIVER_AREA ? "driver" : number === DEVICE_AREA ? "device" : undefined
+    const key = `${area}:${offset}:${length}`
+    if (!area || length === 0 || seen.has(key) || offset + length > areas[area].length) continue
     seen.add(key)
     const kind = area === "driver" ? "request" : "answer"
-    regions.push(part(area, kind, buffer.offset, buffer.length, `buffer of descriptor ${at} of ${of}`))
+    regions.push(part(area, kind, offset, length, `buffer of descriptor ${at} of ${of}`))
   }
   return regions
 }
