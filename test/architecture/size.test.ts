@@ -22,7 +22,6 @@ const LONGER: Readonly<Record<string, readonly [most: number, reason: string]>> 
   "host/src/node/vhost-user/session.ts": [360, PARTS],
   "host/web/src/app.ts": [320, PARTS],
   "host/web/src/style/ladder.css": [430, STYLE],
-  "host/web/src/style/m4-column.css": [320, STYLE],
   "shared-protocol/src/device/gpio.ts": [360, HOT],
   "shared-protocol/src/device/i2c.ts": [410, HOT],
   "shared-protocol/src/device/transport-device.ts": [400, HOT],

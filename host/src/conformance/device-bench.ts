@@ -104,26 +104,31 @@ export class DeviceBench {
     return response
   }
 
-  async getInfo(): Promise<DeviceInfo> {
-    const response = await this.need("GET_DEVICE_INFO", frames.getDeviceInfo(this.devNum))
-    return value("GET_DEVICE_INFO", decodeGetDeviceInfoResponse(response, new Uint8Array(UUID_SIZE)))
+  /** What the response says, without which the row cannot go on. */
+  async #read<T>(name: string, frame: Uint8Array, decode: (response: Uint8Array) => Decoded<T>): Promise<T> {
+    const decoded = decode(await this.need(name, frame))
+    return decoded.ok ? decoded.value : blocked(`The response to ${name} is malformed: ${decoded.reason}.`)
   }
 
-  async getStatus(): Promise<number> {
-    const response = await this.need("GET_DEVICE_STATUS", frames.getDeviceStatus(this.devNum))
-    return value("GET_DEVICE_STATUS", decodeGetDeviceStatusResponse(response))
+  getInfo(): Promise<DeviceInfo> {
+    return this.#read("GET_DEVICE_INFO", frames.getDeviceInfo(this.devNum), (response) =>
+      decodeGetDeviceInfoResponse(response, new Uint8Array(UUID_SIZE)),
+    )
+  }
+
+  getStatus(): Promise<number> {
+    return this.#read("GET_DEVICE_STATUS", frames.getDeviceStatus(this.devNum), decodeGetDeviceStatusResponse)
   }
 
   /** Returns the status that the response reports. */
-  async setStatus(status: number): Promise<number> {
-    const response = await this.need("SET_DEVICE_STATUS", frames.setDeviceStatus(this.devNum, status))
-    return value("SET_DEVICE_STATUS", decodeSetDeviceStatusResponse(response))
+  setStatus(status: number): Promise<number> {
+    const request = frames.setDeviceStatus(this.devNum, status)
+    return this.#read("SET_DEVICE_STATUS", request, decodeSetDeviceStatusResponse)
   }
 
   async getFeatures(blockIndex: number, numBlocks: number): Promise<readonly number[]> {
     const request = frames.getDeviceFeatures(this.devNum, blockIndex, numBlocks)
-    const response = await this.need("GET_DEVICE_FEATURES", request)
-    return value("GET_DEVICE_FEATURES", decodeGetDeviceFeaturesResponse(response)).features
+    return (await this.#read("GET_DEVICE_FEATURES", request, decodeGetDeviceFeaturesResponse)).features
   }
 
   /** Every block that the device claims to have. */
@@ -140,14 +145,12 @@ export class DeviceBench {
     await this.need("SET_DRIVER_FEATURES", frames.setDriverFeatures(this.devNum, blockIndex, features))
   }
 
-  async getConfig(offset: number, length: number): Promise<ConfigData> {
-    const response = await this.need("GET_CONFIG", frames.getConfig(this.devNum, offset, length))
-    return value("GET_CONFIG", decodeGetConfigResponse(response))
+  getConfig(offset: number, length: number): Promise<ConfigData> {
+    return this.#read("GET_CONFIG", frames.getConfig(this.devNum, offset, length), decodeGetConfigResponse)
   }
 
-  async getVqueue(index: number): Promise<VqueueState> {
-    const response = await this.need("GET_VQUEUE", frames.getVqueue(this.devNum, index))
-    return value("GET_VQUEUE", decodeGetVqueueResponse(response))
+  getVqueue(index: number): Promise<VqueueState> {
+    return this.#read("GET_VQUEUE", frames.getVqueue(this.devNum, index), decodeGetVqueueResponse)
   }
 
   async setVqueue(setting: VqueueSetting): Promise<Uint8Array | undefined> {
@@ -289,11 +292,6 @@ export class DeviceBench {
   hasRoomFor(size: number): boolean {
     return placeQueue(this.port.memory, size) !== undefined
   }
-}
-
-function value<T>(name: string, decoded: Decoded<T>): T {
-  if (decoded.ok) return decoded.value
-  return blocked(`The response to ${name} is malformed: ${decoded.reason}.`)
 }
 
 function largestPower(limit: number): number {

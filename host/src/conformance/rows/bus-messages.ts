@@ -21,7 +21,6 @@ import { exercise } from "./exercise.js"
 
 const header = busMust("Common Header")
 const headerAlways = busAlways("Common Header")
-
 const errorRows = busRows("Error Handling")
 const errors = busMust("Error Handling")
 

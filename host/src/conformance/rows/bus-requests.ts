@@ -11,7 +11,7 @@ export function absentNumber(bench: DeviceBench): number {
   for (let devNum = 0xfffe; ; devNum--) if (!bench.deviceNumbers.includes(devNum)) return devNum
 }
 
-/** Sends such a request through the package's own side of the bus, and tells how it ended. */
+/** Sends a request to a device that does not exist through the package's own side of the bus, and tells how it ended. */
 export async function unanswerable(bench: DeviceBench) {
   const { request, clock } = bench.port
   if (!request) skip("The suite itself is the driver side of this bus.")

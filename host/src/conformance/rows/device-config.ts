@@ -25,7 +25,6 @@ import { exercise } from "./exercise.js"
 
 const getConfig = deviceMust("GET_CONFIG")
 const setConfig = deviceMust("SET_CONFIG")
-
 const profiles = deviceMust("Config Profiles")
 const profilesAlways = deviceAlways("Config Profiles")
 

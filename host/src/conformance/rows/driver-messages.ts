@@ -18,6 +18,8 @@ const endiannessAlways = driverAlways("Endianness")
 const header = driverMust("Common Header")
 const headerAlways = driverAlways("Common Header")
 const core = driverMust("Core Messages")
+const revision = driverMust("Revision Compatibility")
+const errors = driverMust("Error Handling")
 
 /** Bytes of each message of a driver; those with blocks or data are longer. */
 const EXACT_SIZES: Readonly<Record<number, number>> = {
@@ -32,9 +34,6 @@ const EXACT_SIZES: Readonly<Record<number, number>> = {
   [ids.GET_SHM]: 12,
   [ids.EVENT_AVAIL]: 16,
 }
-
-const revision = driverMust("Revision Compatibility")
-const errors = driverMust("Error Handling")
 
 export const DRIVER_MESSAGE_ROWS: readonly Row[] = [
   limitsAlways("D1", "No message is larger than the bus allows.", async (runs) => {

@@ -11,6 +11,9 @@ import { blocked, expect } from "../verdict.js"
 const negotiation = driverMust("Feature Negotiation")
 const getDeviceFeatures = driverMust("GET_DEVICE_FEATURES")
 const setDriverFeatures = driverMust("SET_DRIVER_FEATURES")
+const informationAlways = driverAlways("Device Information")
+const deviceInfo = driverMust("GET_DEVICE_INFO")
+const deviceInfoAlways = driverAlways("GET_DEVICE_INFO")
 
 /** VIRTIO_F_NOTIF_CONFIG_DATA, bit 39, in its block. */
 const NOTIF_CONFIG_DATA = 0x80
@@ -26,10 +29,6 @@ function selection(run: DriverRun, device: ScriptedDevice): number[] {
       selected[word(frame, 0) + n] = word(frame, 8 + 4 * n)
   return Array.from(selected, (bits) => bits ?? 0)
 }
-
-const informationAlways = driverAlways("Device Information")
-const deviceInfo = driverMust("GET_DEVICE_INFO")
-const deviceInfoAlways = driverAlways("GET_DEVICE_INFO")
 
 export const DRIVER_NEGOTIATION_ROWS: readonly Row[] = [
   negotiation(

@@ -19,12 +19,11 @@ import { complete, expectServed, startServing } from "./serving.js"
 const usedRing = deviceMust("2.7.8 Used Ring")
 const split = deviceMust("2.7 Split Virtqueues")
 const inOrder = deviceMust("2.7.9 In-order use of descriptors")
-
-const LARGEST_QUEUE = 32768
-
 const usedSuppression = deviceMust("2.7.7 Used Buffer Notification Suppression")
 const usedSuppressionShould = deviceShould("2.7.7 Used Buffer Notification Suppression")
 const availSuppression = deviceMust("2.7.10 Available Buffer Notification Suppression")
+
+const LARGEST_QUEUE = 32768
 
 /** How many EVENT_USED come for one request. */
 async function eventsFor(bench: DeviceBench, queue: SuiteQueue, workload: Workload): Promise<number> {
