@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import path from "node:path"
 import { missingDependency } from "../errors.js"
+import { readSection } from "./file-section.js"
 import {
   type BareRuntime,
   instantiateRuntime,
@@ -52,11 +53,8 @@ export function readRuntimeCode(): string {
       hint: `The simulator needs exactly version ${VERSION}: npm install ${PACKAGE}@${VERSION}`,
     })
   if (version !== VERSION) throw misfit(`is version ${version}`)
-  const bundle = readFileSync(path.join(folder, "built/devicescript-cli.cjs"), "utf8")
-  const begin = bundle.indexOf(SECTION_BEGIN)
-  const end = begin < 0 ? -1 : bundle.indexOf(SECTION_END, begin)
-  if (end < 0) throw misfit("does not hold the virtual machine where it should")
-  const text = bundle.slice(begin, end)
+  const text = readSection(path.join(folder, "built/devicescript-cli.cjs"), SECTION_BEGIN, SECTION_END)
+  if (text === undefined) throw misfit("does not hold the virtual machine where it should")
   if (!text.includes(`var ${RUNTIME_EXPORT} = __commonJS(`)) throw misfit("holds another virtual machine")
   return text
 }
