@@ -102,6 +102,10 @@ export const invalidArgument = makerOf("INVALID_ARGUMENT")
 export const notFound = makerOf("NOT_FOUND")
 export const missingDependency = makerOf("MISSING_DEPENDENCY")
 export const systemFailed = makerOf("SYSTEM_FAILED")
+export const connectFailed = makerOf("CONNECT_FAILED")
+export const linkClosed = makerOf("LINK_CLOSED")
+export const deviceFailed = makerOf("DEVICE_FAILED")
+export const protocolBroken = makerOf("PROTOCOL")
 
 /** What to do if the firmware is wrong. It may be anybody's. */
 export const WHOSE_FIRMWARE =

@@ -1,6 +1,13 @@
 // The errors of a bus, each made in one place: what happened, where, and what to do next.
 
-import { type ErrorDetails, NOT_AS_SPECIFIED, VirtioMsgError } from "../errors.js"
+import {
+  connectFailed,
+  type ErrorDetails,
+  linkClosed,
+  NOT_AS_SPECIFIED,
+  protocolBroken,
+  VirtioMsgError,
+} from "../errors.js"
 import type { FarEnd } from "../link/far-end.js"
 
 /** Where something happened. */
@@ -10,11 +17,11 @@ interface Place {
 }
 
 export function busClosed(): VirtioMsgError {
-  return new VirtioMsgError("LINK_CLOSED", "The bus was closed.", { maybeExecuted: true })
+  return linkClosed("The bus was closed.", { maybeExecuted: true })
 }
 
 export function linkGone({ name, farEnd }: Place, cause: unknown): VirtioMsgError {
-  return new VirtioMsgError("LINK_CLOSED", `${name} is gone.`, {
+  return linkClosed(`${name} is gone.`, {
     hint: farEnd.whenGone,
     cause,
     maybeExecuted: true,
@@ -29,9 +36,7 @@ export function deviceSilent({ name, farEnd }: Place): VirtioMsgError {
 }
 
 export function noHello({ name, farEnd }: Place): VirtioMsgError {
-  return new VirtioMsgError("CONNECT_FAILED", `Nothing answered HELLO on ${name}.`, {
-    hint: farEnd.whenUnanswered,
-  })
+  return connectFailed(`Nothing answered HELLO on ${name}.`, { hint: farEnd.whenUnanswered })
 }
 
 export function deviceRestarted({ name }: Place): VirtioMsgError {
@@ -46,5 +51,5 @@ export function notAsSpecified(
   sentence: string,
   details: Pick<ErrorDetails, "cause" | "maybeExecuted"> = {},
 ): VirtioMsgError {
-  return new VirtioMsgError("PROTOCOL", sentence, { ...details, hint: NOT_AS_SPECIFIED })
+  return protocolBroken(sentence, { ...details, hint: NOT_AS_SPECIFIED })
 }

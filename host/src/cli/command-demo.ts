@@ -2,7 +2,7 @@
 
 import type { Command } from "commander"
 import { counted } from "../counted.js"
-import { VirtioMsgError } from "../errors.js"
+import { deviceFailed } from "../errors.js"
 import { type OpenedBus, openBus } from "../open-bus.js"
 import type { MessageEvent, PacketEvent } from "../trace/trace-event.js"
 import { asTyped } from "./as-typed.js"
@@ -74,7 +74,7 @@ async function runLines(bus: OpenedBus, ladder: Ladder): Promise<void> {
   await ladder.line("i2c detect", async () => {
     const found = await detect(i2c, 0x08, 0x77, "auto")
     if (!found.has(CHIP))
-      throw new VirtioMsgError("DEVICE_FAILED", `The demo needs ST's RAM chip at ${formatByte(CHIP)}.`, {
+      throw deviceFailed(`The demo needs ST's RAM chip at ${formatByte(CHIP)}.`, {
         hint: "Only the simulated chips have it: --port sim",
       })
     return formatDetected(found, 0x08, 0x77)
@@ -89,7 +89,7 @@ async function runLines(bus: OpenedBus, ladder: Ladder): Promise<void> {
   const after = await ladder.line(get, read)
   print()
   if (after[0] !== formatByte(NEW_VALUE))
-    throw new VirtioMsgError("DEVICE_FAILED", `The M4 returned ${after[0]} for ${formatByte(NEW_VALUE)}.`)
+    throw deviceFailed(`The M4 returned ${after[0]} for ${formatByte(NEW_VALUE)}.`)
   print(
     colours.green(colours.bold(`Done: ${before[0]} was read, ${after[0]} written and read back, `)) +
       colours.green("all by virtio-i2c over virtio-msg."),

@@ -4,7 +4,7 @@ import { type Command, Option } from "commander"
 import { PACKET_DATA } from "../../../shared-protocol/src/mailbox/packet.js"
 import { counted } from "../counted.js"
 import type { I2cOutcome, I2cRequest } from "../driver/i2c-adapter.js"
-import { VirtioMsgError } from "../errors.js"
+import { deviceFailed, type VirtioMsgError } from "../errors.js"
 import { hex, hexBytes } from "../hex.js"
 import { BoardForwarder } from "../node/board-forwarder.js"
 import { GuestDevices } from "../node/guest-devices.js"
@@ -186,13 +186,13 @@ async function showLines(guest: LinuxGuest, forwarder: BoardForwarder | undefine
     if (requests.length > 0)
       print(`${colours.magenta("M4")}  ${listed.join(", ")} (packets: ${packets.out} in, ${packets.in} out)`)
     if (code !== 0)
-      throw new VirtioMsgError("DEVICE_FAILED", `"${line}" ended with code ${code}.`, {
+      throw deviceFailed(`"${line}" ended with code ${code}.`, {
         hint: "Only the simulated chips have ST's RAM: --port sim",
       })
     last = output
   }
   print()
-  if (last !== "0x25") throw new VirtioMsgError("DEVICE_FAILED", `Linux read ${last}, not 0x25.`)
+  if (last !== "0x25") throw deviceFailed(`Linux read ${last}, not 0x25.`)
   print(colours.green("Done: written and read back by Linux itself."))
   return 0
 }

@@ -1,7 +1,7 @@
 // `virtio-msg logs`: the board's console, what its runtime and its program print.
 
 import { type Command, InvalidArgumentError } from "commander"
-import { VirtioMsgError } from "../errors.js"
+import { linkClosed } from "../errors.js"
 import { farEndOf } from "../link/far-end.js"
 import type { FramePort } from "../link/jacdac-link.js"
 import { resolvePort } from "../node/choose-board.js"
@@ -58,7 +58,7 @@ async function follow(port: FramePort, { lines, json }: Options): Promise<void> 
     },
     onClose: (cause) =>
       fail(
-        new VirtioMsgError("LINK_CLOSED", `${port.name} is gone.`, {
+        linkClosed(`${port.name} is gone.`, {
           hint: farEndOf(port).whenGone,
           cause,
         }),

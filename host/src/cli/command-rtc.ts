@@ -2,7 +2,7 @@
 
 import type { Command } from "commander"
 import { VIRTIO_ID_RTC } from "../../../shared-protocol/src/device-types/rtc.js"
-import { notFound, VirtioMsgError } from "../errors.js"
+import { deviceFailed, notFound } from "../errors.js"
 import type { OpenedBus } from "../open-bus.js"
 import { helpExamples, print, withBus } from "./context.js"
 
@@ -54,7 +54,7 @@ async function setUtc(bus: OpenedBus): Promise<void> {
   const nowMs = Date.now()
   const answer = await shell.run(`utc ${Math.floor(nowMs / DAY_MS)} ${nowMs % DAY_MS}`)
   if (!answer.includes("clock set"))
-    throw new VirtioMsgError("DEVICE_FAILED", `The board did not take the time: ${answer.trim()}`, {
+    throw deviceFailed(`The board did not take the time: ${answer.trim()}`, {
       hint: "Plug its clock in first: virtio-msg rtc --plug --set",
     })
 }

@@ -3,7 +3,7 @@
 import type { Command } from "commander"
 import { delay } from "../clock.js"
 import type { I2cAdapter } from "../driver/i2c-adapter.js"
-import { invalidArgument, VirtioMsgError } from "../errors.js"
+import { deviceFailed, invalidArgument, VirtioMsgError } from "../errors.js"
 import { hex } from "../hex.js"
 import type { Sensor } from "../sensors/sensor.js"
 import { type FoundSensor, findSensors, SENSOR_TYPES, sensorType } from "../sensors/sensor-types.js"
@@ -157,7 +157,7 @@ async function readAll(
       opened.delete(sensor)
       // there is another chip, so the board is there
       if (error instanceof VirtioMsgError && error.code === "NOT_FOUND")
-        throw new VirtioMsgError("DEVICE_FAILED", error.message, error.hint ? { hint: error.hint } : {})
+        throw deviceFailed(error.message, error.hint ? { hint: error.hint } : {})
       if (!isLasting || !(error instanceof VirtioMsgError) || error.code === "LINK_CLOSED") throw error
       note(`${sensorName(sensor)}: ${error.message}`)
       readings.push({ sensor })

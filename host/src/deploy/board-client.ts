@@ -4,7 +4,7 @@
 import { getU32 } from "../../../shared-protocol/src/bytes.js"
 import { type Clock, systemClock, type Timer } from "../clock.js"
 import { Emitter } from "../emitter.js"
-import { notFound, VirtioMsgError } from "../errors.js"
+import { linkClosed, notFound, VirtioMsgError } from "../errors.js"
 import { farEndOf } from "../link/far-end.js"
 import {
   ACK_SERVICE_INDEX,
@@ -178,7 +178,7 @@ export class BoardClient {
 
   /** Closes the port. What still waits rejects with LINK_CLOSED. */
   async close(): Promise<void> {
-    this.#end(new VirtioMsgError("LINK_CLOSED", `${this.name} was closed.`))
+    this.#end(linkClosed(`${this.name} was closed.`))
     await this.#port.close()
   }
 
@@ -275,7 +275,7 @@ export class BoardClient {
       return
     }
     this.#end(
-      new VirtioMsgError("LINK_CLOSED", `${this.name} is gone.`, {
+      linkClosed(`${this.name} is gone.`, {
         hint: farEndOf(this.#port).whenGone,
         cause: reason,
         maybeExecuted: true,

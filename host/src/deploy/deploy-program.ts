@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto"
 import { getU16, getU32, putU32 } from "../../../shared-protocol/src/bytes.js"
 import { counted } from "../counted.js"
-import { VirtioMsgError } from "../errors.js"
+import { deviceFailed, type VirtioMsgError } from "../errors.js"
 import { PIPE_SERVICE_INDEX } from "../link/jacdac-frame.js"
 import { decodeProgramName, NAME_REGISTER } from "../link/program-manager.js"
 import type { BoardClient } from "./board-client.js"
@@ -83,14 +83,10 @@ export function isSameProgram(held: HeldProgram, program: Uint8Array): boolean {
 /** The error for a board that was given a program and holds this one instead. */
 export function otherProgram(board: BoardClient, held: HeldProgram): VirtioMsgError {
   return held.size === 0
-    ? new VirtioMsgError(
-        "DEVICE_FAILED",
-        `The board on ${board.name} holds no program, though it took one.`,
-        {
-          hint: "It may have started again meanwhile, and lost what it had not written yet. Deploy again.",
-        },
-      )
-    : new VirtioMsgError("DEVICE_FAILED", `The board on ${board.name} holds something else than was sent.`, {
+    ? deviceFailed(`The board on ${board.name} holds no program, though it took one.`, {
+        hint: "It may have started again meanwhile, and lost what it had not written yet. Deploy again.",
+      })
+    : deviceFailed(`The board on ${board.name} holds something else than was sent.`, {
         hint: "Deploy again; if it happens again, its flash is worn out.",
       })
 }
@@ -132,8 +128,7 @@ async function openPipe(board: BoardClient, sizeBytes: number): Promise<number> 
   } catch (error) {
     if ((error as VirtioMsgError).code !== "TIMEOUT") throw error
     await board.readRegister(board.managerIndex, SIZE_REGISTER)
-    throw new VirtioMsgError(
-      "DEVICE_FAILED",
+    throw deviceFailed(
       `The board on ${board.name} did not begin to take a program of ${counted(sizeBytes, "byte")}.`,
       {
         hint: "Deploy again. If it happens again, its flash has no room: give it the runtime, virtio-msg flash --board BOARD",
@@ -142,7 +137,7 @@ async function openPipe(board: BoardClient, sizeBytes: number): Promise<number> 
   }
   const pipePort = opened.length >= 2 ? getU16(opened, 0) : 0
   if (pipePort > 0 && pipePort <= MAX_PIPE_PORT) return pipePort
-  throw new VirtioMsgError("DEVICE_FAILED", `The board on ${board.name} takes no program.`, {
+  throw deviceFailed(`The board on ${board.name} takes no program.`, {
     hint: "Unplug it, plug it in, try again.",
   })
 }
@@ -155,13 +150,9 @@ function checked(
 ): Uint8Array {
   if (value?.length === sizeBytes) return value
   const answer = value ? `answers ${counted(value.length, "byte")}, not ${sizeBytes}` : "knows no answer"
-  throw new VirtioMsgError(
-    "DEVICE_FAILED",
-    `Asked for the ${what} of its program, the board on ${board.name} ${answer}.`,
-    {
-      hint: "Unplug it, plug it in, deploy again. If that is no help, give it the runtime: virtio-msg flash --board BOARD",
-    },
-  )
+  throw deviceFailed(`Asked for the ${what} of its program, the board on ${board.name} ${answer}.`, {
+    hint: "Unplug it, plug it in, deploy again. If that is no help, give it the runtime: virtio-msg flash --board BOARD",
+  })
 }
 
 /** The runtime takes multiples of 32 bytes. */

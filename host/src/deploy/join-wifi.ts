@@ -2,7 +2,7 @@
 // password stay in the board's flash, apart from the program, until others come.
 
 import { counted } from "../counted.js"
-import { invalidArgument, VirtioMsgError } from "../errors.js"
+import { deviceFailed, invalidArgument } from "../errors.js"
 import type { BoardClient } from "./board-client.js"
 
 const WIFI_CLASS = 0x18aae1fa
@@ -39,7 +39,7 @@ export async function joinWifi(client: BoardClient, network: WifiNetwork): Promi
   checkWifi(network)
   const serviceIndex = client.indexOf(WIFI_CLASS)
   if (serviceIndex === 0)
-    throw new VirtioMsgError("DEVICE_FAILED", `The runtime of the board on ${client.name} has no WiFi.`, {
+    throw deviceFailed(`The runtime of the board on ${client.name} has no WiFi.`, {
       hint: "Leave --wifi out where the board needs none, as the simulated one.",
     })
   const payload = new TextEncoder().encode(`${network.name}\0${network.password}\0`)

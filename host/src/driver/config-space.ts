@@ -4,7 +4,7 @@
 import { TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION } from "../../../shared-protocol/src/messages/hello.js"
 import { counted } from "../counted.js"
 import { invalidArgument } from "../errors.js"
-import { deviceFailed } from "./failures.js"
+import { deviceUnusable } from "./failures.js"
 import type { Transport } from "./transport.js"
 
 /** A configuration that changes during each of so many attempts to read it is given up (D-S1). */
@@ -34,7 +34,7 @@ export class ConfigSpace {
       }
       if (generations.size <= 1) return data
     }
-    throw deviceFailed(this.#transport.devNum, "changes its configuration faster than it can be read")
+    throw deviceUnusable(this.#transport.devNum, "changes its configuration faster than it can be read")
   }
 
   /** As `VirtioDevice.writeConfig`; `size` is that of the configuration space. */

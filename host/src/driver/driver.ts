@@ -1,7 +1,7 @@
 // What the drivers of all device types share. The device is initialised at its first use, and again after it failed.
 // All who wait share one initialisation.
 
-import { VirtioMsgError } from "../errors.js"
+import { deviceFailed, linkClosed, VirtioMsgError } from "../errors.js"
 import type { DriverNeeds } from "./features.js"
 import type { VirtioDevice } from "./virtio-device.js"
 
@@ -41,7 +41,7 @@ export abstract class Driver {
   /** Initialises the device now instead of at its first use. Rejects as `VirtioDevice.initialise`, and with LINK_CLOSED after `close`. */
   async start(): Promise<void> {
     if (this.#isClosed)
-      throw new VirtioMsgError("LINK_CLOSED", `The driver of device ${this.device.devNum} was closed.`, {
+      throw linkClosed(`The driver of device ${this.device.devNum} was closed.`, {
         hint: "Open the bus again.",
       })
     if (this.device.isLive && !this.#starting) return
@@ -65,9 +65,7 @@ export abstract class Driver {
       this.device.fail(
         error instanceof VirtioMsgError
           ? error
-          : new VirtioMsgError("DEVICE_FAILED", `The driver of device ${this.device.devNum} cannot use it.`, {
-              cause: error,
-            }),
+          : deviceFailed(`The driver of device ${this.device.devNum} cannot use it.`, { cause: error }),
       )
       throw error
     }

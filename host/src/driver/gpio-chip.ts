@@ -23,7 +23,7 @@ import {
   GPIO_STATUS_OK,
 } from "../../../shared-protocol/src/device-types/gpio.js"
 import { counted } from "../counted.js"
-import { invalidArgument, VirtioMsgError } from "../errors.js"
+import { deviceFailed, invalidArgument, VirtioMsgError } from "../errors.js"
 import { visibleText } from "../visible-text.js"
 import { checkChoice, checkInteger, copyBytes } from "./arguments.js"
 import { Driver } from "./driver.js"
@@ -236,8 +236,7 @@ export class GpioChip extends Driver {
     const offset = this.offsetOf(line)
     const response = await this.#requests.submit(message(type, offset, value), GPIO_RESPONSE_SIZE)
     if (response[0] === GPIO_STATUS_OK && response.length === GPIO_RESPONSE_SIZE) return response[1] as number
-    throw new VirtioMsgError(
-      "DEVICE_FAILED",
+    throw deviceFailed(
       `GPIO line ${this.#names[offset] ?? offset} cannot do that (message ${type}, value ${value}).`,
       { hint: "An output has no interrupt, and some lines are only inputs: virtio-msg gpio info" },
     )

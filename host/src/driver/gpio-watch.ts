@@ -7,7 +7,7 @@ import {
   GPIO_IRQ_NONE,
 } from "../../../shared-protocol/src/device-types/gpio.js"
 import { AsyncQueue } from "../async-queue.js"
-import { VirtioMsgError } from "../errors.js"
+import { deviceFailed, VirtioMsgError } from "../errors.js"
 import { checkChoice } from "./arguments.js"
 import type { VirtioDevice } from "./virtio-device.js"
 
@@ -139,8 +139,7 @@ export class GpioWatch implements AsyncIterable<GpioEdge> {
         this.#queue.push({ offset, name: chip.names[offset], edge, timestampMs })
       }
       if (this.#isOpen)
-        throw new VirtioMsgError(
-          "DEVICE_FAILED",
+        throw deviceFailed(
           `The interrupt of GPIO line ${chip.names[offset] ?? offset} was disabled by somebody else.`,
         )
     } catch (error) {

@@ -8,7 +8,7 @@ import {
 } from "../../../shared-protocol/src/device-types/i2c.js"
 import { STATUS_DEVICE_NEEDS_RESET } from "../../../shared-protocol/src/messages/status.js"
 import { counted } from "../counted.js"
-import { VirtioMsgError } from "../errors.js"
+import { deviceFailed, type VirtioMsgError } from "../errors.js"
 import { checkInteger, copyBytes } from "./arguments.js"
 import { Driver } from "./driver.js"
 import { closed, notAsSpecified, timedOut } from "./failures.js"
@@ -233,8 +233,7 @@ export class I2cAdapter extends Driver {
    */
   #explain(error: VirtioMsgError): VirtioMsgError {
     if (error.code !== "DEVICE_FAILED" || !(this.device.status & STATUS_DEVICE_NEEDS_RESET)) return error
-    return new VirtioMsgError(
-      "DEVICE_FAILED",
+    return deviceFailed(
       "The I2C device stopped and asks to be reset, as it does when transaction after transaction times out.",
       {
         hint: `The I2C bus may be held. ${LOOK_AT_THE_WIRES} The next call resets the device.`,
@@ -273,8 +272,7 @@ export class I2cAdapter extends Driver {
         group.map(({ request }) => request),
         slots.longestBuffers,
       )
-    const error = new VirtioMsgError(
-      "DEVICE_FAILED",
+    const error = deviceFailed(
       `A transfer of ${counted(group.length, "message")} does not fit the device's queue, which has room for ${slots.count}.`,
       { hint: "Use transfers of fewer messages. A register read is one of two." },
     )

@@ -18,7 +18,7 @@ import {
   RTC_STATUS_OK,
 } from "../../../shared-protocol/src/device-types/rtc.js"
 import { counted } from "../counted.js"
-import { invalidArgument, VirtioMsgError } from "../errors.js"
+import { deviceFailed, invalidArgument } from "../errors.js"
 import { checkInteger } from "./arguments.js"
 import { SingleQueueDriver } from "./single-queue-driver.js"
 import type { VirtioDevice } from "./virtio-device.js"
@@ -97,8 +97,7 @@ export class Rtc extends SingleQueueDriver {
         hint: "See its clocks: virtio-msg rtc",
       })
     if (status !== RTC_STATUS_OK || answer.length < RTC_RESPONSE_SIZE)
-      throw new VirtioMsgError(
-        "DEVICE_FAILED",
+      throw deviceFailed(
         `The clock answered with status ${status} and ${counted(answer.length, "byte")} of ${RTC_RESPONSE_SIZE}.`,
         { hint: "Try again; if it stays so, check the device: virtio-msg conform" },
       )

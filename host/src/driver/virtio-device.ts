@@ -18,7 +18,7 @@ import { counted } from "../counted.js"
 import { Emitter } from "../emitter.js"
 import { invalidArgument, VirtioMsgError } from "../errors.js"
 import { ConfigSpace } from "./config-space.js"
-import { deviceFailed } from "./failures.js"
+import { deviceUnusable } from "./failures.js"
 import { type DriverNeeds, missingFeatures, selectFeatures } from "./features.js"
 import { Transport } from "./transport.js"
 import { Virtqueue } from "./virtqueue.js"
@@ -291,6 +291,6 @@ export class VirtioDevice {
   }
 
   #failure(what: string): VirtioMsgError {
-    return deviceFailed(this.devNum, what)
+    return deviceUnusable(this.devNum, what)
   }
 }

@@ -3,7 +3,7 @@
 
 import { createHash } from "node:crypto"
 import type { EspChip } from "../../../boards/src/index.js"
-import { invalidArgument, VirtioMsgError } from "../errors.js"
+import { connectFailed, deviceFailed, invalidArgument, linkClosed, VirtioMsgError } from "../errors.js"
 import type { UsbDevice } from "../node/usb-device.js"
 import { type EspLoader, loadEspTool } from "./esptool.js"
 import { NodeWebSerialPort } from "./web-serial-port.js"
@@ -93,20 +93,16 @@ function explain(
   if (error instanceof VirtioMsgError && error.code !== "LINK_CLOSED") return error
   const state = isBegun ? "The board holds half a firmware." : "Nothing was written."
   if (lost)
-    return new VirtioMsgError("LINK_CLOSED", `${lost.message} ${state}`, {
+    return linkClosed(`${lost.message} ${state}`, {
       hint: "Nothing is broken: the boot loader is in ROM. Plug the board in and flash again.",
       cause: error,
     })
   if (!isBegun)
-    return new VirtioMsgError(
-      "CONNECT_FAILED",
-      `No boot loader answers on ${path}: ${error.message}. ${state}`,
-      {
-        hint: "Hold BOOT while you plug the board in, or hold BOOT and press RESET; then flash again.",
-        cause: error,
-      },
-    )
-  return new VirtioMsgError("DEVICE_FAILED", `Writing failed: ${error.message}. ${state}`, {
+    return connectFailed(`No boot loader answers on ${path}: ${error.message}. ${state}`, {
+      hint: "Hold BOOT while you plug the board in, or hold BOOT and press RESET; then flash again.",
+      cause: error,
+    })
+  return deviceFailed(`Writing failed: ${error.message}. ${state}`, {
     hint: "Nothing is broken: the boot loader is in ROM. Flash again.",
     cause: error,
   })

@@ -3,12 +3,11 @@
 
 import { createHash } from "node:crypto"
 import { appendFile, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
-import { homedir } from "node:os"
 import path from "node:path"
 import type { FirmwareRelease } from "../../../boards/src/index.js"
 import { counted } from "../counted.js"
 import { systemFailed, VirtioMsgError } from "../errors.js"
-import { makeCacheFolder } from "../node/make-folder.js"
+import { cacheOf, makeCacheFolder } from "../node/make-folder.js"
 
 /** No byte for so long: the network has gone. */
 const SILENCE_MS = 20_000
@@ -39,11 +38,6 @@ export interface DownloadOptions {
   onProgress?(doneBytes: number, totalBytes: number): void
 }
 
-/** `firmware` in VIRTIO_MSG_CACHE, or in `~/.cache/virtio-msg` when that is not set. */
-export function defaultFirmwareCache(): string {
-  return path.join(process.env.VIRTIO_MSG_CACHE ?? path.join(homedir(), ".cache/virtio-msg"), "firmware")
-}
-
 /**
  * The firmware of a release, from the cache if it is there and undamaged. Rejects with SYSTEM_FAILED (no network;
  * what came stays and is resumed; or no such file there), or VERSION_MISMATCH (another file than it must be).
@@ -52,7 +46,7 @@ export async function downloadFirmware(
   release: FirmwareRelease,
   options: DownloadOptions = {},
 ): Promise<DownloadedFirmware> {
-  const folder = options.cacheFolder ?? defaultFirmwareCache()
+  const folder = options.cacheFolder ?? cacheOf("firmware")
   const file = path.join(folder, path.basename(new URL(release.url).pathname))
   const known = await readRecord(`${file}.json`)
   if (known && !options.refresh) {
@@ -124,12 +118,18 @@ async function fetchToPart(url: string, part: string, options: DownloadOptions):
   const etag = there > 0 ? await readFile(etagFile, "utf8").catch(() => "") : ""
   const headers: Record<string, string> = etag ? { range: `bytes=${there}-`, "if-range": etag } : {}
   let done = 0
+  const abort = new AbortController()
+  const { signal } = abort
+  const silence = setTimeout(
+    () => abort.abort(new Error(`nothing came for ${SILENCE_MS / 1000} s`)),
+    SILENCE_MS,
+  )
+  silence.unref()
   try {
-    const silence = new Silence()
-    let response = await fetch(url, { headers, signal: silence.signal })
+    let response = await fetch(url, { headers, signal })
     // all of it is there from an earlier attempt that ended before the file got its name: nobody knows whether it is
     // right
-    if (response.status === RANGE_NOT_SATISFIABLE) response = await fetch(url, { signal: silence.signal })
+    if (response.status === RANGE_NOT_SATISFIABLE) response = await fetch(url, { signal })
     if (!response.ok || !response.body) throw notFound(url, response)
     const isResumed = response.status === 206
     done = isResumed ? there : 0
@@ -138,12 +138,11 @@ async function fetchToPart(url: string, part: string, options: DownloadOptions):
     const total = done + Number(response.headers.get("content-length") ?? 0)
     options.onProgress?.(done, total)
     for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-      silence.heard()
+      silence.refresh()
       await appendFile(part, chunk)
       done += chunk.length
       options.onProgress?.(done, total)
     }
-    silence.end()
     if (total > 0 && done < total) throw new Error(`it ended after ${done} of ${counted(total, "byte")}`)
   } catch (error) {
     if (error instanceof VirtioMsgError) throw error
@@ -156,33 +155,8 @@ async function fetchToPart(url: string, part: string, options: DownloadOptions):
           : "Without a network, get the file elsewhere and give it: --file FIRMWARE",
       cause: error,
     })
-  }
-}
-
-/** Aborts a download in which nothing has happened for too long. */
-class Silence {
-  readonly #abort = new AbortController()
-  #timer = this.#start()
-
-  get signal(): AbortSignal {
-    return this.#abort.signal
-  }
-
-  heard(): void {
-    clearTimeout(this.#timer)
-    this.#timer = this.#start()
-  }
-
-  end(): void {
-    clearTimeout(this.#timer)
-  }
-
-  #start(): NodeJS.Timeout {
-    const timer = setTimeout(
-      () => this.#abort.abort(new Error(`nothing came for ${SILENCE_MS / 1000} s`)),
-      SILENCE_MS,
-    )
-    return timer.unref()
+  } finally {
+    clearTimeout(silence)
   }
 }
 

@@ -4,7 +4,8 @@
 import { access, open } from "node:fs/promises"
 import path from "node:path"
 import { counted } from "../counted.js"
-import { VirtioMsgError } from "../errors.js"
+import { connectFailed, VirtioMsgError } from "../errors.js"
+import { isThere } from "../node/at-path.js"
 import type { BootDrive } from "../node/boot-drives.js"
 
 /** Bytes between two reports of progress, each written through to the drive. */
@@ -37,10 +38,7 @@ export async function copyToDrive(
   } catch (error) {
     // the boot loader only needs the bytes: it starts the firmware while we are still closing the file
     const isAllWritten = done + PIECE_SIZE >= file.length
-    const isGone = await access(drive.folder).then(
-      () => false,
-      () => true,
-    )
+    const isGone = !(await isThere(drive.folder))
     if (!(isAllWritten && isGone))
       throw copyError(drive, done, file.length, error as NodeJS.ErrnoException, isGone)
   }
@@ -55,7 +53,7 @@ function copyError(
   isGone: boolean,
 ): VirtioMsgError {
   if (done === 0)
-    return new VirtioMsgError("CONNECT_FAILED", `Cannot write to ${drive.folder}: ${error.message}`, {
+    return connectFailed(`Cannot write to ${drive.folder}: ${error.message}`, {
       hint:
         error.code === "EACCES" || error.code === "EROFS"
           ? "Mount the drive so that you may write to it; nothing was written."

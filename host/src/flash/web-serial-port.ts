@@ -1,6 +1,6 @@
 // A serial port of this computer with the shape of Web Serial, which esptool-js wants.
 
-import { VirtioMsgError } from "../errors.js"
+import { linkClosed, type VirtioMsgError } from "../errors.js"
 import { openSerialPort, type SerialPortLike } from "../node/serial-stream.js"
 import type { UsbDevice } from "../node/usb-device.js"
 import type { WebSerialPort } from "./esptool.js"
@@ -88,8 +88,6 @@ export class NodeWebSerialPort implements WebSerialPort {
   }
 
   #lose(): void {
-    this.#lost = new VirtioMsgError("LINK_CLOSED", `${this.#path} is gone.`, {
-      hint: "Plug the board in again.",
-    })
+    this.#lost = linkClosed(`${this.#path} is gone.`, { hint: "Plug the board in again." })
   }
 }

@@ -8,7 +8,7 @@ import {
   PROBE_EPOCH,
 } from "../../../shared-protocol/src/mailbox/packet.js"
 import { type Clock, systemClock, type Timer } from "../clock.js"
-import { notFound, VirtioMsgError } from "../errors.js"
+import { connectFailed, linkClosed, notFound, VirtioMsgError } from "../errors.js"
 import { hexDigits } from "../hex.js"
 import { type FarEnd, farEndOf } from "./far-end.js"
 import {
@@ -142,7 +142,7 @@ export class JacdacLink implements Link {
   }
 
   async close(): Promise<void> {
-    this.#giveUp?.(new VirtioMsgError("LINK_CLOSED", `${this.name} was closed.`))
+    this.#giveUp?.(linkClosed(`${this.name} was closed.`))
     this.#service = undefined
     await this.#port.close()
   }
@@ -164,7 +164,7 @@ export class JacdacLink implements Link {
 
   #closedEarly(reason: CloseReason): VirtioMsgError {
     if (reason instanceof VirtioMsgError && reason.code === "CONNECT_FAILED") return reason
-    return new VirtioMsgError("CONNECT_FAILED", `${this.name} closed while it was being opened.`, {
+    return connectFailed(`${this.name} closed while it was being opened.`, {
       hint: this.isSimulated
         ? "Has the simulated board's process ended? Start it again, and try again."
         : "Is the cable in, and does no other program use the port?",

@@ -9,7 +9,7 @@
 
 import { getU32, putU32 } from "../../../shared-protocol/src/bytes.js"
 import { counted } from "../counted.js"
-import { VirtioMsgError } from "../errors.js"
+import { protocolBroken, type VirtioMsgError } from "../errors.js"
 
 export const SLOT_BYTES = 64
 const HEAD_AT = 0
@@ -42,8 +42,7 @@ class Ring {
     this.memory = memory
     this.slots = Math.floor((memory.lengthBytes - SLOTS_AT) / SLOT_BYTES)
     if (this.slots < FEWEST_SLOTS || this.slots > MOST_SLOTS)
-      throw new VirtioMsgError(
-        "PROTOCOL",
+      throw protocolBroken(
         `${memory.path} is no ring of messages: it has ${counted(memory.lengthBytes, "byte")}.`,
         {
           hint: `A ring has ${SLOTS_AT} bytes and ${FEWEST_SLOTS} to ${MOST_SLOTS} slots of ${SLOT_BYTES} bytes.`,
@@ -70,7 +69,7 @@ class Ring {
   }
 
   broken(what: string): VirtioMsgError {
-    return new VirtioMsgError("PROTOCOL", `The ring ${this.memory.path} says that ${what}.`, {
+    return protocolBroken(`The ring ${this.memory.path} says that ${what}.`, {
       hint: "Start the other side anew, with new rings.",
     })
   }

@@ -1,7 +1,7 @@
 // Jacdac frames over a byte stream: a serial port, a pseudo-terminal, a socket. The caller brings the stream.
 
 import type { Clock } from "../clock.js"
-import { VirtioMsgError } from "../errors.js"
+import { connectFailed, type VirtioMsgError } from "../errors.js"
 import { type FarEnd, farEndOf } from "./far-end.js"
 import type { FramePort } from "./jacdac-link.js"
 import { encodeEnablePackets, encodeSerialFrame, SerialDecoder } from "./jacdac-serial.js"
@@ -114,7 +114,7 @@ export class StreamPort implements FramePort {
 
 /** The error of a second host. */
 export function inUse(name: string, cause: CloseReason): VirtioMsgError {
-  return new VirtioMsgError("CONNECT_FAILED", `Another program uses the board on ${name}.`, {
+  return connectFailed(`Another program uses the board on ${name}.`, {
     hint: "A board has one host at a time: end that program first.",
     cause,
   })

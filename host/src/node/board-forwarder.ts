@@ -3,7 +3,7 @@
 
 import type { I2cAdapter, I2cOutcome, I2cRequest } from "../driver/i2c-adapter.js"
 import { Emitter } from "../emitter.js"
-import { VirtioMsgError } from "../errors.js"
+import { linkClosed, VirtioMsgError } from "../errors.js"
 import type { OpenedBus } from "../opened-bus.js"
 import type { ForwardedOutcome, I2cForwarder } from "./vhost-user/i2c-device.js"
 
@@ -51,10 +51,7 @@ export class BoardForwarder implements I2cForwarder {
    * for the board fails as if no chip had acknowledged, since a guest knows no other answer. The reason is told.
    */
   submit(requests: readonly I2cRequest[]): Promise<ForwardedOutcome>[] {
-    if (!this.#adapter)
-      return requests.map(() =>
-        Promise.reject(new VirtioMsgError("LINK_CLOSED", "The board is not open yet.")),
-      )
+    if (!this.#adapter) return requests.map(() => Promise.reject(linkClosed("The board is not open yet.")))
     const outcomes = groupsOf(requests).flatMap((group) => this.#submitGroup(group))
     for (const [at, request] of requests.entries())
       outcomes[at]?.then((outcome) => this.onOutcome.emit(request, outcome)).catch(() => {})

@@ -3,7 +3,7 @@
 
 import type { Duplex } from "node:stream"
 import { counted } from "../counted.js"
-import { VirtioMsgError } from "../errors.js"
+import { linkClosed, type VirtioMsgError } from "../errors.js"
 
 /** So many bytes may wait for a peer that does not read. No protocol of ours has a tenth of that on its way. */
 export const MOST_WAITING_BYTES = 1024 * 1024
@@ -45,8 +45,7 @@ export class BoundedStream {
     if (this.#options.isLossy && stream.writableLength > MOST_WAITING_BYTES) return
     stream.write(bytes)
     if (this.#options.isLossy || stream.writableLength <= MOST_WAITING_BYTES) return
-    const error = new VirtioMsgError(
-      "LINK_CLOSED",
+    const error = linkClosed(
       `${this.#options.name} was disconnected: it does not read what it is sent, and ${counted(stream.writableLength, "byte waits", "bytes wait")}.`,
       { hint: "The program at the other end hangs, or floods us with what must be answered." },
     )

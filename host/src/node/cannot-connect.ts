@@ -2,8 +2,8 @@
 
 import type net from "node:net"
 import path from "node:path"
-import { VirtioMsgError } from "../errors.js"
-import { statOf } from "./listening-place.js"
+import { connectFailed, type VirtioMsgError } from "../errors.js"
+import { isFolder, statOf } from "./at-path.js"
 import { isLoopback } from "./private-socket.js"
 
 /** The error for the port `where` at `address`. */
@@ -14,7 +14,7 @@ export function cannotConnect(
 ): VirtioMsgError {
   const [why, hint] =
     "path" in address ? atPath(where, address.path, cause) : atHost(where, address.host, address.port, cause)
-  return new VirtioMsgError("CONNECT_FAILED", `Cannot connect to ${where}: ${why}`, { hint, cause })
+  return connectFailed(`Cannot connect to ${where}: ${why}`, { hint, cause })
 }
 
 function atPath(where: string, file: string, cause: NodeJS.ErrnoException): [why: string, hint: string] {
@@ -22,7 +22,7 @@ function atPath(where: string, file: string, cause: NodeJS.ErrnoException): [why
   if (cause.code === "EACCES")
     return [cause.message, "The socket is another user's: only who started the board may use it."]
   const folder = path.dirname(file)
-  if (!statOf(folder)?.isDirectory())
+  if (!isFolder(folder))
     return [
       `there is no folder ${folder}.`,
       "Is the path right? A simulated board prints the one that it has.",

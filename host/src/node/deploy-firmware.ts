@@ -12,7 +12,7 @@ import {
 } from "../deploy/deploy-program.js"
 import { checkWifi, joinWifi, type WifiNetwork } from "../deploy/join-wifi.js"
 import { withSettings } from "../deploy/program-image.js"
-import { invalidArgument, VirtioMsgError } from "../errors.js"
+import { deviceFailed, invalidArgument, VirtioMsgError } from "../errors.js"
 import { isDialling } from "../link/program-manager.js"
 import type { Trace } from "../trace/trace.js"
 import { type ChipBuild, readFirmware } from "../vm/firmware-image.js"
@@ -113,13 +113,9 @@ export async function deployFirmware(options: DeployOptions): Promise<Deployment
   const opened = await openRestartedBoard(location, options.trace ? { trace: options.trace } : {})
   try {
     if (opened.board.hasSimulatedChips !== (options.build === "simulated"))
-      throw new VirtioMsgError(
-        "DEVICE_FAILED",
-        `The board on ${port} runs another program than it was given.`,
-        {
-          hint: "Unplug it, plug it in, deploy again.",
-        },
-      )
+      throw deviceFailed(`The board on ${port} runs another program than it was given.`, {
+        hint: "Unplug it, plug it in, deploy again.",
+      })
     return { ...written, port: opened.bus.name, hello: opened.board }
   } finally {
     await opened.close()

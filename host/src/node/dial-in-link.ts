@@ -4,7 +4,7 @@
 import net from "node:net"
 import { PACKET_HEADER_SIZE } from "../../../shared-protocol/src/mailbox/packet.js"
 import type { Clock, Timer } from "../clock.js"
-import { invalidArgument, notFound, VirtioMsgError } from "../errors.js"
+import { invalidArgument, linkClosed, notFound, protocolBroken, type VirtioMsgError } from "../errors.js"
 import { DialRecordDecoder, EMPTY_RECORD, encodeDialRecord } from "../link/dial-record.js"
 import { BOARD_THAT_DIALS } from "../link/far-end.js"
 import { isProbeAnswer } from "../link/jacdac-link.js"
@@ -124,7 +124,7 @@ export class DialInLink implements Link {
   }
 
   async close(): Promise<void> {
-    this.#giveUp?.(new VirtioMsgError("LINK_CLOSED", `${this.name} was closed.`))
+    this.#giveUp?.(linkClosed(`${this.name} was closed.`))
     if (this.#listening) await this.#stop(this.#listening)
   }
 
@@ -148,7 +148,7 @@ export class DialInLink implements Link {
     }
     let failure: Error | undefined
     const fail = (what: string) => {
-      failure = new VirtioMsgError("PROTOCOL", `The board on ${this.name} was disconnected. ${what}`)
+      failure = protocolBroken(`The board on ${this.name} was disconnected. ${what}`)
       this.#options.onNotice?.(failure.message)
       socket.destroy()
     }
@@ -204,9 +204,7 @@ export class DialInLink implements Link {
   #keepAlive(listening: Listening): void {
     listening.timer = this.#options.clock.schedule(TICK_MS, () => {
       if (++this.#silentTicks > SILENT_TICKS) {
-        listening.board?.socket.destroy(
-          new VirtioMsgError("LINK_CLOSED", `${this.name}: the board has been silent.`),
-        )
+        listening.board?.socket.destroy(linkClosed(`${this.name}: the board has been silent.`))
         return
       }
       listening.board?.stream.write(EMPTY_RECORD)

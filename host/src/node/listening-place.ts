@@ -2,9 +2,10 @@
 // of an address into a sentence.
 
 import { Buffer } from "node:buffer"
-import { accessSync, constants, lstatSync, type Stats, statSync } from "node:fs"
+import { accessSync, constants, lstatSync } from "node:fs"
 import path from "node:path"
 import { invalidArgument, systemFailed, type VirtioMsgError } from "../errors.js"
+import { statOf } from "./at-path.js"
 
 /** The longest path of a Unix socket, in bytes. Node.js makes a longer one under a shorter name. */
 export const MAX_SOCKET_PATH = 107
@@ -53,15 +54,6 @@ export function checkSocketPlace(socketPath: string, isMadeHere = true): void {
     throw systemFailed(`No socket can be at ${socketPath}: you may not write to ${folder}.`, {
       hint: "Choose a path in a folder of yours, or in /tmp.",
     })
-}
-
-/** What is at a path; undefined for nothing, and where one may not look. */
-export function statOf(file: string, stat: (file: string) => Stats = statSync): Stats | undefined {
-  try {
-    return stat(file)
-  } catch {
-    return undefined
-  }
 }
 
 function mayWrite(folder: string): boolean {

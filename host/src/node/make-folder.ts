@@ -1,8 +1,10 @@
 // Makes a folder and those above it. Node's recursive mkdir never ends where none can be made, as below /proc.
 
-import { mkdirSync, statSync } from "node:fs"
+import { mkdirSync } from "node:fs"
+import { homedir } from "node:os"
 import path from "node:path"
 import { systemFailed } from "../errors.js"
+import { isFolder } from "./at-path.js"
 
 /** Makes the folders that `folder` lacks, with that mode. Throws the system's error if one cannot be made. */
 export function makeFolder(folder: string, mode = 0o777): void {
@@ -10,6 +12,11 @@ export function makeFolder(folder: string, mode = 0o777): void {
   for (let at = path.resolve(folder); !isFolder(at) && at !== path.dirname(at); at = path.dirname(at))
     missing.push(at)
   for (const one of missing.reverse()) makeOne(one, mode)
+}
+
+/** Where we keep what takes long to get: `name` in VIRTIO_MSG_CACHE, or in `~/.cache/virtio-msg` when that is not set. */
+export function cacheOf(name: string): string {
+  return path.join(process.env.VIRTIO_MSG_CACHE ?? path.join(homedir(), ".cache/virtio-msg"), name)
 }
 
 /** As `makeFolder`, for what we keep between runs. Throws SYSTEM_FAILED. */
@@ -30,13 +37,5 @@ function makeOne(folder: string, mode: number): void {
     mkdirSync(folder, { mode })
   } catch (error) {
     if (!isFolder(folder)) throw error
-  }
-}
-
-function isFolder(path: string): boolean {
-  try {
-    return statSync(path).isDirectory()
-  } catch {
-    return false
   }
 }

@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { counted } from "../counted.js"
-import { VirtioMsgError } from "../errors.js"
+import { connectFailed, VirtioMsgError } from "../errors.js"
 import { PLAIN_MARK } from "../plain/plain-record.js"
 
 export interface PeerFile {
@@ -120,7 +120,7 @@ function isOurs(found: Stats): boolean {
 }
 
 function refused(file: Pick<PeerFile, "path">, what: string, cause?: unknown): VirtioMsgError {
-  return new VirtioMsgError("CONNECT_FAILED", `The shared memory ${file.path} ${what}.`, {
+  return connectFailed(`The shared memory ${file.path} ${what}.`, {
     hint: 'Only a file that the device side made for this is written to: docs/conform-your-own.md, "Which file".',
     cause,
   })

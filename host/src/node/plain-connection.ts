@@ -3,7 +3,7 @@
 import type net from "node:net"
 import path from "node:path"
 import { systemClock } from "../clock.js"
-import { invalidArgument, VirtioMsgError } from "../errors.js"
+import { connectFailed, invalidArgument } from "../errors.js"
 import type { CloseReason } from "../link/link.js"
 import { BOARD_IN_USE_LINE, inUse } from "../link/stream-port.js"
 import type { PlainEvents, PlainPeer } from "../plain/plain-peer.js"
@@ -58,8 +58,7 @@ export class PlainConnection implements PlainPeer {
     let onEarlyClose: ((reason: CloseReason) => void) | undefined
     const greeted = new Promise<Uint8Array>((resolve, reject) => {
       onGreeting = resolve
-      onEarlyClose = (cause) =>
-        reject(new VirtioMsgError("CONNECT_FAILED", `${port} closed before it had greeted.`, { cause }))
+      onEarlyClose = (cause) => reject(connectFailed(`${port} closed before it had greeted.`, { cause }))
     })
     greeted.catch(() => {})
     const decoder = new RecordDecoder((bytes) => {
@@ -100,11 +99,9 @@ export class PlainConnection implements PlainPeer {
 /** The file that the greeting names, if this device may name it. Throws CONNECT_FAILED. */
 function openWindow(greeting: PlainGreeting, port: string, { socket, file }: PlainAddress): SharedFile {
   if (file !== undefined && path.resolve(file) !== greeting.file)
-    throw new VirtioMsgError(
-      "CONNECT_FAILED",
-      `${port} names another file than the device, which shares ${greeting.file}.`,
-      { hint: "Start the device with that file, or name the device's behind --port, if you trust it." },
-    )
+    throw connectFailed(`${port} names another file than the device, which shares ${greeting.file}.`, {
+      hint: "Start the device with that file, or name the device's behind --port, if you trust it.",
+    })
   const folder = file === undefined && "path" in socket ? path.dirname(socket.path) : undefined
   return SharedFile.open({ path: greeting.file, lengthBytes: greeting.windowBytes, folder })
 }

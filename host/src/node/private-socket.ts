@@ -1,5 +1,6 @@
 // Sockets that only their owner may use, from the first moment, and addresses that only this computer can reach.
 
+import { once } from "node:events"
 import { lstat, rm } from "node:fs/promises"
 import net from "node:net"
 import { isMainThread } from "node:worker_threads"
@@ -26,13 +27,11 @@ export async function removeStaleSocket(path: string): Promise<void> {
   // connecting to a regular file is refused, too, so the kind of file is checked first
   const found = await lstat(path).catch(() => undefined)
   if (!found?.isSocket()) return
-  const isAlive = await new Promise<boolean>((resolve) => {
-    const probe = net.createConnection({ path })
-    probe.once("connect", () => {
-      probe.destroy()
-      resolve(true)
-    })
-    probe.once("error", (error: NodeJS.ErrnoException) => resolve(error.code !== "ECONNREFUSED"))
-  })
-  if (!isAlive) await rm(path, { force: true })
+  const probe = net.createConnection({ path })
+  try {
+    await once(probe, "connect")
+    probe.destroy()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ECONNREFUSED") await rm(path, { force: true })
+  }
 }

@@ -4,7 +4,7 @@
 import path from "node:path"
 import { type Clock, systemClock, type Timer } from "../clock.js"
 import { counted } from "../counted.js"
-import { invalidArgument, VirtioMsgError } from "../errors.js"
+import { invalidArgument, protocolBroken, VirtioMsgError } from "../errors.js"
 import type { CloseReason } from "../link/link.js"
 import { RingConsumer, RingProducer, SLOT_BYTES } from "../link/spsc-ring.js"
 import type { ByteStream } from "../link/stream-port.js"
@@ -121,8 +121,7 @@ export class QemuMsgConnection implements PlainPeer {
       const toDriver = opened(address.toDriver)
       const memory = opened(address.memory)
       if (memory.lengthBytes < SMALLEST_WINDOW)
-        throw new VirtioMsgError(
-          "PROTOCOL",
+        throw protocolBroken(
           `${memory.path} has ${counted(memory.lengthBytes, "byte")}, too few for a virtqueue.`,
           { hint: `Make it of ${SMALLEST_WINDOW} bytes or more.` },
         )
@@ -162,12 +161,9 @@ export class QemuMsgConnection implements PlainPeer {
     this.#retry?.cancel()
     this.#retry = undefined
     if (this.#waiting.length > MOST_WAITING)
-      throw new VirtioMsgError(
-        "PROTOCOL",
+      throw protocolBroken(
         `${counted(this.#waiting.length, "message")} wait: nobody takes them out of the ring.`,
-        {
-          hint: "Does the other side still run? Start it anew.",
-        },
+        { hint: "Does the other side still run? Start it anew." },
       )
     if (this.#waiting.length > 0)
       this.#retry = this.#clock.schedule(RETRY_MS, () => this.#guarded(() => this.#push()))

@@ -1,6 +1,6 @@
 // The user's runtime folder. Running processes leave files there that others look for. Only its owner may enter it.
 
-import { lstatSync } from "node:fs"
+import { lstatSync, readdirSync } from "node:fs"
 import os from "node:os"
 import path from "node:path"
 import { systemFailed, type VirtioMsgError } from "../errors.js"
@@ -32,6 +32,25 @@ export function isPrivate(folder: string): boolean {
   const found = lstatSync(folder, { throwIfNoEntry: false })
   if (!found?.isDirectory()) return false
   return !process.getuid || (found.uid === process.getuid() && (found.mode & 0o077) === 0)
+}
+
+/** The files in that folder whose names fit. None when others may write there, or when no process has made it yet. */
+export function filesIn(folder: string, pattern: RegExp): string[] {
+  try {
+    return isPrivate(folder) ? readdirSync(folder).filter((name) => pattern.test(name)) : []
+  } catch {
+    return []
+  }
+}
+
+/** Whether there is a process with that number, of whatever user. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM"
+  }
 }
 
 /** The error for a file that cannot be made in that folder. */

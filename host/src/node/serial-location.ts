@@ -2,7 +2,7 @@
 // serial number shows that it is the same one.
 
 import { realpath } from "node:fs/promises"
-import { VirtioMsgError } from "../errors.js"
+import { notFound } from "../errors.js"
 import { listSerialPorts, type SerialPortInfo } from "./serial-ports.js"
 
 interface Identity {
@@ -40,13 +40,9 @@ export class SerialLocation {
     // a board may have several ports: the one with the old name is the right one, if it is there
     const found = (await portAt(candidates, this.path)) ?? candidates[0]
     if (found) return found.path
-    throw new VirtioMsgError(
-      "NOT_FOUND",
-      `The board with serial number ${identity.serialNumber} is not connected.`,
-      {
-        hint: "Plug it in again; it may be at another port.",
-      },
-    )
+    throw notFound(`The board with serial number ${identity.serialNumber} is not connected.`, {
+      hint: "Plug it in again; it may be at another port.",
+    })
   }
 }
 

@@ -2,9 +2,10 @@
 // package's own listing needs udevadm, which small systems lack; it is used elsewhere.
 
 import { constants } from "node:fs"
-import { access, readdir, readFile, realpath } from "node:fs/promises"
+import { readdir, readFile, realpath } from "node:fs/promises"
 import path from "node:path"
 import { BOARDS, type Board } from "../../../boards/src/index.js"
+import { isThere } from "./at-path.js"
 import { systemPath } from "./system-root.js"
 import { readUsbDevice, type UsbDevice } from "./usb-device.js"
 
@@ -85,12 +86,7 @@ async function listByBinding(): Promise<SerialPortInfo[]> {
 }
 
 async function makeInfo(file: string, usb: UsbDevice | undefined, known?: boolean): Promise<SerialPortInfo> {
-  const isAccessible =
-    known ??
-    (await access(file, constants.R_OK | constants.W_OK).then(
-      () => true,
-      () => false,
-    ))
+  const isAccessible = known ?? (await isThere(file, constants.R_OK | constants.W_OK))
   const boards = usb
     ? BOARDS.filter((board) =>
         board.usb.some(({ vendor, product }) => vendor === usb.vendor && product === usb.product),

@@ -1,6 +1,6 @@
 // A byte stream over a serial port, by the serialport package's stream and native binding (prebuilt, optional).
 
-import { VirtioMsgError } from "../errors.js"
+import { connectFailed, linkClosed, missingDependency, notFound, type VirtioMsgError } from "../errors.js"
 import type { ByteStream, ByteStreamEvents } from "../link/stream-port.js"
 import { findPortHolders, holdersHint } from "./port-holders.js"
 import { permissionHint } from "./port-permission.js"
@@ -74,7 +74,7 @@ export class SerialStream implements ByteStream {
     this.#port = undefined
     port.close(() => {})
     this.#events?.onClose(
-      new VirtioMsgError("LINK_CLOSED", `The board on ${this.name} takes nothing that it is sent.`, {
+      linkClosed(`The board on ${this.name} takes nothing that it is sent.`, {
         hint: "Unplug it and plug it in again.",
       }),
     )
@@ -103,7 +103,7 @@ async function makePort(path: string, baudRate: number): Promise<SerialPortLike>
     const options = { binding: mendedBinding(autoDetect()), path, baudRate, autoOpen: false }
     return new SerialPortStream(options) as unknown as SerialPortLike
   } catch (cause) {
-    throw new VirtioMsgError("MISSING_DEPENDENCY", "Serial ports need two packages that are not installed.", {
+    throw missingDependency("Serial ports need two packages that are not installed.", {
       hint: "npm install @serialport/stream@13 @serialport/bindings-cpp@13",
       cause,
     })
@@ -113,12 +113,12 @@ async function makePort(path: string, baudRate: number): Promise<SerialPortLike>
 /** Why a port could not be opened, from what the serialport package's binding says on each system. */
 export async function openError(path: string, error: Error): Promise<VirtioMsgError> {
   if (/no such file|file not found/i.test(error.message))
-    return new VirtioMsgError("NOT_FOUND", `There is no serial port ${path}.`, {
+    return notFound(`There is no serial port ${path}.`, {
       hint: "Plug the board in, or use --port sim for the simulated one.",
       cause: error,
     })
   if (/inappropriate ioctl|not a tty|not a typewriter|is a directory/i.test(error.message))
-    return new VirtioMsgError("CONNECT_FAILED", `${path} is no serial port.`, {
+    return connectFailed(`${path} is no serial port.`, {
       hint: "A board appears as /dev/ttyACM0 or /dev/ttyUSB0, or a number higher; --port auto finds it.",
       cause: error,
     })
@@ -126,19 +126,15 @@ export async function openError(path: string, error: Error): Promise<VirtioMsgEr
   const isInUse = process.platform === "win32" ? /access denied/i : /cannot lock port|resource busy/i
   if (isInUse.test(error.message)) {
     const holders = (await findPortHolders([path])).get(path) ?? []
-    return new VirtioMsgError("CONNECT_FAILED", `Another program has ${path} open.`, {
+    return connectFailed(`Another program has ${path} open.`, {
       hint: holdersHint(holders) || "Is a serial monitor or another virtio-msg running? End it first.",
       cause: error,
     })
   }
   const isDenied = /permission denied/i.test(error.message)
   const usb = isDenied ? (await listSerialPorts()).find((port) => port.path === path)?.usb : undefined
-  return new VirtioMsgError(
-    "CONNECT_FAILED",
-    `Cannot open ${path}: ${error.message.replace(/^Error: /, "")}`,
-    {
-      hint: isDenied ? await permissionHint(path, usb) : "Does another program use it?",
-      cause: error,
-    },
-  )
+  return connectFailed(`Cannot open ${path}: ${error.message.replace(/^Error: /, "")}`, {
+    hint: isDenied ? await permissionHint(path, usb) : "Does another program use it?",
+    cause: error,
+  })
 }

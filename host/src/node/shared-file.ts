@@ -3,7 +3,7 @@
 
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs"
 import { counted } from "../counted.js"
-import { systemFailed, VirtioMsgError } from "../errors.js"
+import { protocolBroken, systemFailed } from "../errors.js"
 import { PLAIN_MARK } from "../plain/plain-record.js"
 import { openNamedFile, openPeerFile, type PeerFile } from "./peer-file.js"
 
@@ -97,12 +97,9 @@ export class SharedFile {
     if (this.#descriptor === undefined) return
     const { size } = fstatSync(this.#descriptor)
     if (size < this.lengthBytes)
-      throw new VirtioMsgError(
-        "PROTOCOL",
+      throw protocolBroken(
         `${this.path} was cut: ${size} of ${counted(this.lengthBytes, "byte")} are left.`,
-        {
-          hint: "Start the other side anew, with new files.",
-        },
+        { hint: "Start the other side anew, with new files." },
       )
   }
 

@@ -6,7 +6,6 @@ import {
   constants,
   fstatSync,
   openSync,
-  readdirSync,
   readFileSync,
   readSync,
   rmSync,
@@ -14,7 +13,7 @@ import {
 } from "node:fs"
 import path from "node:path"
 import { visibleText } from "../visible-text.js"
-import { cannotOffer, isPrivate, prepareRuntimeFolder, runtimeFolder } from "./runtime-folder.js"
+import { cannotOffer, filesIn, isAlive, prepareRuntimeFolder, runtimeFolder } from "./runtime-folder.js"
 
 export interface RunningBoard {
   /** What to write behind --port. */
@@ -51,7 +50,7 @@ export function listBoard(port: string, what: string, folder: string = runtimeFo
 /** The boards that run now, by port. None when others may write to the folder. Never throws. */
 export function runningBoards(folder: string = runtimeFolder()): RunningBoard[] {
   const boards: RunningBoard[] = []
-  for (const name of filesIn(folder)) {
+  for (const name of filesIn(folder, FILE).slice(0, MOST_FILES)) {
     const pid = Number(FILE.exec(name)?.[1])
     const file = path.join(folder, name)
     const board = readBoard(file, pid)
@@ -59,17 +58,6 @@ export function runningBoards(folder: string = runtimeFolder()): RunningBoard[] 
     else remove(file)
   }
   return boards.sort((a, b) => a.port.localeCompare(b.port, "en", { numeric: true }))
-}
-
-function filesIn(folder: string): string[] {
-  try {
-    if (!isPrivate(folder)) return []
-    return readdirSync(folder)
-      .filter((name) => FILE.test(name))
-      .slice(0, MOST_FILES)
-  } catch {
-    return [] // no process has listed a board yet
-  }
 }
 
 /** Undefined if the file describes no process that lives. */
@@ -105,15 +93,6 @@ function remove(file: string): void {
     rmSync(file)
   } catch {
     // it is a folder, or another process removed it first
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false // true also when the number now belongs to somebody else's process
   }
 }
 

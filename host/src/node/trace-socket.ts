@@ -1,7 +1,8 @@
 // A place where another process can trace this one: a Unix socket in the user's runtime folder. Whoever connects gets
 // a pcapng capture, which begins with what a late observer has to know.
 
-import { chmodSync, readdirSync } from "node:fs"
+import { once } from "node:events"
+import { chmodSync } from "node:fs"
 import net from "node:net"
 import path from "node:path"
 import { systemFailed } from "../errors.js"
@@ -9,7 +10,7 @@ import { capture } from "../trace/capture.js"
 import type { Trace } from "../trace/trace.js"
 import { TraceObserver } from "../trace/trace-observer.js"
 import { ownersOnly, removeStaleSocket } from "./private-socket.js"
-import { cannotOffer, isPrivate, prepareRuntimeFolder, runtimeFolder } from "./runtime-folder.js"
+import { cannotOffer, filesIn, prepareRuntimeFolder, runtimeFolder } from "./runtime-folder.js"
 
 /**
  * A reader that is so far behind is let go, so that it cannot fill our memory. More readers than so many are let go,
@@ -95,8 +96,12 @@ export async function offeredTraces(folder = runtimeFolder()): Promise<{ name: s
   const found: { name: string; path: string }[] = []
   for (const file of socketsIn(folder)) {
     const socketPath = path.join(folder, file)
-    if (await isAlive(socketPath)) found.push({ name: file.slice(0, -".sock".length), path: socketPath })
-    else await removeStaleSocket(socketPath)
+    try {
+      ;(await connectTrace(socketPath)).destroy()
+      found.push({ name: file.slice(0, -".sock".length), path: socketPath })
+    } catch {
+      await removeStaleSocket(socketPath)
+    }
   }
   return found.sort((a, b) => a.name.localeCompare(b.name))
 }
@@ -104,37 +109,18 @@ export async function offeredTraces(folder = runtimeFolder()): Promise<{ name: s
 /** Connects to an offered trace. Rejects with SYSTEM_FAILED. */
 export async function connectTrace(socketPath: string): Promise<net.Socket> {
   const socket = net.createConnection({ path: socketPath })
-  await new Promise<void>((resolve, reject) => {
-    socket.once("connect", resolve)
-    socket.once("error", (error) =>
-      reject(
-        systemFailed(`Nothing can be traced at ${socketPath}: ${error.message}.`, {
-          hint: "See what can: virtio-msg trace --list",
-          cause: error,
-        }),
-      ),
-    )
-  })
-  return socket
-}
-
-/** The files that may be sockets of processes. None when others may write to the folder, or when it is not there. */
-export function socketsIn(folder: string): string[] {
   try {
-    if (!isPrivate(folder)) return []
-    return readdirSync(folder).filter((file) => file.endsWith(".sock"))
-  } catch {
-    return [] // no process has offered a trace yet
+    await once(socket, "connect")
+    return socket
+  } catch (error) {
+    throw systemFailed(`Nothing can be traced at ${socketPath}: ${(error as Error).message}.`, {
+      hint: "See what can: virtio-msg trace --list",
+      cause: error,
+    })
   }
 }
 
-function isAlive(socketPath: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.createConnection({ path: socketPath })
-    socket.once("connect", () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once("error", () => resolve(false))
-  })
+/** The files that may be sockets of processes. */
+export function socketsIn(folder: string): string[] {
+  return filesIn(folder, /\.sock$/)
 }

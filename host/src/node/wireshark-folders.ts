@@ -1,12 +1,9 @@
 // Where the Wireshark of this computer looks for its user's own plugins, as it says itself.
 
-import { execFile } from "node:child_process"
 import os from "node:os"
 import path from "node:path"
-import { promisify } from "node:util"
 import { missingDependency } from "../errors.js"
-
-const run = promisify(execFile)
+import { runCommand } from "./linux-guest/run-command.js"
 
 export interface WiresharkFolders {
   readonly luaPlugins: string
@@ -31,12 +28,8 @@ export async function wiresharkFolders(): Promise<WiresharkFolders> {
   }
 }
 
-async function askFolders(program: string): Promise<string | undefined> {
-  try {
-    return (await run(program, ["-G", "folders"])).stdout
-  } catch {
-    return undefined
-  }
+function askFolders(program: string): Promise<string | undefined> {
+  return runCommand(program, ["-G", "folders"]).catch(() => undefined)
 }
 
 function folderNamed(said: string, name: string): string | undefined {

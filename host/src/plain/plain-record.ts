@@ -7,7 +7,7 @@
 
 import { HEADER_SIZE } from "../../../shared-protocol/src/messages/header.js"
 import { counted } from "../counted.js"
-import { VirtioMsgError } from "../errors.js"
+import { protocolBroken, VirtioMsgError } from "../errors.js"
 
 export const PLAIN_VERSION = 1
 /**
@@ -60,13 +60,9 @@ export function decodeGreeting(bytes: Uint8Array, peer: string): PlainGreeting {
     const shown = /^[\x20-\x7e]*$/.test(text)
       ? `"${text.slice(0, 60)}"`
       : `${counted(bytes.length, "byte that is no text", "bytes that are no text")}`
-    throw new VirtioMsgError(
-      "PROTOCOL",
-      `${peer} does not greet as the plain profile wants, but with ${shown}.`,
-      {
-        hint: `The first record is: virtio-msg-plain ${PLAIN_VERSION} revision=1 max_msg_size=264 features=0 window=65536 file=PATH`,
-      },
-    )
+    throw protocolBroken(`${peer} does not greet as the plain profile wants, but with ${shown}.`, {
+      hint: `The first record is: virtio-msg-plain ${PLAIN_VERSION} revision=1 max_msg_size=264 features=0 window=65536 file=PATH`,
+    })
   }
   const [, version, revision, maxMessageSize, features, windowBytes, polling, file = ""] = match
   if (Number(version) !== PLAIN_VERSION)
@@ -87,7 +83,7 @@ export function decodeGreeting(bytes: Uint8Array, peer: string): PlainGreeting {
     greeting.maxMessageSize > LARGEST_RECORD ||
     greeting.windowBytes < SMALLEST_WINDOW
   )
-    throw new VirtioMsgError("PROTOCOL", `${peer} greets with limits that cannot be: "${text}".`, {
+    throw protocolBroken(`${peer} greets with limits that cannot be: "${text}".`, {
       hint: `max_msg_size is 52 to 65535, window at least ${SMALLEST_WINDOW} bytes.`,
     })
   return greeting

@@ -2,7 +2,7 @@
 // one conversion after the other.
 
 import type { I2cAdapter } from "../driver/i2c-adapter.js"
-import { VirtioMsgError } from "../errors.js"
+import { deviceFailed } from "../errors.js"
 import type { SensorType } from "./sensor.js"
 import { waitForChip } from "./wait-for-chip.js"
 
@@ -67,7 +67,7 @@ async function converted(i2c: I2cAdapter, address: number): Promise<number> {
     ({ isDone }) => isDone,
   )
   if (isDone) return value
-  throw new VirtioMsgError("DEVICE_FAILED", "The ADS1115 goes on converting.", {
+  throw deviceFailed("The ADS1115 goes on converting.", {
     hint: "Does another program set it to convert all the time?",
   })
 }

@@ -2,7 +2,7 @@
 
 import { crc8 } from "../crc8.js"
 import type { I2cAdapter } from "../driver/i2c-adapter.js"
-import { VirtioMsgError } from "../errors.js"
+import { deviceFailed, type VirtioMsgError } from "../errors.js"
 import type { SensorType } from "./sensor.js"
 import { waitForChip } from "./wait-for-chip.js"
 
@@ -60,7 +60,5 @@ async function measure(i2c: I2cAdapter, address: number): Promise<readonly numbe
 }
 
 function failed(what: string): VirtioMsgError {
-  return new VirtioMsgError("DEVICE_FAILED", `The AHT20 ${what}.`, {
-    hint: "Read again; then check its wires.",
-  })
+  return deviceFailed(`The AHT20 ${what}.`, { hint: "Read again; then check its wires." })
 }

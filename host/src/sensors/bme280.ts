@@ -2,7 +2,7 @@
 // (data sheet BST-BME280-DS002: 4.2.2 calibration, 8.1 compensation in floating point, 5.4 registers).
 
 import type { I2cAdapter } from "../driver/i2c-adapter.js"
-import { notFound, VirtioMsgError } from "../errors.js"
+import { deviceFailed, notFound } from "../errors.js"
 import { hex } from "../hex.js"
 import type { SensorType } from "./sensor.js"
 import { waitForChip } from "./wait-for-chip.js"
@@ -121,7 +121,7 @@ export class Bme280 {
     const raw = readRaw(state.subarray(DATA_IN_STATE))
     const missing = notMeasured(raw)
     if (missing.length > 0)
-      throw new VirtioMsgError("DEVICE_FAILED", `The BME280 has not measured ${missing.join(" and ")}.`, {
+      throw deviceFailed(`The BME280 has not measured ${missing.join(" and ")}.`, {
         hint: "Read again; does another program set it to measure something else?",
       })
     return compensate(this.#calibration, raw)

@@ -4,17 +4,14 @@
 import { createHash } from "node:crypto"
 import { copyFile, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises"
 import { basename, join } from "node:path"
+import { isFolder } from "../../../host/src/node/at-path.js"
 import { makeModules } from "../../../host/src/node/linux-guest/drivers.js"
-import {
-  defaultGuestCache,
-  inWorkFolder,
-  isFolder,
-  keep,
-} from "../../../host/src/node/linux-guest/guest-cache.js"
+import { inWorkFolder, keep } from "../../../host/src/node/linux-guest/guest-cache.js"
 import type { GuestFile } from "../../../host/src/node/linux-guest/initramfs.js"
 import { copyModuleSources, moduleSources } from "../../../host/src/node/linux-guest/linux-module.js"
 import { DRIVERS_FOLDER } from "../../../host/src/node/linux-guest/prepare.js"
 import { RECIPE } from "../../../host/src/node/linux-guest/recipe.js"
+import { cacheOf } from "../../../host/src/node/make-folder.js"
 import { preparedGuest } from "../prepared-guest.js"
 import { kernelHeaders } from "./kernel-headers.js"
 
@@ -24,8 +21,8 @@ const REVISION = 1
 export async function bridgeModules(release: string): Promise<GuestFile[]> {
   const made = JSON.stringify([REVISION, [...moduleSources()]])
   const hash = createHash("sha256").update(made).digest("hex").slice(0, 12)
-  const folder = join(defaultGuestCache(), `${release}_bridge_${hash}`)
-  if (!(await isFolder(folder))) await build(release, folder)
+  const folder = join(cacheOf("guest"), `${release}_bridge_${hash}`)
+  if (!isFolder(folder)) await build(release, folder)
   const names = await readdir(folder)
   return Promise.all(
     names.map(async (name) => ({ path: `later/${name}`, bytes: await readFile(join(folder, name)) })),
@@ -35,7 +32,7 @@ export async function bridgeModules(release: string): Promise<GuestFile[]> {
 async function build(release: string, folder: string): Promise<void> {
   // whose preparation takes the drivers' sources out of Linux's
   const guest = await preparedGuest()
-  await inWorkFolder(defaultGuestCache(), async (work) => {
+  await inWorkFolder(cacheOf("guest"), async (work) => {
     const { kernel, unpacked } = await kernelHeaders(release)
     const ours = join(work, "ours")
     await copyModuleSources(ours)

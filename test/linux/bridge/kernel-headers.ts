@@ -3,19 +3,16 @@
 
 import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { isFolder } from "../../../host/src/node/at-path.js"
 import {
   DebianArchive,
   machineArchitecture,
   unpackPackage,
 } from "../../../host/src/node/linux-guest/debian-archive.js"
 import { type KernelPackages, kernelPackages } from "../../../host/src/node/linux-guest/drivers.js"
-import {
-  defaultGuestCache,
-  inWorkFolder,
-  isFolder,
-  keep,
-} from "../../../host/src/node/linux-guest/guest-cache.js"
+import { inWorkFolder, keep } from "../../../host/src/node/linux-guest/guest-cache.js"
 import { RECIPE } from "../../../host/src/node/linux-guest/recipe.js"
+import { cacheOf } from "../../../host/src/node/make-folder.js"
 import { makeOnce } from "../prepared-guest.js"
 
 export interface KernelHeaders {
@@ -27,10 +24,10 @@ export interface KernelHeaders {
 /** Those of the kernel `release`, for this machine's architecture. */
 export async function kernelHeaders(release: string): Promise<KernelHeaders> {
   const kernel = kernelPackages(`linux-image-${release}`)
-  const folder = join(defaultGuestCache(), `${release}_headers_1`)
-  const find = async () => ((await isFolder(folder)) ? folder : undefined)
+  const folder = join(cacheOf("guest"), `${release}_headers_1`)
+  const find = async () => (isFolder(folder) ? folder : undefined)
   const unpacked = await makeOnce(`headers-${release}`, find, async () => {
-    await inWorkFolder(defaultGuestCache(), async (work) => {
+    await inWorkFolder(cacheOf("guest"), async (work) => {
       const architecture = await machineArchitecture()
       const archive = await DebianArchive.open(join(work, "apt"), { suite: RECIPE.suite, architecture })
       const packages = [kernel.headers, kernel.commonHeaders, kernel.kbuild]

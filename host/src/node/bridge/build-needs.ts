@@ -1,9 +1,10 @@
 // What has to be installed before a module can be built for the kernel that runs, by the names that its distribution
 // has for it.
 
-import { access, readFile } from "node:fs/promises"
+import { readFile } from "node:fs/promises"
 import { release } from "node:os"
 import path from "node:path"
+import { isThere } from "../at-path.js"
 import { isInstalled } from "../linux-guest/run-command.js"
 import { systemPath } from "../system-root.js"
 
@@ -94,11 +95,4 @@ async function distribution(): Promise<Distribution | undefined> {
     .filter((line) => /^ID(_LIKE)?=/.test(line))
     .join(" ")
   return DISTRIBUTIONS.find(({ id }) => id.test(ids))
-}
-
-export function isThere(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  )
 }

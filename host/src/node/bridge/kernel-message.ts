@@ -3,7 +3,7 @@
 import { getU16 } from "../../../../shared-protocol/src/bytes.js"
 import { HEADER_SIZE } from "../../../../shared-protocol/src/messages/header.js"
 import { counted } from "../../counted.js"
-import { VirtioMsgError } from "../../errors.js"
+import { protocolBroken, type VirtioMsgError } from "../../errors.js"
 import { hex } from "../../hex.js"
 import type { Fields, Struct, StructValues } from "./struct.js"
 
@@ -28,7 +28,7 @@ export function payloadOf<F extends Fields>(frame: Uint8Array, payload: Struct<F
 }
 
 export function sessionOver(sentence: string): VirtioMsgError {
-  return new VirtioMsgError("PROTOCOL", sentence, { hint: "The session is over: attach again." })
+  return protocolBroken(sentence, { hint: "The session is over: attach again." })
 }
 
 /** Whether all reserved bytes of a payload are 0. */

@@ -4,10 +4,11 @@
 import { copyFile, readdir, writeFile } from "node:fs/promises"
 import { release } from "node:os"
 import path from "node:path"
+import { isThere } from "../at-path.js"
 import { RECIPE } from "../linux-guest/recipe.js"
 import { CommandError, runCommand } from "../linux-guest/run-command.js"
 import { systemPath } from "../system-root.js"
-import { isThere, kernelSeries, missingToBuild, sourcePackage } from "./build-needs.js"
+import { kernelSeries, missingToBuild, sourcePackage } from "./build-needs.js"
 import type { LinuxDriver } from "./linux-devices.js"
 import { type BuildOptions, builtModules, insmod, type ModuleBuild, mayLoadModules } from "./module-build.js"
 

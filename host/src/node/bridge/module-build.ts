@@ -2,13 +2,15 @@
 
 import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
-import { availableParallelism, homedir, release, version } from "node:os"
+import { availableParallelism, release, version } from "node:os"
 import path from "node:path"
 import { systemFailed } from "../../errors.js"
+import { isThere } from "../at-path.js"
 import { inWorkFolder, keep } from "../linux-guest/guest-cache.js"
 import { CommandError, runCommand } from "../linux-guest/run-command.js"
+import { cacheOf } from "../make-folder.js"
 import { modprobe, withSbin } from "../modprobe.js"
-import { headersFolder, isThere } from "./build-needs.js"
+import { headersFolder } from "./build-needs.js"
 
 export interface BuildOptions {
   /** Told what takes a while. */
@@ -39,15 +41,11 @@ async function keptModules(build: ModuleBuild): Promise<string | undefined> {
   return (await Promise.all(files.map(isThere))).every(Boolean) ? folder : undefined
 }
 
-function cacheFolder(): string {
-  return path.join(process.env.VIRTIO_MSG_CACHE ?? path.join(homedir(), ".cache/virtio-msg"), "linux-module")
-}
-
 /** Where the modules are kept, for the kernel that runs. */
 export function folderOf(build: ModuleBuild): string {
   // a kernel that was built again may have the same name, and takes no module of before
   const hash = createHash("sha256").update(JSON.stringify([build.key, version()]))
-  return path.join(cacheFolder(), `${release()}-${hash.digest("hex").slice(0, 12)}`)
+  return path.join(cacheOf("linux-module"), `${release()}-${hash.digest("hex").slice(0, 12)}`)
 }
 
 /**
@@ -63,7 +61,7 @@ export async function builtModules(build: ModuleBuild, { onNote, signal }: Build
       hint: "Name one without spaces and colons: export VIRTIO_MSG_CACHE=FOLDER",
     })
   onNote(`Building ${build.what} for Linux ${release()}, once ...`)
-  await inWorkFolder(cacheFolder(), async (work) => {
+  await inWorkFolder(cacheOf("linux-module"), async (work) => {
     await build.writeSources(work)
     await make(work, build.what, signal)
     await keep(work, folder)

@@ -3,7 +3,7 @@
 
 import type { Clock, Timer } from "../../clock.js"
 import { counted } from "../../counted.js"
-import { VirtioMsgError } from "../../errors.js"
+import { protocolBroken } from "../../errors.js"
 import type { BridgeProducer } from "./ring.js"
 
 /** So many frames may wait while the ring is full. A kernel that is so far behind has stopped reading. */
@@ -43,8 +43,7 @@ export class Outbox {
       return
     }
     if (this.#waiting.length >= MOST_WAITING)
-      throw new VirtioMsgError(
-        "PROTOCOL",
+      throw protocolBroken(
         `${counted(this.#waiting.length, "message")} wait: the kernel takes none out of its ring.`,
         { hint: "The session is over: attach again." },
       )

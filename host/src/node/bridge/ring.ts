@@ -4,7 +4,7 @@
 // consistent, so they are both.
 
 import { counted } from "../../counted.js"
-import { VirtioMsgError } from "../../errors.js"
+import { protocolBroken, type VirtioMsgError } from "../../errors.js"
 import { RING_ENTRIES, RING_HEADER } from "./layouts.js"
 
 /** Indexes of u32 in a ring's header. */
@@ -60,7 +60,7 @@ export class SharedRing {
   }
 
   broken(what: string): VirtioMsgError {
-    return new VirtioMsgError("PROTOCOL", `The ${this.name} ring says that ${what}.`, {
+    return protocolBroken(`The ${this.name} ring says that ${what}.`, {
       hint: "The session is over: attach again.",
     })
   }

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net"
 import { networkInterfaces } from "node:os"
 import path from "node:path"
 import { invalidArgument } from "../../errors.js"
-import { cannotListen } from "../listening-place.js"
+import { listen } from "../listen.js"
 import { isLoopback } from "../private-socket.js"
 import type { LiveFeed } from "./live-feed.js"
 import { readPageFiles } from "./page-files.js"
@@ -88,11 +88,7 @@ export class DashboardServer {
       }
     })
     server.maxConnections = MOST_CONNECTIONS
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", (cause) => reject(cannotListen(`${host}:${port}`, cause)))
-      server.listen(port, host, resolve)
-    })
-    server.on("error", () => {}) // one connection could not be accepted
+    await listen(server, { port, host }, `${host}:${port}`)
     const keepAlive = setInterval(() => {
       for (const stream of streams) if (!stream.writableNeedDrain) stream.write(":\n\n")
     }, KEEP_ALIVE_MS)

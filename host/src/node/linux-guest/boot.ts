@@ -8,7 +8,7 @@ import { createServer, type Server, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { GuestDeviceType } from "../../../../shared-protocol/src/device-types/catalogue.js"
-import { invalidArgument, VirtioMsgError } from "../../errors.js"
+import { deviceFailed, invalidArgument, VirtioMsgError } from "../../errors.js"
 import { GuestConsole } from "./guest-console.js"
 import { GUEST_READY, MAX_LINE_LENGTH } from "./guest-init.js"
 import { type GuestFile, packInitramfs } from "./initramfs.js"
@@ -243,7 +243,7 @@ export class LinuxGuest {
 
   #failure(how: string): VirtioMsgError {
     const words = [this.#qemuLog, this.#console?.tail ?? ""].map((text) => text.trim()).filter(Boolean)
-    return new VirtioMsgError("DEVICE_FAILED", `${how}.${words.length ? `\n${words.join("\n")}` : ""}`)
+    return deviceFailed(`${how}.${words.length ? `\n${words.join("\n")}` : ""}`)
   }
 
   #kill(): void {

@@ -1,14 +1,10 @@
 // Where prepared guests are kept. A folder gets its name when it is complete, so nothing incomplete is ever found.
 
 import { mkdtemp, readdir, rename, rm, stat } from "node:fs/promises"
-import { homedir } from "node:os"
 import { join } from "node:path"
+import { isFolder } from "../at-path.js"
 import { makeCacheFolder } from "../make-folder.js"
-
-/** Where prepared guests are kept when nothing else is said. */
-export function defaultGuestCache(): string {
-  return join(process.env.VIRTIO_MSG_CACHE ?? join(homedir(), ".cache/virtio-msg"), "guest")
-}
+import { isAlive } from "../runtime-folder.js"
 
 /** The name of the newest folder there that ends with `suffix`; undefined when there is none. */
 export async function findNewest(cacheFolder: string, suffix: string): Promise<string | undefined> {
@@ -36,7 +32,7 @@ export async function keep(result: string, folder: string): Promise<void> {
   try {
     await rename(result, folder)
   } catch (error) {
-    if (!(await isFolder(folder))) throw error
+    if (!isFolder(folder)) throw error
   }
 }
 
@@ -44,20 +40,6 @@ export async function keep(result: string, folder: string): Promise<void> {
 async function removeAbandoned(cacheFolder: string): Promise<void> {
   for (const name of await readdir(cacheFolder)) {
     const pid = Number(/^\.partial-(\d+)-/.exec(name)?.[1])
-    if (pid > 0 && !isRunning(pid)) await rm(join(cacheFolder, name), { recursive: true, force: true })
+    if (pid > 0 && !isAlive(pid)) await rm(join(cacheFolder, name), { recursive: true, force: true })
   }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM"
-  }
-}
-
-export async function isFolder(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined)
-  return found?.isDirectory() ?? false
 }

@@ -3,6 +3,8 @@
 
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises"
 import { basename, join } from "node:path"
+import { isFolder } from "../at-path.js"
+import { cacheOf } from "../make-folder.js"
 import { DebianArchive, machineArchitecture, unpackPackage } from "./debian-archive.js"
 import {
   type BuiltDrivers,
@@ -11,7 +13,7 @@ import {
   type KernelPackages,
   kernelPackages,
 } from "./drivers.js"
-import { defaultGuestCache, findNewest, inWorkFolder, isFolder, keep } from "./guest-cache.js"
+import { findNewest, inWorkFolder, keep } from "./guest-cache.js"
 import { type GuestFile, packInitramfs } from "./initramfs.js"
 import { builtInModules, collectModules, findModules } from "./kernel-modules.js"
 import { BRIDGE_MODULE, RELAY_PATH } from "./linux-module.js"
@@ -63,7 +65,7 @@ export const DRIVERS_FOLDER = "drivers"
 const EMPTY_FOLDERS = ["dev", "proc", "sys", "tmp", "root", "bin"]
 
 /** The guest of this recipe that is already prepared; undefined when there is none. */
-export async function findPreparedGuest(cacheFolder = defaultGuestCache()): Promise<GuestImage | undefined> {
+export async function findPreparedGuest(cacheFolder = cacheOf("guest")): Promise<GuestImage | undefined> {
   const suffix = `_${recipeHash()}`
   const newest = await findNewest(cacheFolder, suffix)
   return newest === undefined
@@ -77,7 +79,7 @@ export async function findPreparedGuest(cacheFolder = defaultGuestCache()): Prom
  * Rejects with MISSING_DEPENDENCY, whose hint says what to install, or SYSTEM_FAILED.
  */
 export async function prepareGuest(options: PrepareOptions = {}): Promise<GuestImage> {
-  const cacheFolder = options.cacheFolder ?? defaultGuestCache()
+  const cacheFolder = options.cacheFolder ?? cacheOf("guest")
   const found = options.refresh ? undefined : await findPreparedGuest(cacheFolder)
   if (found) return found
   requireToolsToPrepare()
@@ -97,7 +99,7 @@ async function prepareIn(work: string, cacheFolder: string, options: PrepareOpti
   const version = await archive.field(kernel.image, "Version")
   const name = `${kernel.release}_${version.replaceAll(/[^\w.+~-]/g, "-")}`
   const folder = join(cacheFolder, `${name}_${recipeHash()}`)
-  if (await isFolder(folder)) return imageIn(folder, name)
+  if (isFolder(folder)) return imageIn(folder, name)
 
   begin()
   const kbuild = `${kernel.kbuild}:${await machineArchitecture()}`

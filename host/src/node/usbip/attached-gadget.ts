@@ -1,7 +1,7 @@
 // A gadget attached to this computer's own kernel: one end of a socket pair is the kernel's, the other is served here.
 
 import net from "node:net"
-import { VirtioMsgError } from "../../errors.js"
+import { deviceFailed, VirtioMsgError } from "../../errors.js"
 import { BoundedStream } from "../bounded-stream.js"
 import { loadLibc } from "../vhost-user/libc.js"
 import type { UsbGadget } from "./gadget.js"
@@ -56,7 +56,7 @@ export class AttachedGadget {
     } catch (error) {
       socket.destroy()
       if (error instanceof VirtioMsgError) throw error
-      throw new VirtioMsgError("DEVICE_FAILED", `The kernel does not take ${gadget.name}: ${error}`)
+      throw deviceFailed(`The kernel does not take ${gadget.name}: ${error}`)
     } finally {
       libc.close(kernels) // the kernel holds it
     }

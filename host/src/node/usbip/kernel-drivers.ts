@@ -1,7 +1,7 @@
 // Which of the kernel's drivers are there for the devices that we play. Loads them.
 
-import { access } from "node:fs/promises"
 import { missingDependency } from "../../errors.js"
+import { isThere } from "../at-path.js"
 import { modprobe } from "../modprobe.js"
 import { systemPath } from "../system-root.js"
 import { isVhciThere } from "./vhci.js"
@@ -38,7 +38,7 @@ const WHERE_MODULES_ARE =
 /** Loads vhci-hcd unless it is there. Rejects with MISSING_DEPENDENCY. */
 export async function requireVhci(): Promise<void> {
   if (await isVhciThere()) return
-  const reason = await load("vhci-hcd")
+  const reason = await modprobe(["vhci-hcd"])
   if (await isVhciThere()) return
   throw missingDependency(`This kernel has no virtual USB host controller (module vhci-hcd): ${reason}`, {
     hint: `It is built with CONFIG_USBIP_VHCI_HCD=m. ${WHERE_MODULES_ARE}`,
@@ -67,9 +67,9 @@ export async function requireDriver(driver: KernelDriver): Promise<void> {
 
 /** Loads i2c-dev, so that there is a /dev/i2c-N. Without it, the adapter still works for the kernel's own drivers. */
 export async function loadI2cDev(): Promise<boolean> {
-  if (await isThere("/sys/class/i2c-dev")) return true
-  await load("i2c-dev")
-  return isThere("/sys/class/i2c-dev")
+  if (await isThere(systemPath("/sys/class/i2c-dev"))) return true
+  await modprobe(["i2c-dev"])
+  return isThere(systemPath("/sys/class/i2c-dev"))
 }
 
 /** What `attach` would find on this computer. Loads nothing. */
@@ -96,21 +96,10 @@ async function isLoadable(module: string): Promise<boolean> {
 /** Why the driver cannot be loaded. Undefined when it is there. */
 async function loadDriver(driver: KernelDriver): Promise<string | undefined> {
   if (await isLoaded(driver)) return undefined
-  const reason = await load(driver.module)
+  const reason = await modprobe([driver.module])
   return (await isLoaded(driver)) ? undefined : (reason ?? "it does not register")
 }
 
 function isLoaded({ usbName }: KernelDriver): Promise<boolean> {
-  return isThere(`/sys/bus/usb/drivers/${usbName}`)
-}
-
-function load(module: string): Promise<string | undefined> {
-  return modprobe([module])
-}
-
-function isThere(path: string): Promise<boolean> {
-  return access(systemPath(path)).then(
-    () => true,
-    () => false,
-  )
+  return isThere(systemPath(`/sys/bus/usb/drivers/${usbName}`))
 }

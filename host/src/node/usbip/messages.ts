@@ -33,7 +33,7 @@ export const DIRECTION_IN = 1
 export const STATUS_STALL = -32
 export const STATUS_UNLINKED = -104
 
-const SPEED_FULL = 2
+export const SPEED_FULL = 2
 const NO_PACKETS = 0xffffffff
 const PATH_SIZE = 256
 const DEVICE_SIZE = 312
@@ -114,8 +114,6 @@ export function busIdOf({ busNumber, deviceNumber }: ExportedAt): string {
 export function deviceIdOf({ busNumber, deviceNumber }: ExportedAt): number {
   return (busNumber << 16) | deviceNumber
 }
-
-export { SPEED_FULL }
 
 export function writeListReply(devices: readonly (readonly [ExportedAt, UsbDescription])[]): Uint8Array {
   const count = Buffer.alloc(4)

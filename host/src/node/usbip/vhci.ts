@@ -7,7 +7,8 @@
 import { readdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { type Clock, delay, systemClock } from "../../clock.js"
-import { VirtioMsgError } from "../../errors.js"
+import { deviceFailed, VirtioMsgError } from "../../errors.js"
+import { isThere } from "../at-path.js"
 import { systemPath } from "../system-root.js"
 import { SPEED_FULL } from "./messages.js"
 
@@ -26,10 +27,7 @@ export interface VhciPort {
 }
 
 export function isVhciThere(): Promise<boolean> {
-  return readFile(systemPath(join(FOLDER, "status"))).then(
-    () => true,
-    () => false,
-  )
+  return isThere(systemPath(join(FOLDER, "status")))
 }
 
 /** The ports for devices of full speed. */
@@ -68,7 +66,7 @@ export async function attachSocket(socket: number, deviceId: number): Promise<nu
       throw writeError(error as NodeJS.ErrnoException)
     }
   }
-  throw new VirtioMsgError("DEVICE_FAILED", "All ports of vhci-hcd are in use.", {
+  throw deviceFailed("All ports of vhci-hcd are in use.", {
     hint: "See them with usbip port, and free ours: sudo virtio-msg detach",
   })
 }

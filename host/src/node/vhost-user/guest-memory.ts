@@ -5,7 +5,7 @@
 // An address is a number. Beyond 2^53 it is inexact, and no region is there; nothing wraps.
 
 import { counted } from "../../counted.js"
-import { VirtioMsgError } from "../../errors.js"
+import { protocolBroken } from "../../errors.js"
 import { fileSize, type Libc } from "./libc.js"
 import type { RegionDescription } from "./messages.js"
 
@@ -138,24 +138,19 @@ export function mapGuestMemory(
 function mapRegion(libc: Libc, description: RegionDescription, descriptor: number): MemoryRegion {
   const { guestAddress, userAddress, length, fileOffset } = description
   if (length > MAX_REGION_LENGTH)
-    throw new VirtioMsgError(
-      "PROTOCOL",
-      `A region of guest memory has ${counted(length, "byte")}, and at most 4 GiB work.`,
-      {
-        hint: "Give the guest less memory (QEMU's -m).",
-      },
-    )
+    throw protocolBroken(`A region of guest memory has ${counted(length, "byte")}, and at most 4 GiB work.`, {
+      hint: "Give the guest less memory (QEMU's -m).",
+    })
   if (!Number.isSafeInteger(guestAddress + length) || !Number.isSafeInteger(userAddress + length))
-    throw new VirtioMsgError("PROTOCOL", "A region of guest memory lies beyond 2^53, where no memory is.")
+    throw protocolBroken("A region of guest memory lies beyond 2^53, where no memory is.")
   const available = fileSize(descriptor)
   if (available === undefined)
-    throw new VirtioMsgError("PROTOCOL", "A region of guest memory came without a file that can be mapped.", {
+    throw protocolBroken("A region of guest memory came without a file that can be mapped.", {
       hint: "QEMU needs -object memory-backend-memfd,share=on for the guest's memory.",
     })
   // touching a page behind the end of the file would end this process with SIGBUS
   if (length === 0 || fileOffset + length > available)
-    throw new VirtioMsgError(
-      "PROTOCOL",
+    throw protocolBroken(
       `A region of guest memory has ${counted(length, "byte")} at ${fileOffset}, but its file has ${available}.`,
     )
   const lead = fileOffset % PAGE_SIZE

@@ -3,7 +3,7 @@
 
 import type { Clock, Timer } from "../../clock.js"
 import { counted } from "../../counted.js"
-import { VirtioMsgError } from "../../errors.js"
+import { protocolBroken, VirtioMsgError } from "../../errors.js"
 import type { VhostUserDevice } from "./device.js"
 import { DeviceQueue } from "./device-queue.js"
 import { GuestMemory, mapGuestMemory } from "./guest-memory.js"
@@ -128,9 +128,7 @@ export class VhostUserSession {
       this.#end(
         error instanceof VirtioMsgError
           ? error
-          : new VirtioMsgError("PROTOCOL", `${requestName(header.request)} failed: ${String(error)}`, {
-              cause: error,
-            }),
+          : protocolBroken(`${requestName(header.request)} failed: ${String(error)}`, { cause: error }),
       )
       return "done"
     }
@@ -327,16 +325,14 @@ export class VhostUserSession {
     for (const { queue } of this.#queues) queue.stop()
     this.#options.device.reset()
     this.#options.onDeviceBroken(
-      new VirtioMsgError(
-        "PROTOCOL",
-        `The guest broke queue ${queueIndex} of ${this.#options.device.name}: ${reason}.`,
-        { hint: "The device stands still until the guest's driver is loaded again or the guest restarts." },
-      ),
+      protocolBroken(`The guest broke queue ${queueIndex} of ${this.#options.device.name}: ${reason}.`, {
+        hint: "The device stands still until the guest's driver is loaded again or the guest restarts.",
+      }),
     )
   }
 
   #fail(what: string): void {
-    this.#end(new VirtioMsgError("PROTOCOL", `The vhost-user front end ${what}.`))
+    this.#end(protocolBroken(`The vhost-user front end ${what}.`))
   }
 
   #end(reason: VirtioMsgError | undefined): void {

@@ -1,0 +1,25 @@
+// What is at a path of this computer.
+
+import { constants, type Stats, statSync } from "node:fs"
+import { access } from "node:fs/promises"
+
+/** What is at a path; undefined for nothing, and where one may not look. */
+export function statOf(file: string, stat: (file: string) => Stats = statSync): Stats | undefined {
+  try {
+    return stat(file)
+  } catch {
+    return undefined
+  }
+}
+
+export function isFolder(file: string): boolean {
+  return statOf(file)?.isDirectory() ?? false
+}
+
+/** Whether something is there that this process may use in these ways. */
+export function isThere(file: string, ways = constants.F_OK): Promise<boolean> {
+  return access(file, ways).then(
+    () => true,
+    () => false,
+  )
+}
