@@ -1,9 +1,10 @@
 // `virtio-msg conform`: the conformance suite against a device and its bus, or against a driver.
 
-import { exec } from "node:child_process"
+import { type ExecException, exec } from "node:child_process"
 import { writeFile } from "node:fs/promises"
 import { release } from "node:os"
 import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 import { type Command, InvalidArgumentError, Option } from "commander"
 import { systemClock, VirtualClock } from "../clock.js"
 import { ChannelPort } from "../conformance/channel-port.js"
@@ -25,8 +26,9 @@ import { isPlainPort, PlainConnection } from "../node/plain-connection.js"
 import { NATIVE_PORT } from "../node/port-forms.js"
 import { isQemuMsgPort, QemuMsgConnection } from "../node/qemu-msg.js"
 import { isSimPort } from "../node/sim-port.js"
+import { collectList } from "./command-line.js"
 import { bridgeRows, runBridgeKernel } from "./conform-bridge.js"
-import { listBridgeRows, listRows } from "./conform-list.js"
+import { listBridgeRows, listRows, rowsWith } from "./conform-list.js"
 import { colours, helpExamples, note, portOf, print } from "./context.js"
 import { EXIT_FAILED } from "./exit-codes.js"
 import { processTrace } from "./process-trace.js"
@@ -164,13 +166,9 @@ export function addReportOptions(command: Command): Command {
   return command
     .option("--json", "as JSON")
     .option("--junit <file>", "write a JUnit report, too")
-    .addOption(new Option("--row <id...>", "only these rows").argParser(collect))
+    .addOption(new Option("--row <id...>", "only these rows").argParser(collectList))
     .option("--list", "list the rows and what each is checked by")
     .option("-v, --verbose", "show the rows that pass, too")
-}
-
-function collect(id: string, before: string[] | undefined): string[] {
-  return [...(before ?? []), ...id.split(",")]
 }
 
 function parseNumber(text: string): number {
@@ -187,14 +185,7 @@ export function chosenRows(
   ids: readonly string[] | undefined,
   isConcerned: (row: Row) => boolean,
 ): readonly Row[] {
-  if (!ids) return TABLE.filter(isConcerned)
-  const wanted = ids.map((id) => id.toUpperCase())
-  const unknown = wanted.find((id) => !TABLE.some((row) => row.id === id))
-  if (unknown !== undefined)
-    throw invalidArgument(`There is no row ${unknown}.`, {
-      hint: "List the rows: virtio-msg conform --list",
-    })
-  return TABLE.filter((row) => wanted.includes(row.id))
+  return ids ? rowsWith(TABLE, ids, "--list") : TABLE.filter(isConcerned)
 }
 
 /** Prints the report as asked for, and sets the exit code. */
@@ -263,17 +254,14 @@ async function runDevice(portName: string, rows: readonly Row[], options: Confor
 }
 
 /** Rejects with INVALID_ARGUMENT when the command fails. */
-function runShellCommand(command: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    exec(command, { timeout: HOTPLUG_LIMIT_MS }, (cause, _stdout, stderr) => {
-      if (!cause) resolve()
-      else
-        reject(
-          invalidArgument(`The command of --hotplug failed: ${command}`, {
-            hint: stderr.trim().split("\n").at(-1) || "It has to end with exit code 0, within 30 s.",
-            cause,
-          }),
-        )
+async function runShellCommand(command: string): Promise<void> {
+  try {
+    await promisify(exec)(command, { timeout: HOTPLUG_LIMIT_MS })
+  } catch (cause) {
+    const { stderr = "" } = cause as ExecException
+    throw invalidArgument(`The command of --hotplug failed: ${command}`, {
+      hint: stderr.trim().split("\n").at(-1) || "It has to end with exit code 0, within 30 s.",
+      cause,
     })
-  })
+  }
 }

@@ -56,6 +56,24 @@ interface JsonOption {
   readonly json?: true
 }
 
+interface ChipOptions extends JsonOption {
+  readonly a?: true
+}
+
+interface SetOptions extends ChipOptions {
+  readonly m?: string
+  readonly r?: true
+}
+
+interface DumpOptions extends ChipOptions {
+  readonly r?: string
+}
+
+interface TransferOptions extends ChipOptions {
+  readonly v?: true
+  readonly b?: true
+}
+
 interface DetectOptions extends JsonOption {
   l?: true
   F?: true
@@ -99,45 +117,35 @@ function addGet(i2c: Command): void {
     .argument("[mode]", `b byte, w word, c write byte/read byte, i I2C block; ${PEC_HELP}`, "b")
     .argument("[length]", "bytes of an I2C block, 1 to 32; 32 when absent")
     .option("-a", ALL_HELP)
-    .action(
-      async (
-        chip,
-        registerText,
-        modeText,
-        lengthText,
-        options: { a?: true } & JsonOption,
-        command: Command,
-      ) => {
-        const address = parseAddress(chip, options.a)
-        const register =
-          registerText === undefined ? undefined : parseNumber(registerText, "Register", 0, 0xff)
-        if (/^sp?$/.test(modeText)) throw noBlockRead()
-        const { letter, hasPec } = parseMode(modeText, ["b", "w", "c", "i"], ["i"])
-        if (lengthText !== undefined && letter !== "i")
-          throw invalidArgument(`Only an I2C block has a length, not mode ${letter}.`, {
-            hint: `For example: virtio-msg i2c get ${chip} ${registerText} i ${lengthText}`,
-          })
-        const length =
-          lengthText === undefined ? SMBUS_BLOCK_MAX : parseNumber(lengthText, "Length", 1, SMBUS_BLOCK_MAX)
-        const values = await withI2c(command, async (adapter) => {
-          const smbus = new SmbusChip(adapter, address, hasPec)
-          if (register === undefined) return [await smbus.receiveByte()]
-          if (letter === "b") return [await smbus.readByte(register)]
-          if (letter === "w") return [await smbus.readWord(register)]
-          if (letter === "i") return Array.from(await smbus.readI2cBlock(register, length))
-          await smbus.sendByte(register)
-          return [await smbus.receiveByte()]
+    .action(async (chip, registerText, modeText, lengthText, options: ChipOptions, command: Command) => {
+      const address = parseAddress(chip, options.a)
+      const register = registerText === undefined ? undefined : parseNumber(registerText, "Register", 0, 0xff)
+      if (/^sp?$/.test(modeText)) throw noBlockRead()
+      const { letter, hasPec } = parseMode(modeText, ["b", "w", "c", "i"], ["i"])
+      if (lengthText !== undefined && letter !== "i")
+        throw invalidArgument(`Only an I2C block has a length, not mode ${letter}.`, {
+          hint: `For example: virtio-msg i2c get ${chip} ${registerText} i ${lengthText}`,
         })
-        if (options.json)
-          printJson({
-            address,
-            register: register ?? null,
-            mode: letter,
-            ...(letter === "i" ? { values } : { value: values[0] }),
-          })
-        else print(values.map(letter === "w" ? formatWord : formatByte).join(" "))
-      },
-    )
+      const length =
+        lengthText === undefined ? SMBUS_BLOCK_MAX : parseNumber(lengthText, "Length", 1, SMBUS_BLOCK_MAX)
+      const values = await withI2c(command, async (adapter) => {
+        const smbus = new SmbusChip(adapter, address, hasPec)
+        if (register === undefined) return [await smbus.receiveByte()]
+        if (letter === "b") return [await smbus.readByte(register)]
+        if (letter === "w") return [await smbus.readWord(register)]
+        if (letter === "i") return Array.from(await smbus.readI2cBlock(register, length))
+        await smbus.sendByte(register)
+        return [await smbus.receiveByte()]
+      })
+      if (options.json)
+        printJson({
+          address,
+          register: register ?? null,
+          mode: letter,
+          ...(letter === "i" ? { values } : { value: values[0] }),
+        })
+      else print(values.map(letter === "w" ? formatWord : formatByte).join(" "))
+    })
 }
 
 function addSet(i2c: Command): void {
@@ -152,31 +160,23 @@ function addSet(i2c: Command): void {
     .option("-a", ALL_HELP)
     .option("-m <mask>", "write only these bits, keep the others")
     .option("-r", "read back and compare: a Pico does not tell when a chip refuses the value")
-    .action(
-      async (
-        chip,
-        register,
-        values,
-        options: { a?: true; m?: string; r?: true } & JsonOption,
-        command: Command,
-      ) => {
-        const address = parseAddress(chip, options.a)
-        const request = parseSet(register, values, options)
-        const readback = await withI2c(command, (adapter) =>
-          set(new SmbusChip(adapter, address, request.hasPec), request),
-        )
-        const { letter: mode, values: written } = request
-        if (options.json)
-          printJson({
-            address,
-            register: request.register,
-            mode,
-            values: readback ? [readback.written] : written,
-            ...(readback ? { readback: readback.back ?? null } : {}),
-          })
-        else if (readback) print(readbackLine(readback, mode))
-      },
-    )
+    .action(async (chip, register, values, options: SetOptions, command: Command) => {
+      const address = parseAddress(chip, options.a)
+      const request = parseSet(register, values, options)
+      const readback = await withI2c(command, (adapter) =>
+        set(new SmbusChip(adapter, address, request.hasPec), request),
+      )
+      const { letter: mode, values: written } = request
+      if (options.json)
+        printJson({
+          address,
+          register: request.register,
+          mode,
+          values: readback ? [readback.written] : written,
+          ...(readback ? { readback: readback.back ?? null } : {}),
+        })
+      else if (readback) print(readbackLine(readback, mode))
+    })
 }
 
 function addDump(i2c: Command): void {
@@ -191,43 +191,34 @@ function addDump(i2c: Command): void {
     .argument("[bankregister]", "register that switches banks, 0x4e when absent")
     .option("-a", ALL_HELP)
     .option("-r <first-last>", "only these registers")
-    .action(
-      async (
-        chip,
-        modeText,
-        bankText,
-        bankRegister,
-        options: { a?: true; r?: string } & JsonOption,
-        command: Command,
-      ) => {
-        const address = parseAddress(chip, options.a)
-        if (/^sp?$/.test(modeText)) throw noBlockRead()
-        const { letter, hasPec } = parseMode<DumpLetter>(modeText, ["b", "w", "W", "c", "i"], ["i", "W"])
-        const [first, last] = parseRange(options.r, letter === "W")
-        const bank: Bank | undefined =
-          bankText === undefined
-            ? undefined
-            : {
-                bank: parseNumber(bankText, "Bank", 0, 15),
-                register: parseNumber(bankRegister ?? "0x4e", "Bank register", 0, 0xff),
-              }
-        if (bank && letter === "i") throw invalidArgument("Mode i does not go with a bank.")
-        const registers = await withI2c(command, (adapter) => {
-          const smbus = new SmbusChip(adapter, address, hasPec)
-          return withBank(smbus, bank, () => readRegisters(smbus, letter, first, last))
+    .action(async (chip, modeText, bankText, bankRegister, options: DumpOptions, command: Command) => {
+      const address = parseAddress(chip, options.a)
+      if (/^sp?$/.test(modeText)) throw noBlockRead()
+      const { letter, hasPec } = parseMode<DumpLetter>(modeText, ["b", "w", "W", "c", "i"], ["i", "W"])
+      const [first, last] = parseRange(options.r, letter === "W")
+      const bank: Bank | undefined =
+        bankText === undefined
+          ? undefined
+          : {
+              bank: parseNumber(bankText, "Bank", 0, 15),
+              register: parseNumber(bankRegister ?? "0x4e", "Bank register", 0, 0xff),
+            }
+      if (bank && letter === "i") throw invalidArgument("Mode i does not go with a bank.")
+      const registers = await withI2c(command, (adapter) => {
+        const smbus = new SmbusChip(adapter, address, hasPec)
+        return withBank(smbus, bank, () => readRegisters(smbus, letter, first, last))
+      })
+      const lines = letter === "w" ? formatWords : formatBytes
+      if (options.json)
+        printJson({
+          address,
+          mode: letter,
+          first,
+          last,
+          values: registers.slice(first, last + 1).map((value) => value ?? null),
         })
-        const lines = letter === "w" ? formatWords : formatBytes
-        if (options.json)
-          printJson({
-            address,
-            mode: letter,
-            first,
-            last,
-            values: registers.slice(first, last + 1).map((value) => value ?? null),
-          })
-        else for (const line of lines(registers, first, last)) print(line)
-      },
-    )
+      else for (const line of lines(registers, first, last)) print(line)
+    })
 }
 
 function addTransfer(i2c: Command): void {
@@ -246,7 +237,7 @@ function addTransfer(i2c: Command): void {
     .option("-a", ALL_HELP)
     .option("-v", "print the written messages too")
     .addOption(new Option("-b", "the bytes that were read as they are, for a pipe").conflicts(["v", "json"]))
-    .action(async (words, options: { a?: true; v?: true; b?: true } & JsonOption, command: Command) => {
+    .action(async (words, options: TransferOptions, command: Command) => {
       const requests = parseTransfer(words, options.a === true)
       const outcomes = await withI2c(command, (adapter) => Promise.all(adapter.submit(requests)))
       const failed = outcomes.findIndex((outcome) => !outcome.ok)

@@ -31,48 +31,12 @@ export function define(command: Command): void {
     })
 }
 
-interface DeviceReport {
-  number: number
-  deviceId: number
-  type: string
-  vendorId: number
-  uuid: string | null
-  configSize: number
-  status: string
-  features: { bit: number; name: string; selected: boolean }[]
-  queues: {
-    index: number
-    maxSize: number
-    size: number
-    enabled: boolean
-    descriptorTable: string
-    availableRing: string
-    usedRing: string
-  }[]
-}
+type Report = Awaited<ReturnType<typeof gather>>
 
-interface Report {
-  port: string
-  /** Who named the port. */
-  portFrom: ReturnType<typeof portSourceOf>
-  board: string
-  firmwareVersion: string
-  simulatedChips: boolean
-  bus: {
-    revision: number
-    maxMessageSize: number
-    transportFeatures: number
-    configProfile: "baseline" | "strict"
-    driverAreaSize: number
-    deviceAreaSize: number
-    epoch: number
-  }
-  devices: DeviceReport[]
-}
-
-async function gather(opened: OpenedBus, portFrom: Report["portFrom"]): Promise<Report> {
+/** `portFrom`: who named the port. */
+async function gather(opened: OpenedBus, portFrom: ReturnType<typeof portSourceOf>) {
   const hello = opened.board
-  const devices: DeviceReport[] = []
+  const devices: ReturnType<typeof describe>[] = []
   for (const found of await opened.devices()) {
     // features and queues are only known after a driver has set the device up
     try {
@@ -102,7 +66,7 @@ async function gather(opened: OpenedBus, portFrom: Report["portFrom"]): Promise<
   }
 }
 
-function describe(device: VirtioDevice): DeviceReport {
+function describe(device: VirtioDevice) {
   const info = device.info
   const deviceId = info?.deviceId ?? 0
   const selected = new Set(featureBits(device.selected))

@@ -14,6 +14,11 @@ export function firstWord(words: readonly string[], start: number, withValue: re
   return at
 }
 
+/** For commander: an option that is a list with commas, and that may also be repeated. */
+export function collectList(list: string, before: readonly string[] = []): string[] {
+  return [...before, ...list.split(",")]
+}
+
 /** The same command line for another port. */
 export function withPort(words: readonly string[], port: string): string[] {
   const isPort = (word: string | undefined) => word === "-p" || word === "--port"

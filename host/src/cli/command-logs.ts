@@ -1,7 +1,7 @@
 // `virtio-msg logs`: the board's console, what its runtime and its program print.
 
 import { type Command, InvalidArgumentError } from "commander"
-import { linkClosed } from "../errors.js"
+import { linkGone } from "../bus/failures.js"
 import { farEndOf } from "../link/far-end.js"
 import type { FramePort } from "../link/jacdac-link.js"
 import { resolvePort } from "../node/choose-board.js"
@@ -25,14 +25,12 @@ export function define(command: Command): void {
         "A board keeps the last lines that nobody read, and prints them first.",
     )
     .action(async (options: Options, command: Command) => {
-      const port = await choosePort(portOf(command))
-      await follow(port, options)
+      const port = portOf(command)
+      await follow(
+        isSimPort(port) ? makeSimPort(port) : makeFramePort(await resolvePort(port, note)),
+        options,
+      )
     })
-}
-
-async function choosePort(port: string): Promise<FramePort> {
-  if (!isSimPort(port)) return makeFramePort(await resolvePort(port, note))
-  return makeSimPort(port)
 }
 
 /**
@@ -56,13 +54,7 @@ async function follow(port: FramePort, { lines, json }: Options): Promise<void> 
       printLive(json ? JSON.stringify({ time: Date.now(), line }) : line)
       if (count === lines) finish()
     },
-    onClose: (cause) =>
-      fail(
-        linkClosed(`${port.name} is gone.`, {
-          hint: farEndOf(port).whenGone,
-          cause,
-        }),
-      ),
+    onClose: (cause) => fail(linkGone({ name: port.name, farEnd: farEndOf(port) }, cause)),
   })
   try {
     if (lines === undefined) note(`Listening on ${port.name}; Ctrl-C ends it.`)

@@ -28,22 +28,10 @@ export function define(command: Command): void {
     })
 }
 
-interface PortReport {
-  readonly path: string
-  /** What it probably is. */
-  readonly what: string
-  readonly usbId: string | null
-  readonly serialNumber: string | null
-  /** Ids of the boards that it may be. */
-  readonly boards: string[]
-  readonly isUsable: boolean
-  /** The programs that have it open. */
-  readonly heldBy: readonly PortHolder[]
-  /** What to do to use it; null when nothing. */
-  readonly missing: string | null
-}
+type PortReport = Awaited<ReturnType<typeof describe>>
 
-async function describe(port: SerialPortInfo, heldBy: readonly PortHolder[]): Promise<PortReport> {
+/** `heldBy` are the programs that have it open. What is `missing` to use it is null when nothing is. */
+async function describe(port: SerialPortInfo, heldBy: readonly PortHolder[]) {
   return {
     path: port.path,
     what: whatIs(port),
@@ -67,14 +55,8 @@ function whatIs({ usb, boards }: SerialPortInfo): string {
   return known ? `not a board that we know: ${known}` : "not a board that we know"
 }
 
-interface BootloaderReport {
-  readonly what: string
-  readonly usbId: string
-  /** Where its drive is mounted; null if it is not. */
-  readonly drive: string | null
-}
-
-async function findBootloaders(): Promise<BootloaderReport[]> {
+/** The `drive` of one that is not mounted is null. */
+async function findBootloaders() {
   const usbId = usbIdText(RP2040.driveUsb)
   const drives = (await findBootDrives()).filter(({ boardId }) => boardId === RP2040.drive)
   const count = Math.max(await countBootloaders(RP2040.driveUsb), drives.length)
@@ -87,7 +69,7 @@ async function findBootloaders(): Promise<BootloaderReport[]> {
 
 function show(
   ports: readonly PortReport[],
-  bootloaders: readonly BootloaderReport[],
+  bootloaders: Awaited<ReturnType<typeof findBootloaders>>,
   simulated: readonly RunningBoard[],
 ): void {
   if (ports.length + bootloaders.length + simulated.length === 0) {

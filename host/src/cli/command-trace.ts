@@ -10,7 +10,8 @@ import { PcapngReader } from "../trace/pcapng-reader.js"
 import type { TraceEvent } from "../trace/trace-event.js"
 import { TraceObserver } from "../trace/trace-observer.js"
 import { visibleLines } from "../visible-text.js"
-import type { ByteFile } from "./byte-file.js"
+import { ByteFile } from "./byte-file.js"
+import { collectList } from "./command-line.js"
 import { helpExamples, note, print, type RunCommand, sendResultsTo, typedPort } from "./context.js"
 import { EXIT_FAILED, EXIT_OK } from "./exit-codes.js"
 import { LiveLines, readAtPaceOf } from "./live-lines.js"
@@ -36,8 +37,8 @@ export function define(command: Command, run: RunCommand): void {
   command
     .usage("[options] [capture or process]\n       virtio-msg trace [options] -- command...")
     .argument("[what...]", "a capture, or a process that runs (see --list)")
-    .option("-d, --device <list>", 'only these devices, such as 0,bus; "bus" is the bus itself', collect)
-    .option("-m, --message <list>", "only these messages, such as GET_VQUEUE,SET_VQUEUE", collect)
+    .option("-d, --device <list>", 'only these devices, such as 0,bus; "bus" is the bus itself', collectList)
+    .option("-m, --message <list>", "only these messages, such as GET_VQUEUE,SET_VQUEUE", collectList)
     .option("--from <seconds>", "only from then on, as the first column counts")
     .option("--to <seconds>", "only until then")
     .option("--no-spans", "without the changes of the shared window")
@@ -60,14 +61,12 @@ export function define(command: Command, run: RunCommand): void {
       const show = makeShow(options)
       const { traced } = command.optsWithGlobals<{ traced?: string[] }>()
       if (traced) process.exitCode = await traceCommand([...what, ...traced], options, show, command, run)
-      else if (what.length > 1) throw tooMany(what)
+      else if (what.length > 1)
+        throw invalidArgument(`One capture or process at a time, not ${what.length}.`, {
+          hint: `To trace a command: virtio-msg trace -- ${what.join(" ")}`,
+        })
       else await traceElsewhere(what[0], options, show)
     })
-}
-
-/** A list with commas; the option may also be repeated. */
-function collect(list: string, before: string[] = []): string[] {
-  return [...before, ...list.split(",")]
 }
 
 async function list(isJson: boolean): Promise<void> {
@@ -181,7 +180,7 @@ async function readCapture(stream: Readable, name: string, options: TraceOptions
     (packet) => take(observer.observe(packet.timeMs, packet.direction, packet.bytes, packet)),
     take,
   )
-  const copy = options.write === undefined ? undefined : await openCopy(options.write)
+  const copy = options.write === undefined ? undefined : new ByteFile(options.write)
   try {
     await readAtPaceOf(process.stdout, stream, (piece) => (copy ? copy.write(piece) : reader.push(piece)))
   } catch (error) {
@@ -201,15 +200,4 @@ async function readCapture(stream: Readable, name: string, options: TraceOptions
   if (firstMs === undefined) note(`Nothing passed in ${name}.`)
   else if (!isShown)
     note(`Nothing of ${name} is asked for; its times go to ${((lastMs - firstMs) / 1000).toFixed(4)} s.`)
-}
-
-async function openCopy(path: string): Promise<ByteFile> {
-  const { ByteFile } = await import("./byte-file.js")
-  return new ByteFile(path)
-}
-
-function tooMany(what: readonly string[]): VirtioMsgError {
-  return invalidArgument(`One capture or process at a time, not ${what.length}.`, {
-    hint: `To trace a command: virtio-msg trace -- ${what.join(" ")}`,
-  })
 }

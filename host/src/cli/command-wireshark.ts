@@ -7,6 +7,7 @@ import type { Command } from "commander"
 import { systemFailed } from "../errors.js"
 import { makeFolder } from "../node/make-folder.js"
 import { wiresharkFolders } from "../node/wireshark-folders.js"
+import { shellWord } from "./command-line.js"
 import { helpExamples, note, print, printJson } from "./context.js"
 
 const DISSECTOR = fileURLToPath(new URL("../../../../host/wireshark/virtio-msg.lua", import.meta.url))
@@ -43,12 +44,7 @@ export function define(command: Command): void {
 
 /** Wireshark starts programs without the user's PATH: both parts are named in full. */
 function extcapScript(): string {
-  return `#!/bin/sh\nexec ${quoted(process.execPath)} ${quoted(EXTCAP)} "$@"\n`
-}
-
-/** As one word of a shell. */
-function quoted(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`
+  return `#!/bin/sh\nexec ${shellWord(process.execPath)} ${shellWord(EXTCAP)} "$@"\n`
 }
 
 async function install(file: string, write: (file: string) => Promise<void>): Promise<void> {

@@ -6,7 +6,7 @@ import { ownModel } from "../conformance/bridge/own-model.js"
 import { processModel } from "../conformance/bridge/process-model.js"
 import { BRIDGE_TABLE } from "../conformance/bridge/table.js"
 import type { Report } from "../conformance/result.js"
-import { invalidArgument } from "../errors.js"
+import { rowsWith } from "./conform-list.js"
 import { Progress } from "./progress.js"
 
 /** So many of our own models run at once: they need no processes. */
@@ -37,12 +37,5 @@ export async function runBridgeKernel(
 
 /** The rows with these ids, or all rows without ids. Throws INVALID_ARGUMENT for an unknown id. */
 export function bridgeRows(ids: readonly string[] | undefined) {
-  if (!ids) return BRIDGE_TABLE
-  const wanted = ids.map((id) => id.toUpperCase())
-  const unknown = wanted.find((id) => !BRIDGE_TABLE.some((row) => row.id === id))
-  if (unknown !== undefined)
-    throw invalidArgument(`There is no row ${unknown} of the bridge.`, {
-      hint: "List the rows: virtio-msg conform --bridge-kernel --list",
-    })
-  return BRIDGE_TABLE.filter((row) => wanted.includes(row.id))
+  return ids ? rowsWith(BRIDGE_TABLE, ids, "--bridge-kernel --list", " of the bridge") : BRIDGE_TABLE
 }

@@ -3,6 +3,7 @@
 import type { BridgeRow } from "../conformance/bridge/bridge-row.js"
 import type { Row, RowText } from "../conformance/row.js"
 import { isCheckable } from "../conformance/table.js"
+import { invalidArgument } from "../errors.js"
 import { colours, print } from "./context.js"
 import { formatTable } from "./table.js"
 
@@ -10,6 +11,22 @@ import { formatTable } from "./table.js"
 interface Checked {
   readonly checkedAgainst: readonly string[]
   readonly notObservable: string | null
+}
+
+/** The rows with these ids. Throws INVALID_ARGUMENT for one that is not in `table`, whose rows the option `list` lists. */
+export function rowsWith<R extends RowText>(
+  table: readonly R[],
+  ids: readonly string[],
+  list: string,
+  owner = "",
+): R[] {
+  const wanted = ids.map((id) => id.toUpperCase())
+  const unknown = wanted.find((id) => !table.some((row) => row.id === id))
+  if (unknown !== undefined)
+    throw invalidArgument(`There is no row ${unknown}${owner}.`, {
+      hint: `List the rows: virtio-msg conform ${list}`,
+    })
+  return table.filter((row) => wanted.includes(row.id))
 }
 
 /** Prints the rows of the text's table. */

@@ -40,6 +40,14 @@ export interface Finding {
   readonly error?: VirtioMsgError
 }
 
+function ok(check: string, text: string): Finding {
+  return { check, state: "ok", text }
+}
+
+function warning(check: string, text: string, next: string): Finding {
+  return { check, state: "warning", text, next }
+}
+
 type Report = (finding: Finding) => void
 type OnProgress = (done: number, total: number) => void
 
@@ -55,7 +63,7 @@ export async function examine(port: string, report: Report, onProgress: OnProgre
   const bus = await guard("Firmware", report, () => checkFirmware(found, report))
   if (!bus) return
   try {
-    await guard("Round trip", report, () => checkRoundTrip(bus, repeats, report, onProgress))
+    await guard("Round trip", report, async () => report(await checkRoundTrip(bus, repeats, onProgress)))
     await guard("I2C bus", report, async () => report(await checkI2c(bus)))
   } finally {
     await bus.close()
@@ -78,13 +86,12 @@ function checkNode(): Finding {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
   const isNew = major > 20 || (major === 20 && minor >= 19)
   return isNew
-    ? { check: "Node.js", state: "ok", text: process.versions.node }
-    : {
-        check: "Node.js",
-        state: "warning",
-        text: `${process.versions.node} is older than 20.19, with which this was tested`,
-        next: "Install a newer one: https://nodejs.org",
-      }
+    ? ok("Node.js", process.versions.node)
+    : warning(
+        "Node.js",
+        `${process.versions.node} is older than 20.19, with which this was tested`,
+        "Install a newer one: https://nodejs.org",
+      )
 }
 
 async function checkPackages(): Promise<Finding> {
@@ -106,27 +113,21 @@ async function checkPackages(): Promise<Finding> {
       missing.push(what)
       packages.push(name)
     }
-  if (missing.length === 0) return { check: "Packages", state: "ok", text: "all optional ones are installed" }
-  return {
-    check: "Packages",
-    state: "warning",
-    text: `not installed: what is needed for ${missing.join(", ")}`,
-    next: `npm install ${packages.join(" ")}`,
-  }
+  if (missing.length === 0) return ok("Packages", "all optional ones are installed")
+  const text = `not installed: what is needed for ${missing.join(", ")}`
+  return warning("Packages", text, `npm install ${packages.join(" ")}`)
 }
 
 /** Whether this kernel has what `attach` needs. Many people do without `attach`, so this is never a failure. */
 async function checkAttach(): Promise<Finding> {
   const { hasVhci, adapter } = await findAttachSupport()
-  if (hasVhci && adapter)
-    return { check: "Own Linux", state: "ok", text: `vhci-hcd and ${adapter}: virtio-msg attach works here` }
+  if (hasVhci && adapter) return ok("Own Linux", `vhci-hcd and ${adapter}: virtio-msg attach works here`)
   const missing = [...(hasVhci ? [] : ["vhci-hcd"]), ...(adapter ? [] : ["i2c-tiny-usb"])].join(" and no ")
-  return {
-    check: "Own Linux",
-    state: "warning",
-    text: `this kernel has no ${missing}, which only virtio-msg attach needs`,
-    next: "Everything else works. For attach: docs/linux.md says which kernels have them.",
-  }
+  return warning(
+    "Own Linux",
+    `this kernel has no ${missing}, which only virtio-msg attach needs`,
+    "Everything else works. For attach: docs/linux.md says which kernels have them.",
+  )
 }
 
 /** The port, which may have been `auto`. */
@@ -134,13 +135,13 @@ async function checkPort(port: string, report: Report): Promise<string> {
   if (isSimPort(port)) {
     const mcu = mcuOfPort(port)
     const pace = mcu ? `, as slow as an ${MCUS[mcu].name}` : ""
-    report({ check: "Port", state: "ok", text: `the simulated board in this process${pace}` })
+    report(ok("Port", `the simulated board in this process${pace}`))
     return port
   }
   const found = await resolvePort(port)
   const info = (await listSerialPorts()).find(({ path }) => path === found)
   const what = info && info.boards.length > 0 ? `: ${namesOf(info.boards)}, by its USB id` : ""
-  report({ check: "Port", state: "ok", text: `${found}${what}` })
+  report(ok("Port", `${found}${what}`))
   return found
 }
 
@@ -150,11 +151,8 @@ async function checkRuntime(port: string, report: Report): Promise<boolean> {
     const identity = await client.identify()
     const board = BOARDS.find(({ productId }) => productId === identity.productId)
     const held = await readHeldProgram(client)
-    report({
-      check: "Runtime",
-      state: "ok",
-      text: `DeviceScript ${identity.runtimeVersion} on ${board?.name ?? identity.description}, ${identity.deviceId}`,
-    })
+    const name = board?.name ?? identity.description
+    report(ok("Runtime", `DeviceScript ${identity.runtimeVersion} on ${name}, ${identity.deviceId}`))
     if (held.size > 0) return true
     report({
       check: "Firmware",
@@ -176,13 +174,12 @@ async function checkFirmware(port: string, report: Report): Promise<OpenedBus> {
   const text = `${version} on ${bus.board.board}${chips}; protocol ${hexDigits(PROTOCOL_HASH, 8)}, as here`
   report(
     version === packageVersion()
-      ? { check: "Firmware", state: "ok", text }
-      : {
-          check: "Firmware",
-          state: "warning",
-          text: `${text}; this package is ${packageVersion()}`,
-          next: "It works. For the newer one: virtio-msg deploy, with the options that this one was given",
-        },
+      ? ok("Firmware", text)
+      : warning(
+          "Firmware",
+          `${text}; this package is ${packageVersion()}`,
+          "It works. For the newer one: virtio-msg deploy, with the options that this one was given",
+        ),
   )
   return bus
 }
@@ -209,9 +206,8 @@ function countRepeats(trace: Trace): () => number {
 async function checkRoundTrip(
   bus: OpenedBus,
   repeats: () => number,
-  report: Report,
   onProgress: OnProgress,
-): Promise<void> {
+): Promise<Finding> {
   const timesMs: number[] = []
   let lost = 0
   const before = repeats()
@@ -230,19 +226,11 @@ async function checkRoundTrip(
   const text =
     `${PING_COUNT} pings: ${middleMs.toFixed(1)} ms in the middle, ${(timesMs.at(-1) ?? 0).toFixed(1)} ms at most; ` +
     `${lost === 0 ? "none" : lost} lost, ${repeated === 0 ? "no packet" : counted(repeated, "packet")} sent again`
-  if (lost === 0 && repeated === 0 && middleMs < SLOW_PING_MS) {
-    report({ check: "Round trip", state: "ok", text })
-    return
-  }
-  report({
-    check: "Round trip",
-    state: "warning",
-    text,
-    next:
-      lost > 0 || repeated > 0
-        ? "Try another cable, and no hub. What is lost is repaired, but takes time."
-        : "Is this computer busy? A board answers in about 20 ms.",
-  })
+  const isLossy = lost > 0 || repeated > 0
+  const next = isLossy
+    ? "Try another cable, and no hub. What is lost is repaired, but takes time."
+    : "Is this computer busy? A board answers in about 20 ms."
+  return !isLossy && middleMs < SLOW_PING_MS ? ok("Round trip", text) : warning("Round trip", text, next)
 }
 
 async function checkI2c(bus: OpenedBus): Promise<Finding> {
@@ -252,37 +240,27 @@ async function checkI2c(bus: OpenedBus): Promise<Finding> {
     adapter = await bus.i2c()
   } catch (error) {
     if ((error as VirtioMsgError).code !== "NOT_FOUND") throw error
-    return {
-      check: "I2C bus",
-      state: "warning",
-      text: `the firmware has none (devices: ${devices.length})`,
-      next: "With it: virtio-msg deploy, and i2c in --devices",
-    }
+    const text = `the firmware has none (devices: ${devices.length})`
+    return warning("I2C bus", text, "With it: virtio-msg deploy, and i2c in --devices")
   }
   const found = [...(await detect(adapter, FIRST_ADDRESS, LAST_ADDRESS, "read"))]
   const total = LAST_ADDRESS - FIRST_ADDRESS + 1
   if (found.length === 0)
-    return {
-      check: "I2C bus",
-      state: "warning",
-      text: "no chip answers",
-      next:
-        "If one is wired: has it power, are SDA and SCL on the pins that deploy was given, and does each have a pull-up " +
+    return warning(
+      "I2C bus",
+      "no chip answers",
+      "If one is wired: has it power, are SDA and SCL on the pins that deploy was given, and does each have a pull-up " +
         "resistor (4.7 kOhm to 3.3 V)?",
-    }
+    )
   if (found.length === total)
-    return {
-      check: "I2C bus",
-      state: "warning",
-      text: "every address answers: something holds SDA low",
-      next: "Look for a short to ground, or SDA and SCL mixed up; take the chips off one by one.",
-    }
+    return warning(
+      "I2C bus",
+      "every address answers: something holds SDA low",
+      "Look for a short to ground, or SDA and SCL mixed up; take the chips off one by one.",
+    )
   const addresses = found.map((address) => hex(address, 2))
-  return {
-    check: "I2C bus",
-    state: "ok",
-    text: bus.board.hasSimulatedChips
-      ? `${counted(found.length, "simulated chip")}: ${addresses.join(", ")}`
-      : `${counted(found.length, "chip")}: ${addresses.join(", ")}; so the lines are pulled up`,
-  }
+  const text = bus.board.hasSimulatedChips
+    ? `${counted(found.length, "simulated chip")}: ${addresses.join(", ")}`
+    : `${counted(found.length, "chip")}: ${addresses.join(", ")}; so the lines are pulled up`
+  return ok("I2C bus", text)
 }

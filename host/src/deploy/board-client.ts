@@ -2,6 +2,7 @@
 // what program it holds, and commands to it. The mailbox is not among them: it is a program's service.
 
 import { getU32 } from "../../../shared-protocol/src/bytes.js"
+import { linkGone } from "../bus/failures.js"
 import { type Clock, systemClock, type Timer } from "../clock.js"
 import { Emitter } from "../emitter.js"
 import { linkClosed, notFound, VirtioMsgError } from "../errors.js"
@@ -274,13 +275,7 @@ export class BoardClient {
       this.#end(reason) // it never belonged to us
       return
     }
-    this.#end(
-      linkClosed(`${this.name} is gone.`, {
-        hint: farEndOf(this.#port).whenGone,
-        cause: reason,
-        maybeExecuted: true,
-      }),
-    )
+    this.#end(linkGone({ name: this.name, farEnd: farEndOf(this.#port) }, reason))
   }
 
   #end(error: VirtioMsgError): void {
