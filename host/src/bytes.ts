@@ -44,3 +44,18 @@ export function copyOf(bytes: Uint8Array, offset: number, length: number): Uint8
   else for (let at = 0; at < length; at++) copy[at] = bytes[offset + at] as number
   return copy
 }
+
+/** The bytes of both, one behind the other. */
+export function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(first.length + second.length)
+  bytes.set(first)
+  bytes.set(second, first.length)
+  return bytes
+}
+
+/** A copy that shared-protocol code may own. */
+export function ownedCopyOf(bytes: ArrayLike<number>): HostBytes {
+  const copy = allocateBytes(bytes.length)
+  copy.set(bytes)
+  return copy
+}

@@ -35,7 +35,7 @@ export type ErrorCode =
 
 export interface ErrorDetails {
   /** What to do next, as a sentence. */
-  readonly hint?: string
+  readonly hint?: string | undefined
   readonly cause?: unknown
   /** For a call that ended without an answer: whether the device may have carried it out. */
   readonly maybeExecuted?: boolean
@@ -85,7 +85,7 @@ export class VirtioMsgError extends Error {
 
   #with(maybeExecuted: boolean): VirtioMsgError {
     return new VirtioMsgError(this.code, this.message, {
-      ...(this.hint === undefined ? {} : { hint: this.hint }),
+      hint: this.hint,
       cause: this,
       maybeExecuted,
     })

@@ -3,11 +3,14 @@
 
 import { beforeAll, describe, expect, it } from "vitest"
 import { VirtualClock } from "../../host/src/clock.js"
-import { cachedChipMs, chipCycles, chipMs } from "../../host/src/vm/chip-model.js"
+import { chipCycles, chipMs } from "../../host/src/vm/chip-model.js"
 import { CountingEngine, difference, type VmCounts } from "../../host/src/vm/counted-vm.js"
 import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
 import { compileFirmware } from "../support/compile-firmware.js"
 import { MEASUREMENTS } from "./chip-measurements.js"
+
+/** Stock firmware runs from flash through a cache; an emulated cache of 50 cycles a miss made all so much dearer. */
+const FLASH_CACHE = 1.2
 
 /** As often as main-cost.ts does each thing. */
 const TIMES = 100
@@ -31,7 +34,7 @@ describe("the prices against the program that was measured", () => {
   it.each(cached)(
     "are within 10 %% of $cachedMs ms with a flash cache: $title",
     ({ cachedMs, besideMs, counts }) => {
-      expect(Math.abs((cachedChipMs(counts) + besideMs) / (cachedMs as number) - 1)).toBeLessThan(0.1)
+      expect(Math.abs((chipMs(counts) * FLASH_CACHE + besideMs) / (cachedMs as number) - 1)).toBeLessThan(0.1)
     },
   )
 })

@@ -5,7 +5,7 @@ import { get, type IncomingMessage, request } from "node:http"
 import net from "node:net"
 import { text } from "node:stream/consumers"
 import { afterEach, describe, expect, it } from "vitest"
-import { DashboardServer } from "../../host/src/node/dashboard/dashboard-server.js"
+import { type DashboardServer, startDashboard } from "../../host/src/node/dashboard/dashboard-server.js"
 import { type LiveEvent, LiveFeed } from "../../host/src/node/dashboard/live-feed.js"
 import { PACKET_SNAPSHOT } from "../../host/src/trace/packet-fields.js"
 import { PACKET_DATA } from "../../shared-protocol/src/mailbox/packet.js"
@@ -86,7 +86,7 @@ describe("the dashboard's server", () => {
   })
 
   const start = async (host = "127.0.0.1", isExposed = false) => {
-    server = await DashboardServer.start({ host, port: 0, feed, isExposed })
+    server = await startDashboard({ host, port: 0, feed, isExposed })
     return server.url
   }
 

@@ -1,7 +1,7 @@
 // What the tests with Linux need on this machine, and what enables them when it is missing.
 
 import { findPreparedGuest } from "../../host/src/node/linux-guest/prepare.js"
-import { missingToolsCommand } from "../../host/src/node/linux-guest/required-tools.js"
+import { requireTools } from "../../host/src/node/linux-guest/required-tools.js"
 import { loadLibc } from "../../host/src/node/vhost-user/libc.js"
 
 export interface Requirements {
@@ -22,13 +22,11 @@ export async function skipReason(requirements: Requirements): Promise<string> {
 }
 
 async function missing({ koffi, guest }: Requirements): Promise<string> {
-  if (koffi)
-    try {
-      await loadLibc()
-    } catch (error) {
-      return String((error as { hint?: string }).hint ?? error)
-    }
-  if (!guest) return ""
-  const command = missingToolsCommand((await findPreparedGuest()) !== undefined)
-  return command && `enable with: ${command}`
+  try {
+    if (koffi) await loadLibc()
+    if (guest) requireTools((await findPreparedGuest()) !== undefined)
+    return ""
+  } catch (error) {
+    return String((error as { hint?: string }).hint ?? error)
+  }
 }

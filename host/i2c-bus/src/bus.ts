@@ -33,7 +33,7 @@ export class Bus {
   /** Closes this bus. The board itself is closed when its last user has closed it. */
   close(callback: Completion): void {
     checkCallback(callback)
-    complete(this.#connection.close(), callback)
+    callBack(this.#connection.close(), callback)
   }
 
   closeSync(): void {
@@ -198,31 +198,28 @@ export class Bus {
 
   #complete(transaction: Transaction<void>, callback: Completion): void {
     checkCallback(callback)
-    complete(this.#connection.run(transaction), callback)
+    callBack(this.#connection.run(transaction), callback)
   }
 
   #deliver<T>(transaction: Transaction<T>, callback: Result<T>): void {
     checkCallback(callback)
-    this.#connection.run(transaction).then(
-      (result) => process.nextTick(callback, null, result),
-      (error) => process.nextTick(callback, error),
-    )
+    callBack(this.#connection.run(transaction), callback, (result) => [result])
   }
 
   #deliverBuffer(transaction: Transaction<number>, buffer: Buffer, callback: BufferResult): void {
     checkCallback(callback)
-    this.#connection.run(transaction).then(
-      (count) => process.nextTick(callback, null, count, buffer),
-      (error) => process.nextTick(callback, error),
-    )
+    callBack(this.#connection.run(transaction), callback, (count) => [count, buffer])
   }
 }
 
-// An error that a callback throws must become an uncaught exception, not a rejection of our promise.
-
-function complete(work: Promise<void>, callback: Completion): void {
+/** Calls back when `work` is done. An error that a callback throws becomes an uncaught exception. */
+export function callBack<T>(
+  work: Promise<T>,
+  callback: (...results: never[]) => unknown,
+  resultsOf: (result: T) => unknown[] = () => [],
+): void {
   work.then(
-    () => process.nextTick(callback, null),
+    (result) => process.nextTick(callback, null, ...resultsOf(result)),
     (error) => process.nextTick(callback, error),
   )
 }

@@ -38,8 +38,7 @@ export function checkBuffer(length: number, buffer: Uint8Array): void {
 }
 
 /** The arguments of the methods that move a block. */
-export function checkBlockCall(address: number, command: number, length: number, buffer: Uint8Array): void {
-  checkAddress(address)
+export function checkBlockCall(command: number, length: number, buffer: Uint8Array): void {
   checkCommand(command)
   checkInteger("The length of a block", length, MAX_BLOCK_BYTES)
   checkBuffer(length, buffer)

@@ -1,27 +1,7 @@
 // What the bus can do, with the names of i2c-bus. It is the same as Linux reports for its own i2c-virtio adapter
 // (`virtio-msg i2c detect -F`).
 
-export interface I2CFuncs {
-  readonly i2c: boolean
-  readonly tenBitAddr: boolean
-  readonly protocolMangling: boolean
-  readonly smbusPec: boolean
-  readonly smbusBlockProcCall: boolean
-  readonly smbusQuick: boolean
-  readonly smbusReceiveByte: boolean
-  readonly smbusSendByte: boolean
-  readonly smbusReadByte: boolean
-  readonly smbusWriteByte: boolean
-  readonly smbusReadWord: boolean
-  readonly smbusWriteWord: boolean
-  readonly smbusProcCall: boolean
-  readonly smbusReadBlock: boolean
-  readonly smbusWriteBlock: boolean
-  readonly smbusReadI2cBlock: boolean
-  readonly smbusWriteI2cBlock: boolean
-}
-
-export const FUNCS: I2CFuncs = Object.freeze({
+const funcs = {
   i2c: true,
   tenBitAddr: false,
   protocolMangling: false,
@@ -40,4 +20,8 @@ export const FUNCS: I2CFuncs = Object.freeze({
   smbusWriteBlock: true,
   smbusReadI2cBlock: true,
   smbusWriteI2cBlock: true,
-})
+}
+
+export type I2CFuncs = Readonly<typeof funcs>
+
+export const FUNCS: I2CFuncs = Object.freeze(funcs)

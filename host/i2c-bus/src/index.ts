@@ -2,7 +2,7 @@
 // i2c-bus. Packages that were written for a Raspberry Pi then run unmodified (docs/i2c-bus.md). It is CommonJS, because
 // they `require` it.
 
-import { Bus } from "./bus.js"
+import { Bus, callBack } from "./bus.js"
 import { checkBusNumber, checkCallback } from "./checks.js"
 import { Connection } from "./connection.js"
 import type { PromisifiedBus as PromisifiedBusOf } from "./promisified-bus.js"
@@ -32,10 +32,7 @@ export function open(busNumber: number, options: OpenOptions | undefined | Done,
   checkBusNumber(busNumber)
   checkCallback(callback)
   const connection = new Connection(busNumber)
-  connection.opened.then(
-    () => process.nextTick(callback, null),
-    (error) => process.nextTick(callback, error),
-  )
+  callBack(connection.opened, callback)
   return new Bus(connection)
 }
 

@@ -44,27 +44,23 @@ export function deviceId(address: number): Transaction<DeviceId> {
 
 /** Reads `length` bytes into `buffer`. The result is their number. */
 export function i2cRead(address: number, length: number, buffer: Uint8Array): Transaction<number> {
-  checkAddress(address)
   checkBuffer(length, buffer)
   return read("read", address, length, (data) => copyInto(buffer, data))
 }
 
 /** Writes the first `length` bytes of `buffer`. The result is their number. */
 export function i2cWrite(address: number, length: number, buffer: Uint8Array): Transaction<number> {
-  checkAddress(address)
   checkBuffer(length, buffer)
   return write("write", address, copyOf(buffer, length), () => length)
 }
 
 export function readByte(address: number, command: number): Transaction<number> {
-  checkAddress(address)
   checkCommand(command)
   return writeRead("readByte", address, Uint8Array.of(command), 1, firstByte)
 }
 
 /** Low byte first, as in SMBus. */
 export function readWord(address: number, command: number): Transaction<number> {
-  checkAddress(address)
   checkCommand(command)
   return writeRead(
     "readWord",
@@ -82,7 +78,7 @@ export function readI2cBlock(
   length: number,
   buffer: Uint8Array,
 ): Transaction<number> {
-  checkBlockCall(address, command, length, buffer)
+  checkBlockCall(command, length, buffer)
   return writeRead("readI2cBlock", address, Uint8Array.of(command), length, (data) => copyInto(buffer, data))
 }
 
@@ -103,18 +99,15 @@ export function readBlock(address: number, command: number, buffer: Uint8Array):
 }
 
 export function receiveByte(address: number): Transaction<number> {
-  checkAddress(address)
   return read("receiveByte", address, 1, firstByte)
 }
 
 export function sendByte(address: number, byte: number): Transaction<void> {
-  checkAddress(address)
   checkByte(byte)
   return write("sendByte", address, Uint8Array.of(byte), nothing)
 }
 
 export function writeByte(address: number, command: number, byte: number): Transaction<void> {
-  checkAddress(address)
   checkCommand(command)
   checkByte(byte)
   return write("writeByte", address, Uint8Array.of(command, byte), nothing)
@@ -122,7 +115,6 @@ export function writeByte(address: number, command: number, byte: number): Trans
 
 /** Low byte first, as in SMBus. */
 export function writeWord(address: number, command: number, word: number): Transaction<void> {
-  checkAddress(address)
   checkCommand(command)
   checkWord(word)
   return write("writeWord", address, Uint8Array.of(command, word & 0xff, word >> 8), nothing)
@@ -130,7 +122,6 @@ export function writeWord(address: number, command: number, word: number): Trans
 
 /** A transaction without bytes. The value of `bit` does not matter: virtio-i2c has only one zero-length request. */
 export function writeQuick(address: number, bit: number): Transaction<void> {
-  checkAddress(address)
   checkBit(bit)
   return write("writeQuick", address, new Uint8Array(0), nothing)
 }
@@ -142,7 +133,7 @@ export function writeBlock(
   length: number,
   buffer: Uint8Array,
 ): Transaction<number> {
-  checkBlockCall(address, command, length, buffer)
+  checkBlockCall(command, length, buffer)
   const bytes = Uint8Array.of(command, length, ...buffer.subarray(0, length))
   return write("writeBlock", address, bytes, () => length)
 }
@@ -154,7 +145,7 @@ export function writeI2cBlock(
   length: number,
   buffer: Uint8Array,
 ): Transaction<number> {
-  checkBlockCall(address, command, length, buffer)
+  checkBlockCall(command, length, buffer)
   const bytes = Uint8Array.of(command, ...buffer.subarray(0, length))
   return write("writeI2cBlock", address, bytes, () => length)
 }
@@ -195,6 +186,7 @@ function transfer<T>(
   requests: readonly Request[],
   result: (data: Uint8Array) => T,
 ): Transaction<T> {
+  for (const { address } of requests) checkAddress(address)
   const finish = (outcomes: readonly Outcome[]) => {
     const failed = requests.findIndex((_, at) => !outcomes[at]?.ok)
     if (failed < 0) return result(outcomes[requests.length - 1]?.data ?? new Uint8Array(0))

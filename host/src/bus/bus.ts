@@ -37,11 +37,11 @@ import type { Window } from "./window.js"
 export const REQUEST_TIMEOUT_MS = 1000
 
 export interface BusOptions {
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
   /** 0 <= x < 1. Only for the numbers of epochs and the data of pings. */
-  readonly random?: () => number
+  readonly random?: (() => number) | undefined
   /** Told of everything that crosses the link, from the first packet on: a `Trace`, for example. */
-  readonly trace?: Tap
+  readonly trace?: Tap | undefined
   /**
    * Open the link again when it has gone (a board that was unplugged): at every call, and every 0.5 s without a call,
    * until `close`. When this is false or absent, the bus ends with its link.

@@ -34,9 +34,9 @@ const ACKNOWLEDGE_AT = HOST_CREDIT / 2
 const REFUSALS = 2
 
 export interface PacketChannelOptions {
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
   /** 0 <= x < 1; only epochs are made of it. */
-  readonly random?: () => number
+  readonly random?: (() => number) | undefined
 }
 
 /**

@@ -2,7 +2,11 @@
 
 import type { Command } from "commander"
 import { invalidArgument, VirtioMsgError } from "../errors.js"
-import { DashboardServer, type DashboardServerOptions } from "../node/dashboard/dashboard-server.js"
+import {
+  type DashboardServer,
+  type DashboardServerOptions,
+  startDashboard,
+} from "../node/dashboard/dashboard-server.js"
 import { LiveFeed } from "../node/dashboard/live-feed.js"
 import { exportPage } from "../node/dashboard/page-files.js"
 import { replayCapture } from "../node/dashboard/replay-capture.js"
@@ -99,12 +103,12 @@ async function startServer(
   shows: DashboardServerOptions["shows"],
 ): Promise<DashboardServer> {
   const { listen, expose: isExposed = false } = options
-  if (listen !== undefined) return DashboardServer.start({ ...parseListen(listen), isExposed, feed, shows })
+  if (listen !== undefined) return startDashboard({ ...parseListen(listen), isExposed, feed, shows })
   try {
-    return await DashboardServer.start({ host: DEFAULT_HOST, port: DEFAULT_PORT, feed, shows })
+    return await startDashboard({ host: DEFAULT_HOST, port: DEFAULT_PORT, feed, shows })
   } catch (error) {
     if (!(error instanceof VirtioMsgError) || error.code !== "SYSTEM_FAILED") throw error
-    return DashboardServer.start({ host: DEFAULT_HOST, port: 0, feed, shows })
+    return startDashboard({ host: DEFAULT_HOST, port: 0, feed, shows })
   }
 }
 

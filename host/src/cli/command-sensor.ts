@@ -157,7 +157,7 @@ async function readAll(
       opened.delete(sensor)
       // there is another chip, so the board is there
       if (error instanceof VirtioMsgError && error.code === "NOT_FOUND")
-        throw deviceFailed(error.message, error.hint ? { hint: error.hint } : {})
+        throw deviceFailed(error.message, { hint: error.hint })
       if (!isLasting || !(error instanceof VirtioMsgError) || error.code === "LINK_CLOSED") throw error
       note(`${sensorName(sensor)}: ${error.message}`)
       readings.push({ sensor })

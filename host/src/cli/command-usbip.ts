@@ -2,7 +2,8 @@
 
 import { type Command, Option } from "commander"
 import { BoardForwarder } from "../node/board-forwarder.js"
-import { BoardGadgets, parseGadgetKinds } from "../node/usbip/board-gadgets.js"
+import { boardGadgets, parseGadgetKinds } from "../node/usbip/board-gadgets.js"
+import type { UsbGadget } from "../node/usbip/gadget.js"
 import { ADAPTERS, type AdapterKind } from "../node/usbip/kernel-drivers.js"
 import { UsbipServer } from "../node/usbip/usbip-server.js"
 import { openBus } from "../open-bus.js"
@@ -45,13 +46,14 @@ export function define(command: Command): void {
       )
       const stopped = untilStopped() // before anybody learns that we are up
       const endOffer = await offerProcessTrace("usbip")
-      let board: BoardGadgets | undefined
+      let gadgets: UsbGadget[] = []
       let server: UsbipServer | undefined
       try {
         await forwarder.start()
         forwarder.onBoard.on((isThere) => note(isThere ? "The board is back." : "The board is gone."))
-        board = await BoardGadgets.of(forwarder, kinds, { adapter: options.adapter, onNote: note })
-        server = new UsbipServer([...board.gadgets.values()])
+        const { adapter } = options
+        gadgets = [...(await boardGadgets(forwarder, kinds, { adapter, onNote: note })).values()]
+        server = new UsbipServer(gadgets)
         server.onRefused.on((sentence) => note(`error: ${sentence}`))
         server.onImport.on(({ name }, isImported) =>
           note(isImported ? `A client has imported ${name}.` : `The client of ${name} is gone.`),
@@ -66,7 +68,7 @@ export function define(command: Command): void {
         await stopped
       } finally {
         await server?.close()
-        board?.close()
+        for (const gadget of gadgets) gadget.close?.()
         await forwarder.close()
         await endOffer()
       }

@@ -26,7 +26,7 @@ export function parseMode<Letter extends string>(
 
 /** A wrong argument of one of these tools. */
 export function wrong(what: string, hint?: string): VirtioMsgError {
-  return invalidArgument(what, hint === undefined ? {} : { hint })
+  return invalidArgument(what, { hint })
 }
 
 /** For the one transaction that neither Linux's i2c-virtio nor this adapter can do. */

@@ -17,10 +17,7 @@ export function parseNumber(text: string, what: string, least: number, most: num
   if (value >= least && value <= most) return value
   // in the notation that the user chose
   const [from, to] = isHex ? [formatByte(least), formatByte(most)] : [least, most]
-  throw invalidArgument(
-    `${what} ${text} is out of range: ${from} to ${to}.`,
-    hint === undefined ? {} : { hint },
-  )
+  throw invalidArgument(`${what} ${text} is out of range: ${from} to ${to}.`, { hint })
 }
 
 /** A chip's address. The reserved ones need `isAnyAllowed`, as with i2c-tools' -a. */

@@ -20,17 +20,11 @@ const TRACE_WITH_VALUE = [
   "--to",
 ]
 
-export interface SplitWords {
-  readonly own: string[]
-  /** The words of the command to trace; undefined when there is none. */
-  readonly traced: string[] | undefined
-}
-
 /** The words that begin a command behind trace, without -- before them. */
 const NAMES = [...COMMANDS.map(({ name }) => name), ...Object.keys(FOREIGN_TOOLS)]
 
-/** Takes the traced command off a command line. Any other command line stays as it is. */
-export function splitTraced(words: readonly string[]): SplitWords {
+/** Takes the traced command off a command line: `traced` is undefined when there is none. */
+export function splitTraced(words: readonly string[]): { own: string[]; traced: string[] | undefined } {
   const end = words.indexOf("--")
   const before = end < 0 ? words : words.slice(0, end)
   const at = firstWord(before, 0, GLOBAL_WITH_VALUE)

@@ -7,14 +7,8 @@ import { DEVICE_CONFIG_MAGIC, decodeDeviceConfig } from "../deploy/device-config
 import { visibleText } from "../visible-text.js"
 import { isUf2, UF2_BLOCK_SIZE } from "./uf2.js"
 
-export interface ImageBoard {
-  /** As the image has it. */
-  readonly name: string
-  readonly productId: number
-}
-
 /** What a sound image says of its board; undefined if it says nothing. */
-export function boardOfImage(file: Uint8Array): ImageBoard | undefined {
+export function boardOfImage(file: Uint8Array): { name: string; productId: number } | undefined {
   const flash = Buffer.from(isUf2(file) ? payloadOf(file) : file)
   // wherever it is: the program that looks for it has the magic numbers, too
   for (

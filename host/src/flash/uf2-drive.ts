@@ -5,8 +5,8 @@ import { access, open } from "node:fs/promises"
 import path from "node:path"
 import { counted } from "../counted.js"
 import { connectFailed, VirtioMsgError } from "../errors.js"
-import { isThere } from "../node/at-path.js"
 import type { BootDrive } from "../node/boot-drives.js"
+import { isThere } from "../node/system-root.js"
 
 /** Bytes between two reports of progress, each written through to the drive. */
 const PIECE_SIZE = 32 * 1024

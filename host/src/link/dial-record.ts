@@ -4,6 +4,7 @@
 //   the board's first record is the answer to a probe: flags NO_EPOCH, epoch 65535
 
 import { MAX_PACKET_SIZE, PACKET_HEADER_SIZE } from "../../../shared-protocol/src/mailbox/packet.js"
+import { joined } from "../bytes.js"
 import { counted } from "../counted.js"
 
 /** "I am here". */
@@ -17,22 +18,15 @@ export function encodeDialRecord(packet: Uint8Array): Uint8Array {
   return record
 }
 
-/** Cuts a byte stream into packets, whatever pieces it comes in. Keeps one unfinished record at most. */
-export class DialRecordDecoder {
-  readonly #onPacket: (packet: Uint8Array) => void
-  #rest = new Uint8Array(0)
-
-  constructor(onPacket: (packet: Uint8Array) => void) {
-    this.#onPacket = onPacket
-  }
-
-  /**
-   * Returns what is wrong with the stream, as a sentence; "" while nothing is. After a wrong record no packet follows.
-   */
-  push(chunk: Uint8Array): string {
-    const bytes = new Uint8Array(this.#rest.length + chunk.length)
-    bytes.set(this.#rest)
-    bytes.set(chunk, this.#rest.length)
+/**
+ * Returns a function that cuts a byte stream into packets, whatever pieces it comes in, and keeps one unfinished record
+ * at most. It returns what is wrong with the stream, as a sentence; "" while nothing is. After a wrong record no packet
+ * follows.
+ */
+export function dialRecordDecoder(onPacket: (packet: Uint8Array) => void): (chunk: Uint8Array) => string {
+  let rest = new Uint8Array(0)
+  return (chunk) => {
+    const bytes = joined(rest, chunk)
     let at = 0
     while (at < bytes.length) {
       const length = bytes[at] as number
@@ -40,10 +34,10 @@ export class DialRecordDecoder {
         return `It sent a record of ${counted(length, "byte")}, which no packet has.`
       const end = at + 1 + length
       if (end > bytes.length) break
-      if (length > 0) this.#onPacket(bytes.slice(at + 1, end))
+      if (length > 0) onPacket(bytes.slice(at + 1, end))
       at = end
     }
-    this.#rest = bytes.slice(at)
+    rest = bytes.slice(at)
     return ""
   }
 }

@@ -4,44 +4,35 @@ import { ANNOUNCE_REPORT, CONTROL_SERVICE_INDEX, decodeFrame, type JacdacPacket 
 import { findService, PACKET_COMMAND, PROBE_PACKET } from "./jacdac-link.js"
 import type { Direction } from "./link.js"
 
-export class JacdacTap {
-  readonly #onPacket: (direction: Direction, packet: Uint8Array) => void
-  /** Where the service is. Known from its announcement, or from a host that looked for it. */
-  #deviceId: string | undefined
-  #serviceIndex = 0
+/** What is told of each frame on its way, `out` to the board or `in` from it. */
+export type JacdacTap = (direction: Direction, frame: Uint8Array) => void
 
-  constructor(onPacket: (direction: Direction, packet: Uint8Array) => void) {
-    this.#onPacket = onPacket
-  }
-
-  /** A frame on its way: `out` to the board, `in` from it. */
-  frame(direction: Direction, frame: Uint8Array): void {
+/** `onPacket` is called for each mailbox packet in the frames. */
+export function makeJacdacTap(onPacket: (direction: Direction, packet: Uint8Array) => void): JacdacTap {
+  let service: ReturnType<typeof serviceIn>
+  return (direction, frame) => {
     for (const packet of decodeFrame(frame)) {
-      this.#lookForService(direction, packet)
+      service = serviceIn(direction, packet) ?? service
       const isOurs =
-        packet.deviceId === this.#deviceId &&
-        packet.serviceIndex === this.#serviceIndex &&
+        packet.deviceId === service?.deviceId &&
+        packet.serviceIndex === service.serviceIndex &&
         packet.command === PACKET_COMMAND &&
         packet.isCommand === (direction === "out")
-      if (isOurs) this.#onPacket(direction, packet.payload)
+      if (isOurs) onPacket(direction, packet.payload)
     }
   }
+}
 
-  #lookForService(direction: Direction, packet: JacdacPacket): void {
-    if (direction === "out") {
-      const isProbe =
-        packet.command === PACKET_COMMAND &&
-        packet.payload.length === PROBE_PACKET.length &&
-        PROBE_PACKET.every((byte, at) => packet.payload[at] === byte)
-      if (isProbe) this.#found(packet.deviceId, packet.serviceIndex)
-    } else if (packet.serviceIndex === CONTROL_SERVICE_INDEX && packet.command === ANNOUNCE_REPORT) {
-      const serviceIndex = findService(packet.payload)
-      if (serviceIndex > 0) this.#found(packet.deviceId, serviceIndex)
-    }
+/** Where the service is: known from its announcement, or from a host that looks for it. */
+function serviceIn(direction: Direction, { deviceId, serviceIndex, command, payload }: JacdacPacket) {
+  if (direction === "out") {
+    const isProbe =
+      command === PACKET_COMMAND &&
+      payload.length === PROBE_PACKET.length &&
+      PROBE_PACKET.every((byte, at) => payload[at] === byte)
+    return isProbe ? { deviceId, serviceIndex } : undefined
   }
-
-  #found(deviceId: string, serviceIndex: number): void {
-    this.#deviceId = deviceId
-    this.#serviceIndex = serviceIndex
-  }
+  const isAnnouncement = serviceIndex === CONTROL_SERVICE_INDEX && command === ANNOUNCE_REPORT
+  const announced = isAnnouncement ? findService(payload) : 0
+  return announced > 0 ? { deviceId, serviceIndex: announced } : undefined
 }

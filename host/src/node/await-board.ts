@@ -1,11 +1,12 @@
 // Waits for a board that starts again: its serial port goes away and comes back, perhaps under another name.
 
-import { type Clock, delay, systemClock } from "../clock.js"
+import { delay, systemClock } from "../clock.js"
 import { BoardClient } from "../deploy/board-client.js"
 import { isSameProgram, otherProgram, readHeldProgram } from "../deploy/deploy-program.js"
 import { VirtioMsgError } from "../errors.js"
 import type { OpenedBus } from "../opened-bus.js"
-import { type OpenBusOptions, openBus } from "./open-bus.js"
+import type { Trace } from "../trace/trace.js"
+import { openBus } from "./open-bus.js"
 import { makeFramePort } from "./open-link.js"
 import type { SerialLocation } from "./serial-location.js"
 
@@ -19,12 +20,8 @@ const PASSING = ["NOT_FOUND", "CONNECT_FAILED", "LINK_CLOSED", "TIMEOUT", "DEVIC
  * Opens the bus of our firmware on a board that was just given it, wherever its port is now. Rejects with the reason
  * if it does not answer within 30 s.
  */
-export function openRestartedBoard(
-  location: SerialLocation,
-  options: Omit<OpenBusOptions, "port"> = {},
-): Promise<OpenedBus> {
-  const clock = options.clock ?? systemClock
-  return untilThere(clock, async () => openBus({ ...options, port: await location.find() }))
+export function openRestartedBoard(location: SerialLocation, trace: Trace | undefined): Promise<OpenedBus> {
+  return untilThere(async () => openBus({ port: await location.find(), trace }))
 }
 
 /**
@@ -32,7 +29,7 @@ export function openRestartedBoard(
  * within 30 s.
  */
 export function awaitHeldProgram(location: SerialLocation, program: Uint8Array): Promise<void> {
-  return untilThere(systemClock, async () => {
+  return untilThere(async () => {
     const client = await BoardClient.open(makeFramePort(await location.find()))
     try {
       const held = await readHeldProgram(client)
@@ -44,15 +41,15 @@ export function awaitHeldProgram(location: SerialLocation, program: Uint8Array):
 }
 
 /** Tries until it succeeds, or fails in a way that another attempt cannot change, or 30 s have passed. */
-async function untilThere<T>(clock: Clock, attempt: () => Promise<T>): Promise<T> {
-  const endMs = clock.now() + RESTART_MS
+async function untilThere<T>(attempt: () => Promise<T>): Promise<T> {
+  const endMs = systemClock.now() + RESTART_MS
   for (;;) {
     try {
       return await attempt()
     } catch (error) {
-      if (!(error instanceof VirtioMsgError) || !PASSING.includes(error.code) || clock.now() >= endMs)
+      if (!(error instanceof VirtioMsgError) || !PASSING.includes(error.code) || systemClock.now() >= endMs)
         throw error
     }
-    await delay(clock, LOOK_AGAIN_MS)
+    await delay(systemClock, LOOK_AGAIN_MS)
   }
 }

@@ -4,7 +4,7 @@ import net from "node:net"
 import type { Duplex } from "node:stream"
 import { invalidArgument } from "../errors.js"
 import { BoardStream } from "../link/board-stream.js"
-import { JacdacTap } from "../link/jacdac-tap.js"
+import { type JacdacTap, makeJacdacTap } from "../link/jacdac-tap.js"
 import type { Trace } from "../trace/trace.js"
 import type { VirtualMachine } from "../vm/virtual-machine.js"
 import { BoundedStream } from "./bounded-stream.js"
@@ -33,7 +33,7 @@ export async function serveBoard(
   isExposed = false,
   onNotice?: (sentence: string) => void,
 ): Promise<BoardServer> {
-  const tap = new JacdacTap((direction, packet) => trace?.onPacket.emit(direction, packet))
+  const tap = makeJacdacTap((direction, packet) => trace?.onPacket.emit(direction, packet))
   if (where === "pty") {
     const pty = await openPty()
     const detach = attach(machine, pty.stream, tap)
@@ -91,14 +91,14 @@ function attach(
 ): () => void {
   const board = new BoardStream({
     sendFrame(frame) {
-      tap.frame("out", frame)
+      tap("out", frame)
       machine.sendFrame(frame)
     },
     write: (bytes) => bounded.write(bytes),
   })
   const offs = [
     machine.onFrame.on((frame) => {
-      tap.frame("in", frame)
+      tap("in", frame)
       board.frame(frame)
     }),
     machine.onLog.on((line) => board.log(line)),

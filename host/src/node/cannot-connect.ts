@@ -3,8 +3,8 @@
 import type net from "node:net"
 import path from "node:path"
 import { connectFailed, type VirtioMsgError } from "../errors.js"
-import { isFolder, statOf } from "./at-path.js"
 import { isLoopback } from "./private-socket.js"
+import { isFolder, statOf } from "./system-root.js"
 
 /** The error for the port `where` at `address`. */
 export function cannotConnect(

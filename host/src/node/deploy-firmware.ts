@@ -110,7 +110,7 @@ export async function deployFirmware(options: DeployOptions): Promise<Deployment
   // a board that dials says no HELLO here. One that has started again meanwhile may have begun before all was in flash
   if (options.dial !== undefined || !isVerified) await awaitHeldProgram(location, program)
   if (options.dial !== undefined) return { ...written, hello: undefined }
-  const opened = await openRestartedBoard(location, options.trace ? { trace: options.trace } : {})
+  const opened = await openRestartedBoard(location, options.trace)
   try {
     if (opened.board.hasSimulatedChips !== (options.build === "simulated"))
       throw deviceFailed(`The board on ${port} runs another program than it was given.`, {

@@ -5,7 +5,7 @@ import net from "node:net"
 import { PACKET_HEADER_SIZE } from "../../../shared-protocol/src/mailbox/packet.js"
 import type { Clock, Timer } from "../clock.js"
 import { invalidArgument, linkClosed, notFound, protocolBroken, type VirtioMsgError } from "../errors.js"
-import { DialRecordDecoder, EMPTY_RECORD, encodeDialRecord } from "../link/dial-record.js"
+import { dialRecordDecoder, EMPTY_RECORD, encodeDialRecord } from "../link/dial-record.js"
 import { BOARD_THAT_DIALS } from "../link/far-end.js"
 import { isProbeAnswer } from "../link/jacdac-link.js"
 import type { Link, LinkEvents } from "../link/link.js"
@@ -46,7 +46,7 @@ export function parseDialAddress(text: string): DialAddress | undefined {
 export interface DialInOptions {
   readonly clock: Clock
   /** Told what the link waits for, and who was turned away. */
-  readonly onNotice?: (sentence: string) => void
+  readonly onNotice?: ((sentence: string) => void) | undefined
   /** Once a board is there, its connection does not keep the process running. */
   readonly isBackground?: boolean
 }
@@ -156,7 +156,7 @@ export class DialInLink implements Link {
     const isBoard = () => listening.board?.socket === socket
     const isNoBoard = () => turnAway("it does not greet as our firmware does.")
     let isFirst = true
-    const decoder = new DialRecordDecoder((packet) => {
+    const decode = dialRecordDecoder((packet) => {
       if (socket.destroyed) return
       if (isBoard()) events.onPacket(packet)
       else if (!isProbeAnswer(packet)) isNoBoard()
@@ -177,7 +177,7 @@ export class DialInLink implements Link {
       // nothing more of this connection is needed, whatever it is
       if (isFirst && chunk[0] !== PACKET_HEADER_SIZE) return isNoBoard()
       isFirst = false
-      const wrong = decoder.push(chunk)
+      const wrong = decode(chunk)
       if (wrong === "" || socket.destroyed) return
       if (isBoard()) fail(wrong)
       else isNoBoard()

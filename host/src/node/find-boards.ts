@@ -4,15 +4,11 @@ import type { Board } from "../../../boards/src/index.js"
 import { listSerialPorts, type SerialPortInfo } from "./serial-ports.js"
 import { type UsbDevice, usbIdText } from "./usb-device.js"
 
-export interface BoardPort {
-  readonly path: string
-  /** The board's name, or what the possible boards have in common. */
-  readonly board: string
-  readonly serialNumber: string | undefined
-}
-
-/** The serial ports that look like a board that we know, by path. */
-export async function findBoards(): Promise<BoardPort[]> {
+/**
+ * The serial ports that look like a board that we know, by path: `board` is its name, or what the possible boards have
+ * in common.
+ */
+export async function findBoards() {
   const ports = await listSerialPorts()
   return ports
     .filter(({ boards }) => boards.length > 0)

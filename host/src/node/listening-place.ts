@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer"
 import { accessSync, constants, lstatSync } from "node:fs"
 import path from "node:path"
 import { invalidArgument, systemFailed, type VirtioMsgError } from "../errors.js"
-import { statOf } from "./at-path.js"
+import { statOf } from "./system-root.js"
 
 /** The longest path of a Unix socket, in bytes. Node.js makes a longer one under a shorter name. */
 export const MAX_SOCKET_PATH = 107

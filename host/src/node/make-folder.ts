@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs"
 import { homedir } from "node:os"
 import path from "node:path"
 import { systemFailed } from "../errors.js"
-import { isFolder } from "./at-path.js"
+import { isFolder } from "./system-root.js"
 
 /** Makes the folders that `folder` lacks, with that mode. Throws the system's error if one cannot be made. */
 export function makeFolder(folder: string, mode = 0o777): void {

@@ -29,7 +29,7 @@ import {
   VQUEUE_SIZE_IGNORE,
 } from "../../../shared-protocol/src/messages/vqueue.js"
 import type { Bus } from "../bus/bus.js"
-import { allocateBytes, type HostBytes } from "../bytes.js"
+import { allocateBytes, type HostBytes, ownedCopyOf } from "../bytes.js"
 import { VirtioMsgError } from "../errors.js"
 import { hideFeatures } from "./forwarded-features.js"
 import { ForwardedQueue, largestQueue } from "./forwarded-queue.js"
@@ -128,7 +128,7 @@ export class MessageForwarder {
   take(bytes: Uint8Array): void {
     if (bytes.length < HEADER_SIZE || getU16(bytes, 6) < HEADER_SIZE || getU16(bytes, 6) > bytes.length)
       return
-    const frame = copyOf(bytes.subarray(0, getU16(bytes, 6)))
+    const frame = ownedCopyOf(bytes.subarray(0, getU16(bytes, 6)))
     const [type = 0, msgId = 0] = frame
     if (type & TYPE_RESPONSE) return
     const isRequest = (msgId & EVENT_BIT) === 0
@@ -150,11 +150,11 @@ export class MessageForwarder {
     const isTransport = ((frame[0] as number) & TYPE_BUS) === 0
     if (isTransport && frame[1] === ids.SET_VQUEUE) this.#translateSetting(frame)
     if (isTransport && frame[1] === ids.SET_DEVICE_STATUS) this.#driven.add(getU16(frame, 2))
-    const asked = copyOf(frame)
+    const asked = ownedCopyOf(frame)
     let response: HostBytes
     this.#requestsInFlight++
     try {
-      response = copyOf(await this.#bus.request(frame))
+      response = ownedCopyOf(await this.#bus.request(frame))
     } catch (error) {
       // where nobody can tell the driver, it waits until its own time-out, or until its bus ends
       const isLate = error instanceof VirtioMsgError && error.code === "TIMEOUT"
@@ -273,11 +273,11 @@ export class MessageForwarder {
 
   #eventFromDevice(devNum: number, msgId: number, frame: Uint8Array): void {
     if (msgId !== ids.EVENT_USED) {
-      this.#driver.send(copyOf(frame))
+      this.#driver.send(ownedCopyOf(frame))
       return
     }
     if (frame.length < INDEX + 4) return
-    const index = getU32(copyOf(frame), INDEX)
+    const index = getU32(ownedCopyOf(frame), INDEX)
     if ((this.#queues.get(`${devNum}:${index}`)?.used() ?? 0) === 0) return
     this.#tellUsed(devNum, index)
     this.#goOn()
@@ -288,10 +288,4 @@ export class MessageForwarder {
     encodeEventUsed(event, devNum, index)
     this.#driver.send(event)
   }
-}
-
-function copyOf(bytes: Uint8Array): HostBytes {
-  const copy = allocateBytes(bytes.length)
-  copy.set(bytes)
-  return copy
 }

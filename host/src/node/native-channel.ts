@@ -12,9 +12,9 @@ import type { ChannelParameters } from "../bus/channel.js"
 import { DirectChannel } from "../bus/direct-channel.js"
 import { busClosed, deviceRestarted } from "../bus/failures.js"
 import { Window } from "../bus/window.js"
-import { allocateBytes, type HostBytes } from "../bytes.js"
+import { allocateBytes, type HostBytes, ownedCopyOf } from "../bytes.js"
 import { SIMULATED_BOARD } from "../link/far-end.js"
-import { WorkLoop } from "../plain/work-loop.js"
+import { workLoop } from "../plain/work-loop.js"
 
 /** Each of the two areas: as much as any bus has. */
 const AREA_BYTES = 32768
@@ -35,7 +35,7 @@ class NativeDevice implements DeviceChannel {
   epoch = 0
   readonly nextOut = 0
   readonly #send: (frame: HostBytes) => void
-  readonly #loop = new WorkLoop(async () => {
+  readonly #serve = workLoop(async () => {
     await this.bus.work()
     forgetChanges(this.outgoing)
   })
@@ -53,14 +53,12 @@ class NativeDevice implements DeviceChannel {
 
   post(message: ByteBuf): void {
     forgetChanges(this.outgoing)
-    const frame = allocateBytes(message.length)
-    frame.set(message as HostBytes)
-    this.#send(frame)
+    this.#send(ownedCopyOf(message))
   }
 
   /** Serves what was announced. */
   work(): void {
-    void this.#loop.run()
+    void this.#serve()
   }
 }
 
@@ -113,8 +111,7 @@ export class NativeChannel extends DirectChannel {
 
   post(frame: Uint8Array): void {
     this.flush()
-    const copy = allocateBytes(frame.length)
-    copy.set(frame)
+    const copy = ownedCopyOf(frame)
     this.#handOver(() => {
       this.#device.onMessage(copy, 0, copy.length)
       this.#device.work()

@@ -50,12 +50,6 @@ export async function openBus(options: OpenBusOptions = {}): Promise<OpenedBus> 
   const { port = defaultPort(), onChoice, isBackground = false, mcu, ...busOptions } = options
   const clock = busOptions.clock ?? (isBackground ? backgroundClock : systemClock)
   const { random, trace = new Trace(clock) } = busOptions
-  const channel = await makeChannel(port, trace, {
-    clock,
-    isBackground,
-    ...(onChoice ? { onChoice } : {}),
-    ...(mcu ? { mcu } : {}),
-    ...(random ? { random } : {}),
-  })
+  const channel = await makeChannel(port, trace, { clock, isBackground, onChoice, mcu, random })
   return new OpenedBus(await Bus.open(channel, { reopen: true, ...busOptions, clock, trace }))
 }

@@ -42,7 +42,7 @@ export async function makeChannel(
     return new PacketChannel(tapLink(await makeLink(port, options), tap), options)
   const { clock } = options
   const open: OpenPlainPeer = isQemu
-    ? (events) => QemuMsgConnection.open(port, events, clock ? { clock } : {})
+    ? (events) => QemuMsgConnection.open(port, events, { clock })
     : (events) => PlainConnection.open(port, events)
   // a trace cannot show a longer message
   return new PlainChannel(port, tapPeer(open, tap), { maxMessageSize: MAX_MESSAGE_SIZE })

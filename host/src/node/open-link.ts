@@ -16,13 +16,13 @@ import { isSimPort, type McuChoice, makeSimPort } from "./sim-port.js"
 import { parseSocketAddress, SocketStream } from "./socket-stream.js"
 
 export interface OpenLinkOptions {
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
   /** Told what `auto` chose, and what a port that listens waits for. */
-  readonly onChoice?: (choice: string) => void
+  readonly onChoice?: ((choice: string) => void) | undefined
   /** A socket does not keep the process running. */
   readonly isBackground?: boolean
   /** The microcontroller whose speed the simulated board has. When absent, computing takes no time. */
-  readonly mcu?: McuChoice
+  readonly mcu?: McuChoice | undefined
 }
 
 /**
@@ -55,7 +55,7 @@ export async function makeLink(port: string, options: OpenLinkOptions = {}): Pro
   const dialled = parseDialAddress(port)
   if (dialled) {
     const { onChoice: onNotice, isBackground = false } = options
-    return new DialInLink(dialled, { clock, isBackground, ...(onNotice ? { onNotice } : {}) })
+    return new DialInLink(dialled, { clock, isBackground, onNotice })
   }
   if (port === "auto") return makeLink(await chooseBoard(options.onChoice), options)
   if (port.startsWith(SERIAL_NUMBER)) return makeLink(await serialPortOf(port), options)

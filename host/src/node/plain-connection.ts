@@ -7,7 +7,7 @@ import { connectFailed, invalidArgument } from "../errors.js"
 import type { CloseReason } from "../link/link.js"
 import { BOARD_IN_USE_LINE, inUse } from "../link/stream-port.js"
 import type { PlainEvents, PlainPeer } from "../plain/plain-peer.js"
-import { decodeGreeting, encodeRecord, type PlainGreeting, RecordDecoder } from "../plain/plain-record.js"
+import { decodeGreeting, encodeRecord, type PlainGreeting, recordDecoder } from "../plain/plain-record.js"
 import { SharedFile } from "./shared-file.js"
 import { parseSocketAddress, SocketStream } from "./socket-stream.js"
 
@@ -61,7 +61,7 @@ export class PlainConnection implements PlainPeer {
       onEarlyClose = (cause) => reject(connectFailed(`${port} closed before it had greeted.`, { cause }))
     })
     greeted.catch(() => {})
-    const decoder = new RecordDecoder((bytes) => {
+    const decode = recordDecoder((bytes) => {
       if (!onGreeting) events.onFrame(bytes)
       else {
         onGreeting(bytes)
@@ -69,7 +69,7 @@ export class PlainConnection implements PlainPeer {
       }
     })
     await stream.open({
-      onData: (chunk) => decoder.push(chunk),
+      onData: (chunk) => decode(chunk),
       onClose: (reason) => (onGreeting ? onEarlyClose?.(reason) : events.onClose(reason)),
     })
     const timer = systemClock.schedule(GREETING_TIMEOUT_MS, () => onEarlyClose?.(undefined))

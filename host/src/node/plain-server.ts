@@ -5,7 +5,7 @@ import net from "node:net"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { BOARD_IN_USE_LINE } from "../link/stream-port.js"
-import { encodeGreeting, encodeRecord, type PlainGreeting, RecordDecoder } from "../plain/plain-record.js"
+import { encodeGreeting, encodeRecord, type PlainGreeting, recordDecoder } from "../plain/plain-record.js"
 import { BoundedStream } from "./bounded-stream.js"
 import { listen } from "./listen.js"
 import { checkSocketPlace } from "./listening-place.js"
@@ -104,13 +104,13 @@ export class PlainServer {
   #attach(socket: net.Socket): () => void {
     const { onFrame, onConnect, onNotice } = this.#events
     onConnect?.()
-    const decoder = new RecordDecoder((bytes) => onFrame(bytes))
+    const decode = recordDecoder((bytes) => onFrame(bytes))
     const stream = new BoundedStream(socket, {
       name: "The driver",
       onThrow: (error) => onNotice?.(`The driver was disconnected: ${error}`),
       onOverflow: (error) => onNotice?.(error.message),
       onData: (chunk) => {
-        if (this.#stream === stream) decoder.push(chunk)
+        if (this.#stream === stream) decode(chunk)
       },
     })
     this.#stream = stream

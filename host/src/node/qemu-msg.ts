@@ -55,7 +55,7 @@ export function isQemuMsgPort(port: string): boolean {
 }
 
 export interface QemuMsgOptions {
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
   /** Carries the doorbell's bytes to the socket at `path`. A Unix socket when absent. */
   readonly openDoorbell?: (path: string) => ByteStream
 }

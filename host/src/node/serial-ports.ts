@@ -5,8 +5,7 @@ import { constants } from "node:fs"
 import { readdir, readFile, realpath } from "node:fs/promises"
 import path from "node:path"
 import { BOARDS, type Board } from "../../../boards/src/index.js"
-import { isThere } from "./at-path.js"
-import { systemPath } from "./system-root.js"
+import { isThere, systemPath } from "./system-root.js"
 import { readUsbDevice, type UsbDevice } from "./usb-device.js"
 
 export interface SerialPortInfo {

@@ -44,12 +44,6 @@ export function parseMcu(choice: string): McuName | undefined {
 /** A new simulated board; `mcu` is stronger than what `port` says. Throws as `mcuOfPort`. */
 export function makeSimPort(port: string, clock?: Clock, mcu: string | undefined = undefined): VmPort {
   const chosen = mcuOfPort(port)
-  const program = readFirmware("simulated")
-  return new VmPort(
-    new VirtualMachine({
-      program,
-      mcu: mcu === undefined ? chosen : parseMcu(mcu),
-      ...(clock ? { clock } : {}),
-    }),
-  )
+  const name = mcu === undefined ? chosen : parseMcu(mcu)
+  return new VmPort(new VirtualMachine({ program: readFirmware("simulated"), mcu: name, clock }))
 }

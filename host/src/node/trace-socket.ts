@@ -31,15 +31,8 @@ export interface TraceOffer {
   readonly folder?: string
 }
 
-export interface OfferedTrace {
-  /** "serve-1234" */
-  readonly name: string
-  readonly path: string
-  close(): Promise<void>
-}
-
-/** Offers `trace` to others until it is closed. Rejects with SYSTEM_FAILED where that cannot be. */
-export async function offerTrace(trace: Trace, offer: TraceOffer): Promise<OfferedTrace> {
+/** Offers `trace` to others, as `serve-1234`, until it is closed. Rejects with SYSTEM_FAILED where that cannot be. */
+export async function offerTrace(trace: Trace, offer: TraceOffer) {
   const name = `${offer.name}-${process.pid}`
   const socketPath = path.join(prepareRuntimeFolder(offer.folder ?? runtimeFolder(), CANNOT), `${name}.sock`)
   const known = new TraceObserver()
@@ -77,7 +70,7 @@ export async function offerTrace(trace: Trace, offer: TraceOffer): Promise<Offer
     name,
     path: socketPath,
     close: () =>
-      new Promise((resolve) => {
+      new Promise<void>((resolve) => {
         off()
         server.close(() => resolve())
         for (const socket of sockets) {

@@ -5,15 +5,8 @@ import path from "node:path"
 import { missingDependency } from "../errors.js"
 import { runCommand } from "./linux-guest/run-command.js"
 
-export interface WiresharkFolders {
-  readonly luaPlugins: string
-  readonly extcap: string
-  /** Whether Wireshark looks into `extcap` by itself: before 4.2 it had no such folder for a user. */
-  readonly isExtcapKnown: boolean
-}
-
 /** Asks tshark, or Wireshark. Rejects with MISSING_DEPENDENCY when neither is installed. */
-export async function wiresharkFolders(): Promise<WiresharkFolders> {
+export async function wiresharkFolders() {
   const said = (await askFolders("tshark")) ?? (await askFolders("wireshark"))
   if (said === undefined)
     throw missingDependency("Wireshark is not installed.", {
@@ -24,6 +17,7 @@ export async function wiresharkFolders(): Promise<WiresharkFolders> {
   return {
     luaPlugins: folderNamed(said, "Personal Lua Plugins") ?? path.join(personal, "plugins"),
     extcap: extcap ?? path.join(personal, "extcap"),
+    /** Whether Wireshark looks into `extcap` by itself: before 4.2 it had no such folder for a user. */
     isExtcapKnown: extcap !== undefined,
   }
 }

@@ -23,10 +23,10 @@ import {
   DEVICE_AREA,
   DRIVER_AREA,
 } from "../../../shared-protocol/src/ring/layout.js"
-import { allocateBytes, type HostBytes } from "../bytes.js"
+import { allocateBytes, type HostBytes, ownedCopyOf } from "../bytes.js"
 import { drainArea } from "./drain-area.js"
 import type { PlainWindow } from "./plain-peer.js"
-import { WorkLoop } from "./work-loop.js"
+import { workLoop } from "./work-loop.js"
 
 /** Where a queue's three addresses are in SET_VQUEUE and in GET_VQUEUE's response, and which side writes each part. */
 const ADDRESSES = [
@@ -68,7 +68,7 @@ export class PlainDevice implements DeviceChannel {
   readonly #options: PlainDeviceOptions
   readonly #window: PlainWindow
   readonly #send: (frame: Uint8Array) => void
-  readonly #loop = new WorkLoop(async () => {
+  readonly #serve = workLoop(async () => {
     await this.bus.work()
     this.#writeChanges()
   })
@@ -81,7 +81,7 @@ export class PlainDevice implements DeviceChannel {
     this.incoming = allocateBytes(options.windowBytes)
     this.outgoing = new OutgoingArea(allocateBytes(options.windowBytes))
     this.bus = new DeviceBus({ ...options, alloc: allocateBytes, identity: IDENTITY }, this)
-    this.bus.onWake = () => void this.#loop.run()
+    this.bus.onWake = () => void this.#serve()
   }
 
   /** A driver has connected: resets every device. */
@@ -95,10 +95,10 @@ export class PlainDevice implements DeviceChannel {
   take(frame: Uint8Array): void {
     this.#readWindow()
     const isSetting = frame.length >= VQUEUE_FRAME_BYTES && ((frame[0] as number) & 3) === 0
-    const request = bytesOf(frame)
+    const request = ownedCopyOf(frame)
     if (isSetting && frame[1] === SET_VQUEUE) for (const { at, area } of ADDRESSES) putArea(request, at, area)
     this.onMessage(request, 0, request.length)
-    void this.#loop.run()
+    void this.#serve()
   }
 
   /** Looks for buffers that were made available without a notification. */
@@ -113,7 +113,7 @@ export class PlainDevice implements DeviceChannel {
         this.onMessage(event, 0, event.length)
       }
     }
-    void this.#loop.run()
+    void this.#serve()
   }
 
   hasPending(): boolean {
@@ -123,7 +123,7 @@ export class PlainDevice implements DeviceChannel {
   /** A message from the device. What it announces is written first. */
   post(message: ByteBuf): void {
     this.#writeChanges()
-    const frame = bytesOf(message)
+    const frame = ownedCopyOf(message)
     const isBus = ((frame[0] as number) & TYPE_BUS) !== 0
     if (!isBus && frame[1] === EVENT_USED && this.#options.isPolling) return
     if (!isBus && frame[1] === GET_VQUEUE)
@@ -189,10 +189,4 @@ function putArea(bytes: Uint8Array, at: number, area: number): boolean {
   const isOffset = bytes.subarray(at + 2, at + 8).every((byte) => byte === 0)
   bytes[at + AREA_AT] = isOffset ? area : NO_AREA
   return isOffset
-}
-
-function bytesOf(source: ArrayLike<number>): HostBytes {
-  const bytes = allocateBytes(source.length)
-  bytes.set(source)
-  return bytes
 }

@@ -20,7 +20,7 @@ export interface PlainWindow {
 /** A device of the plain profile that can be connected to, or another device that shares memory in a file. */
 export interface PlainPeer {
   /** What people call the bus; "plain profile" when absent. */
-  readonly busName?: string
+  readonly busName?: string | undefined
   /** `slotBytes`: each message fills a slot of so many bytes, with zeros behind it. */
   readonly greeting: PlainGreeting & { readonly slotBytes?: number }
   readonly window: PlainWindow

@@ -5,7 +5,9 @@
 //             "virtio-msg-plain 1 revision=1 max_msg_size=264 features=0 window=65536 file=/dev/shm/window"
 //   every other record is one frame; an address is an offset in the file
 
+import { getU16 } from "../../../shared-protocol/src/bytes.js"
 import { HEADER_SIZE } from "../../../shared-protocol/src/messages/header.js"
+import { joined } from "../bytes.js"
 import { counted } from "../counted.js"
 import { protocolBroken, VirtioMsgError } from "../errors.js"
 
@@ -89,26 +91,18 @@ export function decodeGreeting(bytes: Uint8Array, peer: string): PlainGreeting {
   return greeting
 }
 
-/** Cuts a byte stream into records, whatever pieces it comes in. */
-export class RecordDecoder {
-  readonly #onRecord: (bytes: Uint8Array) => void
-  #rest = new Uint8Array(0)
-
-  constructor(onRecord: (bytes: Uint8Array) => void) {
-    this.#onRecord = onRecord
-  }
-
-  push(chunk: Uint8Array): void {
-    const bytes = new Uint8Array(this.#rest.length + chunk.length)
-    bytes.set(this.#rest)
-    bytes.set(chunk, this.#rest.length)
+/** Returns a function that cuts a byte stream into records, whatever pieces it comes in. */
+export function recordDecoder(onRecord: (bytes: Uint8Array) => void): (chunk: Uint8Array) => void {
+  let rest = new Uint8Array(0)
+  return (chunk) => {
+    const bytes = joined(rest, chunk)
     let at = 0
     while (at + LENGTH_BYTES <= bytes.length) {
-      const end = at + LENGTH_BYTES + ((bytes[at] as number) | ((bytes[at + 1] as number) << 8))
+      const end = at + LENGTH_BYTES + getU16(bytes, at)
       if (end > bytes.length) break
-      this.#onRecord(bytes.slice(at + LENGTH_BYTES, end))
+      onRecord(bytes.slice(at + LENGTH_BYTES, end))
       at = end
     }
-    this.#rest = bytes.slice(at)
+    rest = bytes.slice(at)
   }
 }

@@ -40,7 +40,7 @@ export function tapPeer(open: OpenPlainPeer, tap: Tap): OpenPlainPeer {
       onClose: (reason) => events.onClose(reason),
     })
     return {
-      ...(peer.busName === undefined ? {} : { busName: peer.busName }),
+      busName: peer.busName,
       greeting: peer.greeting,
       window: peer.window,
       send(frame) {

@@ -1,24 +1,20 @@
 // Serves what was announced to devices in this process, in one run at a time, like the firmware's fiber.
 
-export class WorkLoop {
-  readonly #step: () => Promise<void>
-  #isWorking = false
-  #isMoreToDo = false
-
-  /** `step` serves everything that is announced by then. */
-  constructor(step: () => Promise<void>) {
-    this.#step = step
-  }
-
-  /** Serves soon: in the run that has begun, or in a new one. */
-  async run(): Promise<void> {
-    this.#isMoreToDo = true
-    if (this.#isWorking) return
-    this.#isWorking = true
-    while (this.#isMoreToDo) {
-      this.#isMoreToDo = false
-      await this.#step()
+/**
+ * Returns a function that serves soon: in the run that has begun, or in a new one. `step` serves everything that is
+ * announced by then.
+ */
+export function workLoop(step: () => Promise<void>): () => Promise<void> {
+  let isWorking = false
+  let isMoreToDo = false
+  return async () => {
+    isMoreToDo = true
+    if (isWorking) return
+    isWorking = true
+    while (isMoreToDo) {
+      isMoreToDo = false
+      await step()
     }
-    this.#isWorking = false
+    isWorking = false
   }
 }

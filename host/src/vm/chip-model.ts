@@ -25,9 +25,6 @@ const PRICES: Readonly<Partial<Record<keyof VmCounts, number>>> = {
   filledBytes: 0.374,
 }
 
-/** Stock firmware runs from flash through a cache; an emulated cache of 50 cycles a miss made all so much dearer. */
-const FLASH_CACHE = 1.2
-
 /** The cycles that an RP2040 takes for these counts. */
 export function chipCycles(counts: VmCounts): number {
   let cycles = 0
@@ -38,11 +35,6 @@ export function chipCycles(counts: VmCounts): number {
 /** The milliseconds that an RP2040 takes for these counts, at 125 MHz. */
 export function chipMs(counts: VmCounts): number {
   return chipCycles(counts) / CYCLES_PER_MS
-}
-
-/** As `chipMs`, with the misses of a flash cache. */
-export function cachedChipMs(counts: VmCounts): number {
-  return chipMs(counts) * FLASH_CACHE
 }
 
 /** A microcontroller whose speed a simulated board can have. */

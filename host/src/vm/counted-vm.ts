@@ -82,17 +82,6 @@ export function difference(before: VmCounts, after: VmCounts): VmCounts {
 }
 
 function countsBy(read: (name: keyof VmCounts) => number): VmCounts {
-  const value = (name: keyof VmCounts) => read(name) >>> 0
-  return {
-    operations: value("operations"),
-    calls: value("calls"),
-    fibers: value("fibers"),
-    allocations: value("allocations"),
-    collections: value("collections"),
-    scanned: value("scanned"),
-    properties: value("properties"),
-    lookups: value("lookups"),
-    names: value("names"),
-    filledBytes: value("filledBytes"),
-  }
+  const values = COUNTERS.map(({ exportName: name }) => [name, read(name) >>> 0])
+  return Object.fromEntries(values) as VmCounts
 }

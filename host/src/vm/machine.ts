@@ -13,7 +13,7 @@ export interface MachineOptions {
   readonly program?: Uint8Array
   /** Flash memory that outlives the machine. Without it, every power-up finds the flash empty. */
   readonly flash?: FlashMemory
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
   /** 16 hexadecimal digits. */
   readonly deviceId?: string
   /** Where the VM's randomness comes from. With a seeded source, a run can be repeated. */

@@ -184,9 +184,7 @@ class PacedRuntime implements Runtime {
   devsDeploy(program: Uint8Array): number {
     return this.#vm.devsDeploy(program)
   }
-  devsVerify(program: Uint8Array): number {
-    return this.#vm.devsVerify(program)
-  }
+
   sockClose(): number {
     return this.#vm.sockClose()
   }

@@ -3,7 +3,7 @@
 
 import net from "node:net"
 import fc from "fast-check"
-import { DashboardServer } from "../../../host/src/node/dashboard/dashboard-server.js"
+import { startDashboard } from "../../../host/src/node/dashboard/dashboard-server.js"
 import { LiveFeed } from "../../../host/src/node/dashboard/live-feed.js"
 import { type FuzzTarget, plain } from "../target.js"
 import { said, UNTIL_CLOSED_MS } from "./hostile-client.js"
@@ -77,7 +77,7 @@ export const http: FuzzTarget<Uint8Array[]> = {
   about: "sound, cut and absurd requests to the dashboard's server",
   cases: fc.array(piece, { minLength: 1, maxLength: 4 }),
   async run(pieces) {
-    const server = await DashboardServer.start({
+    const server = await startDashboard({
       host: "127.0.0.1",
       port: 0,
       feed: new LiveFeed(),

@@ -4,7 +4,6 @@
 import { createHash } from "node:crypto"
 import { copyFile, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises"
 import { basename, join } from "node:path"
-import { isFolder } from "../../../host/src/node/at-path.js"
 import { makeModules } from "../../../host/src/node/linux-guest/drivers.js"
 import { inWorkFolder, keep } from "../../../host/src/node/linux-guest/guest-cache.js"
 import type { GuestFile } from "../../../host/src/node/linux-guest/initramfs.js"
@@ -12,6 +11,7 @@ import { copyModuleSources, moduleSources } from "../../../host/src/node/linux-g
 import { DRIVERS_FOLDER } from "../../../host/src/node/linux-guest/prepare.js"
 import { RECIPE } from "../../../host/src/node/linux-guest/recipe.js"
 import { cacheOf } from "../../../host/src/node/make-folder.js"
+import { isFolder } from "../../../host/src/node/system-root.js"
 import { preparedGuest } from "../prepared-guest.js"
 import { kernelHeaders } from "./kernel-headers.js"
 

@@ -3,7 +3,6 @@
 
 import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { isFolder } from "../../../host/src/node/at-path.js"
 import {
   DebianArchive,
   machineArchitecture,
@@ -13,6 +12,7 @@ import { type KernelPackages, kernelPackages } from "../../../host/src/node/linu
 import { inWorkFolder, keep } from "../../../host/src/node/linux-guest/guest-cache.js"
 import { RECIPE } from "../../../host/src/node/linux-guest/recipe.js"
 import { cacheOf } from "../../../host/src/node/make-folder.js"
+import { isFolder } from "../../../host/src/node/system-root.js"
 import { makeOnce } from "../prepared-guest.js"
 
 export interface KernelHeaders {

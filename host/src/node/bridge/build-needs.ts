@@ -4,9 +4,8 @@
 import { readFile } from "node:fs/promises"
 import { release } from "node:os"
 import path from "node:path"
-import { isThere } from "../at-path.js"
 import { isInstalled } from "../linux-guest/run-command.js"
-import { systemPath } from "../system-root.js"
+import { isThere, systemPath } from "../system-root.js"
 
 interface Distribution {
   /** The ID that /etc/os-release has. */

@@ -3,10 +3,9 @@
 
 import path from "node:path"
 import { missingDependency, systemFailed } from "../../errors.js"
-import { isThere } from "../at-path.js"
 import { copyModuleSources, moduleSources } from "../linux-guest/linux-module.js"
 import { modprobe } from "../modprobe.js"
-import { systemPath } from "../system-root.js"
+import { isThere, systemPath } from "../system-root.js"
 import { installCommand, inWords, missingToBuild } from "./build-needs.js"
 import { BRIDGE_NODE } from "./layouts.js"
 import { type BuildOptions, builtModules, insmod, type ModuleBuild, requireLoading } from "./module-build.js"

@@ -6,9 +6,8 @@ import { VIRTIO_ID_CONSOLE } from "../../../../shared-protocol/src/device-types/
 import { VIRTIO_ID_GPIO } from "../../../../shared-protocol/src/device-types/gpio.js"
 import { VIRTIO_ID_I2C } from "../../../../shared-protocol/src/device-types/i2c.js"
 import { VIRTIO_ID_RNG } from "../../../../shared-protocol/src/device-types/rng.js"
-import { isThere } from "../at-path.js"
 import { modprobe } from "../modprobe.js"
-import { systemPath } from "../system-root.js"
+import { isThere, systemPath } from "../system-root.js"
 import type { EndpointAddress } from "./node.js"
 
 /** For each device type: the module of its driver, and the name of the node that this driver makes. */

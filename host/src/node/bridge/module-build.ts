@@ -5,11 +5,11 @@ import { readFile } from "node:fs/promises"
 import { availableParallelism, release, version } from "node:os"
 import path from "node:path"
 import { systemFailed } from "../../errors.js"
-import { isThere } from "../at-path.js"
 import { inWorkFolder, keep } from "../linux-guest/guest-cache.js"
 import { CommandError, runCommand } from "../linux-guest/run-command.js"
 import { cacheOf } from "../make-folder.js"
 import { modprobe, withSbin } from "../modprobe.js"
+import { isThere } from "../system-root.js"
 import { headersFolder } from "./build-needs.js"
 
 export interface BuildOptions {

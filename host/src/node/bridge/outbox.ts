@@ -3,7 +3,7 @@
 
 import type { Clock, Timer } from "../../clock.js"
 import { counted } from "../../counted.js"
-import { protocolBroken } from "../../errors.js"
+import { sessionOver } from "./kernel-message.js"
 import type { BridgeProducer } from "./ring.js"
 
 /** So many frames may wait while the ring is full. A kernel that is so far behind has stopped reading. */
@@ -43,9 +43,8 @@ export class Outbox {
       return
     }
     if (this.#waiting.length >= MOST_WAITING)
-      throw protocolBroken(
+      throw sessionOver(
         `${counted(this.#waiting.length, "message")} wait: the kernel takes none out of its ring.`,
-        { hint: "The session is over: attach again." },
       )
     this.#waiting.push(frame)
     this.#lookAgain()

@@ -4,7 +4,8 @@
 // consistent, so they are both.
 
 import { counted } from "../../counted.js"
-import { protocolBroken, type VirtioMsgError } from "../../errors.js"
+import type { VirtioMsgError } from "../../errors.js"
+import { sessionOver } from "./kernel-message.js"
 import { RING_ENTRIES, RING_HEADER } from "./layouts.js"
 
 /** Indexes of u32 in a ring's header. */
@@ -60,9 +61,7 @@ export class SharedRing {
   }
 
   broken(what: string): VirtioMsgError {
-    return protocolBroken(`The ${this.name} ring says that ${what}.`, {
-      hint: "The session is over: attach again.",
-    })
+    return sessionOver(`The ${this.name} ring says that ${what}.`)
   }
 }
 

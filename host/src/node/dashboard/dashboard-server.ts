@@ -1,7 +1,7 @@
 // Serves the page on this computer, and beside it the live view as server-sent events
 // (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { networkInterfaces } from "node:os"
 import path from "node:path"
@@ -36,80 +36,64 @@ const KEEP_ALIVE_MS = 15_000
 /** More connections than the pages of one user have. Further ones are closed. Each costs only what Node buffers. */
 const MOST_CONNECTIONS = 512
 
-export class DashboardServer {
+export interface DashboardServer {
   /** What to open in a browser. */
   readonly url: string
-  readonly #server: Server
-  readonly #streams: ReadonlySet<ServerResponse>
-  readonly #stop: () => void
+  /** For each page that follows the live view, the bytes that wait for it. */
+  readonly waitingBytes: number[]
+  /** Ends every connection; nothing is left. */
+  close(): Promise<void>
+}
 
-  private constructor(server: Server, streams: ReadonlySet<ServerResponse>, host: string, stop: () => void) {
-    this.#server = server
-    this.#streams = streams
-    this.#stop = stop
-    const { port } = server.address() as AddressInfo
-    const name = isEverywhere(host) ? ownAddress() : host
-    this.url = `http://${name.includes(":") ? `[${name}]` : name}:${port}/`
-  }
-
-  /**
-   * Begins to serve. Rejects with INVALID_ARGUMENT for a host that others can reach unless it is exposed, with
-   * SYSTEM_FAILED when the port is taken, and as `readPageFiles`.
-   */
-  static async start({
-    host,
-    port,
-    feed,
-    files: given,
-    isExposed,
-    shows,
-  }: DashboardServerOptions): Promise<DashboardServer> {
-    if (!isExposed && !isLoopback(host))
-      throw invalidArgument(`${host}:${port} can be reached from other computers.`, {
-        hint: "Whoever reaches it sees what the bus carries: use 127.0.0.1, or say --expose if that is what you want.",
-      })
-    const files = new Map(given ?? (await readPageFiles()))
-    markLive(files, shows ?? "yes")
-    const streams = new Set<ServerResponse>()
-    const answer = (request: IncomingMessage, response: ServerResponse) => {
-      if (!isOurs(request)) refuse(response, 403, "This server only answers by the name of this computer.\n")
-      else if (request.method !== "GET" && request.method !== "HEAD") refuse(response, 405, "Only GET.\n")
-      else if (nameOf(request) === LIVE_PATH) streamFeed(request, response, feed, streams)
-      else sendFile(request, response, files)
-    }
-    const server = createServer((request, response) => {
-      response.on("error", () => {}) // the page has gone
-      try {
-        answer(request, response)
-      } catch {
-        // whatever a client sends, only that client gets no answer
-        if (response.headersSent) response.destroy()
-        else refuse(response, 400, "This request makes no sense.\n")
-      }
+/**
+ * Begins to serve. Rejects with INVALID_ARGUMENT for a host that others can reach unless it is exposed, with
+ * SYSTEM_FAILED when the port is taken, and as `readPageFiles`.
+ */
+export async function startDashboard(options: DashboardServerOptions): Promise<DashboardServer> {
+  const { host, port, feed, files: given, isExposed, shows } = options
+  if (!isExposed && !isLoopback(host))
+    throw invalidArgument(`${host}:${port} can be reached from other computers.`, {
+      hint: "Whoever reaches it sees what the bus carries: use 127.0.0.1, or say --expose if that is what you want.",
     })
-    server.maxConnections = MOST_CONNECTIONS
-    await listen(server, { port, host }, `${host}:${port}`)
-    const keepAlive = setInterval(() => {
-      for (const stream of streams) if (!stream.writableNeedDrain) stream.write(":\n\n")
-    }, KEEP_ALIVE_MS)
-    return new DashboardServer(server, streams, host, () => {
+  const files = new Map(given ?? (await readPageFiles()))
+  markLive(files, shows ?? "yes")
+  const streams = new Set<ServerResponse>()
+  const answer = (request: IncomingMessage, response: ServerResponse) => {
+    if (!isOurs(request)) refuse(response, 403, "This server only answers by the name of this computer.\n")
+    else if (request.method !== "GET" && request.method !== "HEAD") refuse(response, 405, "Only GET.\n")
+    else if (nameOf(request) === LIVE_PATH) streamFeed(request, response, feed, streams)
+    else sendFile(request, response, files)
+  }
+  const server = createServer((request, response) => {
+    response.on("error", () => {}) // the page has gone
+    try {
+      answer(request, response)
+    } catch {
+      // whatever a client sends, only that client gets no answer
+      if (response.headersSent) response.destroy()
+      else refuse(response, 400, "This request makes no sense.\n")
+    }
+  })
+  server.maxConnections = MOST_CONNECTIONS
+  await listen(server, { port, host }, `${host}:${port}`)
+  const keepAlive = setInterval(() => {
+    for (const stream of streams) if (!stream.writableNeedDrain) stream.write(":\n\n")
+  }, KEEP_ALIVE_MS)
+  const name = isEverywhere(host) ? ownAddress() : host
+  const { port: bound } = server.address() as AddressInfo
+  return {
+    url: `http://${name.includes(":") ? `[${name}]` : name}:${bound}/`,
+    get waitingBytes() {
+      return [...streams].map((stream) => stream.writableLength)
+    },
+    async close() {
       clearInterval(keepAlive)
       for (const stream of streams) stream.end()
-    })
-  }
-
-  /** For each page that follows the live view, the bytes that wait for it. */
-  get waitingBytes(): number[] {
-    return [...this.#streams].map((stream) => stream.writableLength)
-  }
-
-  /** Ends every connection; nothing is left. */
-  async close(): Promise<void> {
-    this.#stop()
-    await new Promise((resolve) => {
-      this.#server.close(resolve)
-      this.#server.closeAllConnections()
-    })
+      await new Promise((resolve) => {
+        server.close(resolve)
+        server.closeAllConnections()
+      })
+    },
   }
 }
 

@@ -2,9 +2,9 @@
 
 import { mkdtemp, readdir, rename, rm, stat } from "node:fs/promises"
 import { join } from "node:path"
-import { isFolder } from "../at-path.js"
 import { makeCacheFolder } from "../make-folder.js"
 import { isAlive } from "../runtime-folder.js"
+import { isFolder } from "../system-root.js"
 
 /** The name of the newest folder there that ends with `suffix`; undefined when there is none. */
 export async function findNewest(cacheFolder: string, suffix: string): Promise<string | undefined> {

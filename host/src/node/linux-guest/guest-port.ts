@@ -7,7 +7,7 @@ import net from "node:net"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { type Clock, systemClock, type Timer } from "../../clock.js"
-import { encodeGreeting, encodeRecord, type PlainGreeting, RecordDecoder } from "../../plain/plain-record.js"
+import { encodeGreeting, encodeRecord, type PlainGreeting, recordDecoder } from "../../plain/plain-record.js"
 import { BoundedStream } from "../bounded-stream.js"
 import { SharedFile } from "../shared-file.js"
 
@@ -50,7 +50,7 @@ export class GuestPort {
     this.end()
     const socket = net.connect(this.socketPath)
     this.#socket = socket
-    const decoder = new RecordDecoder((bytes) => events.onFrame(bytes))
+    const decode = recordDecoder((bytes) => events.onFrame(bytes))
     socket.once("connect", () => {
       if (this.#socket !== socket) return
       this.#stream = new BoundedStream(socket, {
@@ -58,7 +58,7 @@ export class GuestPort {
         onThrow: (error) => events.onNotice?.(`The guest was disconnected: ${error}`),
         onOverflow: (error) => events.onNotice?.(error.message),
         onData: (chunk) => {
-          if (this.#socket === socket) decoder.push(chunk)
+          if (this.#socket === socket) decode(chunk)
         },
       })
       this.window.mark()

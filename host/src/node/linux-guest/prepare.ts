@@ -3,8 +3,8 @@
 
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises"
 import { basename, join } from "node:path"
-import { isFolder } from "../at-path.js"
 import { cacheOf } from "../make-folder.js"
+import { isFolder } from "../system-root.js"
 import { DebianArchive, machineArchitecture, unpackPackage } from "./debian-archive.js"
 import {
   type BuiltDrivers,

@@ -17,14 +17,6 @@ const TO_PREPARE: ToolTable = {
 }
 const TO_BOOT: ToolTable = { "qemu-system-arm": ["qemu-system-arm"] }
 
-/**
- * The command that installs what this machine lacks. Empty if it lacks nothing. With `isPrepared`, a guest is there
- * that only has to boot.
- */
-export function missingToolsCommand(isPrepared: boolean): string {
-  return installCommand(packagesFor(isPrepared))
-}
-
 /** Throws MISSING_DEPENDENCY, with the command to install it, when `prepareGuest` lacks something. */
 export function requireToolsToPrepare(): void {
   requireDebian()
@@ -45,7 +37,7 @@ function requireDebian(): void {
 export function requireTools(isPrepared: boolean): void {
   if (!isPrepared) requireDebian()
   requirePackages(
-    packagesFor(isPrepared),
+    [...(isPrepared ? [] : missingPackages(TO_PREPARE)), ...missingPackages(TO_BOOT)],
     isPrepared ? "To boot the Linux guest" : "To prepare and boot the Linux guest",
   )
 }
@@ -58,19 +50,11 @@ export function requireToolsToBoot(): void {
 function requirePackages(packages: readonly string[], purpose: string): void {
   if (packages.length === 0) return
   throw missingDependency(`${purpose}, this machine lacks ${packages.join(", ")}.`, {
-    hint: `As root: ${installCommand(packages)}`,
+    hint: `As root: apt-get install -y --no-install-recommends ${packages.join(" ")}`,
   })
-}
-
-function packagesFor(isPrepared: boolean): string[] {
-  return [...(isPrepared ? [] : missingPackages(TO_PREPARE)), ...missingPackages(TO_BOOT)]
 }
 
 function missingPackages(table: ToolTable): string[] {
   const isThere = (program: string) => (isAbsolute(program) ? existsSync(program) : isInstalled(program))
   return Object.entries(table).flatMap(([name, programs]) => (programs.every(isThere) ? [] : [name]))
-}
-
-function installCommand(packages: readonly string[]): string {
-  return packages.length === 0 ? "" : `apt-get install -y --no-install-recommends ${packages.join(" ")}`
 }

@@ -9,62 +9,55 @@ import { deviceIdOf } from "./messages.js"
 import { UrbConnection } from "./urb-connection.js"
 import { attachSocket } from "./vhci.js"
 
-export class AttachedGadget {
+export interface AttachedGadget {
   /** Of vhci-hcd. */
   readonly port: number
   /** Resolves when the kernel has let go of the gadget, or when we have. */
   readonly ended: Promise<void>
-  readonly #socket: net.Socket
-
-  private constructor(port: number, socket: net.Socket, ended: Promise<void>) {
-    this.port = port
-    this.#socket = socket
-    this.ended = ended
-  }
-
-  /** `number` tells our gadgets apart. Rejects as `attachSocket`, and with MISSING_DEPENDENCY without koffi. */
-  static async attach(
-    gadget: UsbGadget,
-    number: number,
-    onRefused: (sentence: string) => void,
-  ): Promise<AttachedGadget> {
-    const libc = await loadLibc()
-    const [ours, kernels] = libc.socketPair()
-    const socket = new net.Socket({ fd: ours, readable: true, writable: true })
-    const urbs = new UrbConnection(gadget, {
-      send: (bytes) => stream.write(bytes),
-      fail: (reason) => {
-        onRefused(`${gadget.name} was detached from the kernel: ${reason}.`)
-        socket.destroy()
-      },
-    })
-    const stream = new BoundedStream(socket, {
-      name: "The kernel",
-      onData: (chunk) => urbs.push(chunk),
-      onOverflow: (error) => onRefused(error.message),
-    })
-    socket.on("error", () => {}) // "close" follows
-    const ended = new Promise<void>((resolve) => {
-      socket.once("close", () => {
-        urbs.close()
-        resolve()
-      })
-    })
-    try {
-      const port = await attachSocket(kernels, deviceIdOf({ busNumber: 1, deviceNumber: number }))
-      return new AttachedGadget(port, socket, ended)
-    } catch (error) {
-      socket.destroy()
-      if (error instanceof VirtioMsgError) throw error
-      throw deviceFailed(`The kernel does not take ${gadget.name}: ${error}`)
-    } finally {
-      libc.close(kernels) // the kernel holds it
-    }
-  }
-
   /** The kernel sees the device unplugged. */
-  async close(): Promise<void> {
-    this.#socket.destroy()
-    await this.ended
+  close(): Promise<void>
+}
+
+/** `number` tells our gadgets apart. Rejects as `attachSocket`, and with MISSING_DEPENDENCY without koffi. */
+export async function attachGadget(
+  gadget: UsbGadget,
+  number: number,
+  onRefused: (sentence: string) => void,
+): Promise<AttachedGadget> {
+  const libc = await loadLibc()
+  const [ours, kernels] = libc.socketPair()
+  const socket = new net.Socket({ fd: ours, readable: true, writable: true })
+  const urbs = new UrbConnection(gadget, {
+    send: (bytes) => stream.write(bytes),
+    fail: (reason) => {
+      onRefused(`${gadget.name} was detached from the kernel: ${reason}.`)
+      socket.destroy()
+    },
+  })
+  const stream = new BoundedStream(socket, {
+    name: "The kernel",
+    onData: (chunk) => urbs.push(chunk),
+    onOverflow: (error) => onRefused(error.message),
+  })
+  socket.on("error", () => {}) // "close" follows
+  const ended = new Promise<void>((resolve) => {
+    socket.once("close", () => {
+      urbs.close()
+      resolve()
+    })
+  })
+  try {
+    const port = await attachSocket(kernels, deviceIdOf({ busNumber: 1, deviceNumber: number }))
+    const close = () => {
+      socket.destroy()
+      return ended
+    }
+    return { port, ended, close }
+  } catch (error) {
+    socket.destroy()
+    if (error instanceof VirtioMsgError) throw error
+    throw deviceFailed(`The kernel does not take ${gadget.name}: ${error}`)
+  } finally {
+    libc.close(kernels) // the kernel holds it
   }
 }

@@ -52,4 +52,6 @@ export interface UsbGadget {
   handle(transfer: UsbTransfer): void
   /** The computer is there, for the first time or again: the device forgets what happened before. */
   reset(): void
+  /** Uses the board no more. Absent where it does so only when it is asked. */
+  close?(): void
 }

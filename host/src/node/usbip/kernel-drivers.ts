@@ -1,9 +1,8 @@
 // Which of the kernel's drivers are there for the devices that we play. Loads them.
 
 import { missingDependency } from "../../errors.js"
-import { isThere } from "../at-path.js"
 import { modprobe } from "../modprobe.js"
-import { systemPath } from "../system-root.js"
+import { isThere, systemPath } from "../system-root.js"
 import { isVhciThere } from "./vhci.js"
 
 /** A driver of the kernel: its module, and its name among the USB drivers. */
@@ -72,21 +71,17 @@ export async function loadI2cDev(): Promise<boolean> {
   return isThere(systemPath("/sys/class/i2c-dev"))
 }
 
-/** What `attach` would find on this computer. Loads nothing. */
-export interface AttachSupport {
-  /** Whether vhci-hcd is there, or can be loaded. */
-  readonly hasVhci: boolean
-  /** The adapter that `attach` would use. Undefined where there is no driver for any. */
-  readonly adapter: AdapterKind | undefined
-}
-
-export async function findAttachSupport(): Promise<AttachSupport> {
-  const hasVhci = (await isVhciThere()) || (await isLoadable("vhci-hcd"))
+/**
+ * What `attach` would find on this computer: whether vhci-hcd is there or can be loaded, and the adapter that it would
+ * use, undefined where there is no driver for any. Loads nothing.
+ */
+export async function findAttachSupport() {
+  let adapter: AdapterKind | undefined
   for (const kind of Object.keys(ADAPTERS) as AdapterKind[]) {
     const driver = ADAPTERS[kind]
-    if ((await isLoaded(driver)) || (await isLoadable(driver.module))) return { hasVhci, adapter: kind }
+    if ((await isLoaded(driver)) || (await isLoadable(driver.module))) adapter ??= kind
   }
-  return { hasVhci, adapter: undefined }
+  return { hasVhci: (await isVhciThere()) || (await isLoadable("vhci-hcd")), adapter }
 }
 
 async function isLoadable(module: string): Promise<boolean> {

@@ -1,6 +1,7 @@
 // The virtio-gpio device (virtio 1.4 5.18, device id 41) for a guest. Each of its requests, and each interrupt that it
 // unmasks, goes on to the board. After the board was away, it gets back the state that the guest had given it.
 
+import { getU16 } from "../../../../shared-protocol/src/bytes.js"
 import {
   GPIO_CONFIG_SIZE,
   GPIO_EVENT_QUEUE,
@@ -79,7 +80,7 @@ export class VirtioGpioDevice implements VhostUserDevice {
   #request(chain: GuestChain): void {
     const { readable, writableLength } = chain
     const era = this.#era
-    const type = readable.length === GPIO_REQUEST_SIZE ? (readable[0] ?? 0) | ((readable[1] ?? 0) << 8) : -1
+    const type = readable.length === GPIO_REQUEST_SIZE ? getU16(readable, 0) : -1
     const wanted = type === GPIO_GET_LINE_NAMES ? 1 + this.#namesSize : GPIO_RESPONSE_SIZE
     if (type < 0 || writableLength < wanted) {
       chain.complete(Uint8Array.of(GPIO_STATUS_ERROR, 0).subarray(0, writableLength))
@@ -95,7 +96,7 @@ export class VirtioGpioDevice implements VhostUserDevice {
 
   #keep(type: number, message: Uint8Array): void {
     if (!STATE_MESSAGES.includes(type)) return
-    const line = lineOf(message)
+    const line = getU16(message, 2)
     this.#state.set(`${line}/${type}`, message.slice())
     if (type === GPIO_SET_DIRECTION && message[4] === 0)
       for (const each of STATE_MESSAGES) this.#state.delete(`${line}/${each}`)
@@ -108,7 +109,7 @@ export class VirtioGpioDevice implements VhostUserDevice {
       chain.complete(Uint8Array.of(GPIO_IRQ_STATUS_INVALID).subarray(0, chain.writableLength))
       return
     }
-    const line = (readable[0] ?? 0) | ((readable[1] ?? 0) << 8)
+    const line = getU16(readable, 0)
     // the line has a chain already. Another one takes its place, and the question that the board was asked
     const former = this.#unmasked.get(line)
     this.#unmasked.set(line, chain)
@@ -129,10 +130,6 @@ export class VirtioGpioDevice implements VhostUserDevice {
       () => {}, // the board has gone: `restore` asks again
     )
   }
-}
-
-function lineOf(message: Uint8Array): number {
-  return (message[2] ?? 0) | ((message[3] ?? 0) << 8)
 }
 
 function orderOf(message: Uint8Array): number {

@@ -201,22 +201,30 @@ export class VhostUserSession {
     return "done"
   }
 
+  /** Carries out a message about a queue. */
+  #withQueue<T extends { readonly index: number }>(
+    payload: Uint8Array,
+    decode: (payload: Uint8Array) => T | undefined,
+    carryOut: (queue: Queue, message: T) => Outcome,
+  ): Outcome {
+    const message = decode(payload)
+    if (!message) return wrongSize(payload)
+    const queue = this.#queues[message.index]
+    return queue ? carryOut(queue, message) : { wrong: `queue ${message.index}, which does not exist` }
+  }
+
   #setState(payload: Uint8Array, set: (queue: Queue, value: number) => void): Outcome {
-    const state = decodeVringState(payload)
-    if (!state) return wrongSize(payload)
-    const queue = this.#queues[state.index]
-    if (!queue) return noQueue(state.index)
-    set(queue, state.value)
-    return "done"
+    return this.#withQueue(payload, decodeVringState, (queue, { value }) => {
+      set(queue, value)
+      return "done"
+    })
   }
 
   #setAddress(payload: Uint8Array): Outcome {
-    const address = decodeVringAddress(payload)
-    if (!address) return wrongSize(payload)
-    const queue = this.#queues[address.index]
-    if (!queue) return noQueue(address.index)
-    queue.address = address
-    return "done"
+    return this.#withQueue(payload, decodeVringAddress, (queue, address) => {
+      queue.address = address
+      return "done"
+    })
   }
 
   #enable(payload: Uint8Array): Outcome {
@@ -228,16 +236,14 @@ export class VhostUserSession {
     descriptors: number[],
     set: (queue: Queue, descriptor: number | undefined) => void,
   ): Outcome {
-    const file = decodeVringFile(payload)
-    if (!file) return wrongSize(payload)
-    const queue = this.#queues[file.index]
-    if (!queue) return noQueue(file.index)
-    const descriptor = file.hasDescriptor ? descriptors[0] : undefined
-    if (file.hasDescriptor && (descriptor === undefined || !isEventfd(descriptor)))
-      return { wrong: "no eventfd" }
-    if (descriptor !== undefined) descriptors.shift()
-    set(queue, descriptor)
-    return "done"
+    return this.#withQueue(payload, decodeVringFile, (queue, { hasDescriptor }) => {
+      const descriptor = hasDescriptor ? descriptors[0] : undefined
+      if (hasDescriptor && (descriptor === undefined || !isEventfd(descriptor)))
+        return { wrong: "no eventfd" }
+      if (descriptor !== undefined) descriptors.shift()
+      set(queue, descriptor)
+      return "done"
+    })
   }
 
   /** The eventfd for kicks starts the queue. */
@@ -268,30 +274,28 @@ export class VhostUserSession {
    * given up at the time limit count as not taken. QEMU counts in the same way when a backend dies.
    */
   #stopQueue(payload: Uint8Array): Outcome {
-    const state = decodeVringState(payload)
-    if (!state) return wrongSize(payload)
-    const found = this.#queues[state.index]
-    if (!found) return noQueue(state.index)
-    const { queue } = found
-    const stop = () => {
-      this.#drainTimer?.cancel()
-      this.#drainTimer = undefined
-      if (this.#isClosed) return
-      found.base = (queue.ring.nextAvailable - queue.inFlight) & 0xffff
-      queue.stop()
-      if (this.#queues.every((other) => !other.queue.ring.isRunning)) this.#options.device.reset()
-      this.#reply(REQUEST.GET_VRING_BASE, encodeVringState({ index: state.index, value: found.base }))
-      this.#stream.resume()
-    }
-    if (this.#options.device.lastingQueues?.includes(state.index)) {
-      stop()
+    return this.#withQueue(payload, decodeVringState, (state, { index }) => {
+      const { queue } = state
+      const stop = () => {
+        this.#drainTimer?.cancel()
+        this.#drainTimer = undefined
+        if (this.#isClosed) return
+        state.base = (queue.ring.nextAvailable - queue.inFlight) & 0xffff
+        queue.stop()
+        if (this.#queues.every((other) => !other.queue.ring.isRunning)) this.#options.device.reset()
+        this.#reply(REQUEST.GET_VRING_BASE, encodeVringState({ index, value: state.base }))
+        this.#stream.resume()
+      }
+      if (this.#options.device.lastingQueues?.includes(index)) {
+        stop()
+        return "replied later"
+      }
+      // no further message is read before the reply to this one
+      this.#stream.pause()
+      this.#drainTimer = this.#options.clock.schedule(DRAIN_LIMIT_MS, stop)
+      queue.finish(stop)
       return "replied later"
-    }
-    // no further message is read before the reply to this one
-    this.#stream.pause()
-    this.#drainTimer = this.#options.clock.schedule(DRAIN_LIMIT_MS, stop)
-    queue.finish(stop)
-    return "replied later"
+    })
   }
 
   #stopAll(): Outcome {
@@ -344,8 +348,4 @@ export class VhostUserSession {
 
 function wrongSize(payload: Uint8Array): Outcome {
   return { wrong: `a payload of ${counted(payload.length, "byte")}` }
-}
-
-function noQueue(index: number): Outcome {
-  return { wrong: `queue ${index}, which does not exist` }
 }
