@@ -10,7 +10,7 @@ import { transferLimitOf } from "../../host/src/driver/i2c-limits.js"
 import { VirtioMsgError } from "../../host/src/errors.js"
 import { JacdacLink } from "../../host/src/link/jacdac-link.js"
 import { BoardForwarder } from "../../host/src/node/board-forwarder.js"
-import { I2cTransactions } from "../../host/src/node/usbip/i2c-transactions.js"
+import { runTransaction } from "../../host/src/node/usbip/i2c-transactions.js"
 import { OpenedBus } from "../../host/src/opened-bus.js"
 import { readFirmware } from "../../host/src/vm/firmware-image.js"
 import { VirtualMachine } from "../../host/src/vm/virtual-machine.js"
@@ -202,15 +202,16 @@ describe("with all devices of a board open, in any order,", () => {
     const { clock, bus, end } = await open(NAMES)
     const forwarder = new BoardForwarder(async () => bus)
     await clock.run(forwarder.start())
-    const transactions = new I2cTransactions(forwarder, clock)
     const read = (length: number) =>
-      clock.run(transactions.run([{ address: 0x54, isRead: true, data: new Uint8Array(0), length }]))
+      clock.run(
+        runTransaction(forwarder, [{ address: 0x54, isRead: true, data: new Uint8Array(0), length }], clock),
+      )
     expect(await read(2000)).toMatchObject({
       kind: "refused",
       reason: expect.stringContaining("An I2C message of 2000 bytes is too long."),
     })
     const message = { address: 0x54, isRead: true, data: new Uint8Array(0), length: 1032 }
-    expect(await clock.run(transactions.run([message, message]))).toMatchObject({
+    expect(await clock.run(runTransaction(forwarder, [message, message], clock))).toMatchObject({
       kind: "refused",
       reason: expect.stringContaining("does not fit the window"),
     })

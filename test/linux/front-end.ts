@@ -71,12 +71,6 @@ export class FrontEnd {
     return new FrontEnd(libc, socket)
   }
 
-  /** Connects to a backend that listens. */
-  static async connect(path: string): Promise<FrontEnd> {
-    const libc = await loadLibc()
-    return new FrontEnd(libc, libc.connect(path))
-  }
-
   /** Sends a message as it is. */
   send(request: number, payload: Uint8Array, descriptors: readonly number[] = [], flags = VERSION): void {
     const message = Buffer.alloc(12 + payload.length)

@@ -37,18 +37,12 @@ export class LocalBoard {
   /** Sends requests to the board together. Rejects with an error of virtio-msg when their outcomes are unknown. */
   async submit(requests: readonly Request[]): Promise<Outcome[]> {
     try {
-      const adapter = this.#adapter ?? (await this.#findAdapter())
-      return await Promise.all(adapter.submit(requests))
+      this.#adapter ??= await this.#bus.i2c() // a device that was removed from the bus may be back
+      return await Promise.all(this.#adapter.submit(requests))
     } catch (error) {
       if (isVirtioMsgError(error) && error.code === "DEVICE_REMOVED") this.#adapter = undefined
       throw this.#leftBy ?? error
     }
-  }
-
-  /** Looks for the adapter anew: a device that was removed from the bus may be back. */
-  async #findAdapter(): Promise<I2cAdapter> {
-    this.#adapter = await this.#bus.i2c()
-    return this.#adapter
   }
 
   /** Closes the bus; calls in flight reject with `error`. */

@@ -2,9 +2,6 @@
 
 import {
   GPIO_CONFIG_SIZE,
-  GPIO_DIRECTION_IN,
-  GPIO_DIRECTION_NONE,
-  GPIO_DIRECTION_OUT,
   GPIO_EVENT_QUEUE,
   GPIO_EVENT_QUEUE_SIZE,
   GPIO_FEATURE_IRQ,
@@ -44,6 +41,7 @@ export interface GpioLineInfo {
   readonly direction: GpioDirection
 }
 
+/** By their numbers in messages. */
 const DIRECTIONS: readonly GpioDirection[] = ["none", "output", "input"]
 const TIMEOUT_MS = 1500
 /** The most bytes of names. A device that claims more is not believed. */
@@ -136,10 +134,7 @@ export class GpioChip extends Driver {
   /** `none` gives the line back: its value, and its interrupt, are forgotten. */
   async setDirection(line: string | number, direction: GpioDirection): Promise<void> {
     checkChoice("A direction", direction, DIRECTIONS)
-    const value = { none: GPIO_DIRECTION_NONE, output: GPIO_DIRECTION_OUT, input: GPIO_DIRECTION_IN }[
-      direction
-    ]
-    await this.#ask(GPIO_SET_DIRECTION, line, value)
+    await this.#ask(GPIO_SET_DIRECTION, line, DIRECTIONS.indexOf(direction))
   }
 
   /** The level that an input senses, or that an output drives. */

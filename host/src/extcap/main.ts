@@ -17,18 +17,6 @@ const HELP = `virtio-msg-extcap ${packageVersion()}: captures virtio-msg in Wire
 Wireshark calls it. To install it there: virtio-msg wireshark
 See docs/wireshark.md.`
 
-interface Options {
-  readonly "extcap-interfaces"?: boolean
-  readonly "extcap-interface"?: string
-  readonly "extcap-dlts"?: boolean
-  readonly "extcap-config"?: boolean
-  readonly "extcap-capture-filter"?: string
-  readonly capture?: boolean
-  readonly fifo?: string
-  readonly command?: string
-  readonly interval?: string
-}
-
 /** The text stands in braces, so it must not have one that ends them early. */
 function plain(text: string): string {
   return text.replace(/[{}\n]/g, " ")
@@ -39,7 +27,7 @@ function say(lines: readonly string[]): number {
   return EXIT_OK
 }
 
-async function run(options: Options): Promise<number> {
+async function run(options: ReturnType<typeof parse>): Promise<number> {
   if (options["extcap-interfaces"])
     return say([
       `extcap {version=${packageVersion()}}{display=virtio-msg}`,
@@ -82,7 +70,7 @@ function parseInterval(text: string): number {
   })
 }
 
-function parse(): Options {
+function parse() {
   try {
     const { values } = parseArgs({
       options: {

@@ -43,7 +43,7 @@ export async function flashThroughRom(flashing: EspFlashing): Promise<void> {
     romBaudrate: ROM_BAUD,
     terminal: { clean: () => {}, write: () => {}, writeLine: (line) => lines.push(line) },
   })
-  const written = { isBegun: false, doneBytes: 0 }
+  let isBegun = false
   try {
     await detect(loader, flashing)
     // esptool-js gives the ROM 200 ms to say that it starts the stub: a busy computer hears it later
@@ -51,7 +51,7 @@ export async function flashThroughRom(flashing: EspFlashing): Promise<void> {
     transport.read = (limitMs) => read(Math.max(limitMs, ANSWER_MS))
     await loader.runStub()
     if (flashing.chip.serialBaud !== undefined) await loader.changeBaud()
-    written.isBegun = true
+    isBegun = true
     await loader.writeFlash({
       fileArray: [{ data: flashing.image, address: flashing.chip.flashOffset }],
       flashMode: "keep",
@@ -59,15 +59,12 @@ export async function flashThroughRom(flashing: EspFlashing): Promise<void> {
       flashSize: "keep",
       eraseAll: false,
       compress: true,
-      reportProgress: (_file, doneBytes, totalBytes) => {
-        written.doneBytes = doneBytes
-        flashing.onProgress(doneBytes, totalBytes)
-      },
+      reportProgress: (_file, doneBytes, totalBytes) => flashing.onProgress(doneBytes, totalBytes),
       calculateMD5Hash: (image) => createHash("md5").update(image).digest("hex"),
     })
     await loader.after("custom_reset", undefined, RESET_SEQUENCE)
   } catch (error) {
-    throw explain(error as Error, flashing, port.lost, written.isBegun)
+    throw explain(error as Error, flashing, port.lost, isBegun)
   } finally {
     if (!port.lost) await transport.disconnect().catch(() => {}) // not opened, or gone meanwhile
   }

@@ -9,26 +9,18 @@ export class NodeWebSerialPort implements WebSerialPort {
   readonly #path: string
   readonly #usb: UsbDevice | undefined
   #port: SerialPortLike | undefined
-  #readable: ReadableStream<Uint8Array> | null = null
+  readable: ReadableStream<Uint8Array> | null = null
   #writable: WritableStream<Uint8Array> | null = null
-  #lost: VirtioMsgError | undefined
+  /** Set when the cable was pulled. Further writes get this error. */
+  lost: VirtioMsgError | undefined
 
   constructor(path: string, usb: UsbDevice | undefined) {
     this.#path = path
     this.#usb = usb
   }
 
-  /** Set when the cable was pulled. Further writes get this error. */
-  get lost(): VirtioMsgError | undefined {
-    return this.#lost
-  }
-
-  get readable(): ReadableStream<Uint8Array> | null {
-    return this.#readable
-  }
-
   get writable(): WritableStream<Uint8Array> | null {
-    if (this.#lost) throw this.#lost
+    if (this.lost) throw this.lost
     return this.#writable
   }
 
@@ -37,7 +29,7 @@ export class NodeWebSerialPort implements WebSerialPort {
     const port = await openSerialPort(this.#path, baudRate)
     this.#port = port
     let isRead = true
-    this.#readable = new ReadableStream({
+    this.readable = new ReadableStream({
       start: (controller) => {
         port.on("data", (chunk) => {
           if (isRead) controller.enqueue(chunk)
@@ -64,7 +56,7 @@ export class NodeWebSerialPort implements WebSerialPort {
   async close(): Promise<void> {
     const port = this.#port
     this.#port = undefined
-    this.#readable = null
+    this.readable = null
     this.#writable = null
     if (port?.isOpen) await new Promise<void>((resolve) => port.close(() => resolve()))
   }
@@ -88,6 +80,6 @@ export class NodeWebSerialPort implements WebSerialPort {
   }
 
   #lose(): void {
-    this.#lost = linkClosed(`${this.#path} is gone.`, { hint: "Plug the board in again." })
+    this.lost = linkClosed(`${this.#path} is gone.`, { hint: "Plug the board in again." })
   }
 }

@@ -7,7 +7,7 @@ import { loadLibc } from "../../../host/src/node/vhost-user/libc.js"
 import { encodeNumber, encodeVringState, REQUEST } from "../../../host/src/node/vhost-user/messages.js"
 import { FrontEnd, memoryTable, until } from "../../linux/front-end.js"
 import { MEMORY_LENGTH } from "../../linux/guest-ring.js"
-import { cleanUpAll, newBackend, newPath } from "../../linux/vhost-user-rig.js"
+import { cleanUp, cleanUpAll, newBackend, newPath } from "../../linux/vhost-user-rig.js"
 import { type FuzzTarget, plain } from "../target.js"
 
 /** From its first ring to behind its last one. */
@@ -91,15 +91,14 @@ export const vhostUser: FuzzTarget<FrontEndCase> = {
   about: "messages, descriptors and rings of a hostile front end to the backend of a Linux guest",
   cases: fc.record({ isStarted: fc.boolean(), steps: fc.array(step, { maxLength: 12 }) }),
   async run({ isStarted, steps }) {
-    const isThere = await loadLibc().then(
-      () => true,
-      () => false,
-    )
-    if (!isThere) return // no Linux, or no koffi: nobody can be attacked so
+    const libc = await loadLibc().catch(() => undefined)
+    if (!libc) return // no Linux, or no koffi: nobody can be attacked so
     const path = newPath()
+    const listener = libc.listen(path)
+    cleanUp.push(() => libc.close(listener))
     try {
-      await newBackend(path, { mode: "listen", device: new PromptDevice() })
-      const hostile = await FrontEnd.connect(path)
+      await newBackend(path, { device: new PromptDevice() })
+      const hostile = await FrontEnd.accept(listener)
       const files = [hostile.memoryFile, hostile.kick, hostile.call, hostile.error]
       try {
         if (isStarted) await hostile.startQueue()
@@ -119,7 +118,7 @@ export const vhostUser: FuzzTarget<FrontEndCase> = {
       } finally {
         hostile.close()
       }
-      const next = await FrontEnd.connect(path)
+      const next = await FrontEnd.accept(listener)
       try {
         await next.startQueue()
         const { head } = next.ring.add([{ out: [1] }, { room: 3 }])

@@ -86,7 +86,7 @@ export class DeviceNode implements BridgeNode {
       caps: layouts.CAPS.get(argument, layouts.ATTACH.offsetOf("caps")),
       tx,
       rx,
-      kick: () => ring(shared.kick),
+      kick: () => unlessFull(() => writeSync(shared.kick, ONE)),
       onCall: (callback) => this.#watch(shared.call, callback),
       isOver: () => this.#system.isOver(),
     }
@@ -130,7 +130,7 @@ export class DeviceNode implements BridgeNode {
 
   #watch(call: number, callback: () => void): Watch {
     return this.#libc.watch(call, () => {
-      silence(call)
+      unlessFull(() => readSync(call, COUNT))
       callback()
     })
   }
@@ -144,19 +144,10 @@ export class DeviceNode implements BridgeNode {
 const ONE = new Uint8Array(new BigUint64Array([1n]).buffer)
 const COUNT = new Uint8Array(8)
 
-/** Adds 1 to an eventfd of our own, so that it never blocks. If it is full, its watcher is woken anyway. */
-function ring(eventfd: number): void {
+/** Adds to an eventfd of our own, or sets it to 0. One that is full wakes its watcher anyway; one may be 0 already. */
+function unlessFull(action: () => void): void {
   try {
-    writeSync(eventfd, ONE)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error
-  }
-}
-
-/** Sets such an eventfd to 0. It may be 0 already. */
-function silence(eventfd: number): void {
-  try {
-    readSync(eventfd, COUNT)
+    action()
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error
   }

@@ -4,7 +4,7 @@
 import { closeSync, constants, existsSync, ftruncateSync, openSync } from "node:fs"
 import { getSystemErrorName } from "node:util"
 import { notFound, systemFailed } from "../../errors.js"
-import { type Libc, loadLibc, type Mapping, SystemError } from "../vhost-user/libc.js"
+import { type Libc, loadLibc, SystemError } from "../vhost-user/libc.js"
 import { DeviceNode, type NodeSystem } from "./device-node.js"
 import { BRIDGE_NODE } from "./layouts.js"
 
@@ -51,38 +51,18 @@ export function makeMemory(calls: BridgeCalls, lengthBytes: number): number {
   }
 }
 
-class KernelNode implements NodeSystem {
-  readonly #libc: Libc
-  readonly #calls: BridgeCalls
-  readonly #descriptor: number
-
-  constructor(libc: Libc, calls: BridgeCalls, descriptor: number) {
-    this.#libc = libc
-    this.#calls = calls
-    this.#descriptor = descriptor
-  }
-
-  ioctl(request: number, argument: Uint8Array | null): number {
-    return this.#calls.ioctl(this.#descriptor, request, argument) < 0 ? this.#calls.errno() : 0
-  }
-
-  mmap(offset: number, lengthBytes: number): Mapping {
-    return this.#libc.map(this.#descriptor, offset, lengthBytes)
-  }
-
-  isOver(): boolean {
-    const asked = new DataView(new ArrayBuffer(8))
-    asked.setInt32(0, this.#descriptor, true)
-    const found = this.#calls.poll(new Uint8Array(asked.buffer), 1, 0)
-    return found === 1 && (asked.getInt16(6, true) & (POLLERR | POLLHUP)) !== 0
-  }
-
-  makeMemory(lengthBytes: number): number {
-    return makeMemory(this.#calls, lengthBytes)
-  }
-
-  close(): void {
-    closeSync(this.#descriptor)
+function kernelNode(libc: Libc, calls: BridgeCalls, descriptor: number): NodeSystem {
+  return {
+    ioctl: (request, argument) => (calls.ioctl(descriptor, request, argument) < 0 ? calls.errno() : 0),
+    mmap: (offset, lengthBytes) => libc.map(descriptor, offset, lengthBytes),
+    isOver() {
+      const asked = new DataView(new ArrayBuffer(8))
+      asked.setInt32(0, descriptor, true)
+      const found = calls.poll(new Uint8Array(asked.buffer), 1, 0)
+      return found === 1 && (asked.getInt16(6, true) & (POLLERR | POLLHUP)) !== 0
+    },
+    makeMemory: (lengthBytes) => makeMemory(calls, lengthBytes),
+    close: () => closeSync(descriptor),
   }
 }
 
@@ -92,7 +72,7 @@ export async function openBridgeNode(path: string = BRIDGE_NODE): Promise<Device
   const calls = await bindBridgeCalls()
   try {
     const descriptor = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
-    return new DeviceNode(libc, new KernelNode(libc, calls, descriptor))
+    return new DeviceNode(libc, kernelNode(libc, calls, descriptor))
   } catch (cause) {
     if (!existsSync(path))
       throw notFound(`This kernel has no ${path}.`, {

@@ -102,7 +102,7 @@ export class I2cTinyUsb extends I2cUsbAdapter {
   }
 
   async #run(transfer: UsbTransfer, messages: readonly AdapterMessage[], length: number): Promise<void> {
-    const end = await this.transactions.run(messages)
+    const end = await this.run(messages)
     if (transfer.isCancelled) {
       transfer.complete()
       return

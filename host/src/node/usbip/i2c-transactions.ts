@@ -1,7 +1,7 @@
 // What all USB devices that are I2C adapters do with their messages. They forward a transaction as one FAIL_NEXT
 // group, and end it before the kernel's own time-out of 2 s.
 
-import { type Clock, systemClock } from "../../clock.js"
+import type { Clock } from "../../clock.js"
 import type { I2cRequest } from "../../driver/i2c-adapter.js"
 import { VirtioMsgError } from "../../errors.js"
 import type { ForwardedOutcome, I2cForwarder } from "../vhost-user/i2c-device.js"
@@ -48,45 +48,39 @@ export function messageOf(
   return { address, isRead, data, length }
 }
 
-export class I2cTransactions {
-  readonly #forwarder: I2cForwarder
-  readonly #clock: Clock
-
-  constructor(forwarder: I2cForwarder, clock: Clock = systemClock) {
-    this.#forwarder = forwarder
-    this.#clock = clock
+/** Carries out messages as one transaction. Never rejects. */
+export async function runTransaction(
+  forwarder: I2cForwarder,
+  messages: readonly AdapterMessage[],
+  clock: Clock,
+): Promise<TransactionEnd> {
+  if (messages.length > MAX_MESSAGES)
+    return { kind: "refused", reason: `a transfer has at most ${MAX_MESSAGES} messages` }
+  const requests = messages.map((message, at) => requestOf(message, at < messages.length - 1))
+  let outcomes: Promise<ForwardedOutcome>[]
+  try {
+    outcomes = forwarder.submit(requests)
+  } catch (error) {
+    if (!(error instanceof VirtioMsgError)) throw error
+    return { kind: "refused", reason: error.message }
   }
-
-  /** Carries out messages as one transaction. Never rejects. */
-  async run(messages: readonly AdapterMessage[]): Promise<TransactionEnd> {
-    if (messages.length > MAX_MESSAGES)
-      return { kind: "refused", reason: `a transfer has at most ${MAX_MESSAGES} messages` }
-    const requests = messages.map((message, at) => requestOf(message, at < messages.length - 1))
-    let outcomes: Promise<ForwardedOutcome>[]
-    try {
-      outcomes = this.#forwarder.submit(requests)
-    } catch (error) {
-      if (!(error instanceof VirtioMsgError)) throw error
-      return { kind: "refused", reason: error.message }
+  return new Promise((resolve) => {
+    const timer = clock.schedule(TIMEOUT_MS, () => resolve({ kind: "failed" }))
+    const end = (result: TransactionEnd) => {
+      timer.cancel()
+      resolve(result)
     }
-    return new Promise((resolve) => {
-      const timer = this.#clock.schedule(TIMEOUT_MS, () => resolve({ kind: "failed" }))
-      const end = (result: TransactionEnd) => {
-        timer.cancel()
-        resolve(result)
-      }
-      Promise.all(outcomes).then(
-        (all) => end(resultOf(messages, all)),
-        (error) =>
-          // that it is impossible may only show later, as with a transfer that is larger than the window
-          end(
-            error instanceof VirtioMsgError && error.code === "INVALID_ARGUMENT"
-              ? { kind: "refused", reason: error.message }
-              : { kind: "failed" },
-          ),
-      )
-    })
-  }
+    Promise.all(outcomes).then(
+      (all) => end(resultOf(messages, all)),
+      (error) =>
+        // that it is impossible may only show later, as with a transfer that is larger than the window
+        end(
+          error instanceof VirtioMsgError && error.code === "INVALID_ARGUMENT"
+            ? { kind: "refused", reason: error.message }
+            : { kind: "failed" },
+        ),
+    )
+  })
 }
 
 function requestOf({ address, isRead, data, length }: AdapterMessage, failNext: boolean): I2cRequest {

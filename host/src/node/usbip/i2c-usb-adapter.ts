@@ -1,11 +1,11 @@
 // What USB devices that are I2C adapters have in common: one interface, vendor requests on endpoint 0, and a board
 // behind them.
 
-import type { Clock } from "../../clock.js"
+import { type Clock, systemClock } from "../../clock.js"
 import type { I2cForwarder } from "../vhost-user/i2c-device.js"
 import { CLASS_VENDOR, type UsbDescription } from "./descriptors.js"
 import { REQUEST_TYPE_MASK, REQUEST_VENDOR, type Setup, type UsbGadget, type UsbTransfer } from "./gadget.js"
-import { I2cTransactions } from "./i2c-transactions.js"
+import { type AdapterMessage, runTransaction, type TransactionEnd } from "./i2c-transactions.js"
 
 export interface I2cUsbOptions {
   readonly clock?: Clock
@@ -25,7 +25,7 @@ interface UsbIdentity {
 export abstract class I2cUsbAdapter implements UsbGadget {
   readonly name: string
   readonly description: UsbDescription
-  protected readonly transactions: I2cTransactions
+  protected readonly run: (messages: readonly AdapterMessage[]) => Promise<TransactionEnd>
   protected readonly note: (text: string) => void
 
   constructor(
@@ -35,7 +35,7 @@ export abstract class I2cUsbAdapter implements UsbGadget {
     options: I2cUsbOptions,
   ) {
     this.name = name
-    this.transactions = new I2cTransactions(forwarder, options.clock)
+    this.run = (messages) => runTransaction(forwarder, messages, options.clock ?? systemClock)
     this.note = options.onNote ?? (() => {})
     this.description = {
       vendorId,

@@ -55,7 +55,7 @@ export class RobotfuzzOsif extends I2cUsbAdapter {
     const message = messageOf(value, index, transfer.data, length)
     const end =
       message && message.isRead === (request === READ)
-        ? await this.transactions.run([message])
+        ? await this.run([message])
         : ({
             kind: "refused",
             reason: `flags ${hex(value & ~I2C_M_RD)} are not possible`,

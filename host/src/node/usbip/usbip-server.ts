@@ -35,12 +35,6 @@ const MAX_CLIENTS = 32
 const IMPORT_LIMIT_MS = 10_000
 const KEEP_ALIVE_MS = 10_000
 
-/** As `usbip list -r` shows a device. */
-export interface ExportedDevice {
-  readonly busId: string
-  readonly device: UsbGadget
-}
-
 export class UsbipServer {
   /** A client imported a device, or let go of it. */
   readonly onImport = new Emitter<[device: UsbGadget, isImported: boolean]>()
@@ -59,7 +53,8 @@ export class UsbipServer {
     }))
   }
 
-  get devices(): ExportedDevice[] {
+  /** As `usbip list -r` shows them. */
+  get devices(): { busId: string; device: UsbGadget }[] {
     return this.#exported.map(({ at, device }) => ({ busId: busIdOf(at), device }))
   }
 

@@ -1,14 +1,12 @@
 // A vhost-user backend. It serves one virtio device to QEMU over a Unix socket. It connects to a socket on which QEMU
-// listens (`-chardev socket,server=on`), or listens itself, and connects again when either side restarts.
+// listens (`-chardev socket,server=on`), and connects again when either side restarts: each may do so at any time.
 
-import { chmodSync, rmSync } from "node:fs"
 import { type Clock, systemClock, type Timer } from "../../clock.js"
 import { Emitter } from "../../emitter.js"
 import { systemFailed, type VirtioMsgError } from "../../errors.js"
-import { cannotListen, checkSocketPlace } from "../listening-place.js"
-import { ownersOnly } from "../private-socket.js"
+import { checkSocketPlace } from "../listening-place.js"
 import type { VhostUserDevice } from "./device.js"
-import { type Libc, loadLibc, SystemError, type Watch } from "./libc.js"
+import { type Libc, loadLibc, SystemError } from "./libc.js"
 import { VhostUserSession } from "./session.js"
 
 const FIRST_RETRY_MS = 20
@@ -22,11 +20,7 @@ export interface VhostUserBackendOptions {
   /** At most 107 bytes. */
   readonly socketPath: string
   readonly device: VhostUserDevice
-  /**
-   * `connect`, the default: QEMU listens, and each of the two may restart at any time. `listen`: the backend listens,
-   * and has to be there before QEMU.
-   */
-  readonly mode?: "connect" | "listen"
+
   readonly clock?: Clock
 }
 
@@ -38,9 +32,9 @@ export class VhostUserBackend {
 
   readonly #options: VhostUserBackendOptions
   readonly #clock: Clock
-  #libc: Libc | undefined
+
   #session: VhostUserSession | undefined
-  #listener: { readonly socket: number; watch: Watch | undefined } | undefined
+
   #retry: Timer | undefined
   #retryMs = FIRST_RETRY_MS
   #connectedAtMs = 0
@@ -59,16 +53,12 @@ export class VhostUserBackend {
 
   /**
    * Starts serving. From then on front ends may come and go; `onConnection` tells. Rejects with MISSING_DEPENDENCY,
-   * with INVALID_ARGUMENT for a path that is too long or no socket, and with SYSTEM_FAILED if there is no such folder
-   * or it cannot listen.
+   * with INVALID_ARGUMENT for a path that is too long or no socket, and with SYSTEM_FAILED if there is no such folder.
    */
   async start(): Promise<void> {
-    checkSocketPlace(this.#options.socketPath, this.#options.mode === "listen")
+    checkSocketPlace(this.#options.socketPath, false)
     const libc = await loadLibc()
-    if (this.#isClosed) return
-    this.#libc = libc
-    if (this.#options.mode === "listen") this.#listen(libc)
-    else this.#connect(libc)
+    if (!this.#isClosed) this.#connect(libc)
   }
 
   /** Stops serving, and leaves no timer, descriptor or mapping. */
@@ -78,10 +68,6 @@ export class VhostUserBackend {
     this.#retry?.cancel()
     this.#session?.close()
     this.#session = undefined
-    if (!this.#listener) return
-    this.#listener.watch?.close()
-    this.#libc?.close(this.#listener.socket)
-    rmSync(this.#options.socketPath, { force: true })
   }
 
   #connect(libc: Libc): void {
@@ -112,32 +98,6 @@ export class VhostUserBackend {
     this.#retryMs = Math.min(2 * this.#retryMs, LONGEST_RETRY_MS)
   }
 
-  #listen(libc: Libc): void {
-    const { socketPath } = this.#options
-    rmSync(socketPath, { force: true }) // a socket that a former run left
-    try {
-      const socket = ownersOnly(() => libc.listen(socketPath))
-      chmodSync(socketPath, 0o600)
-      this.#listener = { socket, watch: undefined }
-    } catch (cause) {
-      throw cannotListen(socketPath, cause as Error)
-    }
-    this.#acceptNext(libc)
-  }
-
-  /** Waits for one front end. Others have to wait until that one has gone. */
-  #acceptNext(libc: Libc): void {
-    const listener = this.#listener
-    if (!listener) return
-    listener.watch = libc.watch(listener.socket, () => {
-      const socket = libc.accept(listener.socket)
-      if (socket === undefined) return
-      listener.watch?.close()
-      listener.watch = undefined
-      this.#serve(libc, socket)
-    })
-  }
-
   #serve(libc: Libc, socket: number): void {
     this.#connectedAtMs = this.#clock.now()
     this.#session = new VhostUserSession(socket, {
@@ -153,8 +113,7 @@ export class VhostUserBackend {
   #sessionEnded(libc: Libc, reason: VirtioMsgError | undefined): void {
     this.#session = undefined
     if (this.#clock.now() - this.#connectedAtMs >= GOOD_CONNECTION_MS) this.#retryMs = FIRST_RETRY_MS
-    if (this.#listener) this.#acceptNext(libc)
-    else this.#connectLater(libc)
+    this.#connectLater(libc)
     if (reason) this.onError.emit(reason)
     this.onConnection.emit(false)
   }

@@ -74,11 +74,9 @@ export class VirtioI2cDevice implements VhostUserDevice {
   readonly features = BigInt(I2C_FEATURE_ZERO_LENGTH_REQUEST)
   readonly maxReadableLength = I2C_HEADER_SIZE + MAX_LENGTH
 
-  /** Requests completed since the start. */
-  completedCount = 0
-  /** How many of them timed out, or failed in the forwarder. A chip that does not acknowledge is not counted. */
+  /** How many requests timed out, or failed in the forwarder. A chip that does not acknowledge is not counted. */
   lostCount = 0
-  /** How many of them were refused without being forwarded. */
+  /** How many were refused without being forwarded. */
   malformedCount = 0
 
   readonly #forwarder: I2cForwarder
@@ -206,7 +204,7 @@ export class VirtioI2cDevice implements VhostUserDevice {
     })
     for (const [at, { chain }] of [...group.entries.entries()].reverse()) {
       const outcome = outcomes[at] ?? FAILED
-      this.completedCount++
+
       if (outcome.ok) succeed(chain, outcome.data)
       else fail(chain)
     }
