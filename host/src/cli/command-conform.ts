@@ -185,7 +185,9 @@ export function chosenRows(
   ids: readonly string[] | undefined,
   isConcerned: (row: Row) => boolean,
 ): readonly Row[] {
-  return ids ? rowsWith(TABLE, ids, "--list") : TABLE.filter(isConcerned)
+  return ids
+    ? rowsWith(ids, TABLE, "", "List the rows: virtio-msg conform --list")
+    : TABLE.filter(isConcerned)
 }
 
 /** Prints the report as asked for, and sets the exit code. */

@@ -37,5 +37,11 @@ export async function runBridgeKernel(
 
 /** The rows with these ids, or all rows without ids. Throws INVALID_ARGUMENT for an unknown id. */
 export function bridgeRows(ids: readonly string[] | undefined) {
-  return ids ? rowsWith(BRIDGE_TABLE, ids, "--bridge-kernel --list", " of the bridge") : BRIDGE_TABLE
+  if (!ids) return BRIDGE_TABLE
+  return rowsWith(
+    ids,
+    BRIDGE_TABLE,
+    " of the bridge",
+    "List the rows: virtio-msg conform --bridge-kernel --list",
+  )
 }

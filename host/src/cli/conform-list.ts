@@ -13,19 +13,16 @@ interface Checked {
   readonly notObservable: string | null
 }
 
-/** The rows with these ids. Throws INVALID_ARGUMENT for one that is not in `table`, whose rows the option `list` lists. */
+/** The rows with these ids. Throws INVALID_ARGUMENT, with that hint, for one that is not among those `ofTable`. */
 export function rowsWith<R extends RowText>(
-  table: readonly R[],
   ids: readonly string[],
-  list: string,
-  owner = "",
+  table: readonly R[],
+  ofTable: string,
+  hint: string,
 ): R[] {
   const wanted = ids.map((id) => id.toUpperCase())
   const unknown = wanted.find((id) => !table.some((row) => row.id === id))
-  if (unknown !== undefined)
-    throw invalidArgument(`There is no row ${unknown}${owner}.`, {
-      hint: `List the rows: virtio-msg conform ${list}`,
-    })
+  if (unknown !== undefined) throw invalidArgument(`There is no row ${unknown}${ofTable}.`, { hint })
   return table.filter((row) => wanted.includes(row.id))
 }
 

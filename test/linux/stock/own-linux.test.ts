@@ -177,7 +177,7 @@ describe.skipIf(reason)(`the Linux you sit at${because(reason)}`, () => {
       await untilNobodyWaits()
     } finally {
       await server.close()
-      for (const each of gadgets) each.close()
+
       await Promise.all(forwarders.map((forwarder) => forwarder.close()))
       await plain.close()
     }
