@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest"
 import { Bus } from "../../host/src/bus/bus.js"
 import { VirtualClock } from "../../host/src/clock.js"
 import { PATIENCE_MS } from "../../host/src/node/forwarded-queue.js"
-import { GuestMessageBus } from "../../host/src/node/guest-message-bus.js"
+import { openGuestMessageBus } from "../../host/src/node/guest-message-bus.js"
 import { MOST_REQUESTS } from "../../host/src/node/message-forwarder.js"
 import { simulatedModels } from "../../host/src/node/plain-board.js"
 import { getU32 } from "../../shared-protocol/src/bytes.js"
@@ -59,7 +59,7 @@ async function open(options: MemoryLinkOptions = {}, nearBytes = 16384) {
   const bus = await clock.run(Bus.open(link, { clock, reopen: true }))
   const near = new NearDriver(nearBytes)
   const epochs: string[] = []
-  const guest = new GuestMessageBus(
+  const guest = openGuestMessageBus(
     bus,
     Object.assign(near, {
       begin(_: unknown, events: { onFrame(frame: Uint8Array): void; onConnect?(): void }) {

@@ -14,7 +14,6 @@ export interface Request {
 
 export interface Outcome {
   readonly ok: boolean
-  /** The bytes that were read. */
   readonly data?: Uint8Array
 }
 

@@ -103,8 +103,7 @@ export class Bus {
         this.#poller.start()
       },
       onUp: () => this.onUp.emit(),
-      onLost: (error) => this.#lost(error),
-      onEnded: (error, wasUp) => this.#ended(error, wasUp),
+      onLost: (error, wasUp) => this.#lost(error, wasUp),
     })
     this.#poller = new UsedRingPoller(this.channel, this.clock, (frame) => this.#takeMessage(frame))
     this.channel.onMessage.on((frame) => this.#takeMessage(frame))
@@ -243,19 +242,10 @@ export class Bus {
     this.onDevice.emit(event)
   }
 
-  #lost(error: VirtioMsgError): void {
-    this.#failAll(error)
-    this.onLost.emit(error)
-  }
-
-  #ended(error: VirtioMsgError, wasUp: boolean): void {
-    this.#failAll(error)
-    if (wasUp) this.onLost.emit(error)
-  }
-
-  #failAll(error: VirtioMsgError): void {
+  #lost(error: VirtioMsgError, wasUp: boolean): void {
     this.#poller.stop()
     this.#pending.fail(error)
     this.#gate.refuse(error)
+    if (wasUp) this.onLost.emit(error)
   }
 }

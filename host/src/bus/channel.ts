@@ -10,7 +10,6 @@ import type { Window } from "./window.js"
 
 /** What a bus tells its transport before any transport message (B5). */
 export interface BusParameters {
-  /** The transport revision. */
   readonly revision: number
   /** The largest message in bytes, either way: at least 52 (B11). */
   readonly maxMessageSize: number

@@ -17,10 +17,8 @@ export interface ConnectionEvents {
   onConnected(): void
   /** An epoch began that was not the first: those who wait for a new one are told. */
   onUp(): void
-  /** The epoch is over; another one may follow. */
-  onLost(error: VirtioMsgError): void
-  /** It is over for good. `wasUp`: there was an epoch until now. */
-  onEnded(error: VirtioMsgError, wasUp: boolean): void
+  /** The epoch is over, or the connection is, for good. `wasUp`: there was an epoch until now. */
+  onLost(error: VirtioMsgError, wasUp: boolean): void
 }
 
 export class Connection {
@@ -88,7 +86,7 @@ export class Connection {
     this.#retryTimer?.cancel()
     const wasUp = this.#isUp
     this.#isUp = false
-    this.#events.onEnded(error, wasUp)
+    this.#events.onLost(error, wasUp)
   }
 
   async #connect(): Promise<void> {
@@ -112,7 +110,7 @@ export class Connection {
     if (!this.#isUp) return // still connecting, which rejects by itself
     this.#isUp = false
     this.#failedTries = 0
-    this.#events.onLost(error)
+    this.#events.onLost(error, true)
     this.whenUp().catch(() => {}) // the next caller is told
   }
 

@@ -44,17 +44,13 @@ async function goThrough(port: string, ladder: Ladder): Promise<void> {
   const bus = await openBus({ port, onChoice: note, trace: processTrace })
   try {
     explain(`The M4 is ${bus.board.board}, firmware ${bus.board.firmwareVersion.slice(0, 3).join(".")}.`)
-    await enumerate(bus)
+    step(2, "Which devices are there? GET_DEVICES, then GET_DEVICE_INFO of each")
+    await bus.devices()
     await initialise(bus)
     await runLines(bus, ladder)
   } finally {
     await bus.close()
   }
-}
-
-async function enumerate(bus: OpenedBus): Promise<void> {
-  step(2, "Which devices are there? GET_DEVICES, then GET_DEVICE_INFO of each")
-  await bus.devices()
 }
 
 async function initialise(bus: OpenedBus): Promise<void> {

@@ -19,7 +19,6 @@ export function collectList(list: string, before: readonly string[] = []): strin
   return [...before, ...list.split(",")]
 }
 
-/** The same command line for another port. */
 export function withPort(words: readonly string[], port: string): string[] {
   const isPort = (word: string | undefined) => word === "-p" || word === "--port"
   const others = words.filter(

@@ -8,7 +8,7 @@ import { deviceFailed, type VirtioMsgError } from "../errors.js"
 import { hex, hexBytes } from "../hex.js"
 import { BoardForwarder } from "../node/board-forwarder.js"
 import { GuestDevices } from "../node/guest-devices.js"
-import { GuestMessageBus } from "../node/guest-message-bus.js"
+import { openGuestMessageBus } from "../node/guest-message-bus.js"
 import { LinuxGuest } from "../node/linux-guest/boot.js"
 import { GuestPort } from "../node/linux-guest/guest-port.js"
 import { AWAIT_DEVICES, messageMachine } from "../node/linux-guest/message-machine.js"
@@ -89,7 +89,7 @@ async function runOverMessages(port: string, image: GuestImage, options: LinuxOp
   const opened = await openBus({ port, onChoice: note, trace: processTrace })
   const guestPort = new GuestPort()
   const guest = new LinuxGuest({ image, machine: messageMachine(guestPort) })
-  const guestBus = new GuestMessageBus(opened.bus, guestPort, note)
+  const guestBus = openGuestMessageBus(opened.bus, guestPort, note)
   const offs = [
     opened.bus.onLost.on((error) => note(`The board is gone: ${error.message}`)),
     opened.bus.onUp.on(() => note("The board is back.")),

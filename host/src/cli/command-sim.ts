@@ -67,7 +67,10 @@ export function define(command: Command): void {
         return
       }
       const chips = await loadChips(options.chip, options.chips)
-      if (chips.size > 0 && options.blank) throw unfit("--blank", "has no I2C bus to put a chip on")
+      if (chips.size > 0 && options.blank)
+        throw invalidArgument("--blank: such a board has no I2C bus to put a chip on.", {
+          hint: "See virtio-msg sim --help",
+        })
       const program = chips.size > 0 ? withChips(chips) : readFirmware("simulated")
       const mcu = parseMcu(options.mcu)
       const machine = new VirtualMachine({
@@ -122,12 +125,6 @@ function tellOnce(): (address: number, error: unknown) => void {
     if (told.get(address) !== sentence) note(sentence)
     told.set(address, sentence)
   }
-}
-
-function unfit(option: string, why: string): VirtioMsgError {
-  return invalidArgument(`${option}: such a board ${why}.`, {
-    hint: "See virtio-msg sim --help",
-  })
 }
 
 async function runPlain(options: SimOptions): Promise<void> {

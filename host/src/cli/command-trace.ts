@@ -94,17 +94,13 @@ function makeShow(options: TraceOptions): Show {
     if (options.packets && wanted.kind === "packet")
       shown.push(options.json ? packetJson(wanted) : lines.packetLine(wanted))
     shown.push(...(options.json ? traceJson(wanted) : lines.format(wanted)))
-    for (const line of shown) printTrace(line)
+    for (const line of shown) traceLines.write(visibleLines(line))
     return shown.length > 0
   }
 }
 
 /** This command prints the trace, also while the command that it runs prints to stderr. */
 const traceLines = new LiveLines(process.stdout, note)
-
-function printTrace(line: string): void {
-  traceLines.write(visibleLines(line))
-}
 
 async function traceCommand(
   words: readonly string[],

@@ -16,7 +16,6 @@ import path from "node:path"
 import { makeFolder } from "../node/make-folder.js"
 import { visibleText } from "../visible-text.js"
 
-/** So many lines are kept. */
 export const MOST_LINES = 1000
 /** A file that is longer than this is written anew. */
 const MOST_BYTES = 256 * 1024

@@ -93,7 +93,6 @@ async function leaveOut(
   return words.filter((word, index) => index !== at && !NEEDLESS.includes(word))
 }
 
-/** The options of a command that take a value. */
 async function optionsWithValue(group: string, command: string): Promise<string[]> {
   const parent = new Command(group)
   const entry = COMMANDS.find(({ name }) => name === group)

@@ -10,7 +10,6 @@ export interface Reading {
 }
 
 const BARS = "▁▂▃▄▅▆▇█"
-/** How many values a spark line shows. */
 export const SPARK_WIDTH = 32
 
 /** "bme280@0x76", as the command takes it. */

@@ -4,7 +4,6 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 
 let isStopped = false
 
-/** Whether somebody has ended the command. */
 export function wasStopped(): boolean {
   return isStopped
 }

@@ -52,7 +52,6 @@ export interface BoardIdentity {
 }
 
 export class BoardClient {
-  /** A line that the board logged. */
   readonly onLog = new Emitter<[line: string]>()
   /** The port is gone: unplugged, or the board starts again. */
   readonly onClose = new Emitter<[error: VirtioMsgError]>()

@@ -78,8 +78,8 @@ export class I2cSlots {
     this.#queue = queue
     this.count = queue.ring.size / DESCRIPTORS_PER_SLOT
     const wanted = [
-      { space: bus.window.driverSpace, lengthBytes: driverBytes(this.count) },
-      { space: bus.window.deviceSpace, lengthBytes: deviceBytes(this.count) },
+      { space: bus.window.driverSpace, lengthBytes: (I2C_HEADER_SIZE + SHORT_WRITE_SIZE) * this.count },
+      { space: bus.window.deviceSpace, lengthBytes: (STATUS_SIZE + SHORT_READ_SIZE) * this.count },
     ]
     const places = this.count < 1 ? undefined : takePlaces(wanted)
     if (!places) throw noRoom(`${this.count} I2C requests`)
@@ -236,14 +236,6 @@ export class I2cSlots {
     const space = reservation.isWritable ? this.#window.deviceSpace : this.#window.driverSpace
     space.release(reservation.offset, reservation.allocated)
   }
-}
-
-function driverBytes(slots: number): number {
-  return (I2C_HEADER_SIZE + SHORT_WRITE_SIZE) * slots
-}
-
-function deviceBytes(slots: number): number {
-  return (STATUS_SIZE + SHORT_READ_SIZE) * slots
 }
 
 /** Requests of one kind have the same descriptors, if they are in the same slot. */

@@ -19,7 +19,6 @@ export class WaitingLine<T> {
     return this.#items.length - this.#first
   }
 
-  /** The oldest one. */
   get first(): T | undefined {
     return this.#items[this.#first]
   }
@@ -43,7 +42,6 @@ export class WaitingLine<T> {
     this.#items.push(item)
   }
 
-  /** Removes the oldest one. */
   shift(): T | undefined {
     const item = this.first
     if (this.length > 0) this.#first++

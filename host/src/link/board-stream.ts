@@ -36,12 +36,10 @@ export class BoardStream {
     this.#decoder.push(chunk)
   }
 
-  /** A frame from the board. */
   frame(frame: Uint8Array): void {
     if (this.#isForwarding) this.#ends.write(encodeSerialFrame(frame))
   }
 
-  /** A line of the board's log. */
   log(line: string): void {
     const printable = line.replace(/[^\x20-\x7e]/g, "?")
     this.#ends.write(Uint8Array.from(`${printable}\r\n`, (character) => character.charCodeAt(0)))

@@ -30,7 +30,6 @@ export interface SerialDecoderEvents {
   onGap(): void
 }
 
-/** The bytes that carry `frame`. */
 export function encodeSerialFrame(frame: Uint8Array): Uint8Array {
   let length = frame.length + 4
   for (const byte of frame) if (byte === MARK) length++

@@ -26,7 +26,6 @@ const MOST_SLOTS = 65536
 export interface RingMemory {
   /** For error messages. */
   readonly path: string
-  /** Its size in bytes. */
   readonly lengthBytes: number
   read(offset: number, lengthBytes: number): Uint8Array
   write(offset: number, bytes: Uint8Array): void

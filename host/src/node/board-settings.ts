@@ -23,7 +23,6 @@ export const I2C_SPEEDS_KHZ = { slowest: 10, usual: 100, fastest: 1000 }
 /** Where the runtime has little memory for programs, the window that the host shares is smaller, too. */
 const USUAL_HEAP_KIB = 64
 
-/** What the user may ask for. */
 export interface PinChoice {
   /** GPIO numbers; the board's usual ones when absent. */
   readonly sda?: number

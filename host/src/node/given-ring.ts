@@ -14,7 +14,6 @@ import {
  * does nothing. Addresses from 2^53 on are inexact: there is no memory.
  */
 export interface DriverWindow {
-  /** Whether the memory holds all of these bytes. */
   holds(address: number, lengthBytes: number): boolean
   read(address: number, lengthBytes: number): Uint8Array
   write(address: number, bytes: Uint8Array): void

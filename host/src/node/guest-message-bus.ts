@@ -8,34 +8,32 @@ import { type DriverSide, MessageForwarder } from "./message-forwarder.js"
 /** The guest's end: a `GuestPort`. */
 export type GuestSide = DriverSide & Pick<GuestPort, "begin" | "end">
 
-export class GuestMessageBus {
-  readonly forwarder: MessageForwarder
-  readonly #port: GuestSide
-  readonly #offs: (() => void)[]
-
-  /** From now on the guest's devices are those of `bus`. `onNotice` is told why a guest was disconnected. */
-  constructor(bus: Bus, port: GuestSide, onNotice: (sentence: string) => void = () => {}) {
-    const forwarder = new MessageForwarder(bus, port)
-    this.forwarder = forwarder
-    this.#port = port
-    const begin = () => {
-      const { revision, maxMessageSize, transportFeatures } = bus.hello
-      port.begin(
-        { revision, maxMessageSize, transportFeatures },
-        { onFrame: (frame) => forwarder.take(frame), onConnect: () => forwarder.reset(), onNotice },
-      )
-    }
-    this.#offs = [
-      // the guest's requests end at once, and its new ones wait for the board
-      bus.onLost.on(() => port.end()),
-      bus.onUp.on(begin),
-    ]
-    begin()
+/**
+ * From now on, until `close` is called, the guest's devices are those of `bus`. `onNotice` is told why a guest was
+ * disconnected.
+ */
+export function openGuestMessageBus(
+  bus: Bus,
+  port: GuestSide,
+  onNotice: (sentence: string) => void = () => {},
+) {
+  const forwarder = new MessageForwarder(bus, port)
+  const begin = () => {
+    const { revision, maxMessageSize, transportFeatures } = bus.hello
+    port.begin(
+      { revision, maxMessageSize, transportFeatures },
+      { onFrame: (frame) => forwarder.take(frame), onConnect: () => forwarder.reset(), onNotice },
+    )
   }
-
-  close(): void {
-    for (const off of this.#offs) off()
-    this.#port.end()
-    this.forwarder.close()
+  // the guest's requests end at once, and its new ones wait for the board
+  const offs = [bus.onLost.on(() => port.end()), bus.onUp.on(begin)]
+  begin()
+  return {
+    forwarder,
+    close() {
+      for (const off of offs) off()
+      port.end()
+      forwarder.close()
+    },
   }
 }

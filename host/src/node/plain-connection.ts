@@ -29,7 +29,6 @@ function parsePlainPort(port: string): PlainAddress | undefined {
   return socket && { socket, file }
 }
 
-/** Whether a port is one of the plain profile. */
 export function isPlainPort(port: string): boolean {
   return parsePlainPort(port) !== undefined
 }

@@ -23,24 +23,18 @@ const ASK_AGAIN_MS = 5
 const ASK_TIMES = 200
 
 /** Waits for a program that reads slowly. If nobody reads, what is written is lost, as on a board's serial port. */
-class PtyWriter {
-  readonly #fd: number
+function patientWriter(fd: number) {
   /** How many attempts are left until somebody has read something. */
-  #triesLeft = ASK_TIMES
-
-  constructor(fd: number) {
-    this.#fd = fd
-  }
-
-  write(bytes: Buffer, done: (error: Error | null) => void): void {
-    write(this.#fd, bytes, (error, count) => {
+  let triesLeft = ASK_TIMES
+  return function writeAll(bytes: Buffer, done: (error: Error | null) => void): void {
+    write(fd, bytes, (error, count) => {
       if (error?.code === "EAGAIN") {
-        if (this.#triesLeft-- > 0) setTimeout(() => this.write(bytes, done), ASK_AGAIN_MS)
+        if (triesLeft-- > 0) setTimeout(() => writeAll(bytes, done), ASK_AGAIN_MS)
         else done(null)
         return
       }
-      this.#triesLeft = ASK_TIMES
-      if (!error && count < bytes.length) this.write(bytes.subarray(count), done)
+      triesLeft = ASK_TIMES
+      if (!error && count < bytes.length) writeAll(bytes.subarray(count), done)
       else done(error)
     })
   }
@@ -65,12 +59,12 @@ export async function openPty(): Promise<Pty> {
   // kept open, so that the master gets no error while no program has the other end
   const held = openSync(path, constants.O_RDWR | constants.O_NOCTTY)
   const reader = new tty.ReadStream(master)
-  const writer = new PtyWriter(master)
+  const writeAll = patientWriter(master)
   const stream = new Duplex({
     read() {
       reader.resume()
     },
-    write: (chunk: Buffer, _encoding, done) => writer.write(chunk, done),
+    write: (chunk: Buffer, _encoding, done) => writeAll(chunk, done),
   })
   reader.on("data", (chunk) => {
     if (!stream.push(chunk)) reader.pause()

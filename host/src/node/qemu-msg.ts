@@ -2,21 +2,19 @@
 // byte on a socket as doorbell, memory in a third file (docs/conform-your-own.md "Rings in a file").
 
 import path from "node:path"
-import { type Clock, systemClock, type Timer } from "../clock.js"
+import { type Clock, systemClock } from "../clock.js"
 import { counted } from "../counted.js"
 import { invalidArgument, protocolBroken, VirtioMsgError } from "../errors.js"
 import type { CloseReason } from "../link/link.js"
 import { RingConsumer, RingProducer, SLOT_BYTES } from "../link/spsc-ring.js"
 import type { ByteStream } from "../link/stream-port.js"
 import type { PlainEvents, PlainPeer } from "../plain/plain-peer.js"
+import { Outbox } from "./outbox.js"
 import { SharedFile } from "./shared-file.js"
 import { SocketStream } from "./socket-stream.js"
 
 const PREFIX = "qemu-msg:"
-/** So many frames may wait while the ring is full. A peer that is so far behind has stopped reading. */
-const MOST_WAITING = 4096
-/** How soon a full ring is looked at again: the peer does not have to ring when there is room. */
-const RETRY_MS = 5
+
 /** A smaller memory has no room for rings. */
 const SMALLEST_WINDOW = 4096
 
@@ -49,7 +47,6 @@ function parseQemuMsgPort(port: string): QemuMsgAddress | undefined {
   return address
 }
 
-/** Whether a port is one of these. */
 export function isQemuMsgPort(port: string): boolean {
   return parseQemuMsgPort(port) !== undefined
 }
@@ -60,19 +57,16 @@ export interface QemuMsgOptions {
   readonly openDoorbell?: (path: string) => ByteStream
 }
 
-/** A device behind two rings, connected. */
 export class QemuMsgConnection implements PlainPeer {
   readonly busName = "rings in files"
   readonly greeting: PlainPeer["greeting"]
   readonly window: SharedFile
   readonly #files: readonly SharedFile[]
-  readonly #outgoing: RingProducer
+  readonly #outbox: Outbox
   readonly #incoming: RingConsumer
   readonly #doorbell: ByteStream
   readonly #events: PlainEvents
-  readonly #clock: Clock
-  #waiting: Uint8Array[] = []
-  #retry: Timer | undefined
+
   #isClosed = false
 
   private constructor(
@@ -83,11 +77,18 @@ export class QemuMsgConnection implements PlainPeer {
   ) {
     const { toDevice, toDriver, memory } = files
     this.#files = [toDevice, toDriver, memory]
-    this.#outgoing = new RingProducer(toDevice)
+    this.#outbox = new Outbox(new RingProducer(toDevice), clock, {
+      onSent: () => doorbell.write(Uint8Array.of(1)),
+      onDue: () => this.#guarded(() => this.#outbox.flush()),
+      stuck: (waiting) =>
+        protocolBroken(`${waiting} wait: nobody takes them out of the ring.`, {
+          hint: "Does the other side still run? Start it anew.",
+        }),
+    })
     this.#incoming = new RingConsumer(toDriver)
     this.#doorbell = doorbell
     this.#events = events
-    this.#clock = clock
+
     this.window = memory
     this.greeting = {
       revision: 1,
@@ -141,38 +142,20 @@ export class QemuMsgConnection implements PlainPeer {
   /** Sends a frame of at most SLOT_BYTES. A longer one is dropped, since nothing can carry it. */
   send(frame: Uint8Array): void {
     if (this.#isClosed || frame.length > SLOT_BYTES) return
-    this.#waiting.push(Uint8Array.from(frame))
-    this.#guarded(() => this.#push())
+    this.#guarded(() => this.#outbox.put(Uint8Array.from(frame)))
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
-    this.#retry?.cancel()
-    this.#waiting = []
+    this.#outbox.close()
     await this.#doorbell.close()
     for (const file of this.#files) file.close()
-  }
-
-  #push(): void {
-    let sent = 0
-    while (sent < this.#waiting.length && this.#outgoing.push(this.#waiting[sent] as Uint8Array)) sent++
-    this.#waiting.splice(0, sent)
-    if (sent > 0) this.#doorbell.write(Uint8Array.of(1))
-    this.#retry?.cancel()
-    this.#retry = undefined
-    if (this.#waiting.length > MOST_WAITING)
-      throw protocolBroken(
-        `${counted(this.#waiting.length, "message")} wait: nobody takes them out of the ring.`,
-        { hint: "Does the other side still run? Start it anew." },
-      )
-    if (this.#waiting.length > 0)
-      this.#retry = this.#clock.schedule(RETRY_MS, () => this.#guarded(() => this.#push()))
   }
 
   #take(): void {
     const frames = this.#guarded(() => this.#incoming.take()) ?? []
     for (const frame of frames) if (!this.#isClosed) this.#events.onFrame(frame)
-    if (this.#waiting.length > 0) this.#guarded(() => this.#push())
+    if (!this.#outbox.isEmpty) this.#guarded(() => this.#outbox.flush())
   }
 
   /** The peer damaged the files: ends the connection, with a sentence. */

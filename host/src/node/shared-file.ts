@@ -72,7 +72,6 @@ export class SharedFile {
     this.write(0, PLAIN_MARK)
   }
 
-  /** Whether all of these bytes are in the file. */
   holds(offset: number, lengthBytes: number): boolean {
     return offset + lengthBytes <= this.lengthBytes
   }

@@ -12,7 +12,7 @@ import { checkDriver } from "../../../host/src/conformance/check-driver.js"
 import { linuxSubject } from "../../../host/src/conformance/driver/linux-subject.js"
 import { TABLE } from "../../../host/src/conformance/table.js"
 import { JacdacLink } from "../../../host/src/link/jacdac-link.js"
-import { GuestMessageBus } from "../../../host/src/node/guest-message-bus.js"
+import { openGuestMessageBus } from "../../../host/src/node/guest-message-bus.js"
 import { LinuxGuest } from "../../../host/src/node/linux-guest/boot.js"
 import { GuestPort } from "../../../host/src/node/linux-guest/guest-port.js"
 import { BRIDGE_MODULE } from "../../../host/src/node/linux-guest/linux-module.js"
@@ -172,7 +172,7 @@ describe.skipIf(skip)(`Linux that speaks virtio-msg${because(skip)}`, () => {
     const trace = new Trace()
     const seen: number[] = []
     let bus: Bus
-    let guestBus: GuestMessageBus
+    let guestBus: ReturnType<typeof openGuestMessageBus>
 
     beforeAll(async () => {
       trace.onMessage.on((direction, frame) => {
@@ -180,7 +180,7 @@ describe.skipIf(skip)(`Linux that speaks virtio-msg${because(skip)}`, () => {
       })
       await machine.start()
       bus = await Bus.open(new JacdacLink(new VmPort(machine)), { trace, reopen: true })
-      guestBus = new GuestMessageBus(bus, port)
+      guestBus = openGuestMessageBus(bus, port)
       await sh(AWAIT_DEVICES)
     })
 

@@ -14,12 +14,12 @@ import { counted } from "../../counted.js"
 import { Emitter } from "../../emitter.js"
 import { VirtioMsgError } from "../../errors.js"
 import type { DriverSide } from "../message-forwarder.js"
+import { Outbox } from "../outbox.js"
 import type { Watch } from "../vhost-user/libc.js"
 import { Doorbell } from "./doorbell.js"
 import { frameIn, isReservedZero, payloadOf, sessionOver } from "./kernel-message.js"
 import * as layouts from "./layouts.js"
 import type { AttachedRings, BridgeNode, EndpointAddress } from "./node.js"
-import { Outbox } from "./outbox.js"
 import { BridgeConsumer, BridgeProducer, SharedRing } from "./ring.js"
 import type { Fields, Struct, StructValues } from "./struct.js"
 import { BridgeWindows } from "./windows.js"
@@ -81,7 +81,8 @@ export class BridgeSession implements DriverSide {
       this.#doorbell = new Doorbell(() => this.#rings.kick())
       this.#outbox = new Outbox(new BridgeProducer(new SharedRing("tx", this.#rings.tx, entrySize)), clock, {
         onSent: () => this.#doorbell.moved(),
-        onError: (error) => this.#end(error),
+        onDue: () => this.#guarded(() => this.#outbox.flush()),
+        stuck: (waiting) => sessionOver(`${waiting} wait: the kernel takes none out of its ring.`),
       })
       const { flags, epoch, maxMessageSize: negotiated } = this.#rings.caps
       if ((flags & layouts.CAP_ONLINE) !== 0) this.#begin(epoch, negotiated)

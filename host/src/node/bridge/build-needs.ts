@@ -46,7 +46,6 @@ export interface Need {
   readonly packageName: string
 }
 
-/** What is missing to build a module. */
 export async function missingToBuild(): Promise<Need[]> {
   const running = release()
   const needs: Need[] = []

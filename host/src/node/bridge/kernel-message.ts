@@ -31,7 +31,6 @@ export function sessionOver(sentence: string): VirtioMsgError {
   return protocolBroken(sentence, { hint: "The session is over: attach again." })
 }
 
-/** Whether all reserved bytes of a payload are 0. */
 export function isReservedZero<F extends Fields>(frame: Uint8Array, payload: Struct<F>): boolean {
   return payload.isPaddingZero(frame, HEADER_SIZE)
 }

@@ -13,7 +13,6 @@ import { type BuildOptions, builtModules, insmod, type ModuleBuild, requireLoadi
 /** As they are loaded, one after the other. */
 const MODULES = ["virtio_msg", "virtio_msg_bridge"]
 
-/** Our modules, as they are built. */
 export function ourModules(): ModuleBuild {
   return {
     what: "our module",

@@ -15,7 +15,6 @@ import { headersFolder } from "./build-needs.js"
 export interface BuildOptions {
   /** Told what takes a while. */
   readonly onNote: (sentence: string) => void
-  /** Ends the build. */
   readonly signal?: AbortSignal
 }
 
@@ -84,7 +83,6 @@ async function make(folder: string, what: string, signal: AbortSignal | undefine
   }
 }
 
-/** Whether this process may load modules. */
 export async function mayLoadModules(): Promise<boolean> {
   const status = await readFile("/proc/self/status", "utf8").catch(() => "")
   const capabilities = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`)

@@ -90,7 +90,6 @@ export class Struct<F extends Fields> {
     return values as StructValues<F>
   }
 
-  /** Whether all padding at `at` is 0. */
   isPaddingZero(bytes: Uint8Array, at = 0): boolean {
     return this.places.every(
       ({ kind, offset, size }) =>

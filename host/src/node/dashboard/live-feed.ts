@@ -7,7 +7,6 @@ import type { Direction } from "../../link/link.js"
 import { PACKET_SNAPSHOT } from "../../trace/packet-fields.js"
 import { readPacket } from "../../trace/packet-records.js"
 
-/** One of the processes that can be watched. */
 export interface LiveProcess {
   readonly session: number
   readonly title: string

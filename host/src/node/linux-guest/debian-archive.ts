@@ -9,7 +9,6 @@ import { CommandError, runCommand } from "./run-command.js"
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 const SOURCES_FOLDER = "/etc/apt/sources.list.d"
 
-/** Which packages. */
 export interface ArchiveOptions {
   /** A release of Debian. */
   readonly suite: string
@@ -101,7 +100,6 @@ export class DebianArchive {
   }
 }
 
-/** Unpacks a package's files below `folder`. */
 export async function unpackPackage(file: string, folder: string): Promise<void> {
   await runCommand("dpkg-deb", ["-x", file, folder])
 }

@@ -38,7 +38,6 @@ export async function collectModules(
   return ordered
 }
 
-/** All modules below a folder. */
 export async function findModules(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true })
   return entries.filter((entry) => entry.endsWith(".ko")).map((entry) => join(folder, entry))

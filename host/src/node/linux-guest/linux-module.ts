@@ -26,7 +26,6 @@ function sourceFolder(): string {
   })
 }
 
-/** Every source, by its name. */
 export function moduleSources(): ReadonlyMap<string, string> {
   const folder = sourceFolder()
   const names = readdirSync(folder).filter((name) => /\.[ch]$|^Kbuild$/.test(name))

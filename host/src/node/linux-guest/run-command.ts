@@ -19,7 +19,6 @@ export class CommandError extends Error {
 export interface CommandOptions {
   readonly cwd?: string
   readonly env?: NodeJS.ProcessEnv
-  /** Ends the program. */
   readonly signal?: AbortSignal
 }
 

@@ -112,7 +112,6 @@ export class CdcAcm implements UsbGadget {
     this.#notified.clear()
   }
 
-  /** Stops reading the console. */
   close(): void {
     this.#isClosed = true
     this.#onReader?.()

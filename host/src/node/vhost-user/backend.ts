@@ -46,7 +46,6 @@ export class VhostUserBackend {
     this.#clock = options.clock ?? systemClock
   }
 
-  /** Whether a front end is connected. */
   get isConnected(): boolean {
     return this.#session !== undefined
   }

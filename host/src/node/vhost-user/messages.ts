@@ -163,7 +163,6 @@ export function decodeConfig(payload: Uint8Array): ConfigRange | undefined {
   return { offset: view.getUint32(0, true), bytes }
 }
 
-/** Encodes the reply to `request`. */
 export function encodeReply(request: number, payload: Uint8Array): Uint8Array {
   const message = new Uint8Array(HEADER_SIZE + payload.length)
   const view = viewOf(message)

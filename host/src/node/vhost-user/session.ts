@@ -158,7 +158,10 @@ export class VhostUserSession {
       [REQUEST.SET_VRING_BASE, (payload) => this.#setState(payload, (queue, value) => (queue.base = value))],
       [REQUEST.SET_VRING_ADDR, (payload) => this.#setAddress(payload)],
       [REQUEST.GET_VRING_BASE, (payload) => this.#stopQueue(payload)],
-      [REQUEST.SET_VRING_ENABLE, (payload) => this.#enable(payload)],
+      [
+        REQUEST.SET_VRING_ENABLE,
+        (payload) => this.#setState(payload, ({ queue }, value) => queue.setEnabled(value !== 0)),
+      ],
       [REQUEST.SET_VRING_KICK, (payload, descriptors) => this.#setKick(payload, descriptors)],
       [
         REQUEST.SET_VRING_CALL,
@@ -225,10 +228,6 @@ export class VhostUserSession {
       queue.address = address
       return "done"
     })
-  }
-
-  #enable(payload: Uint8Array): Outcome {
-    return this.#setState(payload, ({ queue }, value) => queue.setEnabled(value !== 0))
   }
 
   #setFile(
@@ -326,8 +325,7 @@ export class VhostUserSession {
   }
 
   #deviceIsBroken(queueIndex: number, reason: string): void {
-    for (const { queue } of this.#queues) queue.stop()
-    this.#options.device.reset()
+    this.#stopAll()
     this.#options.onDeviceBroken(
       protocolBroken(`The guest broke queue ${queueIndex} of ${this.#options.device.name}: ${reason}.`, {
         hint: "The device stands still until the guest's driver is loaded again or the guest restarts.",
