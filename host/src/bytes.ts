@@ -46,7 +46,7 @@ export function copyOf(bytes: Uint8Array, offset: number, length: number): Uint8
 }
 
 /** The bytes of both, one behind the other. */
-export function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
+export function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(first.length + second.length)
   bytes.set(first)
   bytes.set(second, first.length)
