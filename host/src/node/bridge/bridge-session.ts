@@ -213,7 +213,10 @@ export class BridgeSession implements DriverSide {
     switch (msgId) {
       case layouts.ENDPOINT_ONLINE: {
         const { epoch, maxMessageSize } = payloadOf(frame, layouts.ONLINE_PAYLOAD)
-        if (epoch > this.#lastEpoch) this.#online(epoch, maxMessageSize)
+        if (epoch <= this.#lastEpoch) break
+        if (this.isOnline) this.#offline()
+        this.#begin(epoch, maxMessageSize)
+        this.onOnline.emit()
         break
       }
       case layouts.ENDPOINT_OFFLINE:
@@ -249,12 +252,6 @@ export class BridgeSession implements DriverSide {
     if (epoch > this.#lastEpoch)
       throw sessionOver(`The kernel sent a message of epoch ${epoch}, and this is epoch ${this.#lastEpoch}.`)
     return this.isOnline && epoch === this.#epoch
-  }
-
-  #online(epoch: bigint, maxMessageSize: number): void {
-    if (this.isOnline) this.#offline()
-    this.#begin(epoch, maxMessageSize)
-    this.onOnline.emit()
   }
 
   #begin(epoch: bigint, maxMessageSize: number): void {
