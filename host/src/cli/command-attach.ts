@@ -7,8 +7,7 @@ import { invalidArgument, missingDependency } from "../errors.js"
 import { BoardForwarder } from "../node/board-forwarder.js"
 import { usersHint } from "../node/port-permission.js"
 import { type AttachedGadget, attachGadget } from "../node/usbip/attached-gadget.js"
-import { boardGadgets, type GadgetKind, parseGadgetKinds } from "../node/usbip/board-gadgets.js"
-import type { UsbGadget } from "../node/usbip/gadget.js"
+import { BoardGadgets, type GadgetKind, parseGadgetKinds } from "../node/usbip/board-gadgets.js"
 import {
   ADAPTERS,
   type AdapterKind,
@@ -118,18 +117,18 @@ async function runAttach(
   process.stderr.on("error", () => {}) // in the background nobody reads it, once all is attached
   const forwarder = new BoardForwarder(() => openBus({ port, onChoice: note, trace: processTrace }))
   const attached: AttachedGadget[] = []
-  let gadgets: ReadonlyMap<GadgetKind, UsbGadget> = new Map()
+  let board: BoardGadgets | undefined
   const endOffer = await offerProcessTrace("attach")
   try {
     const [adapter] = await Promise.all([loadDrivers(kinds, wanted), forwarder.start()])
     forwarder.onBoard.on((isThere) =>
       note(isThere ? "The board is back." : "The board is gone; looking for it."),
     )
-    gadgets = await boardGadgets(forwarder, kinds, { adapter, onNote: note })
-    for (const [at, gadget] of [...gadgets.values()].entries())
+    board = await BoardGadgets.of(forwarder, kinds, { adapter, onNote: note })
+    for (const [at, gadget] of [...board.gadgets.values()].entries())
       attached.push(await attachGadget(gadget, at + 1, (sentence) => note(`error: ${sentence}`)))
     const ended = Promise.all(attached.map((each) => each.ended))
-    for (const [at, kind] of [...gadgets.keys()].entries())
+    for (const [at, kind] of [...board.gadgets.keys()].entries())
       await tell(kind, await awaitNode((attached[at] as AttachedGadget).port, NODES[kind], NODE_LIMIT_MS))
     note(READY)
     const isStopped = await Promise.race([stopped.then(() => true), ended.then(() => false)])
@@ -142,7 +141,7 @@ async function runAttach(
       LEAVE_LIMIT_MS,
     )
     if (!isGone) note(`warning: ${NOT_GONE}`)
-    for (const gadget of gadgets.values()) gadget.close?.()
+    board?.close()
     await forwarder.close()
     await endOffer()
   }

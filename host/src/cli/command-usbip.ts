@@ -2,8 +2,7 @@
 
 import { type Command, Option } from "commander"
 import { BoardForwarder } from "../node/board-forwarder.js"
-import { boardGadgets, parseGadgetKinds } from "../node/usbip/board-gadgets.js"
-import type { UsbGadget } from "../node/usbip/gadget.js"
+import { BoardGadgets, parseGadgetKinds } from "../node/usbip/board-gadgets.js"
 import { ADAPTERS, type AdapterKind } from "../node/usbip/kernel-drivers.js"
 import { UsbipServer } from "../node/usbip/usbip-server.js"
 import { openBus } from "../open-bus.js"
@@ -46,14 +45,13 @@ export function define(command: Command): void {
       )
       const stopped = untilStopped() // before anybody learns that we are up
       const endOffer = await offerProcessTrace("usbip")
-      let gadgets: UsbGadget[] = []
+      let board: BoardGadgets | undefined
       let server: UsbipServer | undefined
       try {
         await forwarder.start()
         forwarder.onBoard.on((isThere) => note(isThere ? "The board is back." : "The board is gone."))
-        const { adapter } = options
-        gadgets = [...(await boardGadgets(forwarder, kinds, { adapter, onNote: note })).values()]
-        server = new UsbipServer(gadgets)
+        board = await BoardGadgets.of(forwarder, kinds, { adapter: options.adapter, onNote: note })
+        server = new UsbipServer([...board.gadgets.values()])
         server.onRefused.on((sentence) => note(`error: ${sentence}`))
         server.onImport.on(({ name }, isImported) =>
           note(isImported ? `A client has imported ${name}.` : `The client of ${name} is gone.`),
@@ -68,7 +66,7 @@ export function define(command: Command): void {
         await stopped
       } finally {
         await server?.close()
-        for (const gadget of gadgets) gadget.close?.()
+        board?.close()
         await forwarder.close()
         await endOffer()
       }

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { BoardForwarder } from "../../../host/src/node/board-forwarder.js"
 import { type BoardServer, serveBoard } from "../../../host/src/node/board-server.js"
 import { servePlainBoard } from "../../../host/src/node/plain-board.js"
-import { boardGadgets } from "../../../host/src/node/usbip/board-gadgets.js"
+import { BoardGadgets } from "../../../host/src/node/usbip/board-gadgets.js"
 import { UsbipServer } from "../../../host/src/node/usbip/usbip-server.js"
 import { openBus } from "../../../host/src/open-bus.js"
 import { Trace } from "../../../host/src/trace/trace.js"
@@ -145,10 +145,10 @@ describe.skipIf(reason)(`the Linux you sit at${because(reason)}`, () => {
     await Promise.all(forwarders.map((forwarder) => forwarder.start()))
     const gadgets = await Promise.all(
       forwarders.map((forwarder) =>
-        boardGadgets(forwarder, ["i2c"], { adapter: "i2c-tiny-usb", onNote: () => {} }),
+        BoardGadgets.of(forwarder, ["i2c"], { adapter: "i2c-tiny-usb", onNote: () => {} }),
       ),
     )
-    const server = new UsbipServer(gadgets.flatMap((each) => [...each.values()]))
+    const server = new UsbipServer(gadgets.flatMap((each) => [...each.gadgets.values()]))
     const { port: tcpPort } = new URL(await server.listen("tcp://127.0.0.1:0"))
     try {
       // whose driver looks for chips on every new adapter
@@ -177,7 +177,7 @@ describe.skipIf(reason)(`the Linux you sit at${because(reason)}`, () => {
       await untilNobodyWaits()
     } finally {
       await server.close()
-
+      for (const each of gadgets) each.close()
       await Promise.all(forwarders.map((forwarder) => forwarder.close()))
       await plain.close()
     }

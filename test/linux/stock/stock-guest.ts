@@ -7,7 +7,12 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { type GuestCommandResult, LinuxGuest } from "../../../host/src/node/linux-guest/boot.js"
 import { DebianArchive, unpackPackage } from "../../../host/src/node/linux-guest/debian-archive.js"
-import { findNewest, inWorkFolder, keep } from "../../../host/src/node/linux-guest/guest-cache.js"
+import {
+  defaultGuestCache,
+  findNewest,
+  inWorkFolder,
+  keep,
+} from "../../../host/src/node/linux-guest/guest-cache.js"
 import { GUEST_INIT } from "../../../host/src/node/linux-guest/guest-init.js"
 import { type GuestFile, packInitramfs } from "../../../host/src/node/linux-guest/initramfs.js"
 import {
@@ -17,7 +22,6 @@ import {
 } from "../../../host/src/node/linux-guest/kernel-modules.js"
 import type { GuestImage } from "../../../host/src/node/linux-guest/prepare.js"
 import { isInstalled } from "../../../host/src/node/linux-guest/run-command.js"
-import { cacheOf } from "../../../host/src/node/make-folder.js"
 import { makeOnce, takeTurn } from "../prepared-guest.js"
 
 const RECIPE = {
@@ -67,12 +71,12 @@ export function prepareStock(): Promise<GuestImage> {
 }
 
 async function findStock(): Promise<GuestImage | undefined> {
-  const found = await findNewest(cacheOf("guest"), SUFFIX)
-  return found === undefined ? undefined : imageIn(cacheOf("guest"), found)
+  const found = await findNewest(defaultGuestCache(), SUFFIX)
+  return found === undefined ? undefined : imageIn(defaultGuestCache(), found)
 }
 
 function makeStock(): Promise<GuestImage> {
-  const cacheFolder = cacheOf("guest")
+  const cacheFolder = defaultGuestCache()
   return inWorkFolder(cacheFolder, async (work) => {
     const archive = await DebianArchive.open(join(work, "apt"), RECIPE)
     const depends = await archive.field(RECIPE.kernelPackage, "Depends")

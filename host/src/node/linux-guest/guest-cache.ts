@@ -2,9 +2,14 @@
 
 import { mkdtemp, readdir, rename, rm, stat } from "node:fs/promises"
 import { join } from "node:path"
-import { makeCacheFolder } from "../make-folder.js"
+import { cacheOf, makeCacheFolder } from "../make-folder.js"
 import { isAlive } from "../runtime-folder.js"
 import { isFolder } from "../system-root.js"
+
+/** Where prepared guests are kept when nothing else is said. */
+export function defaultGuestCache(): string {
+  return cacheOf("guest")
+}
 
 /** The name of the newest folder there that ends with `suffix`; undefined when there is none. */
 export async function findNewest(cacheFolder: string, suffix: string): Promise<string | undefined> {

@@ -3,7 +3,6 @@
 
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises"
 import { basename, join } from "node:path"
-import { cacheOf } from "../make-folder.js"
 import { isFolder } from "../system-root.js"
 import { DebianArchive, machineArchitecture, unpackPackage } from "./debian-archive.js"
 import {
@@ -13,7 +12,7 @@ import {
   type KernelPackages,
   kernelPackages,
 } from "./drivers.js"
-import { findNewest, inWorkFolder, keep } from "./guest-cache.js"
+import { defaultGuestCache, findNewest, inWorkFolder, keep } from "./guest-cache.js"
 import { type GuestFile, packInitramfs } from "./initramfs.js"
 import { builtInModules, collectModules, findModules } from "./kernel-modules.js"
 import { BRIDGE_MODULE, RELAY_PATH } from "./linux-module.js"
@@ -65,7 +64,7 @@ export const DRIVERS_FOLDER = "drivers"
 const EMPTY_FOLDERS = ["dev", "proc", "sys", "tmp", "root", "bin"]
 
 /** The guest of this recipe that is already prepared; undefined when there is none. */
-export async function findPreparedGuest(cacheFolder = cacheOf("guest")): Promise<GuestImage | undefined> {
+export async function findPreparedGuest(cacheFolder = defaultGuestCache()): Promise<GuestImage | undefined> {
   const suffix = `_${recipeHash()}`
   const newest = await findNewest(cacheFolder, suffix)
   return newest === undefined
@@ -79,7 +78,7 @@ export async function findPreparedGuest(cacheFolder = cacheOf("guest")): Promise
  * Rejects with MISSING_DEPENDENCY, whose hint says what to install, or SYSTEM_FAILED.
  */
 export async function prepareGuest(options: PrepareOptions = {}): Promise<GuestImage> {
-  const cacheFolder = options.cacheFolder ?? cacheOf("guest")
+  const cacheFolder = options.cacheFolder ?? defaultGuestCache()
   const found = options.refresh ? undefined : await findPreparedGuest(cacheFolder)
   if (found) return found
   requireToolsToPrepare()

@@ -32,36 +32,49 @@ export function parseGadgetKinds(text: string): GadgetKind[] {
   return words as GadgetKind[]
 }
 
-/**
- * Those of the board of a forwarder that has started, in the order asked for. Rejects with NOT_FOUND when it lacks one
- * of `kinds`.
- */
-export async function boardGadgets(
-  forwarder: BoardForwarder,
-  kinds: readonly GadgetKind[],
-  options: BoardGadgetOptions,
-): Promise<ReadonlyMap<GadgetKind, UsbGadget>> {
-  const { bus } = forwarder
-  const has = await GuestDevices.on(bus)
-  const lacking = kinds.find((kind) => kind !== "i2c" && !has.includes(kind))
-  if (lacking)
-    throw notFound(`The board has no ${lacking}.`, {
-      hint: "See what it has: virtio-msg info",
-    })
-  const gadgets = new Map<GadgetKind, UsbGadget>()
-  const serialNumber = bus.board.board
-  for (const kind of kinds)
-    switch (kind) {
-      case "i2c": {
-        const Adapter = options.adapter === "i2c-tiny-usb" ? I2cTinyUsb : RobotfuzzOsif
-        gadgets.set(kind, new Adapter(forwarder, serialNumber, { onNote: options.onNote }))
-        break
+export class BoardGadgets {
+  /** In the order asked for, each of another kind. */
+  readonly gadgets: ReadonlyMap<GadgetKind, UsbGadget>
+  readonly #console: CdcAcm | undefined
+
+  private constructor(gadgets: ReadonlyMap<GadgetKind, UsbGadget>) {
+    this.gadgets = gadgets
+    const console = gadgets.get("console")
+    this.#console = console instanceof CdcAcm ? console : undefined
+  }
+
+  /** For the board of a forwarder that has started. Rejects with NOT_FOUND when it lacks one of `kinds`. */
+  static async of(
+    forwarder: BoardForwarder,
+    kinds: readonly GadgetKind[],
+    options: BoardGadgetOptions,
+  ): Promise<BoardGadgets> {
+    const { bus } = forwarder
+    const has = await GuestDevices.on(bus)
+    const lacking = kinds.find((kind) => kind !== "i2c" && !has.includes(kind))
+    if (lacking)
+      throw notFound(`The board has no ${lacking}.`, {
+        hint: "See what it has: virtio-msg info",
+      })
+    const gadgets = new Map<GadgetKind, UsbGadget>()
+    const serialNumber = bus.board.board
+    for (const kind of kinds)
+      switch (kind) {
+        case "i2c": {
+          const Adapter = options.adapter === "i2c-tiny-usb" ? I2cTinyUsb : RobotfuzzOsif
+          gadgets.set(kind, new Adapter(forwarder, serialNumber, { onNote: options.onNote }))
+          break
+        }
+        case "rng":
+          gadgets.set(kind, new ChaosKey(await bus.rng(), serialNumber))
+          break
+        case "console":
+          gadgets.set(kind, new CdcAcm(await bus.console(), serialNumber))
       }
-      case "rng":
-        gadgets.set(kind, new ChaosKey(await bus.rng(), serialNumber))
-        break
-      case "console":
-        gadgets.set(kind, new CdcAcm(await bus.console(), serialNumber))
-    }
-  return gadgets
+    return new BoardGadgets(gadgets)
+  }
+
+  close(): void {
+    this.#console?.close()
+  }
 }
