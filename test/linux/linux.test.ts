@@ -7,6 +7,7 @@ import { LinuxGuest } from "../../host/src/node/linux-guest/boot.js"
 import { VhostUserBackend } from "../../host/src/node/vhost-user/backend.js"
 import { VirtioI2cDevice } from "../../host/src/node/vhost-user/i2c-device.js"
 import { because } from "../support/because.js"
+import { TRANSFERS } from "./counts.js"
 import { preparedGuest } from "./prepared-guest.js"
 import { skipReason } from "./requirements.js"
 import { SimulatedBoard } from "./simulated-board.js"
@@ -161,19 +162,19 @@ describe.skipIf(skip)(`Linux${because(skip)}`, () => {
     expect([board.packetsOut, board.packetsIn]).toEqual([10, 10])
   })
 
-  it("10,000 transfers go through without an error", { timeout: 1_000_000 }, async () => {
+  it(`${TRANSFERS} transfers go through without an error`, { timeout: 1_000_000 }, async () => {
     // twenty register reads a call, as many as fit into Linux's 42 messages: the board sends 50 packets a second
     const read = Array.from({ length: 20 }, (_, at) => `w1@0x54 ${at % 19} r1`).join(" ")
-    const loop = `for i in $(seq 500); do i2ctransfer -y 0 ${read}; done | sort | uniq -c`
+    const loop = `for i in $(seq ${TRANSFERS / 20}); do i2ctransfer -y 0 ${read}; done | sort | uniq -c`
     const before = board.requestCount
     const { output } = await guest.sh(loop, { timeoutMs: 900_000 })
     const counts = output.split("\n").map((line) => line.trim())
     // the chip holds "123456789abcdefghij", and its first register is read twice a call
     const expected = [..."123456789abcdefghij"].map(
-      (letter) => `${letter === "1" ? 1000 : 500} 0x${letter.charCodeAt(0).toString(16)}`,
+      (letter) => `${(letter === "1" ? 2 : 1) * (TRANSFERS / 20)} 0x${letter.charCodeAt(0).toString(16)}`,
     )
     expect(counts).toEqual(expected)
-    expect((board.requestCount - before) / 2).toBe(10_000)
+    expect((board.requestCount - before) / 2).toBe(TRANSFERS)
     expect(device.lostCount).toBe(0)
     expect(device.malformedCount).toBe(0)
   })

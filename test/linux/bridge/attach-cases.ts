@@ -2,13 +2,14 @@
 // the simulated board's devices, used by Linux's own drivers.
 
 import { describe, expect, it } from "vitest"
+import { COMMAND } from "../stock/guest-command.js"
 import { Readers } from "../stock/readers.js"
 import type { StockGuest } from "../stock/stock-guest.js"
-import { Attached, CLOCK, COMMAND, THREE_EDGES } from "./attached.js"
+import { Attached, CLOCK, THREE_EDGES } from "./attached.js"
 
 const ENDPOINTS = "/sys/class/misc/virtio-msg-bridge"
 /**
- * What conform driver --bridge looks at: of every kind of scenario some. All of it, in a minute or two more:
+ * What conform driver --bridge looks at: of every kind of scenario some, and all of it in `npm run test:long` or with
  * BRIDGE_ROWS=all npx vitest run test/linux/bridge/kernel-bridge.test.ts
  */
 const DRIVER_ROWS = process.env.BRIDGE_ROWS ?? "G3,B10,B34,D20,D25,D27,D45,D46,D55,D-S3,I24,R25"

@@ -2,11 +2,10 @@
 
 import path from "node:path"
 import { TIME_REQUESTS } from "../request-times.js"
+import { COMMAND } from "../stock/guest-command.js"
 import type { StockGuest } from "../stock/stock-guest.js"
 
 export const ROOT = path.join(import.meta.dirname, "../../..")
-// an emulated computer is slow at taking turns: without V8's helpers Node starts there in half the time
-export const COMMAND = `node --single-threaded ${ROOT}/dist/host/src/cli/main.js`
 /** The line of the simulated board that changes by itself, twice a second. */
 export const CLOCK = 2
 /** Three edges of it, as gpiomon tells them; the second is another one than the first. */

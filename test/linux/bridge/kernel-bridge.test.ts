@@ -8,7 +8,9 @@ import path from "node:path"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import type { GuestFile } from "../../../host/src/node/linux-guest/initramfs.js"
 import { because } from "../../support/because.js"
+import { CYCLES, HOSTILE_CASES, TRANSFERS } from "../counts.js"
 import { expectWithinTwoSeconds, TIME_REQUESTS } from "../request-times.js"
+import { packedCommand } from "../stock/guest-command.js"
 import { prepareStock, StockGuest, skipReason } from "../stock/stock-guest.js"
 import { attachTests } from "./attach-cases.js"
 import { bridgeModules } from "./bridge-modules.js"
@@ -22,12 +24,8 @@ if (reason) console.info(`skipped: ${reason}`)
 /** What a kernel says when something is wrong with it. */
 const TROUBLE = /WARNING|BUG|Oops|hung task|blocked for more|Call Trace|rcu.*stall|general protection|leak/i
 
-const CYCLES = Number(process.env.BIND_CYCLES ?? 100)
-/** 50,000 take a minute of both cores. */
-const CASES = Number(process.env.HOSTILE_CASES ?? 20_000)
 /** The guest has another source of entropy, which was there first. */
 const CHOOSE_RNG = "echo virtio_rng.1 > /sys/class/misc/hw_random/rng_current"
-const TRANSFERS = Number(process.env.TRANSFERS ?? 2000)
 
 /** A program of the guest's, compiled from a C source below test/linux. */
 function compiled(folder: string, source: string): GuestFile {
@@ -62,7 +60,7 @@ describe.skipIf(reason)(`the bridge's kernel side${because(reason)}`, () => {
       bytes: readFileSync(await packLinuxSource(SOURCE, folder)),
     }
     guest = await StockGuest.boot({
-      extraFiles: [...(await bridgeModules(kernelRelease)), ...programs, source],
+      extraFiles: [...(await bridgeModules(kernelRelease)), ...(await packedCommand()), ...programs, source],
       // what is written to after it was freed is found: of the sizes that drivers and transport allocate
       kernelArguments: "slub_debug=FZP,kmalloc-*",
       // 6.1 stops its thread for entropy twice when the last source goes, the second time in memory that is freed
@@ -178,9 +176,9 @@ describe.skipIf(reason)(`the bridge's kernel side${because(reason)}`, () => {
     expect(Number(held)).toBeGreaterThan(300)
   })
 
-  it(`stands a device model that breaks every rule, for ${CASES} cases, and works afterwards`, async () => {
+  it(`stands a device model that breaks every rule, for ${HOSTILE_CASES} cases, and works afterwards`, async () => {
     await guest.run("kill $(cat /tmp/model)")
-    console.log(await guest.run(`hostile-model ${CASES} 7`))
+    console.log(await guest.run(`hostile-model ${HOSTILE_CASES} 7`))
     // its devices go behind it, and with them the number that the adapter is to have
     await until("! ls /dev/i2c-* > /dev/null 2>&1")
     await guest.run(START_MODEL)

@@ -17,12 +17,12 @@ import { readFirmware } from "../../../host/src/vm/firmware-image.js"
 import { VirtualMachine } from "../../../host/src/vm/virtual-machine.js"
 import { PACKET_DATA } from "../../../shared-protocol/src/mailbox/packet.js"
 import { because } from "../../support/because.js"
+import { TRANSFERS_OVER_USB } from "../counts.js"
+import { COMMAND, packedCommand } from "./guest-command.js"
 import { Readers } from "./readers.js"
 import { StockGuest, skipReason, THIS_MACHINE } from "./stock-guest.js"
 
 const ROOT = path.join(import.meta.dirname, "../../..")
-// an emulated computer is slow at taking turns: without V8's helpers Node starts there in half the time
-const COMMAND = `node --single-threaded ${ROOT}/dist/host/src/cli/main.js`
 const reason = skipReason()
 if (reason) console.info(`skipped: ${reason}`)
 
@@ -46,7 +46,7 @@ describe.skipIf(reason)(`the Linux you sit at${because(reason)}`, () => {
     folder = await mkdtemp(path.join(tmpdir(), "own-linux-"))
     await machine.start()
     board = await serveBoard(machine, "tcp://127.0.0.1:0", trace)
-    guest = await StockGuest.boot()
+    guest = await StockGuest.boot({ extraFiles: await packedCommand() })
   })
 
   afterEach(async () => {
@@ -139,7 +139,7 @@ describe.skipIf(reason)(`the Linux you sit at${because(reason)}`, () => {
     await until("! pgrep -f '[m]ain.js --port' > /dev/null")
   })
 
-  it("attaches boards over the network: one packet each way for a register read; 2,000 transfers of two processes at once, none wrong, and a detaching under load", async () => {
+  it(`attaches boards over the network: one packet each way for a register read; ${2 * TRANSFERS_OVER_USB} transfers of two processes at once, none wrong, and a detaching under load`, async () => {
     const plain = await servePlainBoard(`plain:unix:${path.join(folder, "plain.sock")}`)
     const forwarders = [plain.port, board.port].map((port) => new BoardForwarder(() => openBus({ port })))
     await Promise.all(forwarders.map((forwarder) => forwarder.start()))
@@ -163,10 +163,10 @@ describe.skipIf(reason)(`the Linux you sit at${because(reason)}`, () => {
         expect({ out: packets.out.size, in: packets.in.size }).toEqual({ out: 1, in: 1 })
       }
       await guest.run("i2cset -y 0 0x54 14 0x77")
-      const reports = await (await Readers.start(guest, 0, 1000, 1000)).reports()
+      const reports = await (await Readers.start(guest, 0, TRANSFERS_OVER_USB, TRANSFERS_OVER_USB)).reports()
       expect(reports.map(({ values, errors }) => [values, errors])).toEqual([
-        [{ "0x77": 1000 }, {}],
-        [{ "0x77": 1000 }, {}],
+        [{ "0x77": TRANSFERS_OVER_USB }, {}],
+        [{ "0x77": TRANSFERS_OVER_USB }, {}],
       ])
       const readers = await Readers.start(guest, 0, 100_000, 100_000)
       await guest.run("usbip detach -p 0")

@@ -173,7 +173,7 @@ export class StockGuest {
   /**
    * Boots `machine`, the stock one when absent, when no other one runs: each has two processors, which two of them on
    * a small computer would wait for. One that cannot be set up is switched off before this rejects. Of
-   * `extraFiles`, `later/NAME.ko` is a module that modprobe finds, and `programs/NAME` a command.
+   * `extraFiles`, `later/NAME.ko` is a module that modprobe finds, and `programs/NAME` a command, or a folder beside them.
    */
   static async boot(options: StockGuestOptions = {}): Promise<StockGuest> {
     const guest = options.machine ?? stockMachine(await prepareStock(), options)
@@ -219,7 +219,7 @@ ip link set lo up; ip link set eth0 up; ip addr add 10.0.2.15/24 dev eth0
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=loose,ro host /lower
 mount -t tmpfs changes /changes; mkdir /changes/upper /changes/work
 mount -t overlay root -o lowerdir=/lower,upperdir=/changes/upper,workdir=/changes/work /host
-[ ! -d /programs ] || cp /programs/* /host/usr/bin/
+[ ! -d /programs ] || cp -r /programs/* /host/usr/bin/
 for folder in proc sys dev; do mount --bind /$folder /host/$folder; done
 mount -t tmpfs tmp /host/tmp; mkdir -p /host/lib/modules
 mv /later /host/lib/modules/$(uname -r)
