@@ -107,22 +107,36 @@ int vmsg_request(struct virtio_msg_core *core, u8 type, u16 dev_num, u8 msg_id, 
 	return error == -EMSGSIZE ? error : request.result;
 }
 
+/* The request under way to which an answer with these belongs; NULL if none. With the lock. */
+static struct request *find_request(struct virtio_msg_core *core, u8 type, u16 dev_num, u8 msg_id, u16 token)
+{
+	struct request *request;
+
+	list_for_each_entry(request, &core->requests, node)
+		if (request->token == token && request->msg_id == msg_id && request->dev_num == dev_num &&
+		    request->type == type && !request->finished)
+			return request;
+	return NULL;
+}
+
+static void finish(struct request *request, int result)
+{
+	request->finished = true;
+	request->result = result;
+	complete(&request->done);
+}
+
 void vmsg_response(struct virtio_msg_core *core, const struct vmsg_header *header, size_t size)
 {
 	struct request *request;
 	unsigned long flags;
 
 	spin_lock_irqsave(&core->lock, flags);
-	list_for_each_entry(request, &core->requests, node) {
-		if (request->token != le16_to_cpu(header->token) || request->msg_id != header->msg_id ||
-		    request->dev_num != le16_to_cpu(header->dev_num) ||
-		    request->type != (header->type & (VMSG_RESPONSE | VMSG_BUS)) || request->finished)
-			continue;
-		request->finished = true;
-		request->result = size;
+	request = find_request(core, header->type & (VMSG_RESPONSE | VMSG_BUS), le16_to_cpu(header->dev_num),
+			       header->msg_id, le16_to_cpu(header->token));
+	if (request) {
 		memcpy(request->response, header + 1, min(size, request->room));
-		complete(&request->done);
-		break;
+		finish(request, size);
 	}
 	spin_unlock_irqrestore(&core->lock, flags);
 }
@@ -134,15 +148,9 @@ void virtio_msg_bus_refuse(struct virtio_msg_bus *bus, u16 dev_num, u8 msg_id, u
 	unsigned long flags;
 
 	spin_lock_irqsave(&core->lock, flags);
-	list_for_each_entry(request, &core->requests, node) {
-		if (request->token != token || request->msg_id != msg_id || request->dev_num != dev_num ||
-		    request->type & VMSG_BUS || request->finished)
-			continue;
-		request->finished = true;
-		request->result = error;
-		complete(&request->done);
-		break;
-	}
+	request = find_request(core, VMSG_RESPONSE, dev_num, msg_id, token);
+	if (request)
+		finish(request, error);
 	spin_unlock_irqrestore(&core->lock, flags);
 }
 EXPORT_SYMBOL_GPL(virtio_msg_bus_refuse);
@@ -151,11 +159,7 @@ void vmsg_requests_end(struct virtio_msg_core *core)
 {
 	struct request *request;
 
-	list_for_each_entry(request, &core->requests, node) {
-		if (request->finished)
-			continue;
-		request->finished = true;
-		request->result = -ENODEV;
-		complete(&request->done);
-	}
+	list_for_each_entry(request, &core->requests, node)
+		if (!request->finished)
+			finish(request, -ENODEV);
 }

@@ -269,11 +269,6 @@ void vmsg_window_renew(struct vmsg_device *dev, u64 address)
 	spin_unlock_irqrestore(&dev->window->lock, flags);
 }
 
-static size_t max_size(struct vmsg_device *dev)
-{
-	return dev->window->size / DEVICE_IN_SHARE;
-}
-
 /* Rings are private memory: queue.c carries what is in them to the window and back. */
 static void *ring_alloc(size_t size, dma_addr_t *handle, gfp_t gfp)
 {
@@ -289,34 +284,55 @@ static void ring_free(size_t size, void *ring)
 	free_pages_exact(ring, PAGE_ALIGN(size));
 }
 
+/* What Linux names a device by when it has something mapped. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
 
-static struct vmsg_device *device_of(union virtio_map map)
+typedef union virtio_map mapper;
+
+static struct vmsg_device *device_of(mapper map)
 {
 	return container_of(map.dma_dev, struct vmsg_device, dev);
 }
 
-static dma_addr_t map_page(union virtio_map to, struct page *page, unsigned long offset, size_t size,
+#else
+
+typedef struct device *mapper;
+
+static struct vmsg_device *device_of(mapper dev)
+{
+	return container_of(dev, struct vmsg_device, dev);
+}
+
+#endif
+
+static dma_addr_t map_page(mapper to, struct page *page, unsigned long offset, size_t size,
 			   enum dma_data_direction dir, unsigned long attrs)
 {
 	return map(device_of(to), page_to_phys(page) + offset, size, dir, attrs);
 }
 
-static void unmap_page(union virtio_map to, dma_addr_t address, size_t size, enum dma_data_direction dir,
+static void unmap_page(mapper to, dma_addr_t address, size_t size, enum dma_data_direction dir,
 		       unsigned long attrs)
 {
 	unmap(device_of(to), address, dir, attrs);
 }
 
-static void sync_for_cpu(union virtio_map to, dma_addr_t address, size_t size, enum dma_data_direction dir)
+static void sync_for_cpu(mapper to, dma_addr_t address, size_t size, enum dma_data_direction dir)
 {
 	sync(device_of(to), address, size, true);
 }
 
-static void sync_for_device(union virtio_map to, dma_addr_t address, size_t size, enum dma_data_direction dir)
+static void sync_for_device(mapper to, dma_addr_t address, size_t size, enum dma_data_direction dir)
 {
 	sync(device_of(to), address, size, false);
 }
+
+static size_t max_mapping_size(mapper to)
+{
+	return device_of(to)->window->size / DEVICE_IN_SHARE;
+}
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
 
 static void *map_alloc(union virtio_map to, size_t size, dma_addr_t *handle, gfp_t gfp)
 {
@@ -338,11 +354,6 @@ static int mapping_error(union virtio_map to, dma_addr_t address)
 	return address == DMA_MAPPING_ERROR ? -ENOMEM : 0;
 }
 
-static size_t max_mapping_size(union virtio_map to)
-{
-	return max_size(device_of(to));
-}
-
 static const struct virtio_map_ops map_ops = {
 	.map_page = map_page,
 	.unmap_page = unmap_page,
@@ -362,23 +373,6 @@ void vmsg_window_map_for(struct vmsg_device *dev)
 }
 
 #else
-
-static struct vmsg_device *device_of(struct device *dev)
-{
-	return container_of(dev, struct vmsg_device, dev);
-}
-
-static dma_addr_t map_page(struct device *dev, struct page *page, unsigned long offset, size_t size,
-			   enum dma_data_direction dir, unsigned long attrs)
-{
-	return map(device_of(dev), page_to_phys(page) + offset, size, dir, attrs);
-}
-
-static void unmap_page(struct device *dev, dma_addr_t address, size_t size, enum dma_data_direction dir,
-		       unsigned long attrs)
-{
-	unmap(device_of(dev), address, dir, attrs);
-}
 
 static void unmap_sg(struct device *dev, struct scatterlist *list, int count, enum dma_data_direction dir,
 		     unsigned long attrs)
@@ -407,16 +401,6 @@ static int map_sg(struct device *dev, struct scatterlist *list, int count, enum 
 	return count;
 }
 
-static void sync_for_cpu(struct device *dev, dma_addr_t address, size_t size, enum dma_data_direction dir)
-{
-	sync(device_of(dev), address, size, true);
-}
-
-static void sync_for_device(struct device *dev, dma_addr_t address, size_t size, enum dma_data_direction dir)
-{
-	sync(device_of(dev), address, size, false);
-}
-
 static void *dma_alloc(struct device *dev, size_t size, dma_addr_t *handle, gfp_t gfp, unsigned long attrs)
 {
 	return ring_alloc(size, handle, gfp);
@@ -430,11 +414,6 @@ static void dma_free(struct device *dev, size_t size, void *ring, dma_addr_t han
 static int dma_any(struct device *dev, u64 mask)
 {
 	return 1;
-}
-
-static size_t max_mapping_size(struct device *dev)
-{
-	return max_size(device_of(dev));
 }
 
 static const struct dma_map_ops map_ops = {
