@@ -45,12 +45,15 @@ export function copyOf(bytes: Uint8Array, offset: number, length: number): Uint8
   return copy
 }
 
-/** The bytes of both, one behind the other. */
-export function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(first.length + second.length)
-  bytes.set(first)
-  bytes.set(second, first.length)
-  return bytes
+/** The parts, one behind the other. */
+export function joined(...parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
 }
 
 /** A copy that shared-protocol code may own. */

@@ -10,7 +10,7 @@ import { hex } from "../hex.js"
 import type { Direction } from "../link/link.js"
 import type { MessageDescription } from "./describe-message.js"
 import { DeviceView } from "./device-view.js"
-import { is, numberOf } from "./message-breaches.js"
+import { blocksOf, is, numberOf } from "./message-breaches.js"
 import type { Remark } from "./trace-event.js"
 import type { WindowView } from "./window-view.js"
 import { placeOf } from "./window-view.js"
@@ -153,20 +153,16 @@ export class ExchangeFollower {
 type Breach = (row: string, text: string) => void
 
 function keepBlocks(blocks: number[], message: MessageDescription): void {
-  const first = numberOf(message, "block_index")
-  if (first > 64) return
-  const values = message.fields.filter((field) => field.name === "features")
-  for (const [i, field] of values.entries()) blocks[first + i] = Number(field.value)
+  if (numberOf(message, "block_index") > 64) return
+  for (const [block, bits] of blocksOf(message)) blocks[block] = bits
 }
 
 function checkFeatures(device: DeviceView, message: MessageDescription, breach: Breach): void {
   if (device.status & STATUS_FEATURES_OK) breach("D21", "features are changed after FEATURES_OK")
-  const first = numberOf(message, "block_index")
-  const values = message.fields.filter((field) => field.name === "features")
-  for (const [i, field] of values.entries()) {
-    const offered = device.offered[first + i]
-    const extra = offered === undefined ? 0 : (Number(field.value) & ~offered) >>> 0
-    if (extra) breach("D39", `features of block ${first + i} that are not offered: ${hex(extra)}`)
+  for (const [block, bits] of blocksOf(message)) {
+    const offered = device.offered[block]
+    const extra = offered === undefined ? 0 : (bits & ~offered) >>> 0
+    if (extra) breach("D39", `features of block ${block} that are not offered: ${hex(extra)}`)
   }
 }
 

@@ -19,6 +19,13 @@ export function is(message: MessageDescription, msgId: number, kind: MessageDesc
   return message.devNum !== undefined && message.msgId === msgId && message.kind === kind
 }
 
+/** The blocks of feature bits in a message, each with its number. */
+export function blocksOf(message: MessageDescription): [block: number, bits: number][] {
+  const first = numberOf(message, "block_index")
+  const fields = message.fields.filter(({ name }) => name === "features")
+  return fields.map(({ value }, i) => [first + i, Number(value)])
+}
+
 export function breachesIn(direction: Direction, message: MessageDescription): Remark[] {
   const found: Remark[] = []
   const breach = (row: string, text: string) => found.push({ severity: "breach", row, text })
@@ -116,8 +123,6 @@ function checkSetVqueue(message: MessageDescription, breach: Breach): void {
 
 /** VIRTIO_F_NOTIF_CONFIG_DATA is bit 39: never negotiated over virtio-msg. */
 function checkDriverFeatures(message: MessageDescription, breach: Breach): void {
-  const first = numberOf(message, "block_index")
-  const blocks = message.fields.filter((field) => field.name === "features")
-  const block = blocks[1 - first]?.value
-  if (typeof block === "number" && (block >>> 7) & 1) breach("D26", "VIRTIO_F_NOTIF_CONFIG_DATA is taken")
+  for (const [block, bits] of blocksOf(message))
+    if (block === 1 && (bits >>> 7) & 1) breach("D26", "VIRTIO_F_NOTIF_CONFIG_DATA is taken")
 }

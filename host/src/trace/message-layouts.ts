@@ -51,32 +51,31 @@ const layout = (
   response: readonly FieldLayout[] = [],
 ): MessageLayout => ({ id, name, request, response })
 
-/** Numbers of 32 bits, one after another. */
+/** Numbers of 32 or 16 bits without a meaning, one after another. */
 const words = (...names: string[]) => names.map((name): FieldLayout => ["u32", name])
+const halves = (...names: string[]) => names.map((name): FieldLayout => ["u16", name])
 
 const FEATURES: readonly FieldLayout[] = [...words("block_index", "num_blocks"), ["features", "features"]]
 const CONFIGURATION: readonly FieldLayout[] = [...words("generation", "offset", "length"), ["data", "data"]]
 const STATUS: readonly FieldLayout[] = [["u32", "status", "status"]]
+const NONE: readonly FieldLayout[] = []
+const HASH: FieldLayout = ["u32", "protocol_hash", "hex"]
+const HELLO_REQUEST: readonly FieldLayout[] = [HASH, ...halves("bus_version", "hello_reserved")]
 const PING: readonly FieldLayout[] = [["u32", "ping_data", "hex"]]
 const ADDRESSES = ["desc", "driver", "device"].map((name): FieldLayout => ["u64", name, "address"])
 
 export const TRANSPORT_LAYOUTS: readonly MessageLayout[] = [
-  layout(
-    ids.GET_DEVICE_INFO,
-    "GET_DEVICE_INFO",
-    [],
-    [
-      ["u32", "device_id", "device_type"],
-      ["u32", "vendor_id"],
-      ["uuid", "device_uuid"],
-      ...words("num_feature_blocks", "config_size", "max_virtqueues", "admin_vq_start", "admin_vq_count"),
-    ],
-  ),
+  layout(ids.GET_DEVICE_INFO, "GET_DEVICE_INFO", NONE, [
+    ["u32", "device_id", "device_type"],
+    ["u32", "vendor_id"],
+    ["uuid", "device_uuid"],
+    ...words("num_feature_blocks", "config_size", "max_virtqueues", "admin_vq_start", "admin_vq_count"),
+  ]),
   layout(ids.GET_DEVICE_FEATURES, "GET_DEVICE_FEATURES", words("block_index", "num_blocks"), FEATURES),
   layout(ids.SET_DRIVER_FEATURES, "SET_DRIVER_FEATURES", FEATURES),
   layout(ids.GET_CONFIG, "GET_CONFIG", words("offset", "length"), CONFIGURATION),
   layout(ids.SET_CONFIG, "SET_CONFIG", CONFIGURATION, CONFIGURATION),
-  layout(ids.GET_DEVICE_STATUS, "GET_DEVICE_STATUS", [], STATUS),
+  layout(ids.GET_DEVICE_STATUS, "GET_DEVICE_STATUS", NONE, STATUS),
   layout(ids.SET_DEVICE_STATUS, "SET_DEVICE_STATUS", STATUS, STATUS),
   layout(ids.GET_VQUEUE, "GET_VQUEUE", words("index"), [
     ["u32", "index"],
@@ -103,48 +102,29 @@ export const TRANSPORT_LAYOUTS: readonly MessageLayout[] = [
 ]
 
 export const BUS_LAYOUTS: readonly MessageLayout[] = [
-  layout(
-    ids.GET_DEVICES,
-    "GET_DEVICES",
-    [
-      ["u16", "first_number"],
-      ["u16", "count"],
-    ],
-    [
-      ["u16", "first_number"],
-      ["u16", "next_number", "next_number"],
-      ["u16", "count"],
-      ["bitmap", "bitmap"],
-    ],
-  ),
+  layout(ids.GET_DEVICES, "GET_DEVICES", halves("first_number", "count"), [
+    ["u16", "first_number"],
+    ["u16", "next_number", "next_number"],
+    ["u16", "count"],
+    ["bitmap", "bitmap"],
+  ]),
   layout(ids.PING, "PING", PING, PING),
   layout(ids.EVENT_DEVICE, "EVENT_DEVICE", [
     ["u16", "device_number"],
     ["u16", "device_bus_state", "bus_state"],
   ]),
-  layout(
-    ids.HELLO,
-    "HELLO",
-    [
-      ["u32", "protocol_hash", "hex"],
-      ["u16", "bus_version"],
-      ["u16", "hello_reserved"],
-    ],
-    [
-      ["u32", "protocol_hash", "hex"],
-      ["u16", "bus_version"],
-      ["u16", "max_msg_size"],
-      ["u32", "revision"],
-      ["u32", "transport_features", "transport_features"],
-      ["u16", "driver_area_size"],
-      ["u16", "device_area_size"],
-      ["u16", "hello_epoch", "hex"],
-      ["u8", "receive_credit"],
-      ["u8", "hello_flags", "hello_flags"],
-      ["version", "firmware_version"],
-      ["text", "board"],
-    ],
-  ),
+  layout(ids.HELLO, "HELLO", HELLO_REQUEST, [
+    HASH,
+    ...halves("bus_version", "max_msg_size"),
+    ["u32", "revision"],
+    ["u32", "transport_features", "transport_features"],
+    ...halves("driver_area_size", "device_area_size"),
+    ["u16", "hello_epoch", "hex"],
+    ["u8", "receive_credit"],
+    ["u8", "hello_flags", "hello_flags"],
+    ["version", "firmware_version"],
+    ["text", "board"],
+  ]),
 ]
 
 /** Reads the fields of a payload. `deviceId` is the virtio device type, -1 when it is not known. */

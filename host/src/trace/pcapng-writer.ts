@@ -2,6 +2,7 @@
 // what became of the link. Written by hand, because no maintained library on npm writes pcapng, and it is only four
 // kinds of block.
 
+import { joined } from "../bytes.js"
 import type { Direction } from "../link/link.js"
 import type { StateEvent } from "./trace-event.js"
 
@@ -42,7 +43,7 @@ export function encodeCaptureHeader(application: string): Uint8Array {
   view.setUint32(0, BYTE_ORDER_MAGIC, true)
   view.setUint16(4, 1, true) // version 1.0
   view.setBigInt64(8, -1n, true) // the section's length is not known
-  return concat([
+  return joined(
     block(BLOCK_SECTION, section, [[OPTION_USER_APPLICATION, text(application)]]),
     ...INTERFACES.map(({ name, description }) => {
       const body = new Uint8Array(8)
@@ -53,7 +54,7 @@ export function encodeCaptureHeader(application: string): Uint8Array {
         [OPTION_TIME_RESOLUTION, Uint8Array.of(MICROSECONDS)],
       ])
     }),
-  ])
+  )
 }
 
 export interface CapturedPacket {
@@ -112,7 +113,7 @@ function block(type: number, body: Uint8Array, options: readonly Option[]): Uint
   })
   const frame = new Uint8Array(8)
   const tail = new Uint8Array(4)
-  const whole = concat([frame, body, ...encoded, tail])
+  const whole = joined(frame, body, ...encoded, tail)
   const view = new DataView(whole.buffer)
   view.setUint32(0, type, true)
   view.setUint32(4, whole.length, true)
@@ -126,14 +127,4 @@ function padded(length: number): number {
 
 function text(value: string): Uint8Array {
   return new TextEncoder().encode(value)
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
 }

@@ -1,6 +1,7 @@
 // Finds the requests in the virtqueues of an epoch. When a span announces chains, in either direction, they are walked
 // and described.
 
+import { joined } from "../bytes.js"
 import { counted } from "../counted.js"
 import { deviceTypeName } from "../driver/names.js"
 import { type ObservedChain, writableBytes } from "./chain.js"
@@ -10,6 +11,8 @@ import type { ExchangeFollower } from "./exchange-follower.js"
 import type { QueueView } from "./queue-view.js"
 import type { QueueRecord, Remark, RequestEvent } from "./trace-event.js"
 import type { WindowView } from "./window-view.js"
+
+const NOTHING = new Uint8Array(0)
 
 export class RequestWatch {
   readonly #window: WindowView
@@ -86,16 +89,10 @@ export class RequestWatch {
 
   /** The readable or the writable buffers of a chain, one behind the other, as they are now. */
   #bytesOf(chain: ObservedChain, isWritable: boolean): Uint8Array {
-    const parts = chain.buffers
-      .filter((buffer) => buffer.isWritable === isWritable)
-      .map(({ place, length }) => this.#window.read(place.area, place.offset, length) ?? new Uint8Array(0))
-    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-    let at = 0
-    for (const part of parts) {
-      bytes.set(part, at)
-      at += part.length
-    }
-    return bytes
+    const buffers = chain.buffers.filter((buffer) => buffer.isWritable === isWritable)
+    return joined(
+      ...buffers.map(({ place, length }) => this.#window.read(place.area, place.offset, length) ?? NOTHING),
+    )
   }
 
   #queues(): { device: DeviceView; queue: QueueView }[] {

@@ -62,18 +62,13 @@ export class TraceObserver {
     else if (parts.malformedAt !== undefined) warn(`malformed from byte ${parts.malformedAt} on`)
     // a packet that was not seen is no reason to blame those that follow
     if (flaws.cutBytes !== undefined || (isUnknown && parts?.hasData)) this.#isComplete = false
-    const packet = { number, timeMs, direction, isIgnored, isUnknown, remarks, bytes }
+    const packet = { number, timeMs, direction, isIgnored, remarks, bytes }
     return {
       kind: "packet",
-      number,
-      timeMs,
-      direction,
-      isIgnored,
-      remarks,
-      bytes,
+      ...packet,
       fields: packetFields(bytes),
       hasData: parts?.hasData ?? false,
-      contents: this.#contents(parts?.records ?? [], packet),
+      contents: this.#contents(parts?.records ?? [], { ...packet, isUnknown }),
     }
   }
 

@@ -8,6 +8,16 @@ end
 local function warn(remarks, text) remarks[#remarks + 1] = { severity = "warning", text = text } end
 local function note(remarks, text) remarks[#remarks + 1] = { severity = "note", text = text } end
 
+local function keep_blocks(blocks, m)
+  local block = number_of(m.fields, "block_index")
+  for _, found in ipairs(m.fields) do
+    if found.name == "features" then
+      if block <= 128 then blocks[block] = found.value end
+      block = block + 1
+    end
+  end
+end
+
 local function check_set_vqueue(m, remarks)
   local flags, size = number_of(m.fields, "flags"), number_of(m.fields, "size")
   if flags >= 64 or number_of(m.fields, "reserved") ~= 0 then breach(remarks, "D48", "reserved bits are set") end
@@ -72,14 +82,10 @@ local function check_alone(m, direction, remarks)
   if is(m, GET_SHM, "response") and value("reserved") ~= 0 then breach(remarks, "V67", "reserved is not 0") end
   if is(m, SET_VQUEUE, "request") then check_set_vqueue(m, remarks) end
   if is(m, SET_DRIVER_FEATURES, "request") then
-    local block = value("block_index")
-    for _, found in ipairs(m.fields) do
-      if found.name == "features" then
-        if block == 1 and has(found.value, 2 ^ (RESERVED_FEATURE_NOTIF_CONFIG_DATA - 32)) then
-          breach(remarks, "D26", "VIRTIO_F_NOTIF_CONFIG_DATA is taken")
-        end
-        block = block + 1
-      end
+    local blocks = {}
+    keep_blocks(blocks, m)
+    if has(blocks[1] or 0, 2 ^ (RESERVED_FEATURE_NOTIF_CONFIG_DATA - 32)) then
+      breach(remarks, "D26", "VIRTIO_F_NOTIF_CONFIG_DATA is taken")
     end
   end
   if is(m, EVENT_CONFIG, "event") and value("length") == 0 and value("offset") ~= 0 then
@@ -120,16 +126,6 @@ local function bits_beyond(value, mask)
     if has(value, 2 ^ bit) and not has(mask, 2 ^ bit) then rest = rest + 2 ^ bit end
   end
   return rest
-end
-
-local function keep_blocks(blocks, m)
-  local block = number_of(m.fields, "block_index")
-  for _, found in ipairs(m.fields) do
-    if found.name == "features" then
-      if block <= 128 then blocks[block] = found.value end
-      block = block + 1
-    end
-  end
 end
 
 local function follow_status(device, m, remarks)

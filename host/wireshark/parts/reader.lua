@@ -7,6 +7,13 @@ local function new_reader(s, at, stop)
   return setmetatable({ s = s, at = at or 0, stop = math.min(stop or #s, #s), found = {} }, Reader)
 end
 
+-- A reader of other bytes, whose fields join these.
+function Reader:go_on(s, stop)
+  local next_reader = new_reader(s, 0, stop)
+  next_reader.found = self.found
+  return next_reader
+end
+
 function Reader:left() return math.max(0, self.stop - self.at) end
 
 function Reader:add(name, length, value, meaning)

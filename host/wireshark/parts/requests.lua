@@ -5,14 +5,8 @@ local function any_request(readable, writable, used)
   r:bytes("readable")
   local sizes = string.format("%s to read, %d to write", counted(#readable, "byte"), #writable)
   if not used then return sizes, r.found end
-  local w = new_reader(writable, 0, used)
-  w:bytes("writable")
-  for _, found in ipairs(w.found) do r.found[#r.found + 1] = found end
+  r:go_on(writable, used):bytes("writable")
   return string.format("%s: %d written", sizes, used), r.found
-end
-
-local function append(fields, more)
-  for _, found in ipairs(more) do fields[#fields + 1] = found end
 end
 
 local function i2c_request(readable, writable, used)
@@ -30,10 +24,9 @@ local function i2c_request(readable, writable, used)
     or #readable > 8 and "write " .. spaced_hex(readable:sub(9)) or "probe"
   local text = string.format("i2c 0x%02x ", address)
   if not used then return text .. what .. (has(flags, 1) and ", with the next" or ""), r.found end
-  local w = new_reader(writable)
+  local w = r:go_on(writable)
   w:bytes("i2c_read", #data)
   local code = w:u8("i2c_status", function(c) return ({ [0] = "OK", "ERROR" })[c] or "unknown" end)
-  append(r.found, w.found)
   local result = is_read and code == 0 and "read " .. spaced_hex(data) or what
   return text .. result .. (code == 0 and "" or ": no answer"), r.found, code == 0
 end
@@ -59,12 +52,11 @@ local function gpio_request(readable, writable, used)
   local text = kind == 1 and "gpio " .. name or string.format("gpio line %d %s", line, name)
   if kind == 3 or kind == 5 or kind == 6 then text = text .. " " .. shown_value(kind, value) end
   if not used then return text, r.found end
-  local w = new_reader(writable)
+  local w = r:go_on(writable)
   local code = w:u8("gpio_status", function(c) return c == 0 and "OK" or "ERROR" end)
   local answer
   if kind == 2 or kind == 4 then answer = w:u8("gpio_answer", function(v) return gpio_value(kind, v) end) end
   if kind == 1 then w:bytes("gpio_names") end
-  append(r.found, w.found)
   if code ~= 0 then return text .. ": refused", r.found, false end
   return text .. (answer and " = " .. shown_value(kind, answer) or ""), r.found, true
 end
@@ -74,9 +66,8 @@ local function gpio_interrupt(readable, writable, used)
   local r = new_reader(readable)
   local line = r:u16("gpio_line")
   if not used then return string.format("gpio line %d waits for an interrupt", line), r.found end
-  local w = new_reader(writable)
+  local w = r:go_on(writable)
   local ok = w:u8("gpio_irq_status", function(c) return c == 1 and "VALID" or "INVALID" end) == 1
-  append(r.found, w.found)
   return string.format("gpio line %d %s", line, ok and "interrupt" or "gives its buffer back"), r.found, ok
 end
 

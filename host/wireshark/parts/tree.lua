@@ -35,6 +35,15 @@ local function add_window_field(tree, found)
   if found.meaning then item:append_text(" (" .. found.meaning .. ")") end
 end
 
+-- Which packet has the answer to a message or request, or what this one answers.
+local function add_answers(item, of)
+  if of.response_in then item:add(field.response_in, of.response_in):set_generated() end
+  if of.response_to then
+    item:add(field.response_to, of.response_to):set_generated()
+    item:add(field.time, of.milliseconds):set_generated()
+  end
+end
+
 local function add_message(tree, buf, record)
   local m = record.message
   local title = m.is_bus and m.name or string.format("%s, device %d", m.name, m.dev_num)
@@ -45,11 +54,7 @@ local function add_message(tree, buf, record)
   for _, found in ipairs(m.fields) do
     add_field(item, found, buf(record.at + found.offset, found.length))
   end
-  if record.response_in then item:add(field.response_in, record.response_in):set_generated() end
-  if record.response_to then
-    item:add(field.response_to, record.response_to):set_generated()
-    item:add(field.time, record.milliseconds):set_generated()
-  end
+  add_answers(item, record)
   add_remarks(item, record.remarks)
 end
 
@@ -61,11 +66,7 @@ local function add_request(tree, request)
   if request.ok ~= nil then item:add(field.request_ok, request.ok):set_generated() end
   item:add(field.head, request.head):set_generated()
   for _, found in ipairs(request.fields) do add_window_field(item, found) end
-  if request.response_in then item:add(field.response_in, request.response_in):set_generated() end
-  if request.response_to then
-    item:add(field.response_to, request.response_to):set_generated()
-    item:add(field.time, request.milliseconds):set_generated()
-  end
+  add_answers(item, request)
   add_remarks(item, request.remarks)
 end
 
@@ -88,10 +89,6 @@ end
 -- The packet's flags in the capture say who sent it. A field extractor is no use for this: Wireshark's first pass makes
 -- no tree, so it would find nothing.
 local P2P_SENT = 0
-
-local function direction_of(pinfo)
-  return pinfo.p2p_dir == P2P_SENT and "out" or "in"
-end
 
 -- The text in the list of packets: messages and requests, in their order.
 local function summary(packet, s)
@@ -120,7 +117,7 @@ end
 
 function virtio_msg.dissector(buf, pinfo, root)
   local s = buf:len() > 0 and buf:raw(0, buf:len()) or ""
-  local direction = direction_of(pinfo)
+  local direction = pinfo.p2p_dir == P2P_SENT and "out" or "in"
   local packet = state.packets[pinfo.number]
   if not packet then
     packet = analyse(s, direction, pinfo.number, pinfo.abs_ts)
