@@ -16,7 +16,11 @@ const TELEPHONE = { width: 360, height: 740 }
 /** After this time the curves have a shape. */
 const WEATHER_MS = 12_000
 
-async function choose(page, name) {
+/** Waits for the curves, looks for chips, and chooses the last message of that name. */
+const detected = (name) => async (page) => {
+  await page.waitForTimeout(WEATHER_MS)
+  await page.click("#detect")
+  await page.waitForTimeout(500)
   await page.click("#pause")
   await page.locator(".rung.message", { hasText: name }).last().click()
 }
@@ -27,22 +31,13 @@ const PICTURES = [
     name: "dashboard",
     viewport: DESK,
     colorScheme: "light",
-    act: async (page) => {
-      await page.waitForTimeout(WEATHER_MS)
-      await page.click("#detect")
-      await page.waitForTimeout(500)
-      await choose(page, "EVENT_USED")
-    },
+    act: detected("EVENT_USED"),
   },
   {
     name: "dashboard-dark",
     viewport: DESK,
     colorScheme: "dark",
-    act: async (page) => {
-      await page.waitForTimeout(WEATHER_MS)
-      await page.click("#detect")
-      await choose(page, "EVENT_AVAIL")
-    },
+    act: detected("EVENT_AVAIL"),
   },
   {
     name: "dashboard-trouble",

@@ -22,7 +22,7 @@ import { QueueDials } from "./view/queues.js"
 import { SAMPLE_MS, SensorPanel } from "./view/sensor-panel.js"
 import { watchTheme } from "./view/theme.js"
 import { TimeControls } from "./view/time-controls.js"
-import { TrafficView } from "./view/traffic.js"
+import { showTraffic } from "./view/traffic.js"
 import { TroubleView } from "./view/trouble.js"
 import { WindowMap } from "./view/window-map.js"
 import { WireModel } from "./wire/wire-model.js"
@@ -46,7 +46,6 @@ export class App {
   )
   readonly #map = new WindowMap(this.model)
   readonly #dials = new QueueDials(this.model)
-  readonly #traffic = new TrafficView(this.model)
   readonly #tour = new Tour(this)
   bench: Bench | undefined
   #isReady = false
@@ -300,6 +299,6 @@ export class App {
   #draw(): void {
     this.#map.draw(performance.now())
     this.#dials.draw()
-    if (this.bench) this.#traffic.draw(this.bench.now())
+    if (this.bench) showTraffic(this.model, this.bench.now())
   }
 }

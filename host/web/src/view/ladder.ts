@@ -40,7 +40,7 @@ export class LadderView {
     })
     model.onClear.on(() => this.#startOver())
     this.#box.addEventListener("scroll", () => {
-      this.#setFollowing(this.#box.scrollTop + this.#box.clientHeight >= this.#box.scrollHeight - 4)
+      this.#isFollowing = this.#box.scrollTop + this.#box.clientHeight >= this.#box.scrollHeight - 4
       this.#draw()
     })
     this.#box.addEventListener("keydown", (event) => this.#takeKey(event))
@@ -49,7 +49,7 @@ export class LadderView {
       if (rung) this.choose(Number(rung.dataset.index))
     })
     this.#follow.addEventListener("click", () => {
-      this.#setFollowing(true)
+      this.#isFollowing = true
       this.#draw()
     })
     this.#sieve.onChange = () => this.#filter()
@@ -66,12 +66,9 @@ export class LadderView {
   /** Chooses a row and brings it into sight. */
   choose(index: number | undefined): void {
     this.#chosen = index
-    if (index === undefined) this.#setFollowing(true)
-    else {
-      this.#setFollowing(false)
-      const place = this.#placeOf(index)
-      if (place >= 0) this.#reveal(place)
-    }
+    this.#isFollowing = index === undefined
+    const place = index === undefined ? -1 : this.#placeOf(index)
+    if (place >= 0) this.#reveal(place)
     for (const [rung, shown] of this.#elements) this.#markChosen(rung, shown)
     this.#draw()
     this.onChoose(this.chosen)
@@ -131,10 +128,6 @@ export class LadderView {
   #clearElements(): void {
     for (const shown of this.#elements.values()) shown.remove()
     this.#elements.clear()
-  }
-
-  #setFollowing(isOn: boolean): void {
-    this.#isFollowing = isOn
   }
 
   #reveal(place: number): void {

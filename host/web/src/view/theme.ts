@@ -11,6 +11,10 @@ export function watchTheme(onChange: () => void): void {
   const { dataset } = document.documentElement
   const isDark = () => (dataset.theme ? dataset.theme === "dark" : system.matches)
   const label = () => button.setAttribute("aria-label", `Change to the ${isDark() ? "light" : "dark"} theme`)
+  const change = () => {
+    label()
+    onChange()
+  }
   button.addEventListener("click", () => {
     dataset.theme = isDark() ? "light" : "dark"
     try {
@@ -18,12 +22,8 @@ export function watchTheme(onChange: () => void): void {
     } catch {
       // a browser that stores nothing: the choice is not remembered
     }
-    label()
-    onChange()
+    change()
   })
-  system.addEventListener("change", () => {
-    label()
-    onChange()
-  })
+  system.addEventListener("change", change)
   label()
 }

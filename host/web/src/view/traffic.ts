@@ -6,26 +6,16 @@ import { byId, setText } from "./dom.js"
 
 const SHOWN: readonly (keyof WayCount)[] = ["packets", "bytes", "messages", "lost", "again"]
 
-export class TrafficView {
-  readonly #model: WireModel
-  readonly #meter = byId<HTMLMeterElement>("budget")
-
-  constructor(model: WireModel) {
-    this.#model = model
-  }
-
-  /** `nowMs` is the bench's time, with which the budget grows back. */
-  draw(nowMs: number): void {
-    const { counters } = this.#model
-    for (const way of ["out", "in"] as const)
-      for (const name of SHOWN) setText(byId(`${way}-${name}`), counters[way][name].toLocaleString("en"))
-    setText(byId("round-trips"), counters.roundTripCount.toLocaleString("en"))
-    setText(byId("round-trip-last"), milliseconds(counters.lastRoundTripMs))
-    setText(byId("round-trip-median"), milliseconds(counters.medianRoundTripMs))
-    const budget = counters.budget(nowMs)
-    this.#meter.value = budget
-    setText(byId("budget-text"), `${budget.toFixed(1)} of ${BUDGET_BURST} packets, 50 a second`)
-  }
+/** Shows the counters. `nowMs` is the bench's time, with which the budget grows back. */
+export function showTraffic({ counters }: WireModel, nowMs: number): void {
+  for (const way of ["out", "in"] as const)
+    for (const name of SHOWN) setText(byId(`${way}-${name}`), counters[way][name].toLocaleString("en"))
+  setText(byId("round-trips"), counters.roundTripCount.toLocaleString("en"))
+  setText(byId("round-trip-last"), milliseconds(counters.lastRoundTripMs))
+  setText(byId("round-trip-median"), milliseconds(counters.medianRoundTripMs))
+  const budget = counters.budget(nowMs)
+  byId<HTMLMeterElement>("budget").value = budget
+  setText(byId("budget-text"), `${budget.toFixed(1)} of ${BUDGET_BURST} packets, 50 a second`)
 }
 
 function milliseconds(value: number | undefined): string {

@@ -10,12 +10,10 @@ import { Emitter } from "../../../src/emitter.js"
 import { hexDigits } from "../../../src/hex.js"
 import type { Fate } from "../../../src/link/faulty-link.js"
 import type { Direction } from "../../../src/link/link.js"
-import { describeMessage } from "../../../src/trace/describe-message.js"
 import { PACKET_SNAPSHOT } from "../../../src/trace/packet-fields.js"
 import { type PacketContents, readPacket } from "../../../src/trace/packet-records.js"
 import type { MessageEvent, PacketContent, RequestEvent, SpanEvent } from "../../../src/trace/trace-event.js"
 import { TraceObserver } from "../../../src/trace/trace-observer.js"
-import { areaWrittenBy } from "../../../src/trace/window-view.js"
 import { Counters } from "./counters.js"
 import type { Areas, QueuePlace } from "./regions.js"
 import type { MessageRow, RemarkTone, Row, SeenPacket } from "./row.js"
@@ -113,7 +111,9 @@ export class WireModel {
     const isSnapshot = ((bytes[0] as number) & PACKET_SNAPSHOT) !== 0
     const isRepetition = contents.hasData && !isSnapshot && !this.#isNew(direction, contents)
     const before = this.epoch
-    const event = fate === "delivered" ? this.#observer.observe(atMs, direction, bytes) : undefined
+    // what never arrives changes nothing of what is known
+    const observer = fate === "delivered" ? this.#observer : new TraceObserver()
+    const event = observer.observe(atMs, direction, bytes)
     if (this.epoch !== before) {
       this.#asking.clear()
       const verb = isSnapshot ? "is under way; what was negotiated before" : "begins"
@@ -127,11 +127,11 @@ export class WireModel {
       contents,
       fate,
       isRepetition,
-      isTaken: event !== undefined && !event.isIgnored,
-      remarks: event?.remarks ?? [],
+      isTaken: fate === "delivered" && !event.isIgnored,
+      remarks: fate === "delivered" ? event.remarks : [],
     }
     if (!isSnapshot) this.counters.count(packet)
-    if (contents.hasData) this.#unpack(packet, event?.contents ?? this.#lostContents(packet))
+    if (contents.hasData) this.#unpack(packet, event.contents)
     else this.#add({ kind: "signal", atMs, packet, text: signalText(contents) })
   }
 
@@ -168,25 +168,6 @@ export class WireModel {
     if (next !== undefined && ((sequence - next) & 0xff) >= 0x80) return false
     this.#nextNew[direction] = (sequence + 1) & 0xff
     return true
-  }
-
-  /** The contents of a packet that no observer sees, because it never arrives. */
-  #lostContents(packet: SeenPacket): PacketContent[] {
-    const { bytes, contents, direction } = packet
-    return contents.records.map(({ kind, at, length, offset }): MessageEvent | SpanEvent => {
-      const part = bytes.subarray(at, at + length)
-      if (kind === "span")
-        return {
-          kind,
-          area: areaWrittenBy(direction),
-          areaOffset: offset,
-          bytes: part,
-          offset: at,
-          records: [],
-        }
-      const message = describeMessage(part, -1)
-      return { kind, frame: part, offset: at, message, deviceId: -1, remarks: [] }
-    })
   }
 
   #unpack(packet: SeenPacket, contents: readonly PacketContent[]): void {
