@@ -151,7 +151,8 @@ interface Found {
   readonly info: DeviceInfo
 }
 
-async function findDevices(conversation: Conversation, numbers: readonly number[]): Promise<Found[]> {
+/** The devices of these numbers that answer. */
+export async function findDevices(conversation: Conversation, numbers: readonly number[]): Promise<Found[]> {
   const responses = await conversation.askAll(numbers.map((devNum) => frames.getDeviceInfo(devNum)))
   return numbers.flatMap((devNum, n) => {
     const response = responses[n]

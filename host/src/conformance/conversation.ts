@@ -11,7 +11,7 @@ import {
   TYPE_BUS,
   TYPE_RESPONSE,
 } from "../../../shared-protocol/src/messages/header.js"
-import type { Timer } from "../clock.js"
+import type { Clock } from "../clock.js"
 import type { DevicePort } from "./device-port.js"
 import * as frames from "./frames.js"
 import { blocked } from "./verdict.js"
@@ -45,13 +45,11 @@ export class Conversation {
   sentinelDevice: number | undefined
   readonly #off: () => void
   #token = FIRST_TOKEN
-  #waiting = new Set<() => void>()
 
   constructor(port: DevicePort) {
     this.port = port
     this.#off = port.onFrame.on((frame) => {
       this.history.push({ direction: "in", frame, atMs: port.clock.now() })
-      for (const wake of [...this.#waiting]) wake()
     })
   }
 
@@ -94,21 +92,14 @@ export class Conversation {
 
   /** Sends a request with a token of its own, or with `token`, and returns its response; undefined if none came. */
   async ask(frame: Uint8Array, token = this.takeToken()): Promise<Uint8Array | undefined> {
-    const [response] = await this.#askAll([frame], [token])
+    const [response] = await this.askAll([frame], [token])
     return response
   }
 
   /** Sends requests without waiting in between, and returns the responses in the order of the requests. */
-  async askAll(requests: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
-    return this.#askAll(
-      requests,
-      requests.map(() => this.takeToken()),
-    )
-  }
-
-  async #askAll(
+  async askAll(
     requests: readonly Uint8Array[],
-    tokens: readonly number[],
+    tokens: readonly number[] = requests.map(() => this.takeToken()),
   ): Promise<(Uint8Array | undefined)[]> {
     const mark = this.mark()
     for (const [i, request] of requests.entries()) {
@@ -116,35 +107,19 @@ export class Conversation {
       putToken(frame, tokens[i] as number)
       this.post(frame)
     }
-    const find = () => this.#match(mark, requests, tokens)
-    await this.waitUntil(() => !find().includes(undefined), ANSWER_TIMEOUT_MS)
-    const responses = find()
-    if (!responses.includes(undefined)) return responses
+    const find = (isOwn: (frame: Uint8Array, i: number) => boolean) => {
+      const came = this.since(mark)
+      return requests.map((request, i): Uint8Array | undefined => {
+        const at = came.findIndex((frame) => isResponseTo(frame, request) && isOwn(frame, i))
+        return came.splice(at, at < 0 ? 0 : 1)[0]
+      })
+    }
+    const hasToken = (frame: Uint8Array, i: number) => getToken(frame) === tokens[i]
+    await this.waitUntil(() => !find(hasToken).includes(undefined), ANSWER_TIMEOUT_MS)
+    const responses = find(hasToken)
     // a response with another token is for another row to judge (V27): here its content counts
-    const taken = new Set(responses)
-    return responses.map((response, i) => {
-      if (response) return response
-      const request = requests[i] as Uint8Array
-      const found = this.since(mark).find((frame) => !taken.has(frame) && isResponseTo(frame, request))
-      if (found) taken.add(found)
-      return found
-    })
-  }
-
-  #match(
-    mark: number,
-    requests: readonly Uint8Array[],
-    tokens: readonly number[],
-  ): (Uint8Array | undefined)[] {
-    const came = this.since(mark)
-    const taken = new Set<Uint8Array>()
-    return requests.map((request, i) => {
-      const found = came.find(
-        (frame) => !taken.has(frame) && isResponseTo(frame, request) && getToken(frame) === tokens[i],
-      )
-      if (found) taken.add(found)
-      return found
-    })
+    const others = find((frame, i) => !responses[i] && !responses.includes(frame))
+    return responses.map((response, i) => response ?? others[i])
   }
 
   /** The numbers that GET_DEVICES reports now; undefined where the bus does not support it. */
@@ -191,34 +166,37 @@ export class Conversation {
    * process does not run, frames that have come wait to be read: such time does not count against the peer.
    */
   async waitUntil(isDone: () => boolean, timeoutMs = ANSWER_TIMEOUT_MS): Promise<boolean> {
-    const { clock } = this.port
-    let leftMs = timeoutMs
     const release = this.port.hold()
     try {
-      while (!isDone()) {
-        if (leftMs < SHORTEST_WAIT_MS) return false
-        const startMs = clock.now()
-        await this.#nextFrame(Math.min(LOOK_EVERY_MS, leftMs))
-        leftMs -= Math.min(LOOK_EVERY_MS, clock.now() - startMs)
-      }
-      return true
+      return await waitUntil(this.port.clock, this.port.onFrame, isDone, timeoutMs)
     } finally {
       release()
     }
   }
+}
 
-  #nextFrame(timeoutMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      let timer: Timer | undefined
+/** Waits until `isDone`, which is called whenever there are `news` and every 20 ms. False if the time ran out. */
+export async function waitUntil(
+  clock: Clock,
+  news: { on(listener: () => void): () => void },
+  isDone: () => boolean,
+  timeoutMs: number,
+): Promise<boolean> {
+  for (let leftMs = timeoutMs; !isDone(); ) {
+    if (leftMs < SHORTEST_WAIT_MS) return false
+    const startMs = clock.now()
+    await new Promise<void>((resolve) => {
+      const timer = clock.schedule(Math.min(LOOK_EVERY_MS, leftMs), () => wake())
+      const off = news.on(() => wake())
       const wake = () => {
-        timer?.cancel()
-        this.#waiting.delete(wake)
+        off()
+        timer.cancel()
         resolve()
       }
-      timer = this.port.clock.schedule(timeoutMs, wake)
-      this.#waiting.add(wake)
     })
+    leftMs -= Math.min(LOOK_EVERY_MS, clock.now() - startMs)
   }
+  return true
 }
 
 /** Whether `frame` answers `request`, tokens aside. */

@@ -61,6 +61,8 @@ export function draftOf(frame: Uint8Array): { draft: Draft; sign: string } | und
   return undefined
 }
 
+const firstDraft = (frames: readonly Uint8Array[]) => frames.map(draftOf).find((each) => each !== undefined)
+
 /** The same for a response to GET_DEVICE_INFO in the slot of a ring, which has zeros behind it. */
 function draftInSlot(frame: Uint8Array): { draft: Draft; sign: string } | undefined {
   const endsAt = (end: number) => frame.subarray(end).every((byte) => byte === 0)
@@ -119,7 +121,7 @@ export async function draftOfDriver(
   plain: { readonly sent: readonly Uint8Array[] },
   probe: (scenario: Scenario) => Promise<{ readonly sent: readonly Uint8Array[] }>,
 ): Promise<string | undefined> {
-  const found = plain.sent.map(draftOf).find((each) => each !== undefined)
+  const found = firstDraft(plain.sent)
   if (found) return draftSentence(found)
   if (setsQueuesAsRfc3(plain.sent))
     return draftSentence({ draft: "rfc3", sign: "SET_VQUEUE has no flags, and so enables no queue" })
@@ -141,13 +143,7 @@ export function draftSentence({ draft, sign }: { draft: Draft; sign: string }): 
  * peer. Undefined when it speaks none of them.
  */
 export async function recogniseDraft(conversation: Conversation): Promise<string | undefined> {
-  const seen = () => {
-    for (const frame of conversation.since(0)) {
-      const found = draftOf(frame)
-      if (found) return found
-    }
-    return undefined
-  }
+  const seen = () => firstDraft(conversation.since(0))
   const fixed = new Uint8Array(FIXED_FRAME_BYTES)
   fixed.set([0, ALPHA_INFO_ID])
   const rfc2 = Uint8Array.of(0, GET_DEVICE_INFO, 0, 0, RFC2_HEADER_BYTES, 0)

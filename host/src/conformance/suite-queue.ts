@@ -142,15 +142,8 @@ export class SuiteQueue {
     const buffers = this.#placeBuffers(plans)
     const head = this.#nextDescriptor
     for (const [i, buffer] of buffers.entries()) {
-      const at = (head + i) % this.size
-      const next = i + 1 < buffers.length ? (at + 1) % this.size : undefined
-      this.writeDescriptor(
-        at,
-        buffer.address,
-        buffer.lengthBytes,
-        buffer.isWritable ? DESCRIPTOR_WRITE : 0,
-        next,
-      )
+      const next = i + 1 < buffers.length ? head + i + 1 : undefined
+      this.#put(head + i, entryOf(buffer, next === undefined ? next : next % this.size))
     }
     this.#nextDescriptor = (head + buffers.length) % this.size
     return chainOf(head, buffers)
@@ -165,31 +158,13 @@ export class SuiteQueue {
     const table = new Uint8Array(DESCRIPTOR_SIZE * (buffers.length - direct))
     for (const [i, buffer] of buffers.slice(direct).entries()) {
       const isLast = i === buffers.length - direct - 1
-      const entry = descriptor(
-        buffer.address,
-        buffer.lengthBytes,
-        buffer.isWritable ? DESCRIPTOR_WRITE : 0,
-        isLast ? undefined : i + 1,
-      )
-      table.set(entry, DESCRIPTOR_SIZE * i)
+      table.set(entryOf(buffer, isLast ? undefined : i + 1), DESCRIPTOR_SIZE * i)
     }
-    const placed = this.allocateReadable(table, 16n)
+    const { address, lengthBytes } = this.allocateReadable(table, 16n)
     const head = this.#nextDescriptor
     for (const [i, buffer] of buffers.slice(0, direct).entries())
-      this.writeDescriptor(
-        (head + i) % this.size,
-        buffer.address,
-        buffer.lengthBytes,
-        buffer.isWritable ? DESCRIPTOR_WRITE : 0,
-        (head + i + 1) % this.size,
-      )
-    this.writeDescriptor(
-      (head + direct) % this.size,
-      placed.address,
-      placed.lengthBytes,
-      DESCRIPTOR_INDIRECT | flags,
-      undefined,
-    )
+      this.#put(head + i, entryOf(buffer, (head + i + 1) % this.size))
+    this.#put(head + direct, descriptor(address, lengthBytes, DESCRIPTOR_INDIRECT | flags, undefined))
     this.#nextDescriptor = (head + direct + 1) % this.size
     return chainOf(head, buffers)
   }
@@ -201,10 +176,12 @@ export class SuiteQueue {
     flags: number,
     next: number | undefined,
   ): void {
-    this.#memory.write(
-      this.place.desc + BigInt(DESCRIPTOR_SIZE * index),
-      descriptor(address, lengthBytes, flags, next),
-    )
+    this.#put(index, descriptor(address, lengthBytes, flags, next))
+  }
+
+  /** Writes an entry of the table; numbers beyond its end begin anew. */
+  #put(index: number, entry: Uint8Array): void {
+    this.#memory.write(this.place.desc + BigInt(DESCRIPTOR_SIZE * (index % this.size)), entry)
   }
 
   /** Puts a head into the available ring. The device sees it after `publish`. */
@@ -273,6 +250,10 @@ export class SuiteQueue {
 function chainOf(head: number, buffers: readonly PlacedBuffer[]): OfferedChain {
   const writableBytes = buffers.reduce((sum, buffer) => sum + (buffer.isWritable ? buffer.lengthBytes : 0), 0)
   return { head, buffers, writableBytes }
+}
+
+function entryOf({ address, lengthBytes, isWritable }: PlacedBuffer, next: number | undefined): Uint8Array {
+  return descriptor(address, lengthBytes, isWritable ? DESCRIPTOR_WRITE : 0, next)
 }
 
 function descriptor(

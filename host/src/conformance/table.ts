@@ -19,7 +19,6 @@ import { DEVICE_VQUEUE_ROWS } from "./rows/device-vqueue.js"
 import { DRIVER_CONFIG_ROWS } from "./rows/driver-config.js"
 import { DRIVER_MESSAGE_ROWS } from "./rows/driver-messages.js"
 import { DRIVER_NEGOTIATION_ROWS } from "./rows/driver-negotiation.js"
-import { DRIVER_NOTIFICATION_ROWS } from "./rows/driver-notifications.js"
 import { DRIVER_STATUS_ROWS } from "./rows/driver-status.js"
 import { DRIVER_VQUEUE_ROWS } from "./rows/driver-vqueue.js"
 import { GENERAL_ROWS } from "./rows/general.js"
@@ -51,9 +50,8 @@ export const TABLE: readonly Row[] = [
   ...DRIVER_CONFIG_ROWS,
   ...DRIVER_NEGOTIATION_ROWS,
   ...DRIVER_MESSAGE_ROWS,
-  ...DRIVER_NOTIFICATION_ROWS,
-  ...DRIVER_STATUS_ROWS,
   ...DRIVER_VQUEUE_ROWS,
+  ...DRIVER_STATUS_ROWS,
   ...DEVICE_TYPE_ROWS,
   ...GENERAL_ROWS,
   ...RING_DEVICE_DESCRIPTOR_ROWS,

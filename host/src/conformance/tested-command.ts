@@ -12,6 +12,12 @@ const hasGroups = process.platform !== "win32"
 const running = new Set<TestedCommand>()
 let isEndingWithUs = false
 
+/** The last line of an output, as a sentence behind another; "" if there is none. */
+export function lastWords(output: string): string {
+  const said = output.trim().split("\n").at(-1)
+  return said ? ` Its last words: ${said}` : ""
+}
+
 export class TestedCommand {
   /** Settles when it runs. Rejects with INVALID_ARGUMENT when it cannot be started. */
   readonly started: Promise<void>
@@ -59,8 +65,7 @@ export class TestedCommand {
 
   /** Its last line of output, as a sentence behind another; "" if it printed nothing. */
   get lastWords(): string {
-    const said = this.#output.trim().split("\n").at(-1) ?? ""
-    return said === "" ? "" : ` Its last words: ${said}`
+    return lastWords(this.#output)
   }
 
   /** Ends it and all that it started and did not take out of its group. */

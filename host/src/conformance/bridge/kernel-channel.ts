@@ -19,6 +19,7 @@ import { Window } from "../../bus/window.js"
 import { allocateBytes, HostBytes } from "../../bytes.js"
 import { VirtioMsgError } from "../../errors.js"
 import { OTHER_IMPLEMENTATION } from "../../link/far-end.js"
+import { toAddress } from "../suite-queue.js"
 import type { KernelConversation } from "./kernel-conversation.js"
 
 /** Of each of the two areas. */
@@ -54,20 +55,20 @@ export class KernelChannel extends DirectChannel {
 
   async connect(): Promise<ChannelParameters> {
     const kernel = this.#kernel
+    const { window, caps, maxMessageSize } = kernel.kernel
     if (this.#isOpen) {
       this.#isOpen = false
       await kernel.beginEpoch()
     }
     this.#devices = await kernel.awaitTopology()
-    kernel.fillWindow(0, 2 * AREA_BYTES)
+    window.fill(0, 0, 2 * AREA_BYTES)
     const status = await kernel.addWindow(WINDOW_ADDRESS, 0, 2 * AREA_BYTES)
     if (status !== 0)
       throw new VirtioMsgError("CONNECT_FAILED", `The model answers MAP_ADD of a window with ${status}.`)
-    const area = (at: number) =>
-      new HostBytes(kernel.window.buffer, kernel.window.byteOffset + at, AREA_BYTES)
+    const area = (at: number) => new HostBytes(window.buffer, window.byteOffset + at, AREA_BYTES)
     const [driver, device] = [area(0), area(AREA_BYTES)]
-    const at = (address: bigint) => ({ low: Number(address & 0xffff_ffffn), high: Number(address >> 32n) })
-    const bases = { driver: at(WINDOW_ADDRESS), device: at(WINDOW_ADDRESS + BigInt(AREA_BYTES)) }
+    const deviceAddress = WINDOW_ADDRESS + BigInt(AREA_BYTES)
+    const bases = { driver: toAddress(WINDOW_ADDRESS), device: toAddress(deviceAddress) }
     this.window = new Window(new OutgoingArea(driver), device, bases, {
       refresh() {},
       prefill: (offset, bytes) => device.set(bytes.subarray(0, Math.max(0, AREA_BYTES - offset)), offset),
@@ -75,9 +76,9 @@ export class KernelChannel extends DirectChannel {
     })
     this.#isOpen = true
     this.parameters = {
-      revision: kernel.revision,
-      maxMessageSize: kernel.maxMessageSize,
-      transportFeatures: kernel.transportFeatures,
+      revision: caps.revision,
+      maxMessageSize,
+      transportFeatures: Number(caps.transportFeatures),
       epoch: Number(kernel.epoch % LAST_CHANNEL_EPOCH) + 1,
       driverAreaSize: AREA_BYTES,
       deviceAreaSize: AREA_BYTES,

@@ -13,13 +13,12 @@ import { Emitter } from "../../emitter.js"
 import { VirtioMsgError } from "../../errors.js"
 import * as layouts from "../../node/bridge/layouts.js"
 import type { Fields, Struct, StructValues } from "../../node/bridge/struct.js"
-import type { Exchange } from "../conversation.js"
+import { type Exchange, waitUntil } from "../conversation.js"
 import type { PlayedKernel } from "./played-kernel.js"
 
 /** How long a model may take to start and attach, and to answer. */
 export const START_LIMIT_MS = 20_000
 export const ANSWER_LIMIT_MS = 1000
-const LOOK_EVERY_MS = 20
 /** Tokens of the kernel's map requests begin here. Smaller ones belong to the transport. */
 const FIRST_MAP_TOKEN = 0x8000
 
@@ -31,6 +30,14 @@ export interface Said {
   readonly devNum: number
   readonly token: number
   readonly size: number
+  /** The newest epoch that the model could know of by then. */
+  readonly epoch: bigint
+}
+
+/** A map request: what its answer has of its header. */
+interface Asked {
+  readonly msgId: number
+  readonly token: number
 }
 
 export type MapAdd = StructValues<typeof layouts.MAP_ADD_PAYLOAD extends Struct<infer F> ? F : never>
@@ -44,8 +51,6 @@ export class KernelConversation {
   readonly onTransport = new Emitter<[frame: Uint8Array]>()
   /** A topology was committed, in this epoch. */
   readonly onTopology = new Emitter<[devices: readonly number[]]>()
-  /** For each of `said`, the epoch that the model could know of by then. */
-  readonly epochsAtSaid: bigint[] = []
   /** Both directions, in order: `out` to the model. */
   readonly history: Exchange[] = []
   epoch: bigint
@@ -60,22 +65,6 @@ export class KernelConversation {
     this.clock = clock
     this.epoch = kernel.caps.epoch
     this.#off = kernel.onActivity.on(() => this.#read())
-  }
-
-  get window(): Uint8Array<ArrayBuffer> {
-    return this.kernel.window
-  }
-
-  get revision(): number {
-    return this.kernel.caps.revision
-  }
-
-  get transportFeatures(): number {
-    return Number(this.kernel.caps.transportFeatures)
-  }
-
-  get maxMessageSize(): number {
-    return this.kernel.maxMessageSize
   }
 
   /** The devices of the topology that was committed last in this epoch; undefined before the first. */
@@ -106,10 +95,6 @@ export class KernelConversation {
   online(epoch: bigint, maxMessageSize = this.kernel.maxMessageSize): void {
     this.epoch = epoch
     this.say(layouts.ENDPOINT_ONLINE, layouts.ONLINE_PAYLOAD, { epoch, busName: "loopback", maxMessageSize })
-  }
-
-  fillWindow(at: number, lengthBytes: number, value = 0): void {
-    this.window.fill(value, at, at + lengthBytes)
   }
 
   /** Maps a part of the window's file at a bus address. Settles with the model's status, or undefined if none came. */
@@ -148,13 +133,7 @@ export class KernelConversation {
   }
 
   /** The status that answers a map request. Undefined when none comes in time. */
-  async answerTo({
-    msgId,
-    token,
-  }: {
-    readonly msgId: number
-    readonly token: number
-  }): Promise<number | undefined> {
+  async answerTo({ msgId, token }: Asked): Promise<number | undefined> {
     const find = () =>
       this.said.find((each) => each.msgId === msgId && isAnswer(each) && each.token === token)
     await this.waitUntil(() => find() !== undefined, ANSWER_LIMIT_MS)
@@ -186,31 +165,12 @@ export class KernelConversation {
   }
 
   /** Waits until `isDone`, asked whenever something came and every 20 ms; false if the time ran out. */
-  async waitUntil(isDone: () => boolean, limitMs = ANSWER_LIMIT_MS): Promise<boolean> {
-    for (let leftMs = limitMs; !isDone(); ) {
-      if (leftMs <= 0) return false
-      const startMs = this.clock.now()
-      await this.#nextActivity()
-      // while this process did not run, it has not waited
-      leftMs -= Math.min(LOOK_EVERY_MS, this.clock.now() - startMs)
-    }
-    return true
+  waitUntil(isDone: () => boolean, limitMs = ANSWER_LIMIT_MS): Promise<boolean> {
+    return waitUntil(this.clock, this.kernel.onActivity, isDone, limitMs)
   }
 
   detach(): void {
     this.#off()
-  }
-
-  #nextActivity(): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
-        off()
-        timer.cancel()
-        resolve()
-      }
-      const off = this.kernel.onActivity.on(wake)
-      const timer = this.clock.schedule(LOOK_EVERY_MS, wake)
-    })
   }
 
   #read(): void {
@@ -228,9 +188,9 @@ export class KernelConversation {
       devNum: getU16(slot, 2),
       token: getU16(slot, 4),
       size: getU16(slot, 6),
+      epoch: this.epoch,
     }
     this.said.push(said)
-    this.epochsAtSaid.push(this.epoch)
     this.history.push({ direction: "in", frame, atMs: this.clock.now() })
     if ((said.type & TYPE_BUS) === 0) this.onTransport.emit(frame)
     else this.#hearTopology(said)

@@ -2,17 +2,13 @@
 // ways to bring it into a state. If something goes wrong that the row does not judge, the row is blocked.
 
 import { getU16 } from "../../../../shared-protocol/src/bytes.js"
-import {
-  decodeGetDeviceInfoResponse,
-  UUID_SIZE,
-} from "../../../../shared-protocol/src/messages/device-info.js"
 import { TYPE_BUS, TYPE_RESPONSE } from "../../../../shared-protocol/src/messages/header.js"
 import * as layouts from "../../node/bridge/layouts.js"
 import { ChannelPort } from "../channel-port.js"
+import { findDevices } from "../check-device.js"
 import { Conversation } from "../conversation.js"
 import { DeviceBench } from "../device-bench.js"
 import { workloadOf } from "../device-suites.js"
-import * as frames from "../frames.js"
 import type { SuiteQueue } from "../suite-queue.js"
 import { blocked, expect, skip } from "../verdict.js"
 import { KernelChannel } from "./kernel-channel.js"
@@ -62,11 +58,6 @@ export class ModelBench {
     return this.conversation.said
   }
 
-  /** For each of these, the newest epoch that the model could know of. */
-  get epochsAtSaid(): readonly bigint[] {
-    return this.conversation.epochsAtSaid
-  }
-
   /** The system calls of this name that the model made. */
   calls(name: CallName): readonly ModelCall[] {
     return this.kernel.calls.filter((call) => call.name === name)
@@ -104,6 +95,12 @@ export class ModelBench {
     const isDone = () => this.conversation.devices !== undefined || this.isGivenUp
     await this.conversation.waitUntil(isDone, START_LIMIT_MS)
     return this.conversation.devices ?? blocked(`The model publishes no devices. ${this.how}`)
+  }
+
+  /** The same, and its first device; blocks the row without one. */
+  async firstDevice(): Promise<number> {
+    const [devNum] = await this.ready()
+    return devNum ?? blocked("The model publishes no device.")
   }
 
   get how(): string {
@@ -166,15 +163,10 @@ export class ModelBench {
     this.#port = port
     const conversation = new Conversation(port)
     const numbers = this.conversation.devices ?? []
-    for (const devNum of numbers) {
-      const response = await conversation.ask(frames.getDeviceInfo(devNum))
-      if (!response) continue
-      const info = decodeGetDeviceInfoResponse(response, new Uint8Array(UUID_SIZE))
-      if (!info.ok) continue
-      conversation.sentinelDevice = devNum
-      const workload = workloadOf(info.value.deviceId)
-      const bench = new DeviceBench(conversation, { devNum, info: info.value }, numbers, { workload })
-      if (bench.workload) return bench
+    for (const device of await findDevices(conversation, numbers)) {
+      const workload = workloadOf(device.info.deviceId)
+      conversation.sentinelDevice = device.devNum
+      if (workload) return new DeviceBench(conversation, device, numbers, { workload })
     }
     return skip("The suite knows no request for a device that the model has.")
   }

@@ -21,6 +21,8 @@ const RECORD = new Struct({
   zero: "pad4",
 })
 const ANSWER = new Struct({ error: "i32", bytes: "u32" })
+/** The descriptors that come with ATTACH, in this order. */
+const ATTACH_DESCRIPTORS = ["ringFd", "kickFd", "callFd"] as const
 /** No argument of the interface is longer. */
 const MOST_ARGUMENT = 256
 const { EBADF, EINVAL } = constants.errno
@@ -112,23 +114,20 @@ export class ShimServer {
   #ioctl(connection: Connection, request: number, argument: Uint8Array): void {
     const descriptors = connection.descriptors.splice(0)
     if (request === layouts.IOCTL_ATTACH && argument.length === layouts.ATTACH.size) {
-      const [ringFd = -1, kickFd = -1, callFd = -1] = descriptors
-      if (descriptors.length < 3) {
+      if (descriptors.length < ATTACH_DESCRIPTORS.length) {
         this.#answer(connection, EBADF)
         return
       }
       // they have other numbers in this process
       const asked = layouts.ATTACH.get(argument)
       const view = new DataView(argument.buffer)
-      for (const [name, value] of [
-        ["ringFd", ringFd],
-        ["kickFd", kickFd],
-        ["callFd", callFd],
-      ] as const)
-        view.setInt32(layouts.ATTACH.offsetOf(name), value, true)
+      const put = (numbers: readonly number[]) => {
+        for (const [n, name] of ATTACH_DESCRIPTORS.entries())
+          view.setInt32(layouts.ATTACH.offsetOf(name), numbers[n] ?? -1, true)
+      }
+      put(descriptors)
       const error = this.#kernel.ioctl(request, argument)
-      for (const name of ["ringFd", "kickFd", "callFd"] as const)
-        view.setInt32(layouts.ATTACH.offsetOf(name), asked[name], true)
+      put(ATTACH_DESCRIPTORS.map((name) => asked[name]))
       this.#answer(connection, error, argument)
     } else this.#answer(connection, this.#kernel.ioctl(request, argument), argument)
     for (const each of descriptors) this.#kernel.libc.close(each)

@@ -1,5 +1,5 @@
-// What the suite's scripted devices do with a request. Behind the I2C device there are two chips of RAM, whose first byte written is the offset of
-// what follows, as in ST's demo.
+// What the suite's scripted devices do with a request. Behind the I2C device there is a chip of RAM, whose first byte
+// written is the offset of what follows, as in ST's demo.
 
 import { getU16, getU32 } from "../../../../shared-protocol/src/bytes.js"
 import {
@@ -10,36 +10,13 @@ import {
   I2C_STATUS_OK,
 } from "../../../../shared-protocol/src/device-types/i2c.js"
 import { DESCRIPTOR_WRITE } from "../../../../shared-protocol/src/ring/layout.js"
-import type { ScriptedDevice } from "./scripted-device.js"
+import type { Executor, ScriptedDevice } from "./scripted-device.js"
 import type { SeenChain } from "./seen-chain.js"
 
 /** The chip and the register that a driver is asked to read, and what is there. */
 export const CHIP_ADDRESS = 0x54
 export const CHIP_REGISTER = 14
 export const CHIP_VALUE = 0x66
-
-interface Chip {
-  readonly bytes: Uint8Array
-  pointer: number
-}
-
-interface Bench {
-  readonly chips: Map<number, Chip>
-  isGroupFailed: boolean
-}
-
-const benches = new WeakMap<ScriptedDevice, Bench>()
-
-function benchOf(device: ScriptedDevice): Bench {
-  let bench = benches.get(device)
-  if (!bench) {
-    const bytes = new TextEncoder().encode("123456789abcdefghij")
-    bytes[CHIP_REGISTER] = CHIP_VALUE
-    bench = { chips: new Map([[CHIP_ADDRESS, { bytes, pointer: 0 }]]), isGroupFailed: false }
-    benches.set(device, bench)
-  }
-  return bench
-}
 
 /** The fields of a virtio-i2c request. */
 export interface I2cRequestSeen {
@@ -88,24 +65,27 @@ export function runEntropy(chain: SeenChain, device: ScriptedDevice): number {
   return bytes.length
 }
 
-/** Carries out a request; returns the used length. */
-export function runI2c(chain: SeenChain, device: ScriptedDevice): number {
-  const bench = benchOf(device)
-  const request = i2cRequestOf(chain)
-  if (!request) return 0
-  const chip = bench.chips.get(request.addr >> 1)
-  const isOk = chip !== undefined && !bench.isGroupFailed
-  const data = new Uint8Array(request.readLength + 1)
-  if (isOk && chip) {
-    const [pointer] = request.write
-    if (pointer !== undefined) chip.pointer = pointer % chip.bytes.length
-    for (const byte of request.write.subarray(1)) chip.bytes[chip.pointer++ % chip.bytes.length] = byte
-    if (request.flags & I2C_FLAG_M_RD)
-      for (let i = 0; i < request.readLength; i++)
-        data[i] = chip.bytes[chip.pointer++ % chip.bytes.length] as number
+/** Makes what carries out requests, with a chip of its own; it returns the used length. */
+export function makeI2c(): Executor {
+  const chip = new TextEncoder().encode("123456789abcdefghij")
+  chip[CHIP_REGISTER] = CHIP_VALUE
+  let pointer = 0
+  let isGroupFailed = false
+  return (chain, device) => {
+    const request = i2cRequestOf(chain)
+    if (!request) return 0
+    const { addr, write, flags, readLength } = request
+    const isOk = addr >> 1 === CHIP_ADDRESS && !isGroupFailed
+    const data = new Uint8Array(readLength + 1)
+    if (isOk) {
+      pointer = (write[0] ?? pointer) % chip.length
+      for (const byte of write.subarray(1)) chip[pointer++ % chip.length] = byte
+      if (flags & I2C_FLAG_M_RD)
+        for (let i = 0; i < readLength; i++) data[i] = chip[pointer++ % chip.length] as number
+    }
+    data[readLength] = isOk ? I2C_STATUS_OK : I2C_STATUS_ERROR
+    isGroupFailed = !isOk && (flags & I2C_FLAG_FAIL_NEXT) !== 0
+    writeInto(device, chain, data)
+    return isOk ? data.length : 1
   }
-  data[request.readLength] = isOk ? I2C_STATUS_OK : I2C_STATUS_ERROR
-  bench.isGroupFailed = !isOk && (request.flags & I2C_FLAG_FAIL_NEXT) !== 0
-  writeInto(device, chain, data)
-  return isOk ? data.length : 1
 }

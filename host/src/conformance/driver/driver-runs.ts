@@ -25,34 +25,24 @@ export interface DriverOutcome {
  */
 export type DriverSubject = (scenario: Scenario) => Promise<{ bus: ScriptedBus; outcome: DriverOutcome }>
 
-export class DriverRun {
+export class DriverRun implements DriverOutcome {
   readonly bus: ScriptedBus
-  readonly outcome: DriverOutcome
+  readonly isDone: boolean
+  readonly isKilled: boolean
+  readonly how: string
+  readonly transcript: readonly Exchange[]
 
-  constructor(bus: ScriptedBus, outcome: DriverOutcome) {
+  constructor(bus: ScriptedBus, { isDone, isKilled, how }: DriverOutcome) {
     this.bus = bus
-    this.outcome = outcome
-  }
-
-  get isDone(): boolean {
-    return this.outcome.isDone
-  }
-
-  get isKilled(): boolean {
-    return this.outcome.isKilled
+    this.isDone = isDone
+    this.isKilled = isKilled
+    this.how = how
+    this.transcript = bus.transcript
   }
 
   /** Whether the I2C device has seen a request: a driver may say that it is done without having done anything. */
   get hasWorked(): boolean {
     return this.bus.i2c.chains.length > 0
-  }
-
-  get how(): string {
-    return this.outcome.how
-  }
-
-  get transcript(): readonly Exchange[] {
-    return this.bus.transcript
   }
 
   /** Frames from the driver, oldest first. */
@@ -119,7 +109,7 @@ export class DriverRuns {
     this.lastAsked = name
     let run = this.#runs.get(name)
     if (!run) {
-      run = this.#subject(scenarioOf(name)).then(({ bus, outcome }) => new DriverRun(bus, outcome))
+      run = this.probe(scenarioOf(name))
       run.catch(() => {})
       this.#runs.set(name, run)
     }

@@ -7,6 +7,7 @@ import { hex } from "../../hex.js"
 import type { LinuxGuest } from "../../node/linux-guest/boot.js"
 import type { GuestPort } from "../../node/linux-guest/guest-port.js"
 import { LINUX_MODULES } from "../../node/linux-guest/linux-module.js"
+import { lastWords } from "../tested-command.js"
 import { CHIP_ADDRESS, CHIP_REGISTER, CHIP_VALUE } from "./device-types.js"
 import { atMost, type DriverOutcome, type DriverSubject, play } from "./driver-runs.js"
 import { type Scenario, ScriptedBus } from "./scripted-bus.js"
@@ -86,9 +87,8 @@ async function runOnce(guest: LinuxGuest, port: GuestPort, scenario: Scenario) {
 async function work(guest: LinuxGuest): Promise<DriverOutcome> {
   try {
     const { code, output } = await guest.sh(WORK, { timeoutMs: RUN_LIMIT_MS })
-    const said = output.trim().split("\n").at(-1) ?? ""
-    const quote = said === "" ? "" : ` Its last words: ${said}`
-    return { isDone: code === 0, isKilled: false, how: `It ended with exit code ${code}.${quote}` }
+    const how = `It ended with exit code ${code}.${lastWords(output)}`
+    return { isDone: code === 0, isKilled: false, how }
   } catch (error) {
     if (!(error instanceof VirtioMsgError)) throw error
     return { isDone: false, isKilled: true, how: error.message.split("\n")[0] ?? "" }

@@ -31,7 +31,7 @@ import type { BusParameters } from "../../bus/channel.js"
 import type { Clock } from "../../clock.js"
 import type { Exchange } from "../conversation.js"
 import { rawFrame, words } from "../frames.js"
-import { runI2c } from "./device-types.js"
+import { makeI2c } from "./device-types.js"
 import { type DeviceShape, payloadOf, ScriptedDevice } from "./scripted-device.js"
 import type { WindowMemory } from "./seen-chain.js"
 
@@ -90,7 +90,7 @@ export class ScriptedBus {
     this.memory = memory
     this.#send = send
     this.parameters = { revision: 1, maxMessageSize: 264, transportFeatures: 0, ...scenario.parameters }
-    this.i2c = new ScriptedDevice(I2C_NUMBER, i2cShape(), memory, runI2c)
+    this.i2c = new ScriptedDevice(I2C_NUMBER, i2cShape(), memory, makeI2c())
     this.console = new ScriptedDevice(CONSOLE_NUMBER, consoleShape(), memory, () => 0)
     for (const device of this.devices) device.isStrict = (this.parameters.transportFeatures & 1) !== 0
     scenario.shape?.(this)

@@ -9,7 +9,7 @@ import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
 import { busMust, busShould, type Row } from "../row.js"
 import { expect, skip } from "../verdict.js"
-import { getDevices, walk } from "./device-walk.js"
+import { getDevices, walk } from "./bus-requests.js"
 
 const numbering = busMust("Device Number Assignment")
 const discovery = busMust("Device Discovery")

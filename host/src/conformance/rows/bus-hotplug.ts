@@ -5,13 +5,14 @@ import { DEVICE_ADDED, DEVICE_REMOVED } from "../../../../shared-protocol/src/me
 import { EVENT_AVAIL, EVENT_DEVICE } from "../../../../shared-protocol/src/messages/ids.js"
 import type { DeviceBench } from "../device-bench.js"
 import type { PlugEvent } from "../hotplug.js"
-import { busAlways, busRows, type Row } from "../row.js"
+import { busAlways, busRows, busShould, type Row } from "../row.js"
 import { expect, skip } from "../verdict.js"
-import { walk } from "./device-walk.js"
+import { walk } from "./bus-requests.js"
 import { exercise } from "./exercise.js"
 
 const hotplugRows = busRows("Hotplug")
 const hotplugAlways = busAlways("Hotplug")
+const numberingShould = busShould("Device Number Assignment")
 const eventDeviceAlways = busAlways("EVENT_DEVICE")
 
 /** A message that was sent so soon after another one came may already have been on its way. */
@@ -98,14 +99,10 @@ export const BUS_HOTPLUG_ROWS: readonly Row[] = [
     for (const { deviceNumber, isAnswering } of await plugEvents(bench, DEVICE_REMOVED))
       expect(isAnswering !== true, `Device ${deviceNumber} was removed, but answers GET_DEVICE_INFO.`)
   }),
-  {
-    id: "B-S3",
-    side: "bus",
-    level: "SHOULD",
-    section: "Device Number Assignment",
-    requirement: "A device number is not used again right after its device went.",
-    isPassive: true,
-    async device(bench) {
+  numberingShould(
+    "B-S3",
+    "A device number is not used again right after its device went.",
+    async (bench) => {
       const events = await plugEvents(bench)
       for (const [at, { busState, deviceNumber }] of events.entries()) {
         const before = events.slice(0, at).findLast((event) => event.busState !== busState)
@@ -113,5 +110,6 @@ export const BUS_HOTPLUG_ROWS: readonly Row[] = [
         expect(!isReused, `Number ${deviceNumber} was removed and given to the next device.`)
       }
     },
-  },
+    { isPassive: true },
+  ),
 ]

@@ -6,7 +6,6 @@ import {
   HEADER_SIZE,
   MIN_MAX_MESSAGE_SIZE,
   TRANSPORT_REVISION,
-  TYPE_BUS,
 } from "../../../../shared-protocol/src/messages/header.js"
 import { TRANSPORT_FEATURE_STRICT_CONFIG_GENERATION } from "../../../../shared-protocol/src/messages/hello.js"
 import { GET_DEVICE_INFO, GET_SHM } from "../../../../shared-protocol/src/messages/ids.js"
@@ -14,6 +13,7 @@ import type { BusParameters } from "../../bus/channel.js"
 import { counted } from "../../counted.js"
 import { hex } from "../../hex.js"
 import type { DeviceBench } from "../device-bench.js"
+import { isTransport } from "../driver/driver-runs.js"
 import * as frames from "../frames.js"
 import { messageSize } from "../frames.js"
 import { busMust, busRows, busShould, permission, type Row } from "../row.js"
@@ -35,9 +35,6 @@ const UNKNOWN_MESSAGES = [0x0d, 0x80]
 const describe = (parameters: BusParameters) =>
   `revision ${parameters.revision}, messages up to ${counted(parameters.maxMessageSize, "byte")}, ` +
   `transport features ${hex(parameters.transportFeatures)}`
-
-const isTransport = (frame: Uint8Array) =>
-  frame.length >= HEADER_SIZE && ((frame[0] as number) & TYPE_BUS) === 0
 
 const isCoreRequest = (frame: Uint8Array) =>
   isTransport(frame) && (frame[1] as number) >= GET_DEVICE_INFO && (frame[1] as number) <= GET_SHM

@@ -1,7 +1,8 @@
 // Requests by which the rows of the bus tell what it does with them: to a device that does not exist, which get no answer,
-// and those whose responses are recognised by their content, whatever happens to their tokens.
+// those whose responses are recognised by their content, whatever happens to their tokens, and GET_DEVICES.
 
 import { getU32 } from "../../../../shared-protocol/src/bytes.js"
+import { type DeviceBitmap, decodeGetDevicesResponse } from "../../../../shared-protocol/src/messages/bus.js"
 import { HEADER_SIZE } from "../../../../shared-protocol/src/messages/header.js"
 import type { DeviceBench } from "../device-bench.js"
 import * as frames from "../frames.js"
@@ -47,3 +48,29 @@ export function distinctRequests(bench: DeviceBench, count: number): Uint8Array[
 
 export const echoedIndex = (response: Uint8Array) =>
   response.length >= 12 ? getU32(response, HEADER_SIZE) : undefined
+
+interface Window extends DeviceBitmap {
+  readonly frame: Uint8Array
+}
+
+export async function getDevices(bench: DeviceBench, offset: number, count: number): Promise<Window> {
+  const frame = await bench.ask(frames.getDevices(offset, count))
+  if (!frame) skip("The bus does not support GET_DEVICES.")
+  const decoded = decodeGetDevicesResponse(frame)
+  if (!decoded.ok) return blocked(`The response to GET_DEVICES is malformed: ${decoded.reason}.`)
+  return { ...decoded.value, frame }
+}
+
+/** Goes through all windows of `count` slots, as a driver does, and returns what it finds. */
+export async function walk(bench: DeviceBench, count: number): Promise<number[]> {
+  const found: number[] = []
+  let offset = 0
+  for (let rounds = 0; rounds < 64; rounds++) {
+    const window = await getDevices(bench, offset, count)
+    found.push(...window.deviceNumbers)
+    if (window.nextOffset === 0) return found
+    if (window.nextOffset <= offset) blocked("next_offset goes back.")
+    offset = window.nextOffset
+  }
+  return blocked("GET_DEVICES has not ended after 64 requests.")
+}

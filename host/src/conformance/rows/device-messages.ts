@@ -2,21 +2,17 @@
 // (virtio-msg "Common Header", "Ordering", "Error Handling", "Endianness").
 
 import { getU16, getU32 } from "../../../../shared-protocol/src/bytes.js"
-import {
-  getToken,
-  HEADER_SIZE,
-  TYPE_BUS,
-  TYPE_RESPONSE,
-} from "../../../../shared-protocol/src/messages/header.js"
+import { getToken, HEADER_SIZE, TYPE_RESPONSE } from "../../../../shared-protocol/src/messages/header.js"
 import { STATUS_ACKNOWLEDGE, STATUS_DRIVER } from "../../../../shared-protocol/src/messages/status.js"
 import { counted } from "../../counted.js"
 import { hex } from "../../hex.js"
 import { isResponseTo } from "../conversation.js"
 import type { DeviceBench } from "../device-bench.js"
+import { isTransport } from "../driver/driver-runs.js"
 import * as frames from "../frames.js"
 import { deviceAlways, deviceMust, type Row } from "../row.js"
 import { blocked, expect } from "../verdict.js"
-import { exercise } from "./exercise.js"
+import { exercise, readings } from "./exercise.js"
 
 const limitsAlways = deviceAlways("Respecting Bus Limits")
 const errors = deviceMust("Error Handling")
@@ -28,9 +24,7 @@ const ordering = deviceMust("Ordering")
 /** Transport messages of the whole run that came from the peer, and are long enough to have a header. */
 async function received(bench: DeviceBench): Promise<Uint8Array[]> {
   await exercise(bench)
-  return bench.conversation
-    .since(0)
-    .filter((frame) => frame.length >= HEADER_SIZE && ((frame[0] as number) & TYPE_BUS) === 0)
+  return bench.conversation.since(0).filter(isTransport)
 }
 
 export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
@@ -113,13 +107,7 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
         bench.deviceNumbers.includes(getU16(frame, 2)) || added.includes(getU16(frame, 2)),
         `Message ${hex(frame[1] as number)} comes from device ${getU16(frame, 2)}, which does not exist.`,
       )
-    const requests = [
-      frames.getDeviceInfo(bench.devNum),
-      frames.getShm(bench.devNum, 1),
-      frames.getVqueue(bench.devNum, 0),
-      frames.getDeviceStatus(bench.devNum),
-    ]
-    for (const response of await bench.conversation.askAll(requests))
+    for (const response of await bench.conversation.askAll(readings(bench)))
       if (response)
         expect(
           getU16(response, 2) === bench.devNum,
@@ -145,16 +133,7 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
     expect(seen.size === 1, "The same request with other tokens is answered otherwise.")
   }),
   header("V27", "A response has the token of its request.", async (bench) => {
-    const { devNum } = bench
-    const requests = [
-      frames.getDeviceInfo(devNum),
-      frames.getDeviceFeatures(devNum, 0, 1),
-      frames.getDeviceStatus(devNum),
-      frames.getVqueue(devNum, 0),
-      frames.getShm(devNum, 0),
-      frames.getConfig(devNum, 0, Math.min(1, bench.info.configSize)),
-    ]
-    for (const request of requests)
+    for (const request of readings(bench))
       for (const token of [0x0102, 0xfffe]) {
         const response = await bench.conversation.ask(request, token)
         if (response)
@@ -178,12 +157,8 @@ export const DEVICE_MESSAGE_ROWS: readonly Row[] = [
   ordering("V29", "Each valid request gets exactly one response.", async (bench) => {
     const { devNum } = bench
     const requests = [
-      frames.getDeviceInfo(devNum),
-      frames.getDeviceFeatures(devNum, 0, 2),
-      frames.getDeviceStatus(devNum),
-      frames.getVqueue(devNum, 0),
+      ...readings(bench),
       frames.getVqueue(devNum, 0xffffffff),
-      frames.getShm(devNum, 0),
       frames.setDeviceStatus(devNum, 0),
       frames.resetVqueue(devNum, 0),
     ]

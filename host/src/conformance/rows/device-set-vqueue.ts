@@ -19,7 +19,7 @@ import type { DeviceBench } from "../device-bench.js"
 import { deviceMust, type Row } from "../row.js"
 import { toAddress } from "../suite-queue.js"
 import { expect } from "../verdict.js"
-import { asText, fresh, isEnabled } from "./vqueue-state.js"
+import { asText, fresh, isEnabled } from "./serving.js"
 
 const setVqueue = deviceMust("SET_VQUEUE")
 

@@ -10,7 +10,7 @@ import { hex } from "../../hex.js"
 import * as frames from "../frames.js"
 import { deviceMust, type Row } from "../row.js"
 import { blocked, expect } from "../verdict.js"
-import { asText, fresh, isEnabled } from "./vqueue-state.js"
+import { asText, fresh, isEnabled } from "./serving.js"
 
 const getVqueue = deviceMust("GET_VQUEUE")
 const resetVqueue = deviceMust("RESET_VQUEUE")

@@ -7,6 +7,7 @@ import { SET_VQUEUE } from "../../../../shared-protocol/src/messages/ids.js"
 import { counted } from "../../counted.js"
 import { hex } from "../../hex.js"
 import { isEvent } from "../conversation.js"
+import { word } from "../driver/driver-runs.js"
 import * as frames from "../frames.js"
 import { generalRows, type Row } from "../row.js"
 import { expect, skip } from "../verdict.js"
@@ -23,20 +24,10 @@ export const GENERAL_ROWS: readonly Row[] = [
     isPassive: true,
     async device(bench) {
       await exercise(bench)
-      const { conversation } = bench
-      for (const frame of conversation.since(0).filter(isEvent))
-        expect(
-          ((frame[0] as number) & TYPE_RESPONSE) === 0,
-          `An event came with type ${hex(frame[0] as number)}.`,
-        )
+      expectEvents(bench.conversation.since(0))
     },
     async driver(runs) {
-      for (const frame of await runs.everyFrame())
-        if (isEvent(frame))
-          expect(
-            ((frame[0] as number) & TYPE_RESPONSE) === 0,
-            `An event came with type ${hex(frame[0] as number)}.`,
-          )
+      expectEvents(await runs.everyFrame())
     },
   }),
   format("G2", "Bus messages carry dev_num 0.", {
@@ -70,11 +61,10 @@ export const GENERAL_ROWS: readonly Row[] = [
   setVqueue("G4", "SET_VQUEUE is sent with reserved 0 and flags[31:6] 0.", {
     isPassive: true,
     async driver(runs) {
-      const settings = (await runs.everyFrame()).filter((frame) => isTransport(frame, SET_VQUEUE))
+      const settings = await runs.messages(SET_VQUEUE)
       if (settings.length === 0) skip("The driver sent no SET_VQUEUE.")
-      for (const frame of settings) {
-        const flags = new DataView(frame.buffer, frame.byteOffset).getUint32(HEADER_SIZE + 4, true)
-        const reserved = new DataView(frame.buffer, frame.byteOffset).getUint32(HEADER_SIZE + 12, true)
+      for (const { frame } of settings) {
+        const [flags, reserved] = [word(frame, 4), word(frame, 12)]
         expect(
           flags >>> 6 === 0 && reserved === 0,
           `SET_VQUEUE has flags ${hex(flags)} and reserved ${hex(reserved)}.`,
@@ -107,8 +97,9 @@ function isBusMessage(frame: Uint8Array): boolean {
   return frame.length >= HEADER_SIZE && ((frame[0] as number) & TYPE_BUS) !== 0
 }
 
-function isTransport(frame: Uint8Array, msgId: number): boolean {
-  return frame.length >= HEADER_SIZE + 40 && ((frame[0] as number) & 3) === 0 && frame[1] === msgId
+function expectEvents(frames: readonly Uint8Array[]): void {
+  for (const [type = 0] of frames.filter(isEvent))
+    expect((type & TYPE_RESPONSE) === 0, `An event came with type ${hex(type)}.`)
 }
 
 function expectBusNumbers(sent: readonly Uint8Array[]): void {

@@ -16,8 +16,9 @@ import { counted } from "../../counted.js"
 import type { DeviceBench } from "../device-bench.js"
 import { mustOfType, type Row } from "../row.js"
 import type { SuiteQueue } from "../suite-queue.js"
-import { blocked, expect, skip } from "../verdict.js"
+import { expect, skip } from "../verdict.js"
 import type { Workload } from "../workload.js"
+import { judgeLength, type Served, serve } from "./serving.js"
 
 const UNKNOWN_TYPE = 0x7fff
 
@@ -26,8 +27,7 @@ export const GPIO_WORKLOAD: Workload = {
   queueIndex: 0,
   features: 0,
   request: () => [{ data: Uint8Array.of(GPIO_GET_DIRECTION, 0, 0, 0, 0, 0, 0, 0) }, { roomBytes: 2 }],
-  judge: (_written, usedBytes) =>
-    usedBytes !== 2 ? `used length ${usedBytes} for a response of 2 bytes` : "",
+  judge: judgeLength(2),
 }
 
 const gpio = mustOfType("5.18 GPIO Device", VIRTIO_ID_GPIO)
@@ -44,26 +44,17 @@ async function lines(bench: DeviceBench): Promise<{ count: number; namesBytes: n
   }
 }
 
-/** Sends requests in one kick; the bytes of each response, in the order in which they came back. */
-async function ask(
+/** Sends requests in one kick; the bytes of each response. */
+function ask(
   queue: SuiteQueue,
   roomBytes: number,
   ...messages: readonly (readonly [type: number, line: number, value: number])[]
-): Promise<{ head: number; bytes: Uint8Array; usedBytes: number }[]> {
-  const from = queue.usedIdx
-  const chains = queue.submit(
-    ...messages.map(([type, line, value]) => [
-      { data: Uint8Array.of(type & 0xff, type >> 8, line & 0xff, line >> 8, value & 0xff, 0, 0, 0) },
-      { roomBytes },
-    ]),
-  )
-  if (!(await queue.completed(from + chains.length)))
-    blocked(`The device completes only ${queue.usedIdx - from} of ${counted(chains.length, "request")}.`)
-  return chains.map((_, n) => {
-    const { id, lengthBytes } = queue.usedElement(from + n)
-    const chain = chains.find(({ head }) => head === id)
-    return { head: id, bytes: chain ? queue.written(chain) : new Uint8Array(0), usedBytes: lengthBytes }
-  })
+): Promise<Served[]> {
+  const requests = messages.map(([type, line, value]) => [
+    { data: Uint8Array.of(type & 0xff, type >> 8, line & 0xff, line >> 8, value & 0xff, 0, 0, 0) },
+    { roomBytes },
+  ])
+  return serve(queue, requests)
 }
 
 export const GPIO_DEVICE_ROWS: readonly Row[] = [
@@ -135,7 +126,8 @@ export const GPIO_DEVICE_ROWS: readonly Row[] = [
   gpio("P7", "Messages for one line are answered in order.", async (bench) => {
     const { queue } = await bench.start()
     const messages = Array.from({ length: 4 }, () => [GPIO_SET_DIRECTION, 0, GPIO_DIRECTION_NONE] as const)
-    const order = (await ask(queue, 2, ...messages)).map(({ head }) => head)
+    await ask(queue, 2, ...messages)
+    const order = messages.map((_, n) => queue.usedElement(n).id)
     expect(order.join() === [...order].sort((a, b) => a - b).join(), `They came back as ${order.join(", ")}.`)
   }),
   gpio("P8", "Without VIRTIO_GPIO_F_IRQ there is no interrupt to enable.", async (bench) => {

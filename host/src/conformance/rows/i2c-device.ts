@@ -14,9 +14,10 @@ import { hex } from "../../hex.js"
 import { type DeviceBench, UP_TO_FEATURES_OK } from "../device-bench.js"
 import { words } from "../frames.js"
 import { mustOfType, type Row } from "../row.js"
-import type { BufferPlan, OfferedChain, SuiteQueue } from "../suite-queue.js"
-import { blocked, expect, skip } from "../verdict.js"
+import type { BufferPlan, SuiteQueue } from "../suite-queue.js"
+import { expect, skip } from "../verdict.js"
 import type { Workload } from "../workload.js"
+import { serve } from "./serving.js"
 
 const SECTION = "5.16 I2C Adapter Device"
 const FIRST_ADDRESS = 0x08
@@ -55,25 +56,10 @@ function plan({ address, write, readLength, failNext }: I2cMessage): BufferPlan[
   return [...plans, { roomBytes: 1 }]
 }
 
-interface Answer {
-  readonly status: number
-  readonly data: Uint8Array
-  readonly usedBytes: number
-  readonly chain: OfferedChain
-}
-
 /** Has the messages carried out in one kick. Blocks the row unless all of them come back. */
-async function transfer(queue: SuiteQueue, ...messages: I2cMessage[]): Promise<Answer[]> {
-  const from = queue.usedIdx
-  const chains = queue.submit(...messages.map(plan))
-  if (!(await queue.completed(from + chains.length)))
-    blocked(`The device completes only ${queue.usedIdx - from} of ${counted(chains.length, "request")}.`)
-  const elements = chains.map((_, n) => queue.usedElement(from + n))
-  return chains.map((chain) => {
-    const bytes = queue.written(chain)
-    const usedBytes = elements.find((element) => element.id === chain.head)?.lengthBytes ?? 0
-    return { status: bytes.at(-1) ?? -1, data: bytes.slice(0, -1), usedBytes, chain }
-  })
+async function transfer(queue: SuiteQueue, ...messages: I2cMessage[]) {
+  const served = await serve(queue, messages.map(plan))
+  return served.map((each) => ({ ...each, status: each.bytes.at(-1) ?? -1, data: each.bytes.slice(0, -1) }))
 }
 
 /** The addresses that have a chip. */
@@ -206,13 +192,8 @@ export const I2C_DEVICE_ROWS: readonly Row[] = [
   i2c("I6", "Requests are processed in order.", async (bench) => {
     const address = await absentAddress(bench)
     const { queue } = await bench.start()
-    const answers = await transfer(
-      queue,
-      { address },
-      { address: address ^ 1 },
-      { address },
-      { address: address ^ 2 },
-    )
+    const addresses = [address, address ^ 1, address, address ^ 2]
+    const answers = await transfer(queue, ...addresses.map((each) => ({ address: each })))
     const order = answers.map((_, n) => queue.usedElement(n).id)
     const heads = answers.map(({ chain }) => chain.head)
     expect(order.join() === heads.join(), `Requests ${heads.join(", ")} came back as ${order.join(", ")}.`)

@@ -18,6 +18,7 @@ import { mustOfType, type Row } from "../row.js"
 import type { SuiteQueue } from "../suite-queue.js"
 import { blocked, expect, skip } from "../verdict.js"
 import type { Workload } from "../workload.js"
+import { judgeLength } from "./serving.js"
 
 const UNKNOWN_TYPE = 0x0fff
 
@@ -30,10 +31,7 @@ export const RTC_WORKLOAD: Workload = {
     { data: Uint8Array.from({ length: RTC_HEADER_SIZE }, (_, at) => (RTC_CFG >> (8 * at)) & 0xff) },
     { roomBytes: RTC_RESPONSE_SIZE },
   ],
-  judge: (_written, usedBytes) =>
-    usedBytes !== RTC_RESPONSE_SIZE
-      ? `used length ${usedBytes} for a response of ${RTC_RESPONSE_SIZE} bytes`
-      : "",
+  judge: judgeLength(RTC_RESPONSE_SIZE),
 }
 
 const rtc = mustOfType("5.23 RTC Device", VIRTIO_ID_RTC)

@@ -10,8 +10,9 @@ import { VIRTIO_ID_RNG } from "../../../../shared-protocol/src/device-types/rng.
 import { counted } from "../../counted.js"
 import type { DeviceBench } from "../device-bench.js"
 import { mustOfType, type Row } from "../row.js"
-import { blocked, expect, skip } from "../verdict.js"
+import { expect, skip } from "../verdict.js"
 import type { Workload } from "../workload.js"
+import { serve } from "./serving.js"
 
 export const RNG_WORKLOAD: Workload = {
   isRepeatable: false,
@@ -27,18 +28,11 @@ const console = mustOfType("5.3 Console Device", VIRTIO_ID_CONSOLE)
 /** What the device put into buffers of these sizes. */
 async function draw(bench: DeviceBench, ...rooms: readonly number[]): Promise<Uint8Array[]> {
   const { queue } = await bench.start()
-  const from = queue.usedIdx
-  const chains = queue.submit(...rooms.map((roomBytes) => [{ roomBytes }]))
-  if (!(await queue.completed(from + chains.length)))
-    blocked(`The device completes only ${queue.usedIdx - from} of ${counted(chains.length, "buffer")}.`)
-  const elements = chains.map((_, n) => queue.usedElement(from + n))
-  return chains.map((chain) => {
-    const usedBytes = elements.find(({ id }) => id === chain.head)?.lengthBytes ?? 0
-    expect(
-      usedBytes <= chain.writableBytes,
-      `Used length ${usedBytes} of a buffer of ${chain.writableBytes}.`,
-    )
-    return queue.written(chain).subarray(0, usedBytes)
+  const requests = rooms.map((roomBytes) => [{ roomBytes }])
+  const served = await serve(queue, requests, "buffer")
+  return served.map(({ bytes, usedBytes }) => {
+    expect(usedBytes <= bytes.length, `Used length ${usedBytes} of a buffer of ${bytes.length}.`)
+    return bytes.subarray(0, usedBytes)
   })
 }
 

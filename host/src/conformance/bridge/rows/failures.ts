@@ -5,7 +5,7 @@ import { GET_CONFIG } from "../../../../../shared-protocol/src/messages/ids.js"
 import { hex } from "../../../hex.js"
 import * as layouts from "../../../node/bridge/layouts.js"
 import * as frames from "../../frames.js"
-import { blocked, expect } from "../../verdict.js"
+import { expect } from "../../verdict.js"
 import { type BridgeRow, modelMust } from "../bridge-row.js"
 import type { ModelBench } from "../model-bench.js"
 
@@ -50,8 +50,7 @@ export const FAILURE_ROWS: readonly BridgeRow[] = [
     "K45",
     "A request that no device can answer ends all the same: with ERROR, in bounded time.",
     async (bench) => {
-      const [devNum] = await bench.ready()
-      if (devNum === undefined) blocked("The model publishes no device.")
+      const devNum = await bench.firstDevice()
       const { conversation } = bench
       const unknown = conversation.bare(0, UNKNOWN_MESSAGE, 8, devNum)
       expect(
@@ -63,8 +62,7 @@ export const FAILURE_ROWS: readonly BridgeRow[] = [
     },
   ),
   must("K46", "A request ends once: nothing follows its answer or ERROR.", async (bench) => {
-    const [devNum] = await bench.ready()
-    if (devNum === undefined) blocked("The model publishes no device.")
+    const devNum = await bench.firstDevice()
     for (const [n, to] of [devNum, ABSENT].entries()) {
       const token = 0x3001 + n
       await bench.request(frames.getDeviceInfo(to), token)

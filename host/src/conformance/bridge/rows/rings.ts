@@ -37,11 +37,8 @@ const PAYLOADS: ReadonlyMap<number, Payload> = new Map<number, Payload>([
 ])
 const isBus = ({ type }: Said) => (type & TYPE_BUS) !== 0
 
-/** The first device, and a request to it. */
-async function firstRequest(bench: ModelBench): Promise<Uint8Array> {
-  const [devNum] = await bench.ready()
-  return frames.getDeviceInfo(devNum ?? blocked("The model has no device."))
-}
+/** A request to the first device. */
+const firstRequest = async (bench: ModelBench) => frames.getDeviceInfo(await bench.firstDevice())
 
 export const RING_ROWS: readonly BridgeRow[] = [
   rings("K11", "Frames are taken in the order of the ring, each once, lap after lap.", async (bench) => {

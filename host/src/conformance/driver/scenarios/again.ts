@@ -2,17 +2,20 @@
 // asked for, or when the bus is back. What a driver looked at the first time it has to look at again
 // (virtio-msg "Initialization", "Feature Negotiation", "SET_DEVICE_STATUS", "GET_VQUEUE", "GET_DEVICE_INFO").
 
-import { getU32 } from "../../../../../shared-protocol/src/bytes.js"
 import { VIRTIO_ID_RNG } from "../../../../../shared-protocol/src/device-types/rng.js"
-import { HEADER_SIZE } from "../../../../../shared-protocol/src/messages/header.js"
 import * as ids from "../../../../../shared-protocol/src/messages/ids.js"
-import {
-  STATUS_DEVICE_NEEDS_RESET,
-  STATUS_DRIVER_OK,
-} from "../../../../../shared-protocol/src/messages/status.js"
+import { STATUS_DEVICE_NEEDS_RESET } from "../../../../../shared-protocol/src/messages/status.js"
 import { runEntropy } from "../device-types.js"
 import type { Scenario, ScriptedBus } from "../scripted-bus.js"
-import { isRequest, isTo, withPayload, withWord } from "./replies.js"
+import {
+  atFirstRequest,
+  endlessReset,
+  instead,
+  isTo,
+  noDriverOk,
+  queueRefused,
+  withPayload,
+} from "./replies.js"
 
 /** At the first request the I2C device asks for a reset; `change` says what it is from then on. */
 function behindReset(
@@ -29,14 +32,12 @@ function behindReset(
     about: "i2c",
     what: `At the first request the I2C device wants to be reset. ${what}`,
     ...(change.watchMs === undefined ? {} : { watchMs: change.watchMs }),
-    serve(bus, device) {
-      if (device !== bus.i2c || bus.counter++ > 0) return true
+    serve: atFirstRequest((bus, device) => {
       bus.change = { at: bus.transcript.length, before: bus.parameters }
       change.shape?.(bus)
       device.status |= STATUS_DEVICE_NEEDS_RESET
       bus.notifyConfig(device)
-      return false
-    },
+    }),
     respond: (reply, request, bus) => [
       bus.counter > 0 && isTo(request, bus.i2c) ? (change.reply?.(reply, request) ?? reply) : reply,
     ],
@@ -45,10 +46,7 @@ function behindReset(
 
 export const AGAIN_SCENARIOS: readonly Scenario[] = [
   behindReset("endless-reset-again", "That reset never ends.", {
-    reply: (reply, request) =>
-      isRequest(request, ids.GET_DEVICE_STATUS) || isRequest(request, ids.SET_DEVICE_STATUS)
-        ? withWord(reply, 0, 0x0f)
-        : reply,
+    reply: endlessReset,
     // our module waits 3 s for it
     watchMs: 4500,
   }),
@@ -64,35 +62,26 @@ export const AGAIN_SCENARIOS: readonly Scenario[] = [
     },
   }),
   behindReset("no-queue-again", "Then its queue is not available.", {
-    reply: (reply, request) =>
-      isRequest(request, ids.GET_VQUEUE)
-        ? withPayload(reply, [...reply.subarray(8, 12), ...new Array<number>(36).fill(0)])
-        : reply,
+    reply: instead(ids.GET_VQUEUE, (reply) =>
+      withPayload(reply, [...reply.subarray(8, 12), ...new Array<number>(36).fill(0)]),
+    ),
   }),
   behindReset("queue-refused-again", "Then SET_VQUEUE is answered, and changes nothing.", {
-    reply: (reply, request) =>
-      isRequest(request, ids.GET_VQUEUE)
-        ? withPayload(reply, [...reply.subarray(8, 16), ...new Array<number>(32).fill(0)])
-        : reply,
+    reply: queueRefused,
   }),
   behindReset("no-driver-ok-again", "Then DRIVER_OK does not stay.", {
-    reply: (reply, request) =>
-      isRequest(request, ids.SET_DEVICE_STATUS)
-        ? withWord(reply, 0, getU32(reply, HEADER_SIZE) & ~STATUS_DRIVER_OK)
-        : reply,
+    reply: noDriverOk,
   }),
   {
     name: "another-device",
     about: "i2c",
     what: "At the first request the connection ends; then the device of that number is an entropy device.",
-    serve(bus, device) {
-      if (device !== bus.i2c || bus.counter++ > 0) return true
+    serve: atFirstRequest((bus, device) => {
       device.shape.deviceId = VIRTIO_ID_RNG
       // it offers the same bits, so that nothing but its type says what it is
       device.shape.required[0] = 0
       device.execute = runEntropy
       bus.changeParameters({})
-      return false
-    },
+    }),
   },
 ]

@@ -6,7 +6,11 @@ import { HEADER_SIZE } from "../../../../../shared-protocol/src/messages/header.
 import * as ids from "../../../../../shared-protocol/src/messages/ids.js"
 import { words } from "../../frames.js"
 import type { Scenario } from "../scripted-bus.js"
-import { isRequest, isTo, withPayload } from "./replies.js"
+import { instead, isRequest, isTo, withPayload } from "./replies.js"
+
+/** SET_CONFIG is answered with this length, and data. */
+const answeredWith = (...end: number[]) =>
+  instead(ids.SET_CONFIG, (reply) => withPayload(reply, [...reply.subarray(8, 16), ...end]))
 
 export const CONFIGURATION_SCENARIOS: readonly Scenario[] = [
   {
@@ -43,19 +47,13 @@ export const CONFIGURATION_SCENARIOS: readonly Scenario[] = [
     name: "config-refused",
     about: "console",
     what: "SET_CONFIG is answered with length 0.",
-    respond: (reply, request) => [
-      isRequest(request, ids.SET_CONFIG) ? withPayload(reply, [...reply.subarray(8, 16), 0, 0, 0, 0]) : reply,
-    ],
+    respond: (reply, request) => [answeredWith(0, 0, 0, 0)(reply, request)],
   },
   {
     name: "config-partial",
     about: "console",
     what: "SET_CONFIG is answered with a length that is neither all nor nothing.",
-    respond: (reply, request) => [
-      isRequest(request, ids.SET_CONFIG)
-        ? withPayload(reply, [...reply.subarray(8, 16), 1, 0, 0, 0, 0x41])
-        : reply,
-    ],
+    respond: (reply, request) => [answeredWith(1, 0, 0, 0, 0x41)(reply, request)],
   },
   {
     name: "config-event",

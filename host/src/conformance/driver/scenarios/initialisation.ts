@@ -1,16 +1,20 @@
 // Scenarios in which a device is hard to bring up: its reset, features, status, queues and what it says of itself
 // (virtio-msg "Initialization", "Feature Negotiation", "GET_DEVICE_INFO", "SET_DEVICE_STATUS", "GET_VQUEUE").
 
-import { getU32 } from "../../../../../shared-protocol/src/bytes.js"
 import { FEATURE_RING_PACKED_BLOCK1 } from "../../../../../shared-protocol/src/device-types/feature-bits.js"
-import { HEADER_SIZE } from "../../../../../shared-protocol/src/messages/header.js"
 import * as ids from "../../../../../shared-protocol/src/messages/ids.js"
-import {
-  STATUS_DEVICE_NEEDS_RESET,
-  STATUS_DRIVER_OK,
-} from "../../../../../shared-protocol/src/messages/status.js"
+import { STATUS_DEVICE_NEEDS_RESET } from "../../../../../shared-protocol/src/messages/status.js"
 import type { Scenario } from "../scripted-bus.js"
-import { isRequest, isTo, statusAsked, withPayload, withWord } from "./replies.js"
+import {
+  atFirstRequest,
+  endlessReset,
+  isRequest,
+  isTo,
+  noDriverOk,
+  queueRefused,
+  statusAsked,
+  withWord,
+} from "./replies.js"
 
 export const INITIALISATION_SCENARIOS: readonly Scenario[] = [
   {
@@ -27,10 +31,7 @@ export const INITIALISATION_SCENARIOS: readonly Scenario[] = [
   {
     name: "endless-reset",
     what: "A reset never ends.",
-    respond: (reply, request) =>
-      isRequest(request, ids.GET_DEVICE_STATUS) || isRequest(request, ids.SET_DEVICE_STATUS)
-        ? [withWord(reply, 0, 0x0f)]
-        : [reply],
+    respond: (reply, request) => [endlessReset(reply, request)],
   },
   {
     name: "refused-features",
@@ -43,21 +44,16 @@ export const INITIALISATION_SCENARIOS: readonly Scenario[] = [
     name: "no-driver-ok",
     about: "i2c",
     what: "DRIVER_OK does not stay.",
-    respond: (reply, request, bus) =>
-      isRequest(request, ids.SET_DEVICE_STATUS) && isTo(request, bus.i2c)
-        ? [withWord(reply, 0, getU32(reply, HEADER_SIZE) & ~STATUS_DRIVER_OK)]
-        : [reply],
+    respond: (reply, request, bus) => [isTo(request, bus.i2c) ? noDriverOk(reply, request) : reply],
   },
   {
     name: "needs-reset",
     about: "i2c",
     what: "At the first request the device wants to be reset.",
-    serve(bus, device) {
-      if (device !== bus.i2c || bus.counter++ > 0) return true
+    serve: atFirstRequest((bus, device) => {
       device.status |= STATUS_DEVICE_NEEDS_RESET
       bus.notifyConfig(device)
-      return false
-    },
+    }),
   },
   {
     name: "all-features",
@@ -80,11 +76,7 @@ export const INITIALISATION_SCENARIOS: readonly Scenario[] = [
   {
     name: "queue-refused",
     what: "SET_VQUEUE is answered, and changes nothing.",
-    respond: (reply, request) => [
-      isRequest(request, ids.GET_VQUEUE)
-        ? withPayload(reply, [...reply.subarray(8, 16), ...new Array<number>(32).fill(0)])
-        : reply,
-    ],
+    respond: (reply, request) => [queueRefused(reply, request)],
   },
   {
     name: "no-queue",

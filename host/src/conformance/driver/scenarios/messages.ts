@@ -6,7 +6,7 @@ import { TYPE_BUS, TYPE_RESPONSE } from "../../../../../shared-protocol/src/mess
 import * as ids from "../../../../../shared-protocol/src/messages/ids.js"
 import { changed, padded, rawFrame, words } from "../../frames.js"
 import type { Scenario, ScriptedBus } from "../scripted-bus.js"
-import { isRequest, isTo } from "./replies.js"
+import { atFirstRequest, isRequest, isTo } from "./replies.js"
 
 /** Frames that are no messages, or that nobody waits for. */
 function garbage(bus: ScriptedBus): Uint8Array[] {
@@ -85,11 +85,7 @@ export const MESSAGE_SCENARIOS: readonly Scenario[] = [
   {
     name: "other-parameters",
     what: "At the first request the connection ends; the bus then carries 52 bytes at most, as its greeting says.",
-    serve(bus, device) {
-      if (device !== bus.i2c || bus.counter++ > 0) return true
-      bus.changeParameters({ maxMessageSize: 52 })
-      return false
-    },
+    serve: atFirstRequest((bus) => bus.changeParameters({ maxMessageSize: 52 })),
   },
   {
     name: "strange-tokens",

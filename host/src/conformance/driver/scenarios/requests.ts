@@ -6,7 +6,7 @@ import { I2C_STATUS_ERROR } from "../../../../../shared-protocol/src/device-type
 import { HEADER_SIZE } from "../../../../../shared-protocol/src/messages/header.js"
 import * as ids from "../../../../../shared-protocol/src/messages/ids.js"
 import { USED_NO_NOTIFY } from "../../../../../shared-protocol/src/ring/layout.js"
-import { CHIP_VALUE, i2cRequestOf, runI2c, writableBytes, writeInto } from "../device-types.js"
+import { CHIP_VALUE, i2cRequestOf, writableBytes, writeInto } from "../device-types.js"
 import type { Scenario } from "../scripted-bus.js"
 import { isRequest } from "./replies.js"
 
@@ -73,8 +73,9 @@ export const REQUEST_SCENARIOS: readonly Scenario[] = [
     about: "i2c",
     what: "Reads come back with used length 0: nothing in their buffers can be relied on.",
     shape(bus) {
+      const { execute } = bus.i2c
       bus.i2c.execute = (chain, device) => {
-        const full = runI2c(chain, device)
+        const full = execute(chain, device)
         return (i2cRequestOf(chain)?.readLength ?? 0) > 0 ? 0 : full
       }
     },
@@ -84,9 +85,10 @@ export const REQUEST_SCENARIOS: readonly Scenario[] = [
 /** Reads end with status ERR, behind bytes that look like the right answer; `usedLength` says how long it claims that is. */
 function failReads(usedLength: (readLength: number) => number): NonNullable<Scenario["shape"]> {
   return (bus) => {
+    const { execute } = bus.i2c
     bus.i2c.execute = (chain, device) => {
       const request = i2cRequestOf(chain)
-      if (!request || request.readLength === 0) return runI2c(chain, device)
+      if (!request || request.readLength === 0) return execute(chain, device)
       const bytes = new Uint8Array(request.readLength + 1).fill(CHIP_VALUE)
       bytes[request.readLength] = I2C_STATUS_ERROR
       writeInto(device, chain, bytes)
