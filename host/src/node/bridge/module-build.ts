@@ -37,7 +37,7 @@ const CAP_SYS_MODULE = 16n
 async function keptModules(build: ModuleBuild): Promise<string | undefined> {
   const folder = folderOf(build)
   const files = build.modules.map((name) => path.join(folder, `${name}.ko`))
-  return (await Promise.all(files.map(isThere))).every(Boolean) ? folder : undefined
+  return (await Promise.all(files.map((file) => isThere(file)))).every(Boolean) ? folder : undefined
 }
 
 /** Where the modules are kept, for the kernel that runs. */
