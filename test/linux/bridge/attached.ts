@@ -65,9 +65,14 @@ export class Attached {
     await this.until("[ ! -e /dev/i2c-0 ]")
   }
 
-  /** Uses the adapter without an end, `command` meanwhile; resolves with what TIME_REQUESTS then prints. */
+  /**
+   * Uses the adapter without an end, `command` meanwhile; resolves with what TIME_REQUESTS then prints. It is tried less
+   * often while it is not there: whoever brings it back needs the emulated processors.
+   */
   async requestsUnderLoad(command: () => Promise<unknown>): Promise<string> {
-    await this.run("(while :; do i2cget -y 0 0x54 14 > /dev/null 2>&1; done) & echo $! > /tmp/load")
+    await this.run(
+      "(while :; do i2cget -y 0 0x54 14 > /dev/null 2>&1 || sleep 0.2; done) & echo $! > /tmp/load",
+    )
     await command()
     return this.run(TIME_REQUESTS)
   }

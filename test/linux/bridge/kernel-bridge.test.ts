@@ -101,7 +101,9 @@ describe.skipIf(reason)(`the bridge's kernel side${because(reason)}`, () => {
   })
 
   it("gets over a device model that is killed under load: every request ends, and all comes back", async () => {
-    await guest.run("(while :; do i2cget -y 0 0x48 14 > /dev/null 2>&1; done) & echo $! > /tmp/load")
+    await guest.run(
+      "(while :; do i2cget -y 0 0x48 14 > /dev/null 2>&1 || sleep 0.2; done) & echo $! > /tmp/load",
+    )
     expectWithinTwoSeconds(await guest.run(`kill -9 $(cat /tmp/model); ${TIME_REQUESTS}`))
     expect(await guest.run(`cat ${BRIDGE}/endpoints`)).toBe("loopback detached offline 1")
     await guest.run(START_MODEL)
