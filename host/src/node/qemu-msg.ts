@@ -14,7 +14,6 @@ import { SharedFile } from "./shared-file.js"
 import { SocketStream } from "./socket-stream.js"
 
 const PREFIX = "qemu-msg:"
-
 /** A smaller memory has no room for rings. */
 const SMALLEST_WINDOW = 4096
 
@@ -66,7 +65,6 @@ export class QemuMsgConnection implements PlainPeer {
   readonly #incoming: RingConsumer
   readonly #doorbell: ByteStream
   readonly #events: PlainEvents
-
   #isClosed = false
 
   private constructor(
@@ -88,7 +86,6 @@ export class QemuMsgConnection implements PlainPeer {
     this.#incoming = new RingConsumer(toDriver)
     this.#doorbell = doorbell
     this.#events = events
-
     this.window = memory
     this.greeting = {
       revision: 1,

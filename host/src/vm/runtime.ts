@@ -33,7 +33,6 @@ export interface Runtime {
   devsStop(): void
   /** 0 when the program was accepted. */
   devsDeploy(program: Uint8Array): number
-
   /** Ends the connection that the program has opened, if any. */
   sockClose(): number
   handlePacket(frame: Uint8Array): void

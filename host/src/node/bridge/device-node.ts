@@ -86,7 +86,7 @@ export class DeviceNode implements BridgeNode {
       caps: layouts.CAPS.get(argument, layouts.ATTACH.offsetOf("caps")),
       tx,
       rx,
-      kick: () => unlessFull(() => writeSync(shared.kick, ONE)),
+      kick: () => withoutBlocking(() => writeSync(shared.kick, ONE)),
       onCall: (callback) => this.#watch(shared.call, callback),
       isOver: () => this.#system.isOver(),
     }
@@ -130,7 +130,7 @@ export class DeviceNode implements BridgeNode {
 
   #watch(call: number, callback: () => void): Watch {
     return this.#libc.watch(call, () => {
-      unlessFull(() => readSync(call, COUNT))
+      withoutBlocking(() => readSync(call, COUNT))
       callback()
     })
   }
@@ -144,8 +144,8 @@ export class DeviceNode implements BridgeNode {
 const ONE = new Uint8Array(new BigUint64Array([1n]).buffer)
 const COUNT = new Uint8Array(8)
 
-/** Adds to an eventfd of our own, or sets it to 0. One that is full wakes its watcher anyway; one may be 0 already. */
-function unlessFull(action: () => void): void {
+/** For eventfds of our own: one that is full wakes its watcher anyway, and one may be 0 already. */
+function withoutBlocking(action: () => void): void {
   try {
     action()
   } catch (error) {
