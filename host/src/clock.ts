@@ -108,6 +108,11 @@ export class VirtualClock implements Clock {
     return this.#timers.length
   }
 
+  /** When the next timer is due. Infinity while none waits. */
+  get nextDueMs(): number {
+    return this.#timers.reduce((least, { dueMs }) => Math.min(least, dueMs), Number.POSITIVE_INFINITY)
+  }
+
   /** Lets `durationMs` pass. */
   async advance(durationMs: number): Promise<void> {
     const endMs = this.#nowMs + durationMs

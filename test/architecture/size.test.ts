@@ -20,7 +20,6 @@ const STYLE = "one view's looks"
 const LONGER: Readonly<Record<string, readonly [most: number, reason: string]>> = {
   "host/src/node/vhost-user/libc.ts": [320, LIBRARY],
   "host/src/node/vhost-user/session.ts": [360, PARTS],
-  "host/web/src/app.ts": [320, PARTS],
   "host/web/src/style/ladder.css": [430, STYLE],
   "shared-protocol/src/device/gpio.ts": [360, HOT],
   "shared-protocol/src/device/i2c.ts": [410, HOT],

@@ -13,18 +13,16 @@ import { SerialBench, type SerialPortLike } from "./bench/serial-bench.js"
 import { SimulatedBench } from "./bench/simulated-bench.js"
 import { Tour } from "./tour/tour.js"
 import { byId, setText } from "./view/dom.js"
+import { Drawing } from "./view/drawing.js"
 import { GpioPanel } from "./view/gpio-panel.js"
 import { I2cPanel } from "./view/i2c-panel.js"
 import { Inspector } from "./view/inspector.js"
 import { LadderView } from "./view/ladder.js"
 import { ProcessChooser } from "./view/process-chooser.js"
-import { QueueDials } from "./view/queues.js"
 import { SAMPLE_MS, SensorPanel } from "./view/sensor-panel.js"
 import { watchTheme } from "./view/theme.js"
 import { TimeControls } from "./view/time-controls.js"
-import { showTraffic } from "./view/traffic.js"
 import { TroubleView } from "./view/trouble.js"
-import { WindowMap } from "./view/window-map.js"
 import { WireModel } from "./wire/wire-model.js"
 
 type Tone = "good" | "bad" | "wait"
@@ -44,8 +42,7 @@ export class App {
   readonly #processes = new ProcessChooser(
     (session) => this.bench instanceof LiveBench && this.bench.connect(session),
   )
-  readonly #map = new WindowMap(this.model)
-  readonly #dials = new QueueDials(this.model)
+  readonly #drawing = new Drawing(this.model, () => this.bench)
   readonly #tour = new Tour(this)
   bench: Bench | undefined
   #isReady = false
@@ -59,7 +56,7 @@ export class App {
       byId(`source-${kind}`).addEventListener("click", () => this.connect(kind))
     byId("tour-start").addEventListener("click", () => this.#tour.start())
     watchTheme(() => {
-      this.#map.forgetColours()
+      this.#drawing.forgetColours()
       this.sensor.recolour()
     })
     document.addEventListener("keydown", (event) => this.#takeKey(event))
@@ -74,11 +71,7 @@ export class App {
       if (this.bench?.kind === "live") byId("sensor").hidden = true
     })
     this.model.onHello.on((hello) => this.#greet(hello))
-    const drawForever = () => {
-      this.#draw()
-      requestAnimationFrame(drawForever)
-    }
-    requestAnimationFrame(drawForever)
+    this.#drawing.start()
     // only the server of `virtio-msg dashboard` offers the live view. It opens at once only for a command or a replay
     const offer = document.querySelector<HTMLMetaElement>('meta[name="virtio-msg-live"]')
     byId("source-live").hidden = offer === null
@@ -294,11 +287,5 @@ export class App {
       event.key.toLowerCase()
     ]
     if (button) byId<HTMLButtonElement>(button).click()
-  }
-
-  #draw(): void {
-    this.#map.draw(performance.now())
-    this.#dials.draw()
-    if (this.bench) showTraffic(this.model, this.bench.now())
   }
 }

@@ -81,6 +81,25 @@ describe.skipIf(skip)(`the page with a simulated board${because(skip)}`, () => {
       })()`,
     )
 
+  /** What the page does in so many frames: paintings of canvases, and changes of its elements. */
+  const doneIn = (frames: number) =>
+    page.evaluate(
+      `(async () => {
+        const canvas = CanvasRenderingContext2D.prototype
+        const { putImageData } = canvas
+        let [paintings, changes] = [0, 0]
+        canvas.putImageData = function (...image) {
+          paintings++
+          return putImageData.apply(this, image)
+        }
+        const observer = new MutationObserver((records) => { changes += records.length })
+        observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true })
+        for (let i = 0; i < ${frames}; i++) await new Promise(requestAnimationFrame)
+        canvas.putImageData = putImageData
+        return { paintings, changes }
+      })()`,
+    )
+
   it("finds five chips as soon as it is connected, reads a register, writes it and reads it back", async () => {
     await expect.poll(() => result().innerText()).toBe("5 chips: 0x48 0x50 0x54 0x56 0x76")
     expect(await page.locator("#detect-key").innerText()).toBe("·· not asked yet, -- no chip there")
@@ -266,6 +285,8 @@ describe.skipIf(skip)(`the page with a simulated board${because(skip)}`, () => {
       expect(await glowing(area)).toEqual(written.sort((a, b) => a - b))
       expect(await glowing(area === "driver" ? "device" : "driver")).toEqual([])
     }
+    // a page that is left open costs nothing while nothing happens
+    expect(await doneIn(30)).toEqual({ paintings: 0, changes: 0 })
   })
 
   it("lights the LED, and hears of the button by interrupt", async () => {

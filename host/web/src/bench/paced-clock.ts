@@ -7,8 +7,8 @@ import { type Clock, type Timer, VirtualClock } from "../../../src/clock.js"
 const TICK_MS = 12
 /** A page that was in the background does not catch up on the time it missed. */
 const LONGEST_TICK_MS = 60
-/** The step in which time moves. A pause takes effect between two steps. */
-const SLICE_MS = 0.5
+/** Time moves from timer to timer, in steps of this length at most. A pause takes effect between two steps. */
+const LONGEST_STEP_MS = 10
 
 export class PacedClock implements Clock {
   /** Virtual milliseconds for each real one. */
@@ -71,12 +71,18 @@ export class PacedClock implements Clock {
       const endMs = this.now() + limitMs
       while (!isThere()) {
         if (this.#isStopped || this.now() >= endMs) return false
-        await this.#virtual.advance(SLICE_MS)
+        await this.#advance(endMs)
       }
       return true
     })
     this.#moving = run
     return run
+  }
+
+  /** One step towards `endMs`. Most steps would find nothing to do if they were as short as the shortest timer. */
+  #advance(endMs: number): Promise<void> {
+    const stepMs = Math.min(this.#virtual.nextDueMs, endMs) - this.now()
+    return this.#virtual.advance(Math.max(0, Math.min(stepMs, LONGEST_STEP_MS)))
   }
 
   #tick(): void {
@@ -85,8 +91,7 @@ export class PacedClock implements Clock {
     this.#lastMs = nowMs
     this.#moving = this.#moving.then(async () => {
       const endMs = this.now() + passedMs
-      while (!this.#isPaused && this.now() < endMs)
-        await this.#virtual.advance(Math.min(SLICE_MS, endMs - this.now()))
+      while (!this.#isPaused && this.now() < endMs) await this.#advance(endMs)
       if (this.#isPaused) return
       clearTimeout(this.#ticker) // the clock was paused and started again meanwhile
       this.#ticker = setTimeout(() => this.#tick(), TICK_MS)

@@ -6,15 +6,20 @@ import { byId, setText } from "./dom.js"
 
 const SHOWN: readonly (keyof WayCount)[] = ["packets", "bytes", "messages", "lost", "again"]
 
-/** Shows the counters. `nowMs` is the bench's time, with which the budget grows back. */
-export function showTraffic({ counters }: WireModel, nowMs: number): void {
+/** Shows the counters. */
+export function showTraffic({ counters }: WireModel): void {
   for (const way of ["out", "in"] as const)
     for (const name of SHOWN) setText(byId(`${way}-${name}`), counters[way][name].toLocaleString("en"))
   setText(byId("round-trips"), counters.roundTripCount.toLocaleString("en"))
   setText(byId("round-trip-last"), milliseconds(counters.lastRoundTripMs))
   setText(byId("round-trip-median"), milliseconds(counters.medianRoundTripMs))
+}
+
+/** Shows the budget. `nowMs` is the bench's time, with which it grows back. */
+export function showBudget({ counters }: WireModel, nowMs: number): void {
   const budget = counters.budget(nowMs)
-  byId<HTMLMeterElement>("budget").value = budget
+  const meter = byId<HTMLMeterElement>("budget")
+  if (meter.value !== budget) meter.value = budget
   setText(byId("budget-text"), `${budget.toFixed(1)} of ${BUDGET_BURST} packets, 50 a second`)
 }
 

@@ -9,6 +9,8 @@ import { byId, setText, svg } from "./dom.js"
 
 const BYTES_A_LINE = 64
 const GLOW_MS = 1600
+/** The glow is painted again after this time: 25 times a second, as films are. */
+const FADE_STEP_MS = 40
 /** How strongly the bytes of the last packet glow. */
 const LAST_GLOW = 0.65
 /** How strongly a part's colour covers the paper: for bytes that are 0, and for others. */
@@ -23,6 +25,7 @@ type Palette = Record<RegionKind | "paper" | "byte" | "glow", Colour>
 export class WindowMap {
   readonly #model: WireModel
   readonly #areas: readonly AreaMap[]
+  #hasColours = false
 
   constructor(model: WireModel) {
     this.#model = model
@@ -37,18 +40,18 @@ export class WindowMap {
     })
   }
 
-  /** Draws the changes. `atMs` is the page's time, with which the glow fades. */
-  draw(atMs: number): void {
-    const regions = this.#model.queues.flatMap((queue) => queueRegions(queue, this.#model.areas))
-    for (const area of this.#areas)
-      area.draw(
-        regions.filter((region) => region.area === area.name),
-        atMs,
-      )
+  /** Draws the changes. `atMs` is the page's time, with which the glow fades; `isNew`: packets came since the last time. */
+  draw(atMs: number, isNew: boolean): void {
+    if (isNew || !this.#hasColours) {
+      this.#hasColours = true
+      const regions = this.#model.queues.flatMap((queue) => queueRegions(queue, this.#model.areas))
+      for (const area of this.#areas) area.draw(regions, atMs)
+    } else for (const area of this.#areas) area.fade(atMs)
   }
 
   /** Makes the next drawing read the colours of the page again. */
   forgetColours(): void {
+    this.#hasColours = false
     for (const area of this.#areas) area.forgetColours()
   }
 }
@@ -63,13 +66,19 @@ class AreaMap {
   readonly #overlay: SVGElement
   readonly #note = byId("byte")
   #regions: Region[] = []
+  /** Of each byte, the kind of the region that it is in. */
+  #kinds: (RegionKind | undefined)[] = []
   #outlined = ""
   #palette: Palette | undefined
+  /** What the canvas shows. */
+  #image: ImageData | undefined
   /** When each byte was last written, in the page's time. */
   #litAtMs = new Float64Array(0)
   /** 1 for each byte that the last packet wrote. */
   #isLast = new Uint8Array(0)
-  #isLit = false
+  /** The bytes that were painted while they faded. */
+  #fading: number[] = []
+  #paintedAtMs = 0
   #cursor: number | undefined
 
   constructor(model: WireModel, name: Region["area"], number: number) {
@@ -93,13 +102,11 @@ class AreaMap {
     if (this.#litAtMs.length !== bytes.length) this.dim()
     this.#litAtMs.fill(performance.now(), offset, offset + length)
     this.#isLast.fill(1, offset, offset + length)
-    this.#isLit = true
   }
 
   /** To be called when another packet wrote: the bytes of the last one now only fade. */
   forgetLast(): void {
     this.#isLast.fill(0)
-    this.#isLit = true
   }
 
   dim(): void {
@@ -112,42 +119,51 @@ class AreaMap {
     this.#palette = undefined
   }
 
-  draw(regions: Region[], atMs: number): void {
+  draw(allRegions: readonly Region[], atMs: number): void {
     const bytes = this.#model.areas[this.name]
-    this.#regions = regions
-    const outline = regions.map(({ kind, offset, length }) => `${kind}${offset}+${length}`).join()
-    if (!this.#isLit && outline === this.#outlined && this.#palette) return
-    if (this.#litAtMs.length !== bytes.length) this.dim()
-    this.#palette ??= readPalette(this.#box)
-    this.#paint(bytes, this.#palette, atMs)
-    if (outline !== this.#outlined) this.#outline(outline)
-  }
-
-  #paint(bytes: Uint8Array, palette: Palette, atMs: number): void {
     const height = Math.ceil(bytes.length / BYTES_A_LINE)
+    const regions = allRegions.filter((region) => region.area === this.name)
+    this.#regions = regions
+    this.#kinds = new Array<RegionKind | undefined>(bytes.length)
+    for (const { kind, offset, length } of regions) this.#kinds.fill(kind, offset, offset + length)
+    if (this.#litAtMs.length !== bytes.length) this.dim()
     if (this.#canvas.height !== height) {
       this.#canvas.height = height
       this.#overlay.setAttribute("viewBox", `0 0 ${BYTES_A_LINE} ${height}`)
     }
-    const context = this.#canvas.getContext("2d")
-    if (!context) return
-    const kinds = new Array<RegionKind | undefined>(bytes.length)
-    for (const { kind, offset, length } of this.#regions) kinds.fill(kind, offset, offset + length)
-    const image = context.createImageData(BYTES_A_LINE, height)
-    let isLit = false
-    for (let at = 0; at < bytes.length; at++) {
-      const kind = kinds[at]
+    this.#image = height > 0 ? new ImageData(BYTES_A_LINE, height) : undefined
+    this.#paint(bytes.keys(), atMs)
+    const outline = regions.map(({ kind, offset, length }) => `${kind}${offset}+${length}`).join()
+    if (outline !== this.#outlined) this.#outline(outline)
+  }
+
+  /** Paints again only what fades. */
+  fade(atMs: number): void {
+    if (this.#fading.length > 0 && atMs - this.#paintedAtMs >= FADE_STEP_MS) this.#paint(this.#fading, atMs)
+  }
+
+  #paint(places: Iterable<number>, atMs: number): void {
+    const bytes = this.#model.areas[this.name]
+    const image = this.#image
+    if (!image) return
+    this.#palette ??= readPalette(this.#box)
+    const palette = this.#palette
+    const fading: number[] = []
+    for (const at of places) {
+      const kind = this.#kinds[at]
       const tint = kind ? (bytes[at] ? BYTE_TINT : ZERO_TINT) : bytes[at] ? LONELY_TINT : 0
       let colour = mix(palette.paper, kind ? palette[kind] : palette.byte, tint)
-      const fading = Math.min(1, 1.3 * (1 - (atMs - (this.#litAtMs[at] as number)) / GLOW_MS))
-      if (fading > 0) isLit = true
-      const glow = Math.max(fading, this.#isLast[at] ? LAST_GLOW : 0)
+      const left = Math.min(1, 1.3 * (1 - (atMs - (this.#litAtMs[at] as number)) / GLOW_MS))
+      const rest = this.#isLast[at] ? LAST_GLOW : 0
+      if (left > rest) fading.push(at)
+      const glow = Math.max(left, rest)
       if (glow > 0) colour = mix(colour, palette.glow, glow)
       image.data.set(colour, 4 * at)
       image.data[4 * at + 3] = 255
     }
-    context.putImageData(image, 0, 0)
-    this.#isLit = isLit
+    this.#canvas.getContext("2d")?.putImageData(image, 0, 0)
+    this.#fading = fading
+    this.#paintedAtMs = atMs
   }
 
   /** Draws around the three parts of each queue, and around each run of buffers. */

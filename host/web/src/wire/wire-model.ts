@@ -37,6 +37,8 @@ export class WireModel {
 
   counters = new Counters()
   hello: HelloResponse | undefined
+  /** Goes up with every packet, and when everything is forgotten. */
+  changeCount = 0
 
   #observer = new TraceObserver()
   #rows: Row[] = []
@@ -107,6 +109,7 @@ export class WireModel {
   packet(direction: Direction, bytes: Uint8Array, fate: Fate, atMs: number): void {
     const contents = readPacket(bytes)
     if (!contents) return
+    this.changeCount++
     // a snapshot of what was before the watching began: it was never on a cable
     const isSnapshot = ((bytes[0] as number) & PACKET_SNAPSHOT) !== 0
     const isRepetition = contents.hasData && !isSnapshot && !this.#isNew(direction, contents)
@@ -150,6 +153,7 @@ export class WireModel {
     this.#asking.clear()
     this.counters = new Counters()
     this.hello = undefined
+    this.changeCount++
     this.onClear.emit()
   }
 
