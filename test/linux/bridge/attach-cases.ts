@@ -2,10 +2,11 @@
 // the simulated board's devices, used by Linux's own drivers.
 
 import { describe, expect, it } from "vitest"
+import { BY_TURNS, edgesByTurns } from "../edges-by-turns.js"
 import { COMMAND } from "../stock/guest-command.js"
 import { Readers } from "../stock/readers.js"
 import type { StockGuest } from "../stock/stock-guest.js"
-import { Attached, CLOCK, THREE_EDGES } from "./attached.js"
+import { Attached } from "./attached.js"
 
 const ENDPOINTS = "/sys/class/misc/virtio-msg-bridge"
 /**
@@ -30,7 +31,7 @@ export function attachTests(guest: () => StockGuest): void {
       expect(
         await run("echo virtio_rng.1 > /sys/class/misc/hw_random/rng_current; head -c 64 /dev/hwrng | wc -c"),
       ).toBe("64")
-      expect(await run(`gpiomon -n 3 gpiochip0 ${CLOCK}`)).toMatch(THREE_EDGES)
+      expect(await run(edgesByTurns("gpiochip0"))).toMatch(BY_TURNS)
     })
 
     it("gives its chips to the drivers of hwmon, IIO and EEPROMs", async () => {

@@ -6,12 +6,6 @@ import { COMMAND } from "../stock/guest-command.js"
 import type { StockGuest } from "../stock/stock-guest.js"
 
 export const ROOT = path.join(import.meta.dirname, "../../..")
-/** The line of the simulated board that changes by itself, twice a second. */
-export const CLOCK = 2
-/** Three edges of it, as gpiomon tells them; the second is another one than the first. */
-export const THREE_EDGES =
-  /^event: +(RISING|FALLING) EDGE.*\nevent: +(?!\1)(RISING|FALLING) EDGE.*\nevent: +\1 EDGE/
-
 /** What a process that used an adapter in vain must not leave behind: one that hangs in the kernel. */
 export const NOBODY_HANGS = "! grep -ls ^State:.D /proc/[0-9]*/status"
 

@@ -5,9 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type BoardServer, serveBoard } from "../../../host/src/node/board-server.js"
 import { readFirmware } from "../../../host/src/vm/firmware-image.js"
 import { VirtualMachine } from "../../../host/src/vm/virtual-machine.js"
+import { BY_TURNS, edgesByTurns } from "../edges-by-turns.js"
 import { expectWithinTwoSeconds } from "../request-times.js"
 import { type StockGuest, THIS_MACHINE } from "../stock/stock-guest.js"
-import { Attached, CLOCK, THREE_EDGES } from "./attached.js"
+import { Attached } from "./attached.js"
 
 /** To be called in the suite that boots the guest, where nobody is attached. */
 export function bytecodeTests(guest: () => StockGuest): void {
@@ -39,7 +40,7 @@ export function bytecodeTests(guest: () => StockGuest): void {
       expect(
         await run("echo virtio_rng.1 > /sys/class/misc/hw_random/rng_current; head -c 16 /dev/hwrng | wc -c"),
       ).toBe("16")
-      expect(await run(`gpiomon -n 3 gpiochip0 ${CLOCK}`)).toMatch(THREE_EDGES)
+      expect(await run(edgesByTurns("gpiochip0"))).toMatch(BY_TURNS)
     })
 
     it("has its shell at the console", async () => {
