@@ -38,7 +38,7 @@ export default defineConfig({
   test: {
     reporters: ["default", new SkippedReporter()],
     // one more than there are cores: guests, boards and browsers are often waited for
-    maxWorkers: availableParallelism() + 1,
+    maxWorkers: availableParallelism() + 2,
     sequence: { sequencer: LongestFirst },
     projects: [
       {

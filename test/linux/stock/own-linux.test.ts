@@ -46,7 +46,7 @@ describe.skipIf(reason)(`the Linux you sit at${because(reason)}`, () => {
     folder = await mkdtemp(path.join(tmpdir(), "own-linux-"))
     await machine.start()
     board = await serveBoard(machine, "tcp://127.0.0.1:0", trace)
-    guest = await StockGuest.boot({ extraFiles: await packedCommand() })
+    guest = await StockGuest.boot({ extraFiles: await packedCommand(), processors: 1 })
   })
 
   afterEach(async () => {

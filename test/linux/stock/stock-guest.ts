@@ -128,14 +128,14 @@ function imageIn(cacheFolder: string, name: string): GuestImage {
 export const THIS_MACHINE = "10.0.2.2"
 
 function stockMachine(image: GuestImage, options: StockGuestOptions): LinuxGuest {
-  const { extraFiles = [], kernelArguments = "", devices = [] } = options
+  const { extraFiles = [], kernelArguments = "", devices = [], processors = 2 } = options
   return new LinuxGuest({
     image,
     extraFiles,
     machine: {
       program: "qemu-system-x86_64",
       arguments: ({ kernelPath, initrdPath, consolePath }) => [
-        ...["-nodefaults", "-no-reboot", "-machine", "q35", "-m", `${MEMORY_MIB}`, "-smp", "2"],
+        ...["-nodefaults", "-no-reboot", "-machine", "q35", "-m", `${MEMORY_MIB}`, "-smp", `${processors}`],
         ...["-display", "none", "-monitor", "none"],
         ...["-chardev", `socket,id=console,path=${consolePath}`, "-serial", "chardev:console"],
         ...["-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"],
@@ -145,7 +145,8 @@ function stockMachine(image: GuestImage, options: StockGuestOptions): LinuxGuest
         ...["-kernel", kernelPath, "-initrd", initrdPath],
         ...[
           "-append",
-          `console=ttyS0 quiet panic=-1 norandmaps mitigations=off no_timer_check ${kernelArguments}`,
+          "console=ttyS0 quiet panic=-1 norandmaps mitigations=off no_timer_check cryptomgr.notests " +
+            kernelArguments,
         ],
       ],
     },
@@ -159,6 +160,8 @@ export interface StockGuestOptions {
   readonly kernelArguments?: string
   /** QEMU's devices that it has besides. */
   readonly devices?: readonly string[]
+  /** 2 when absent. Beside other work they wait for each other: one takes less of this computer's time. */
+  readonly processors?: number
 }
 
 export class StockGuest {
