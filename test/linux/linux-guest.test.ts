@@ -153,7 +153,7 @@ describe("the cache", () => {
     vi.stubEnv("PATH", "/nowhere")
     expect(await prepareGuest({ cacheFolder })).toEqual({
       folder,
-      kernelPath: join(folder, "vmlinuz"),
+      kernelPath: join(folder, "kernel"),
       initrdPath: join(folder, "initrd.gz"),
       kernelRelease: "6.1.0-50-armmp",
     })

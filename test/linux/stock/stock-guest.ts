@@ -3,7 +3,7 @@
 // all else that is installed here run in it.
 
 import { createHash } from "node:crypto"
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises"
+import { mkdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { type GuestCommandResult, LinuxGuest } from "../../../host/src/node/linux-guest/boot.js"
 import { DebianArchive, unpackPackage } from "../../../host/src/node/linux-guest/debian-archive.js"
@@ -22,10 +22,11 @@ import {
 } from "../../../host/src/node/linux-guest/kernel-modules.js"
 import type { GuestImage } from "../../../host/src/node/linux-guest/prepare.js"
 import { isInstalled } from "../../../host/src/node/linux-guest/run-command.js"
+import { unpackKernel } from "../../../host/src/node/linux-guest/unpacked-kernel.js"
 import { makeOnce, takeTurn } from "../prepared-guest.js"
 
 const RECIPE = {
-  revision: 1,
+  revision: 2,
   suite: "bookworm",
   architecture: "amd64",
   kernelPackage: "linux-image-amd64",
@@ -89,7 +90,7 @@ function makeStock(): Promise<GuestImage> {
     await mkdir(result)
     const folders = ["dev", "proc", "sys", "tmp", "root", "bin", "lower", "changes", "host"]
     await writeFile(join(result, "initrd.gz"), packInitramfs(await guestFiles(unpacked, release), folders))
-    await rename(join(unpacked, "boot", `vmlinuz-${release}`), join(result, "vmlinuz"))
+    await unpackKernel(join(unpacked, "boot", `vmlinuz-${release}`), join(result, "kernel"))
     const name = `${release}${SUFFIX}`
     await keep(result, join(cacheFolder, name))
     return imageIn(cacheFolder, name)
@@ -118,7 +119,7 @@ function imageIn(cacheFolder: string, name: string): GuestImage {
   const folder = join(cacheFolder, name)
   return {
     folder,
-    kernelPath: join(folder, "vmlinuz"),
+    kernelPath: join(folder, "kernel"),
     initrdPath: join(folder, "initrd.gz"),
     kernelRelease: name.slice(0, -SUFFIX.length),
   }

@@ -18,6 +18,7 @@ import { builtInModules, collectModules, findModules } from "./kernel-modules.js
 import { BRIDGE_MODULE, RELAY_PATH } from "./linux-module.js"
 import { RECIPE, recipeHash } from "./recipe.js"
 import { requireToolsToPrepare } from "./required-tools.js"
+import { unpackKernel } from "./unpacked-kernel.js"
 
 /** A guest that is ready to boot. */
 export interface GuestImage {
@@ -73,7 +74,7 @@ export async function findPreparedGuest(cacheFolder = defaultGuestCache()): Prom
 }
 
 /**
- * Prepares the guest, or finds it prepared. This takes about half a minute and 400 MB of disk for a time, leaves 8 MB,
+ * Prepares the guest, or finds it prepared. This takes about half a minute and 400 MB of disk for a time, leaves 25 MB,
  * and needs no root. Nothing incomplete is ever found in the cache: a guest gets its name when it is complete.
  * Rejects with MISSING_DEPENDENCY, whose hint says what to install, or SYSTEM_FAILED.
  */
@@ -122,7 +123,7 @@ async function prepareIn(work: string, cacheFolder: string, options: PrepareOpti
   await mkdir(result)
   const initrd = packInitramfs(await guestFiles(kernel, unpacked, drivers), EMPTY_FOLDERS)
   await writeFile(join(result, "initrd.gz"), initrd)
-  await rename(join(unpacked, "boot", `vmlinuz-${kernel.release}`), join(result, "vmlinuz"))
+  await unpackKernel(join(unpacked, "boot", `vmlinuz-${kernel.release}`), join(result, "kernel"))
   await mkdir(join(result, DRIVERS_FOLDER))
   for (const name of RECIPE.builtDrivers.map((path) => basename(path)))
     await rename(join(sources, name), join(result, DRIVERS_FOLDER, name))
@@ -167,7 +168,7 @@ async function guestFiles(
 function imageIn(folder: string, name: string): GuestImage {
   return {
     folder,
-    kernelPath: join(folder, "vmlinuz"),
+    kernelPath: join(folder, "kernel"),
     initrdPath: join(folder, "initrd.gz"),
     kernelRelease: name.split("_")[0] ?? name,
   }
