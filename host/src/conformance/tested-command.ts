@@ -3,14 +3,12 @@
 
 import { type ChildProcess, spawn } from "node:child_process"
 import { invalidArgument } from "../errors.js"
+import { atProcessEnd } from "../node/process-end.js"
 
 /** Bytes of output kept, to quote the last line. */
 const OUTPUT_KEPT = 4000
 
 const hasGroups = process.platform !== "win32"
-/** The commands that run now. */
-const running = new Set<TestedCommand>()
-let isEndingWithUs = false
 
 /** The last line of an output, as a sentence behind another; "" if there is none. */
 export function lastWords(output: string): string {
@@ -28,7 +26,6 @@ export class TestedCommand {
 
   /** Starts it, with `env` added to our environment. `example` is a command line for the hint. */
   constructor(command: readonly string[], env: Readonly<NodeJS.ProcessEnv>, example: string) {
-    if (hasGroups) endWithUs()
     const [program = "", ...args] = command
     const child = spawn(program, args, {
       detached: hasGroups,
@@ -36,7 +33,7 @@ export class TestedCommand {
       env: { ...process.env, ...env },
     })
     this.#child = child
-    running.add(this)
+    const isOver = atProcessEnd(() => this.end())
     for (const output of [child.stdout, child.stderr])
       output.on("data", (chunk: Buffer) => {
         this.#output = (this.#output + chunk.toString("utf8")).slice(-OUTPUT_KEPT)
@@ -44,7 +41,7 @@ export class TestedCommand {
     this.started = new Promise((resolve, reject) => {
       child.once("spawn", resolve)
       child.once("error", (cause) => {
-        running.delete(this)
+        isOver()
         reject(
           invalidArgument(`Cannot start ${program}: ${cause.message}`, {
             hint: `The command and its arguments follow --, as in: ${example}`,
@@ -57,7 +54,7 @@ export class TestedCommand {
     child.once("exit", () => this.end())
     this.ended = new Promise((resolve) => {
       child.once("close", (code, signal) => {
-        running.delete(this)
+        isOver()
         resolve({ code, signal })
       })
     })
@@ -78,22 +75,5 @@ export class TestedCommand {
     } catch {
       // all of it has ended
     }
-  }
-}
-
-function endWithUs(): void {
-  if (isEndingWithUs) return
-  isEndingWithUs = true
-  const endAll = () => {
-    for (const command of running) command.end()
-  }
-  process.once("exit", endAll)
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    const end = () => {
-      endAll()
-      process.off(signal, end)
-      if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
-    }
-    process.on(signal, end)
   }
 }

@@ -1,8 +1,6 @@
 // The device's end of the plain profile: a Unix socket that greets, and the file that both sides share.
 
-import { mkdtemp, rm } from "node:fs/promises"
 import net from "node:net"
-import { tmpdir } from "node:os"
 import path from "node:path"
 import { BOARD_IN_USE_LINE } from "../link/stream-port.js"
 import { encodeGreeting, encodeRecord, type PlainGreeting, recordDecoder } from "../plain/plain-record.js"
@@ -10,6 +8,7 @@ import { BoundedStream } from "./bounded-stream.js"
 import { listen } from "./listen.js"
 import { checkSocketPlace } from "./listening-place.js"
 import { OneHost } from "./one-host.js"
+import { TemporaryFolder } from "./process-end.js"
 import { SharedFile } from "./shared-file.js"
 
 export interface PlainServerEvents {
@@ -25,7 +24,7 @@ export class PlainServer {
   readonly port: string
   readonly socketPath: string
   readonly window: SharedFile
-  readonly #folder: string
+  readonly #folder: TemporaryFolder
   readonly #server: net.Server
   readonly #hosts: OneHost
   readonly #events: PlainServerEvents
@@ -33,7 +32,7 @@ export class PlainServer {
   #greeting: Uint8Array = new Uint8Array(0)
 
   private constructor(
-    folder: string,
+    folder: TemporaryFolder,
     socketPath: string,
     window: SharedFile,
     server: net.Server,
@@ -64,18 +63,25 @@ export class PlainServer {
     windowPath?: string,
   ): Promise<PlainServer> {
     if (where !== undefined) checkSocketPlace(where)
-    const folder = await mkdtemp(path.join(tmpdir(), "virtio-msg-plain-"))
-    const window =
-      windowPath === undefined
-        ? SharedFile.create(path.join(folder, "window"), windowBytes)
-        : SharedFile.keep(windowPath, windowBytes)
-    const server = net.createServer()
-    const socketPath = where ?? path.join(folder, "socket")
-    await listen(server, { path: socketPath }, `plain:unix:${socketPath}`)
-    const made = new PlainServer(folder, socketPath, window, server, events)
-    made.greetWith(parameters)
-    server.on("connection", (socket) => made.#hosts.take(socket))
-    return made
+    const folder = new TemporaryFolder("virtio-msg-plain-")
+    let window: SharedFile | undefined
+    try {
+      window =
+        windowPath === undefined
+          ? SharedFile.create(path.join(folder.path, "window"), windowBytes)
+          : SharedFile.keep(windowPath, windowBytes)
+      const server = net.createServer()
+      const socketPath = where ?? path.join(folder.path, "socket")
+      await listen(server, { path: socketPath }, `plain:unix:${socketPath}`)
+      const made = new PlainServer(folder, socketPath, window, server, events)
+      made.greetWith(parameters)
+      server.on("connection", (socket) => made.#hosts.take(socket))
+      return made
+    } catch (error) {
+      window?.close()
+      folder.remove()
+      throw error
+    }
   }
 
   /** The greeting for connections from now on. */
@@ -97,7 +103,7 @@ export class PlainServer {
     this.#hosts.close()
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
     this.window.close()
-    await rm(this.#folder, { recursive: true, force: true })
+    this.#folder.remove()
   }
 
   /** A driver has the device: a new bus begins. */

@@ -2,7 +2,7 @@
 // somebody wrote for a kernel that keeps the rules.
 
 import { execFileSync, spawn } from "node:child_process"
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { afterAll, describe, expect, it, vi } from "vitest"
@@ -78,11 +78,13 @@ describe.skipIf(reason)(`a device model in a process${because(reason)}`, () => {
     expect(found).toEqual({ K8: "pass", K9: "pass" })
   })
 
-  it("a model ends with the command that tests it", { timeout: 120_000 }, async () => {
+  it("a model ends with the command that tests it, and nothing is left", { timeout: 120_000 }, async () => {
     const file = path.join(folder, "pid")
     const script = `require("fs").writeFileSync(${JSON.stringify(file)}, String(process.pid)); setInterval(() => {}, 1000)`
     const args = ["conform", "--bridge-kernel", "--row", "K3", "--", process.execPath, "-e", script]
-    const suite = spawn(process.execPath, [MAIN, ...args], { stdio: "ignore" })
+    const temporary = mkdtempSync(path.join(folder, "temporary-"))
+    const env = { ...process.env, TMPDIR: temporary }
+    const suite = spawn(process.execPath, [MAIN, ...args], { stdio: "ignore", env })
     const ended = new Promise((resolve) => suite.once("exit", resolve))
     try {
       await vi.waitFor(() => expect(readFileSync(file, "utf8")).not.toBe(""), 60_000)
@@ -90,6 +92,7 @@ describe.skipIf(reason)(`a device model in a process${because(reason)}`, () => {
       await ended
       const model = Number(readFileSync(file, "utf8"))
       await vi.waitFor(() => expect(isRunning(model)).toBe(false), 30_000)
+      expect(readdirSync(temporary)).toEqual([])
     } finally {
       suite.kill("SIGKILL")
       const model = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0

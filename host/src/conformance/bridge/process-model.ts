@@ -2,11 +2,11 @@
 // the suite plays.
 
 import { execFileSync } from "node:child_process"
-import { existsSync, mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { existsSync } from "node:fs"
 import path from "node:path"
 import { fileURLToPath } from "node:url"
 import { missingDependency } from "../../errors.js"
+import { TemporaryFolder } from "../../node/process-end.js"
 import { TestedCommand } from "../tested-command.js"
 import type { ModelSubject, RunningModel } from "./model-bench.js"
 import type { PlayedKernel } from "./played-kernel.js"
@@ -31,13 +31,13 @@ export interface ProcessModel extends ModelSubject {
 
 /** Makes the command's models the subject. Throws MISSING_DEPENDENCY without a C compiler; CC may name one. */
 export function processModel(command: readonly string[]): ProcessModel {
-  const folder = mkdtempSync(path.join(tmpdir(), "virtio-msg-shim-"))
-  const library = path.join(folder, "bridge-shim.so")
+  const folder = new TemporaryFolder("virtio-msg-shim-")
+  const library = path.join(folder.path, "bridge-shim.so")
   compile(library)
   return {
     name: command.join(" "),
     start: (kernel) => start(command, library, kernel),
-    close: () => rmSync(folder, { recursive: true, force: true }),
+    close: () => folder.remove(),
   }
 }
 

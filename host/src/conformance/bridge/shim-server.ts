@@ -1,11 +1,11 @@
 // The suite's end of the shim (host/bridge-shim/bridge-shim.c): the system calls that a device model in another
 // process makes on /dev/virtio-msg-bridge. They go to the kernel that is played.
 
-import { mkdtempSync, rmSync } from "node:fs"
-import { constants, tmpdir } from "node:os"
+import { constants } from "node:os"
 import path from "node:path"
 import * as layouts from "../../node/bridge/layouts.js"
 import { Struct } from "../../node/bridge/struct.js"
+import { TemporaryFolder } from "../../node/process-end.js"
 import type { Watch } from "../../node/vhost-user/libc.js"
 import type { PlayedKernel } from "./played-kernel.js"
 
@@ -41,7 +41,7 @@ export class ShimServer {
   /** Where the model maps its windows from. */
   readonly windowPath: string
   readonly #kernel: PlayedKernel
-  readonly #folder: string
+  readonly #folder = new TemporaryFolder("virtio-msg-bridge-")
   readonly #listener: number
   readonly #watch: Watch
   readonly #connections = new Set<Connection>()
@@ -50,8 +50,7 @@ export class ShimServer {
   /** Listens in a folder of its own. Throws what the file system and SystemError say. */
   constructor(kernel: PlayedKernel) {
     this.#kernel = kernel
-    this.#folder = mkdtempSync(path.join(tmpdir(), "virtio-msg-bridge-"))
-    this.socketPath = path.join(this.#folder, "node.sock")
+    this.socketPath = path.join(this.#folder.path, "node.sock")
     this.windowPath = `/proc/${process.pid}/fd/${kernel.windowFile}`
     this.#listener = kernel.libc.listen(this.socketPath)
     this.#watch = kernel.libc.watch(this.#listener, () => this.#accept())
@@ -64,7 +63,7 @@ export class ShimServer {
     this.#watch.close()
     this.#kernel.libc.close(this.#listener)
     this.#endAll()
-    rmSync(this.#folder, { recursive: true, force: true })
+    this.#folder.remove()
   }
 
   #accept(): void {

@@ -2,13 +2,12 @@
 
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, rmSync } from "node:fs"
 import { readFile, writeFile } from "node:fs/promises"
 import { createServer, type Server, type Socket } from "node:net"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { GuestDeviceType } from "../../../../shared-protocol/src/device-types/catalogue.js"
 import { deviceFailed, invalidArgument, VirtioMsgError } from "../../errors.js"
+import { atProcessEnd, TemporaryFolder } from "../process-end.js"
 import { GuestConsole } from "./guest-console.js"
 import { GUEST_READY, MAX_LINE_LENGTH } from "./guest-init.js"
 import { type GuestFile, packInitramfs } from "./initramfs.js"
@@ -64,8 +63,8 @@ export class LinuxGuest {
 
   readonly #options: LinuxGuestOptions
   /** Only the user may enter it. */
-  readonly #folder: string
-  readonly #removeFolder = () => this.#kill()
+  readonly #folder = new TemporaryFolder("virtio-msg-")
+  readonly #isOver = atProcessEnd(() => this.#kill())
   #process: ChildProcess | undefined
   #server: Server | undefined
   #console: GuestConsole | undefined
@@ -76,14 +75,12 @@ export class LinuxGuest {
 
   constructor(options: LinuxGuestOptions) {
     this.#options = options
-    this.#folder = mkdtempSync(join(tmpdir(), "virtio-msg-"))
-    this.socketPath = join(this.#folder, "i2c.sock")
-    process.once("exit", this.#removeFolder)
+    this.socketPath = join(this.#folder.path, "i2c.sock")
   }
 
   /** The Unix socket on which QEMU offers a further device. */
   socketOf(device: GuestDeviceType): string {
-    return join(this.#folder, `${device}.sock`)
+    return join(this.#folder.path, `${device}.sock`)
   }
 
   /**
@@ -92,7 +89,7 @@ export class LinuxGuest {
    */
   async boot(): Promise<void> {
     const { image, machine = this.#boardMachine() } = this.#options
-    const consolePath = join(this.#folder, "tty.sock")
+    const consolePath = join(this.#folder.path, "tty.sock")
     const connected = this.#acceptConsole(consolePath)
     const initrdPath = await this.#initrd()
     const args = machine.arguments({ kernelPath: image.kernelPath, initrdPath, consolePath })
@@ -209,7 +206,7 @@ export class LinuxGuest {
   async #initrd(): Promise<string> {
     const { image, extraFiles = [] } = this.#options
     if (extraFiles.length === 0) return image.initrdPath
-    const path = join(this.#folder, "initrd.gz")
+    const path = join(this.#folder.path, "initrd.gz")
     await writeFile(path, Buffer.concat([await readFile(image.initrdPath), packInitramfs(extraFiles)]))
     return path
   }
@@ -247,9 +244,9 @@ export class LinuxGuest {
   }
 
   #kill(): void {
-    process.off("exit", this.#removeFolder)
+    this.#isOver()
     this.#process?.kill("SIGKILL")
     this.#server?.close()
-    rmSync(this.#folder, { recursive: true, force: true })
+    this.#folder.remove()
   }
 }

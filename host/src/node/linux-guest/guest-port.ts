@@ -2,13 +2,12 @@
 // port for its frames, at which QEMU listens. Each connection is an epoch. It begins with the greeting of the plain
 // profile.
 
-import { mkdtempSync, rmSync } from "node:fs"
 import net from "node:net"
-import { tmpdir } from "node:os"
 import path from "node:path"
 import { type Clock, systemClock, type Timer } from "../../clock.js"
 import { encodeGreeting, encodeRecord, type PlainGreeting, recordDecoder } from "../../plain/plain-record.js"
 import { BoundedStream } from "../bounded-stream.js"
+import { TemporaryFolder } from "../process-end.js"
 import { SharedFile } from "../shared-file.js"
 
 /** Room for the rings and buffers of five devices. QEMU wants a power of two. */
@@ -31,7 +30,7 @@ export class GuestPort {
   /** For QEMU to listen at. */
   readonly socketPath: string
   readonly window: SharedFile
-  readonly #folder: string
+  readonly #folder = new TemporaryFolder("virtio-msg-guest-")
   readonly #clock: Clock
   #socket: net.Socket | undefined
   #stream: BoundedStream | undefined
@@ -40,9 +39,8 @@ export class GuestPort {
   /** Makes the window's file, in a folder that only the user may enter. Throws what the file system throws. */
   constructor(clock: Clock = systemClock) {
     this.#clock = clock
-    this.#folder = mkdtempSync(path.join(tmpdir(), "virtio-msg-guest-"))
-    this.socketPath = path.join(this.#folder, "frames.sock")
-    this.window = SharedFile.create(path.join(this.#folder, "window"), GUEST_WINDOW_BYTES)
+    this.socketPath = path.join(this.#folder.path, "frames.sock")
+    this.window = SharedFile.create(path.join(this.#folder.path, "window"), GUEST_WINDOW_BYTES)
   }
 
   /** Begins an epoch as soon as QEMU takes the connection. The epoch before ends. */
@@ -90,6 +88,6 @@ export class GuestPort {
   close(): void {
     this.end()
     this.window.close()
-    rmSync(this.#folder, { recursive: true, force: true })
+    this.#folder.remove()
   }
 }
