@@ -77,8 +77,8 @@ export function cortexA7({ kernelPath, initrdPath, consolePath }: BootPaths, mac
     ...["-chardev", `socket,id=console,path=${escapeComma(consolePath)}`, "-serial", "chardev:console"],
     ...["-kernel", kernelPath, "-initrd", initrdPath],
     // a panic ends QEMU at once: -no-reboot turns the reboot into an exit. Programs at fixed addresses start in half
-    // the time, because QEMU finds its translations of them again. Without tests of its own cryptography, which take an
-    // emulated processor 1.5 s, the kernel boots in two thirds of the time
+    // the time, because QEMU finds its translations of them again. The kernel's tests of its own cryptography would take
+    // an emulated processor 1.5 s
     ...["-append", "console=ttyAMA0 quiet panic=-1 norandmaps cryptomgr.notests"],
   ]
 }
