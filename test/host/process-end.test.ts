@@ -10,9 +10,10 @@ import { afterAll, describe, expect, it } from "vitest"
 import { PlainServer } from "../../host/src/node/plain-server.js"
 
 const BUILT = path.join(import.meta.dirname, "../../dist/host/src/node/process-end.js")
-const MAKE = `const { TemporaryFolder } = await import(${JSON.stringify(pathToFileURL(BUILT).href)})
+const MAKE = `const fs = await import("node:fs")
+const { TemporaryFolder } = await import(${JSON.stringify(pathToFileURL(BUILT).href)})
 const folder = new TemporaryFolder("goes-")
-await import("node:fs").then((fs) => fs.writeFileSync(folder.path + "/file", "x"))
+fs.writeFileSync(folder.path + "/file", "x")
 `
 const PARAMETERS = { revision: 1, maxMessageSize: 64, transportFeatures: 0 }
 
@@ -23,7 +24,7 @@ describe("a temporary folder", () => {
 
   /** Runs a program until it ends; it gets the signal when it has said "ready". Resolves with how it ended. */
   function ending(program: string, signal?: NodeJS.Signals): Promise<string> {
-    const child = spawn(process.execPath, ["--input-type=module", "-e", MAKE + program], {
+    const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
       env,
       stdio: ["ignore", "pipe", "ignore"],
     })
@@ -38,12 +39,16 @@ describe("a temporary folder", () => {
   }
 
   const WAITING = `setInterval(() => {}, 1000); console.log("ready")`
-  const DECIDING = `import { existsSync } from "node:fs"
-process.once("SIGINT", () => {
-  console.log("has it:", existsSync(folder.path))
-  process.exit(5)
-})
-${WAITING}`
+  const DECIDE = `
+const decide = () => {
+  process.off("SIGINT", decide)
+  setTimeout(() => {
+    console.log("has it:", fs.existsSync(folder.path))
+    process.exit(5)
+  }, 10)
+}
+process.on("SIGINT", decide)
+`
 
   it.each([
     ["ends", "", undefined, "0"],
@@ -52,12 +57,22 @@ ${WAITING}`
     ["gets SIGINT", WAITING, "SIGINT", "SIGINT"],
     ["gets SIGTERM", WAITING, "SIGTERM", "SIGTERM"],
     ["gets SIGHUP", WAITING, "SIGHUP", "SIGHUP"],
-    ["decides itself what SIGINT means, and has it until then", DECIDING, "SIGINT", "5 has it: true"],
     ["removes it", `folder.remove(); ${WAITING}`, "SIGINT", "SIGINT"],
   ] as const)("goes when its process %s", async (_how, program, signal, end) => {
-    expect(await ending(program, signal)).toBe(end)
+    expect(await ending(MAKE + program, signal)).toBe(end)
     expect(readdirSync(temporary)).toEqual([])
   })
+
+  it.each([
+    ["after", MAKE + DECIDE + WAITING],
+    ["before", DECIDE + MAKE + WAITING],
+  ])(
+    "stays while a process ends that decides itself what SIGINT means, from %s it was made on",
+    async (_when, program) => {
+      expect(await ending(program, "SIGINT")).toBe("5 has it: true")
+      expect(readdirSync(temporary)).toEqual([])
+    },
+  )
 
   it("is gone, too, where its server could not listen or had no window", async () => {
     const place = path.join(temporary, "taken.sock")

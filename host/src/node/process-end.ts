@@ -22,13 +22,13 @@ function watch(): void {
   process.once("exit", runAll)
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     const end = () => {
-      // somebody else decides what the signal means
+      // somebody else decides what the signal means, and may take his listener away while he does: ours is the first
       if (process.listenerCount(signal) > 1) return
       runAll()
       process.off(signal, end)
       process.kill(process.pid, signal)
     }
-    process.on(signal, end)
+    process.prependListener(signal, end)
   }
 }
 
