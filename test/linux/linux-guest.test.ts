@@ -1,9 +1,12 @@
 // The parts of the guest's preparation that need no network: where Debian's mirror is, which packages a kernel
 // has, the order of modules, the archive that Linux unpacks, QEMU's arguments, and what a failure leaves.
 
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { pathToFileURL } from "node:url"
 import { gunzipSync } from "node:zlib"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { mirrorInLines, mirrorInStanzas } from "../../host/src/node/linux-guest/debian-archive.js"
@@ -13,7 +16,10 @@ import { builtInModules, collectModules } from "../../host/src/node/linux-guest/
 import { findPreparedGuest, prepareGuest } from "../../host/src/node/linux-guest/prepare.js"
 import { qemuArguments, qemuI2cArguments } from "../../host/src/node/linux-guest/qemu.js"
 import { recipeHash } from "../../host/src/node/linux-guest/recipe.js"
+import { isRunning } from "../support/is-running.js"
 import { makeOnce } from "./prepared-guest.js"
+
+const BUILT = join(import.meta.dirname, "../../dist/host/src/node/linux-guest/boot.js")
 
 const folders: string[] = []
 function newFolder(): string {
@@ -191,5 +197,30 @@ describe("what several test files want at the same time", () => {
     expect(
       told.map((each) => (each.status === "fulfilled" ? each.value : String(each.reason))).sort(),
     ).toEqual(["Error: no network", calls[1], calls[1]])
+  })
+})
+
+describe("a guest whose process gets a signal", () => {
+  it.each(["SIGINT", "SIGTERM"] as const)("ends with it, and leaves nothing: %s", async (signal) => {
+    const folder = newFolder()
+    const pidFile = join(folder, "pid")
+    const image = { folder, kernelPath: "", initrdPath: "", kernelRelease: "" }
+    // a machine that never is a guest
+    const program = `const { LinuxGuest } = await import(${JSON.stringify(pathToFileURL(BUILT).href)})
+      const script = "echo $$ > ${pidFile}.new; mv ${pidFile}.new ${pidFile}; exec sleep 1000"
+      const machine = { program: "sh", arguments: () => ["-c", script] }
+      await new LinuxGuest({ image: ${JSON.stringify(image)}, machine }).boot()`
+    const temporary = newFolder()
+    const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
+      env: { ...process.env, TMPDIR: temporary },
+      stdio: "ignore",
+    })
+    const ended = once(child, "exit")
+    const pid = await vi.waitFor(() => Number(readFileSync(pidFile, "utf8")), 60_000)
+    expect(readdirSync(temporary)).toHaveLength(1)
+    child.kill(signal)
+    expect(await ended).toEqual([null, signal])
+    await vi.waitFor(() => expect(isRunning(pid)).toBe(false), 10_000)
+    expect(readdirSync(temporary)).toEqual([])
   })
 })

@@ -12,6 +12,7 @@ import { BRIDGE_TABLE } from "../../../host/src/conformance/bridge/table.js"
 import { isInstalled } from "../../../host/src/node/linux-guest/run-command.js"
 import { skipReason } from "../../linux/requirements.js"
 import { because } from "../../support/because.js"
+import { isRunning } from "../../support/is-running.js"
 
 const ROOT = path.join(import.meta.dirname, "../../..")
 const MAIN = path.join(ROOT, "dist/host/src/cli/main.js")
@@ -100,13 +101,3 @@ describe.skipIf(reason)(`a device model in a process${because(reason)}`, () => {
     }
   })
 })
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    // one that ended and that nobody has asked about
-    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"))
-  } catch {
-    return false
-  }
-}
