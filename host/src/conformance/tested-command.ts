@@ -33,7 +33,7 @@ export class TestedCommand {
       env: { ...process.env, ...env },
     })
     this.#child = child
-    const isOver = atProcessEnd(() => this.end())
+    const callOff = atProcessEnd(() => this.end())
     for (const output of [child.stdout, child.stderr])
       output.on("data", (chunk: Buffer) => {
         this.#output = (this.#output + chunk.toString("utf8")).slice(-OUTPUT_KEPT)
@@ -41,7 +41,7 @@ export class TestedCommand {
     this.started = new Promise((resolve, reject) => {
       child.once("spawn", resolve)
       child.once("error", (cause) => {
-        isOver()
+        callOff()
         reject(
           invalidArgument(`Cannot start ${program}: ${cause.message}`, {
             hint: `The command and its arguments follow --, as in: ${example}`,
@@ -54,7 +54,7 @@ export class TestedCommand {
     child.once("exit", () => this.end())
     this.ended = new Promise((resolve) => {
       child.once("close", (code, signal) => {
-        isOver()
+        callOff()
         resolve({ code, signal })
       })
     })

@@ -35,17 +35,17 @@ function watch(): void {
 /** A new folder among the system's temporary ones, which only its owner may enter. */
 export class TemporaryFolder {
   readonly path: string
-  readonly #keep: () => void
+  readonly #callOff: () => void
 
   /** Throws what the file system says. */
   constructor(prefix: string) {
     this.path = mkdtempSync(path.join(tmpdir(), prefix))
-    this.#keep = atProcessEnd(() => this.#remove())
+    this.#callOff = atProcessEnd(() => this.#remove())
   }
 
   /** Removes it with all that is in it. */
   remove(): void {
-    this.#keep()
+    this.#callOff()
     this.#remove()
   }
 

@@ -64,7 +64,7 @@ export class LinuxGuest {
   readonly #options: LinuxGuestOptions
   /** Only the user may enter it. */
   readonly #folder = new TemporaryFolder("virtio-msg-")
-  readonly #isOver = atProcessEnd(() => this.#kill())
+  readonly #callOff = atProcessEnd(() => this.#kill())
   #process: ChildProcess | undefined
   #server: Server | undefined
   #console: GuestConsole | undefined
@@ -244,7 +244,7 @@ export class LinuxGuest {
   }
 
   #kill(): void {
-    this.#isOver()
+    this.#callOff()
     this.#process?.kill("SIGKILL")
     this.#server?.close()
     this.#folder.remove()
