@@ -37,7 +37,7 @@ const limits = { testTimeout: 240_000, hookTimeout: 480_000, expect: { poll: { t
 export default defineConfig({
   test: {
     reporters: ["default", new SkippedReporter()],
-    // one more than there are cores: guests, boards and browsers are often waited for
+    // two more than there are cores: guests, boards and browsers are often waited for
     maxWorkers: availableParallelism() + 2,
     sequence: { sequencer: LongestFirst },
     projects: [

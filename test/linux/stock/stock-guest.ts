@@ -175,8 +175,8 @@ export class StockGuest {
   }
 
   /**
-   * Boots `machine`, the stock one when absent, when no other one runs: each has two processors, which two of them on
-   * a small computer would wait for. One that cannot be set up is switched off before this rejects. Of
+   * Boots `machine`, the stock one when absent, when no other one runs: most have two processors, which two of them
+   * on a small computer would wait for. One that cannot be set up is switched off before this rejects. Of
    * `extraFiles`, `later/NAME.ko` is a module that modprobe finds, and `programs/NAME` a command, or a folder beside them.
    */
   static async boot(options: StockGuestOptions = {}): Promise<StockGuest> {
